@@ -1,0 +1,66 @@
+"""Who acts, as what, and what for. Every use of patient data names an actor and a purpose."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Role(StrEnum):
+    ANONYMOUS = "anonymous"
+    PATIENT = "patient"
+    CLINICIAN = "clinician"
+    FRONT_DESK = "front_desk"
+    ADMIN = "admin"
+    INTEGRATION = "integration"
+    SYSTEM = "system"
+
+
+class Scope(StrEnum):
+    """What a credential may do. FHIR scopes follow SMART App Launch 2.2, section 3 (v2 syntax)."""
+
+    SELF = "self"
+    PATIENTS_FIND = "patients.find"
+    PATIENTS_WRITE = "patients.write"
+    CLINICIANS_READ = "clinicians.read"
+    HOURS_WRITE = "hours.write"
+    SLOTS_READ = "slots.read"
+    VISITS_BOOK = "visits.book"
+    VISITS_READ = "visits.read"
+    VISITS_JOIN = "visits.join"
+    VISITS_HOST = "visits.host"
+    NOTES_WRITE = "notes.write"
+    FOLLOW_UPS_WRITE = "follow-ups.write"
+    SUMMARIES_READ = "summaries.read"
+    INTEGRATIONS_WRITE = "integrations.write"
+    FHIR_APPOINTMENT = "system/Appointment.rs"
+    FHIR_ENCOUNTER = "system/Encounter.rs"
+    FHIR_DOCUMENT_REFERENCE = "system/DocumentReference.rs"
+
+
+class Purpose(StrEnum):
+    """Purpose of use, HL7 v3 PurposeOfUse codes."""
+
+    TREATMENT = "TREAT"
+    OPERATIONS = "HOPERAT"
+    PATIENT_REQUEST = "PATRQT"
+    SYSTEM_ADMINISTRATION = "SYSADMIN"
+    RESEARCH = "HRESCH"
+    PAYMENT = "HPAYMT"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """`id` is an account, participant or integration; `person_id` the clinician or patient behind it.
+
+    `visit_id` is set for a guest who came by a personal link: such an actor reaches that one visit and no other.
+    """
+
+    id: UUID | None
+    role: Role
+    scopes: frozenset[Scope] = frozenset()
+    person_id: UUID | None = None
+    visit_id: UUID | None = None
+
+
+ANONYMOUS = Actor(None, Role.ANONYMOUS)
+SYSTEM = Actor(None, Role.SYSTEM, frozenset(Scope))

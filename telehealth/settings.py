@@ -1,0 +1,206 @@
+"""Every setting, once: name, type, default, meaning. The reference is printed by `telehealth settings`.
+
+Any NAME may be given as NAME_FILE, the path of a file that holds the value. An unknown TELEHEALTH_ name is an error.
+Read only by bootstrap, the process doors, the command line and the media node.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from os import environ
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+PREFIX = "TELEHEALTH_"
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class SettingsError(ValueError):
+    """A setting is missing, unknown or malformed. The text names settings and never shows a value."""
+
+
+class Settings(BaseModel):
+    """Aliases are the environment names; without TELEHEALTH_ where hosting platforms have a usual name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    database_url: Annotated[
+        SecretStr, Field(alias="DATABASE_URL", description="PostgreSQL 15 or later: postgresql://user@host/name")
+    ]
+    broker_url: Annotated[
+        SecretStr, Field(alias="BROKER_URL", description="Celery broker: redis:// (Valkey) or amqp:// (RabbitMQ)")
+    ]
+    valkey_url: Annotated[
+        SecretStr | None,
+        Field(alias="VALKEY_URL", description="Valkey or Redis for push and leases; BROKER_URL when that is one"),
+    ] = None
+    smtp_url: Annotated[
+        SecretStr, Field(alias="SMTP_URL", description="smtp://, smtps:// or smtp+starttls://user:password@host:port")
+    ] = SecretStr("smtp://127.0.0.1:1025")
+    record_service_url: Annotated[
+        str | None, Field(alias="RECORD_SERVICE_URL", description="FHIR R4 base address of the patient record service")
+    ] = None
+    port: Annotated[int, Field(alias="PORT", ge=0, le=65535, description="TCP port of the web process")] = 8000
+    host: Annotated[str, Field(alias="TELEHEALTH_HOST", description="Address the web process listens on")] = "127.0.0.1"
+    public_url: Annotated[
+        str, Field(alias="TELEHEALTH_PUBLIC_URL", description="Origin that browsers and integrations use")
+    ] = "http://localhost:8000"
+    environment: Annotated[
+        Environment,
+        Field(alias="TELEHEALTH_ENVIRONMENT", description="production refuses settings that are only fit to try"),
+    ] = Environment.DEVELOPMENT
+    secret_key: Annotated[
+        SecretStr,
+        Field(alias="TELEHEALTH_SECRET_KEY", min_length=32, description="Keys HMACs of sessions, links and cursors"),
+    ]
+    data_keys: Annotated[
+        SecretStr,
+        Field(
+            alias="TELEHEALTH_DATA_KEYS",
+            description="AES-256 key ring, name:base64 separated by commas; the first seals, all open",
+        ),
+    ]
+    media_url: Annotated[
+        str, Field(alias="TELEHEALTH_MEDIA_URL", description="Control address of the media node, as the web sees it")
+    ] = "http://127.0.0.1:8001"
+    media_host: Annotated[
+        str,
+        Field(alias="TELEHEALTH_MEDIA_HOST", description="IP address the media node listens on and offers to browsers"),
+    ] = "127.0.0.1"
+    grant_private_key: Annotated[
+        SecretStr | None,
+        Field(alias="TELEHEALTH_GRANT_PRIVATE_KEY", description="Ed25519 JWK the web process signs media grants with"),
+    ] = None
+    record_client_id: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_RECORD_CLIENT_ID", description="Client id at the record service (SMART Backend Services)"
+        ),
+    ] = "telehealth"
+    record_private_key: Annotated[
+        SecretStr | None,
+        Field(
+            alias="TELEHEALTH_RECORD_PRIVATE_KEY",
+            description="ES384 private JWK for the record service; none: no sign-in",
+        ),
+    ] = None
+    turn_urls: Annotated[
+        str, Field(alias="TELEHEALTH_TURN_URLS", description="turn: and turns: addresses, separated by spaces")
+    ] = ""
+    turn_secret: Annotated[
+        SecretStr | None,
+        Field(alias="TELEHEALTH_TURN_SECRET", description="Shared secret of the TURN server's REST credentials"),
+    ] = None
+    follow_up_speed: Annotated[
+        float,
+        Field(
+            alias="TELEHEALTH_FOLLOW_UP_SPEED",
+            ge=1,
+            description="Follow-up time runs this many times fast; 1 in production",
+        ),
+    ] = 1.0
+    mail_from: Annotated[str, Field(alias="TELEHEALTH_MAIL_FROM", description="Sender of every message")] = (
+        "visits@clinic.example"
+    )
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> "Settings":
+        if self.environment is Environment.PRODUCTION:
+            unfit = [
+                name
+                for name, wrong in (
+                    ("TELEHEALTH_PUBLIC_URL must be https", urlsplit(self.public_url).scheme != "https"),
+                    ("TELEHEALTH_FOLLOW_UP_SPEED must be 1", self.follow_up_speed != 1),
+                )
+                if wrong
+            ]
+            if unfit:
+                raise ValueError("; ".join(unfit))
+        return self
+
+    @property
+    def push_url(self) -> str:
+        """Valkey address for push and leases: VALKEY_URL, else the broker when that is Valkey."""
+        if self.valkey_url is not None:
+            return self.valkey_url.get_secret_value()
+        broker = self.broker_url.get_secret_value()
+        if not broker.startswith(("redis", "valkey", "unix")):
+            raise SettingsError("VALKEY_URL is needed when BROKER_URL is not Valkey or Redis")
+        return broker
+
+
+class MediaSettings(BaseModel):
+    """What the media node reads: no database, no broker, no secret but the public half of the grant key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    control_port: Annotated[
+        int,
+        Field(alias="TELEHEALTH_MEDIA_PORT", ge=0, le=65535, description="TCP port of the media node's control door"),
+    ] = 8001
+    control_host: Annotated[
+        str,
+        Field(alias="TELEHEALTH_MEDIA_CONTROL_HOST", description="Address the media node's control door listens on"),
+    ] = "127.0.0.1"
+    media_host: Annotated[
+        str,
+        Field(alias="TELEHEALTH_MEDIA_HOST", description="IP address the media node listens on and offers to browsers"),
+    ] = "127.0.0.1"
+    grant_public_key: Annotated[
+        str,
+        Field(alias="TELEHEALTH_GRANT_PUBLIC_KEY", description="Ed25519 public JWK that media grants are checked with"),
+    ]
+
+
+def read_settings(env: Mapping[str, str] = environ) -> Settings:
+    """The settings of this environment. Raises SettingsError with every fault at once, without values."""
+    try:
+        return Settings.model_validate(_given(env, Settings))
+    except ValidationError as error:
+        raise SettingsError(_faults(error)) from None
+
+
+def read_media_settings(env: Mapping[str, str] = environ) -> MediaSettings:
+    """The media node's settings. Raises SettingsError like `read_settings`."""
+    try:
+        return MediaSettings.model_validate(_given(env, MediaSettings))
+    except ValidationError as error:
+        raise SettingsError(_faults(error)) from None
+
+
+def names(model: type[BaseModel]) -> dict[str, str]:
+    """Environment name -> field name."""
+    return {str(field.alias): name for name, field in model.model_fields.items()}
+
+
+def _given(env: Mapping[str, str], model: type[BaseModel]) -> dict[str, str]:
+    known = names(Settings) | names(MediaSettings)
+    plain = {key.removesuffix("_FILE") if key.removesuffix("_FILE") in known else key: key for key in env}
+    unknown = sorted(key for name, key in plain.items() if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"unknown setting: {', '.join(unknown)}")
+    return {name: _value(env, name, key) for name, key in plain.items() if name in names(model)}
+
+
+def _value(env: Mapping[str, str], name: str, key: str) -> str:
+    if key == name:
+        return env[key]
+    if name in env:
+        raise SettingsError(f"{name} and {key} are both set")
+    try:
+        return Path(env[key]).read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"{key}: {error.strerror}") from None
+
+
+def _faults(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}"
+        for fault in error.errors(include_input=False, include_url=False, include_context=False)
+    )
