@@ -53,6 +53,7 @@ class Actor:
     """`id` is an account, participant or integration; `person_id` the clinician or patient behind it.
 
     `visit_id` is set for a guest who came by a personal link: such an actor reaches that one visit and no other.
+    `purpose` is what this one request is for; the operation sets it, and audit rows carry it.
     """
 
     id: UUID | None
@@ -60,6 +61,7 @@ class Actor:
     scopes: frozenset[Scope] = frozenset()
     person_id: UUID | None = None
     visit_id: UUID | None = None
+    purpose: Purpose = Purpose.OPERATIONS
 
 
 ANONYMOUS = Actor(None, Role.ANONYMOUS)
