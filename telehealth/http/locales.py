@@ -1,0 +1,212 @@
+"""Languages of the built-in web client: which one to speak, its messages, its dates, its direction.
+
+The sources are `web/messages/<code>.po`; they are compiled in memory at start-up. English is the source language and
+has no catalogue. Knows neither requests nor responses: pages pass plain strings in and get a `Locale` back.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from gettext import NullTranslations
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import Literal, Protocol, cast
+from zoneinfo import ZoneInfo
+
+import babel
+from babel import dates
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
+
+WEB = Path(__file__).parent.parent / "web"
+DEFAULT = "en"
+LANGUAGES: Mapping[str, str] = {"en": "English", "es": "Español", "fr": "Français", "ar": "العربية"}
+COOKIE = "lang"
+_TAG = re.compile(r"([a-z]{2,3})(?:-[a-z]{4})?(?:-([a-z]{2}|[0-9]{3}))?(?:-.*)?", re.IGNORECASE)
+_QUALITY = re.compile(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
+_HEADER_LIMIT = 500  # characters of Accept-Language that are looked at
+
+Direction = Literal["ltr", "rtl"]
+
+
+@dataclass(frozen=True, slots=True)
+class Locale:
+    """One language, spoken in one region's way of writing dates. Instants are aware; zones are IANA zones."""
+
+    code: str
+    region: babel.Locale
+    translations: NullTranslations = field(default_factory=NullTranslations, repr=False)
+    spoken_by_scripts: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    @property
+    def direction(self) -> Direction:
+        return "rtl" if self.region.text_direction == "rtl" else "ltr"
+
+    @property
+    def tag(self) -> str:
+        """The BCP 47 tag for `lang` attributes and for `Intl` in scripts, such as en-GB."""
+        return str(self.region).replace("_", "-")
+
+    def gettext(self, message: str) -> str:
+        return self.translations.gettext(message)
+
+    def ngettext(self, singular: str, plural: str, number: int) -> str:
+        return self.translations.ngettext(singular, plural, number)
+
+    def format_time(self, instant: datetime, zone: ZoneInfo) -> str:
+        """14:30 or 2:30 PM, as the region writes it."""
+        return dates.format_time(instant, "short", tzinfo=zone, locale=self.region)
+
+    def format_date(self, instant: datetime, zone: ZoneInfo) -> str:
+        """The local day of an instant, with its weekday."""
+        return self.format_day(instant.astimezone(zone).date())
+
+    def format_day(self, day: date) -> str:
+        return dates.format_date(day, "full", locale=self.region)
+
+    def format_datetime(self, instant: datetime, zone: ZoneInfo) -> str:
+        """Day, time and the zone's name in words: nobody has to know what +01:00 means."""
+        # Translators: a day and a time of day, such as "Tuesday, 3 March 2026, 14:30 (Central European Time)".
+        pattern = self.gettext("%(day)s, %(time)s (%(zone)s)")
+        parts = {"day": self.format_date(instant, zone), "time": self.format_time(instant, zone)}
+        return pattern % {**parts, "zone": self.zone_name(instant, zone)}
+
+    def zone_name(self, instant: datetime, zone: ZoneInfo) -> str:
+        """The name the zone goes by at that instant (summer or winter), in words."""
+        return dates.get_timezone_name(instant.astimezone(zone), "long", locale=self.region)
+
+    def weekday(self, iso: int) -> str:
+        """The name of an ISO weekday, 1 = Monday to 7 = Sunday."""
+        return str(dates.get_day_names("wide", "stand-alone", self.region)[iso - 1])
+
+    def language_name(self, code: str) -> str:
+        """How this language calls another one; the code itself when it has no name for it."""
+        try:
+            return babel.Locale.parse(code, sep="-").get_display_name(self.region) or code
+        except (ValueError, babel.UnknownLocaleError):
+            return code
+
+    def words(self, *scripts: str) -> dict[str, str]:
+        """Message to translation for the named files of `web/static`; nothing for English, which they hold."""
+        if self.code == DEFAULT:
+            return {}
+        return {message: self.gettext(message) for name in scripts for message in self.spoken_by_scripts.get(name, ())}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One entry of Accept-Language (RFC 9110, section 12.5.4) that we can serve."""
+
+    code: str
+    territory: str
+    quality: float
+
+
+class Locales:
+    """Every language we speak, compiled once."""
+
+    def __init__(self, by_code: Mapping[str, Locale]) -> None:
+        self._by_code = dict(by_code)
+
+    @classmethod
+    def load(cls, web: Path = WEB) -> "Locales":
+        """Read and compile the catalogues. Raises OSError or ValueError when one is missing or broken."""
+        scripts = {path.name: tuple(_script_messages(path)) for path in sorted((web / "static").glob("*.js"))}
+        return cls(
+            {
+                code: Locale(code, babel.Locale.parse(code), _compile(web / "messages", code), scripts)
+                for code in LANGUAGES
+            }
+        )
+
+    def get(self, code: str) -> Locale:
+        """The locale of a code we speak, else English."""
+        return self._by_code.get(code) or self._by_code[DEFAULT]
+
+    def negotiate(self, *, query: str = "", cookie: str = "", preferred: str = "", accept: str = "") -> Locale:
+        """What was asked for now, was chosen before, is known of the person, the browser wishes: the first we speak.
+
+        The region (how dates are written) is the browser's, when its language is the one chosen.
+        """
+        wishes = tuple(parse_accept_language(accept))
+        named = (wish for text in (query, cookie, preferred) for wish in _wish(text, 1.0))
+        code = next((wish.code for wish in chain(named, wishes)), DEFAULT)
+        territory = next((wish.territory for wish in wishes if wish.code == code and wish.territory), "")
+        return self._regional(self.get(code), territory)
+
+    def _regional(self, locale: Locale, territory: str) -> Locale:
+        if not territory:
+            return locale
+        try:
+            region = babel.Locale(locale.code, territory.upper())
+        except babel.UnknownLocaleError:
+            return locale
+        return Locale(locale.code, region, locale.translations, locale.spoken_by_scripts)
+
+
+def parse_accept_language(header: str) -> Iterator[Wish]:
+    """The wishes we can serve, most wanted first; whatever is malformed is passed over."""
+    wishes: list[Wish] = []
+    for part in header[:_HEADER_LIMIT].split(","):
+        tag, _, parameters = part.strip().partition(";")
+        quality = _QUALITY.fullmatch(parameters.strip()) if parameters else None
+        if parameters and not quality:
+            continue
+        wishes.extend(_wish(tag.strip(), float(quality[1]) if quality else 1.0))
+    wishes.sort(key=lambda wish: -wish.quality)
+    return (wish for wish in wishes if wish.quality > 0)
+
+
+def _wish(tag: str, quality: float) -> Iterable[Wish]:
+    match = _TAG.fullmatch(tag)
+    if match and match[1].lower() in LANGUAGES:
+        yield Wish(match[1].lower(), (match[2] or "").upper(), quality)
+
+
+def _compile(messages: Path, code: str) -> NullTranslations:
+    if code == DEFAULT:
+        return NullTranslations()
+    with (messages / f"{code}.po").open("rb") as source:
+        catalogue = read_po(source, locale=code, abort_invalid=True)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def _script_messages(path: Path) -> Iterator[str]:
+    with path.open("rb") as source:
+        for _line, message, _comments, _context in extract("javascript", source, keywords={"t": None}):
+            yield message if isinstance(message, str) else message[0]
+
+
+class _Installs(Protocol):
+    """What the i18n extension of Jinja adds to an environment."""
+
+    def install_gettext_callables(self, gettext: object, ngettext: object, newstyle: bool) -> None: ...
+
+
+def install(environment: Environment) -> None:
+    """Let templates say `_()` and `{% trans %}` in the language of the `locale` they are rendered with."""
+    environment.add_extension("jinja2.ext.i18n")
+    cast("_Installs", environment).install_gettext_callables(_gettext, _ngettext, newstyle=True)
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.globals["languages"] = tuple(LANGUAGES.items())
+
+
+@pass_context
+def _gettext(context: Context, message: str) -> str:
+    locale: Locale = context["locale"]
+    return locale.gettext(message)
+
+
+@pass_context
+def _ngettext(context: Context, singular: str, plural: str, number: int) -> str:
+    locale: Locale = context["locale"]
+    return locale.ngettext(singular, plural, number)
