@@ -1,0 +1,136 @@
+"""A note version as text, and as the FHIR R4 DocumentReference of US Core 9, "Writing Clinical Notes". Pure."""
+
+import base64
+import hashlib
+import unicodedata
+from datetime import UTC, datetime
+
+from telehealth.records.ports import Document
+from telehealth.records.rules import Identifier, NoteKind
+
+LOINC = "http://loinc.org"
+PROFILE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-documentreference"
+CATEGORY = "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category"
+CONTENT_TYPE = "text/plain; charset=utf-8"
+TITLES = {NoteKind.PROGRESS: "Progress note", NoteKind.CONSULTATION: "Consultation note"}
+
+Json = dict[str, object]
+
+
+def render(body: str, *, kind: NoteKind, author_name: str, started_at: datetime, signed_at: datetime) -> str:
+    """The text that is signed, delivered and shown: a head of three lines, a blank line, the clinician's words.
+
+    Unicode NFC, lines end in LF, no control characters but LF and TAB, one LF at the end: the same bytes everywhere.
+    """
+    head = (
+        TITLES[kind],
+        f"Visit: {_instant(started_at)}",
+        f"Signed: {_instant(signed_at)} by {author_name}",
+    )
+    return _clean("\n".join((*head, "", body))) + "\n"
+
+
+def _clean(text: str) -> str:
+    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    kept = ("".join(c for c in line if c == "\t" or unicodedata.category(c) != "Cc").rstrip() for line in lines)
+    return "\n".join(kept).strip("\n")
+
+
+def document_reference(document: Document, *, patient: str) -> Json:
+    """The resource to create. `patient` is the literal reference of the one patient found, such as `Patient/17`.
+
+    Author, encounter and custodian are logical references (FHIR R4, section 2.3.0.2): the record service links them
+    to its own resources, and nothing of ours has to exist there first.
+    """
+    identifiers = document.identifiers
+    return {
+        "resourceType": "DocumentReference",
+        "meta": {"profile": [PROFILE]},
+        "masterIdentifier": _identifier(identifiers.version),
+        "identifier": [_identifier(identifiers.version), _identifier(identifiers.note)],
+        "status": "current",
+        "docStatus": "final",
+        "type": {"coding": [{"system": LOINC, "code": document.kind}], "text": TITLES[document.kind]},
+        "category": [{"coding": [{"system": CATEGORY, "code": "clinical-note"}]}],
+        "subject": {"reference": patient},
+        "date": _instant(document.signed_at),
+        "author": [{"identifier": _identifier(document.author), "display": document.author_name}],
+        "custodian": {"display": document.custodian},
+        "content": [{"attachment": _attachment(document)}],
+        "context": {"encounter": [{"identifier": _identifier(document.visit)}], "period": _period(document)},
+    }
+
+
+def holds(resource: Json, document: Document, *, patient: str) -> bool:
+    """Whether a resource read back is this document: same patient, same bytes, still current.
+
+    The content is compared by SHA-256 when it is inline, else by the attachment's SHA-1 (all that R4 offers). A server
+    that keeps neither cannot be believed.
+    """
+    return (
+        resource.get("status") == "current"
+        and _names(resource.get("subject"), patient)
+        and any(_same(attachment, document) for attachment in _attachments(resource))
+    )
+
+
+def carries(resource: Json, identifier: Identifier) -> bool:
+    """Whether a resource has the identifier. Asked of every search result: servers ignore what they do not know."""
+    given = resource.get("identifier")
+    return isinstance(given, list) and any(
+        isinstance(each, dict) and each.get("system") == identifier.system and each.get("value") == identifier.value
+        for each in given
+    )
+
+
+def _attachment(document: Document) -> Json:
+    return {
+        "contentType": CONTENT_TYPE,
+        "data": base64.b64encode(document.content).decode(),
+        "size": len(document.content),
+        "hash": _sha1(document.content),
+        "title": TITLES[document.kind],
+        "creation": _instant(document.signed_at),
+    }
+
+
+def _attachments(resource: Json) -> list[Json]:
+    content = resource.get("content")
+    entries = content if isinstance(content, list) else []
+    return [
+        each["attachment"] for each in entries if isinstance(each, dict) and isinstance(each.get("attachment"), dict)
+    ]
+
+
+def _same(attachment: Json, document: Document) -> bool:
+    data = attachment.get("data")
+    if not isinstance(data, str):
+        return attachment.get("hash") == _sha1(document.content)
+    try:
+        return hashlib.sha256(base64.b64decode(data)).hexdigest() == document.sha256
+    except ValueError:
+        return False
+
+
+def _names(reference: object, patient: str) -> bool:
+    """A literal reference, relative or absolute: sekmet keeps ours as sent, other servers rewrite it."""
+    literal = reference.get("reference") if isinstance(reference, dict) else None
+    return isinstance(literal, str) and (literal == patient or literal.endswith(f"/{patient}"))
+
+
+def _period(document: Document) -> Json:
+    start: Json = {"start": _instant(document.started_at)}
+    return start if document.ended_at is None else start | {"end": _instant(document.ended_at)}
+
+
+def _identifier(identifier: Identifier) -> Json:
+    return {"system": identifier.system, "value": identifier.value}
+
+
+def _sha1(content: bytes) -> str:
+    """FHIR R4 Attachment.hash is SHA-1 in base64: a checksum there, never a proof."""
+    return base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,72 @@
+"""The patient record service, in our words: a document goes in, what became of it comes out."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from telehealth.records.rules import (
+    Answer,
+    DocumentIdentifiers,
+    Identifier,
+    NoteKind,
+    document_identifiers,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One signed version of a note, as it goes to the record.
+
+    `text` is what was signed, to the byte. `started_at` and `ended_at` are the visit's; identifiers name people and
+    visits as the record service knows them.
+    """
+
+    note_id: UUID
+    version: int
+    kind: NoteKind
+    text: str
+    signed_at: datetime
+    patient: Identifier
+    author: Identifier
+    author_name: str
+    visit: Identifier
+    started_at: datetime
+    ended_at: datetime | None
+    custodian: str
+
+    @property
+    def identifiers(self) -> DocumentIdentifiers:
+        return document_identifiers(self.note_id, self.version)
+
+    @property
+    def content(self) -> bytes:
+        return self.text.encode()
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Nothing in the record carries the identifier."""
+
+
+Found = Answer | Missing
+
+
+class RecordService(Protocol):
+    """Neither function raises for what the record service answers or fails to answer."""
+
+    async def deliver(self, document: Document, *, search_first: bool) -> Answer:
+        """One try: find the one patient, then create the document unless its version identifier is there already.
+
+        `search_first` looks for it before creating: required after any try whose outcome is unknown.
+        """
+        ...
+
+    async def find(self, document: Document) -> Found:
+        """Whether the record holds exactly this document. Creates nothing."""
+        ...
