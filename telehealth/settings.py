@@ -128,11 +128,11 @@ class Settings(BaseModel):
     def push_url(self) -> str:
         """Valkey address for push and leases: VALKEY_URL, else the broker when that is Valkey."""
         if self.valkey_url is not None:
-            return self.valkey_url.get_secret_value()
+            return _socket_path(self.valkey_url.get_secret_value())
         broker = self.broker_url.get_secret_value()
-        if not broker.startswith(("redis", "valkey", "unix")):
+        if not broker.startswith("redis"):
             raise SettingsError("VALKEY_URL is needed when BROKER_URL is not Valkey or Redis")
-        return broker
+        return _socket_path(broker)
 
 
 class MediaSettings(BaseModel):
@@ -177,6 +177,11 @@ def read_media_settings(env: Mapping[str, str] = environ) -> MediaSettings:
 def names(model: type[BaseModel]) -> dict[str, str]:
     """Environment name -> field name."""
     return {str(field.alias): name for name, field in model.model_fields.items()}
+
+
+def _socket_path(url: str) -> str:
+    """Celery says redis+socket:// where the client library says unix://."""
+    return url.replace("redis+socket://", "unix://", 1)
 
 
 def _given(env: Mapping[str, str], model: type[BaseModel]) -> dict[str, str]:

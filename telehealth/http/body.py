@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from telehealth.http.problems import BodyTooLarge, InvalidRequest, MalformedBody, UnsupportedMediaType, invalid
+from telehealth.http.problems import BodyTooLarge, InvalidRequest, MalformedBody, invalid
 from telehealth.http.schemas import Fault
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -41,7 +41,7 @@ def parse_json(raw: bytes) -> Any:
     """JSON (RFC 8259) without what differs between parsers: duplicate names, NaN, deep nesting, huge integers."""
     try:
         text = raw.decode("utf-8")
-        _check_depth(text)
+        _check_text(text)
         return json.loads(
             text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int, parse_float=_finite
         )
@@ -77,6 +77,8 @@ def from_pairs(shape: type[Shape], pairs: list[tuple[str, str]], where: str) -> 
     found: dict[str, Any] = {}
     lists = {field.alias or name for name, field in shape.model_fields.items() if _is_list(field.annotation)}
     for key, value in pairs:
+        if "\0" in value:
+            raise InvalidRequest([Fault(where=where, pointer="", detail="a value holds a NUL character")])
         if key in lists:
             found.setdefault(key, []).append(value)
         elif key in found:
@@ -89,20 +91,18 @@ def from_pairs(shape: type[Shape], pairs: list[tuple[str, str]], where: str) -> 
         raise invalid(error, where) from None
 
 
-async def read_body(request: Request, shape: type[Shape], *, form: bool) -> Shape:
-    """A page reads a form, an operation reads JSON. Raises UnsupportedMediaType for anything else."""
-    kind = media_type(request)
-    if (kind != FORM_TYPE) if form else (kind not in JSON_TYPES):
-        raise UnsupportedMediaType
-    raw = await read_bytes(request)
-    return read_form(shape, raw) if form else read_json(shape, raw)
-
-
 def _is_list(annotation: Any) -> bool:
     return getattr(annotation, "__origin__", None) in (list, tuple, set, frozenset)
 
 
-def _check_depth(text: str) -> None:
+def _check_text(text: str) -> None:
+    if "\\u0000" in text:
+        raise ValueError("PostgreSQL text cannot hold NUL")
+    if _depth(text) > MAX_DEPTH:
+        raise ValueError("too deep")
+
+
+def _depth(text: str) -> int:
     depth = deepest = 0
     in_string = escaped = False
     for character in text:
@@ -115,8 +115,7 @@ def _check_depth(text: str) -> None:
             deepest = max(deepest, depth)
         elif character in "]}":
             depth -= 1
-    if deepest > MAX_DEPTH:
-        raise ValueError("too deep")
+    return deepest
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:

@@ -78,8 +78,15 @@ class Locale:
         return pattern % {**parts, "zone": self.zone_name(instant, zone)}
 
     def zone_name(self, instant: datetime, zone: ZoneInfo) -> str:
-        """The name the zone goes by at that instant (summer or winter), in words."""
-        return dates.get_timezone_name(instant.astimezone(zone), "long", locale=self.region)
+        """The name the zone goes by at that instant (summer or winter), in words; its place when it has no name."""
+        name = dates.get_timezone_name(instant.astimezone(zone), "long", locale=self.region)
+        return dates.get_timezone_location(zone, locale=self.region) if any(map(str.isdigit, name)) else name
+
+    @property
+    def date_order(self) -> tuple[str, ...]:
+        """The order in which the region writes day, month and year."""
+        pattern = self.region.date_formats["short"].pattern
+        return tuple(sorted(("day", "month", "year"), key=lambda part: pattern.lower().index(part[0])))
 
     def weekday(self, iso: int) -> str:
         """The name of an ISO weekday, 1 = Monday to 7 = Sunday."""

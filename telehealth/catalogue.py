@@ -1,0 +1,87 @@
+"""The index: every operation, socket, subscription, sweep and table of the house, by package.
+
+A new package is one line here. What is incomplete about it stops the build with a sentence that says what is missing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import chain
+from types import ModuleType
+from typing import Any
+
+from telehealth.core.errors import Refusal
+from telehealth.db.tables import Table
+from telehealth.http.operation import Operation
+from telehealth.http.socket import SocketDoor
+from telehealth.tasks.nudge import RELAY_SWEEP
+from telehealth.tasks.relay import Relay
+from telehealth.tasks.work import Subscription, Sweep, sweep
+
+PACKAGES = (
+    "people",
+    "access",
+    "scheduling",
+    "visits",
+    "video",
+    "records",
+    "followups",
+    "notifications",
+    "exchange",
+)
+
+
+class CatalogueError(RuntimeError):
+    """The house is not complete; the text says what is missing and where."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    operations: tuple[Operation, ...]
+    sockets: tuple[SocketDoor, ...]
+    subscriptions: tuple[Subscription, ...]
+    sweeps: tuple[Sweep, ...]
+    conflicts: Mapping[str, type[Refusal]]
+
+
+def read_catalogue(packages: Sequence[str] = PACKAGES) -> Catalogue:
+    """Everything the packages offer, checked. Raises CatalogueError."""
+    routes = [_part(name, "routes") for name in packages]
+    tasks = [_part(name, "tasks") for name in packages]
+    models = [_part(name, "models") for name in packages]
+    check_columns(Table.metadata.tables.values())
+    subscriptions = _gather(tasks, "SUBSCRIPTIONS")
+    return Catalogue(
+        operations=(*_gather(routes, "OPERATIONS"), *_gather(routes, "PAGES")),
+        sockets=_gather(routes, "SOCKETS"),
+        subscriptions=subscriptions,
+        sweeps=(sweep(RELAY_SWEEP, Relay(subscriptions).sweep, every=1.0), *_gather(tasks, "SWEEPS")),
+        conflicts=_conflicts(models),
+    )
+
+
+def check_columns(tables: Iterable[Any]) -> None:
+    """Every column says whether it is plain, pii or phi. Raises CatalogueError."""
+    for table in tables:
+        for column in table.columns:
+            if "data_class" not in column.info:
+                raise CatalogueError(f"{table.name}.{column.name} has no data class: declare it with plain, pii or phi")
+
+
+def _part(package: str, part: str) -> ModuleType | None:
+    name = f"telehealth.{package}"
+    if find_spec(name) is None:
+        raise CatalogueError(f"{name} is in the catalogue but there is no such package")
+    return import_module(f"{name}.{part}") if find_spec(f"{name}.{part}") else None
+
+
+def _gather(modules: Iterable[ModuleType | None], listing: str) -> tuple[Any, ...]:
+    return tuple(chain.from_iterable(getattr(module, listing, ()) for module in modules if module is not None))
+
+
+def _conflicts(modules: Iterable[ModuleType | None]) -> dict[str, type[Refusal]]:
+    found: dict[str, type[Refusal]] = {}
+    for module in filter(None, modules):
+        found |= getattr(module, "CONFLICTS", {})
+    return found

@@ -1,0 +1,90 @@
+"""The Starlette application, put together from operations, sockets and static files."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from telehealth.http.call import Kit
+from telehealth.http.endpoint import Endpoint
+from telehealth.http.operation import Face, Operation
+from telehealth.http.problems import plain_problem
+from telehealth.http.security import Envelope
+from telehealth.http.socket import SocketDoor
+
+STATIC = Path(__file__).parent.parent / "web" / "static"
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """All operations of one path behind one route, so that 405 names every allowed method (RFC 9110, 15.5.6)."""
+
+    endpoints: dict[str, Endpoint]
+
+    async def __call__(self, request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" and "HEAD" not in self.endpoints else request.method
+        return await self.endpoints[method](request)
+
+
+def build_app(
+    kit: Kit, operations: Sequence[Operation], sockets: Iterable[SocketDoor], lifespan: Lifespan
+) -> Starlette:
+    """Routes of every operation and socket, static files, problem documents for what no route answers."""
+    paths = {operation.path for operation in operations if operation.face is Face.PAGE}
+    routes: list[BaseRoute] = [
+        *_resources(kit, operations),
+        *(door.route(kit) for door in sockets),
+        Mount("/static", StaticFiles(directory=STATIC), name="static"),
+    ]
+    host = urlsplit(kit.public_url)
+    hosts = [host.hostname or "", *(LOCAL_HOSTS if host.scheme == "http" else ())]
+    return Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(Envelope, secure=host.scheme == "https"),
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+        ],
+        exception_handlers={HTTPException: _unrouted(kit, paths), Exception: _failed},
+    )
+
+
+def _resources(kit: Kit, operations: Sequence[Operation]) -> list[BaseRoute]:
+    by_path: dict[str, dict[str, Endpoint]] = defaultdict(dict)
+    for operation in operations:
+        if operation.method in by_path[operation.path]:
+            raise ValueError(f"{operation.name}: {operation.method} {operation.path} is declared twice")
+        by_path[operation.path][operation.method] = Endpoint(operation, kit)
+    return [
+        Route(path, Resource(endpoints).__call__, methods=list(endpoints), name=path)
+        for path, endpoints in by_path.items()
+    ]
+
+
+def _unrouted(kit: Kit, page_paths: set[str]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if wants_page or request.url.path in page_paths:
+            return kit.pages.problem(request, error.status_code)
+        return plain_problem(error.status_code, headers=error.headers)
+
+    return answer
+
+
+async def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001 -- Starlette logs the error itself
+    return plain_problem(500, "Something went wrong here. Nothing was lost; the request id finds it in the log.")

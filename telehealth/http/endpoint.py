@@ -1,0 +1,121 @@
+"""The way of a request through an operation: who, may they, what do they say, do it, answer, and leave a trace."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from telehealth.core.actors import Actor
+from telehealth.core.errors import Kind, Refusal
+from telehealth.db.unit import Unit
+from telehealth.http.body import FORM_TYPE, JSON_TYPES, media_type, read_bytes, read_form, read_json, read_query
+from telehealth.http.call import Call, Kit, Reply
+from telehealth.http.credentials import identify
+from telehealth.http.idempotency import Answer, check_key, claim, fingerprint, keep
+from telehealth.http.operation import Face, Operation
+from telehealth.http.ports import Authenticator
+from telehealth.http.problems import UnsupportedMediaType, problem_response
+
+TRACED = frozenset({Kind.FORBIDDEN, Kind.ABSENT})
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The ASGI-facing half of one operation."""
+
+    operation: Operation
+    kit: Kit
+
+    async def __call__(self, request: Request) -> Response:
+        actor: Actor | None = None
+        try:
+            actor = await identify(request, self.operation, self.kit.ports.get(Authenticator))
+            return await self._answer(request, actor)
+        except Refusal as refusal:
+            if actor is not None and refusal.kind in TRACED:
+                await self.kit.unit_of_work.run(
+                    _trace_refusal, actor, self.operation.name, refusal.slug, _first_id(request)
+                )
+            return self._refused(request, refusal)
+
+    async def _answer(self, request: Request, actor: Actor) -> Response:
+        raw = await self._read(request)
+        arguments = self._arguments(request, raw)
+        call = Call(request, actor, self.kit)
+        key = request.headers.get("idempotency-key") if self.operation.creates else None
+        if key is None or actor.id is None:
+            return self._rendered(await self.operation.handler(call, **arguments))
+        printed = fingerprint(self.operation.name, request.url.path, raw)
+        answer = await self.kit.unit_of_work.run(self._once, actor, call, (check_key(key), printed), arguments)
+        return Response(answer.content, answer.status, media_type="application/json")
+
+    async def _once(self, unit: Unit, call: Call, keyed: tuple[str, bytes], arguments: dict[str, Any]) -> Answer:
+        key, printed = keyed
+        actor_id = unit.actor.id
+        if actor_id is None:
+            raise AssertionError("unreachable: the caller has checked")
+        stored = await claim(unit, actor_id, key, printed)
+        if stored is not None:
+            return stored
+        response = self._rendered(await self.operation.handler(replace(call, unit=unit), **arguments))
+        answer = Answer(response.status_code, bytes(response.body))
+        await keep(unit, actor_id, key, answer)
+        return answer
+
+    async def _read(self, request: Request) -> bytes:
+        if self.operation.body is None:
+            return b""
+        kind = media_type(request)
+        if (kind != FORM_TYPE) if self.operation.form else (kind not in JSON_TYPES):
+            raise UnsupportedMediaType
+        return await read_bytes(request)
+
+    def _arguments(self, request: Request, raw: bytes) -> dict[str, Any]:
+        operation = self.operation
+        arguments: dict[str, Any] = {
+            name: value for name, value in request.path_params.items() if name in operation.hints
+        }
+        if operation.query is not None:
+            arguments["query"] = read_query(operation.query, request.query_params)
+        if operation.body is not None:
+            read = read_form if operation.form else read_json
+            arguments["body"] = read(operation.body, raw)
+        return arguments
+
+    def _rendered(self, answer: object) -> Response:
+        match answer:
+            case Response():
+                return answer
+            case None:
+                return Response(status_code=204)
+            case Reply(body, headers, status):
+                response = self._json(body, status or self.operation.status)
+                response.headers.update(headers)
+                return response
+            case _:
+                return self._json(answer, self.operation.status)
+
+    def _json(self, body: object, status: int) -> Response:
+        if not isinstance(body, BaseModel):
+            raise TypeError(f"{self.operation.name} answers with a {type(body).__name__}")
+        return Response(_dump(body), status, media_type="application/json")
+
+    def _refused(self, request: Request, refusal: Refusal) -> Response:
+        if self.operation.face is Face.PAGE:
+            return self.kit.pages.refused(request, refusal)
+        return problem_response(refusal, request)
+
+
+def _dump(body: BaseModel) -> bytes:
+    return TypeAdapter(type(body)).dump_json(body, by_alias=True)
+
+
+async def _trace_refusal(unit: Unit, action: str, slug: str, entity_id: UUID | None) -> None:
+    unit.audit(action, "operation", entity_id, outcome=slug)
+
+
+def _first_id(request: Request) -> UUID | None:
+    return next((value for value in request.path_params.values() if isinstance(value, UUID)), None)

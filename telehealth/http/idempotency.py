@@ -1,0 +1,58 @@
+"""Idempotency-Key: the effect and its answer are stored in one transaction, so a crash between them is impossible."""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
+
+from telehealth.db.idempotency import IdempotencyRow
+from telehealth.db.unit import Unit
+from telehealth.http.problems import InvalidRequest, KeyReused
+from telehealth.http.schemas import Fault
+
+MAX_KEY = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    content: bytes
+
+
+def fingerprint(operation: str, path: str, body: bytes) -> bytes:
+    return hashlib.sha256(b"\0".join((operation.encode(), path.encode(), body))).digest()
+
+
+def check_key(key: str) -> str:
+    if not 1 <= len(key) <= MAX_KEY or not key.isprintable():
+        fault = Fault(where="header", pointer="/Idempotency-Key", detail="1 to 255 printable characters")
+        raise InvalidRequest([fault])
+    return key
+
+
+async def claim(unit: Unit, actor_id: UUID, key: str, printed: bytes) -> Answer | None:
+    """Take the key for this transaction, or give the stored answer. Waits while another request holds it.
+
+    Raises KeyReused when the key belongs to another request.
+    """
+    row = {"actor_id": actor_id, "key": key, "fingerprint": printed, "created_at": unit.now}
+    taken = await unit.session.execute(
+        insert(IdempotencyRow).values(row).on_conflict_do_nothing().returning(IdempotencyRow.key)
+    )
+    if taken.first() is not None:
+        return None
+    found = await unit.session.get_one(IdempotencyRow, (actor_id, key))
+    if found.fingerprint != printed:
+        raise KeyReused
+    return Answer(found.status or 500, found.answer or b"")
+
+
+async def keep(unit: Unit, actor_id: UUID, key: str, answer: Answer) -> None:
+    """Store the answer beside its effect."""
+    await unit.session.execute(
+        update(IdempotencyRow)
+        .where(IdempotencyRow.actor_id == actor_id, IdempotencyRow.key == key)
+        .values(status=answer.status, answer=answer.content)
+    )

@@ -1,0 +1,152 @@
+"""The OpenAPI 3.1 document: a pure function of the operations."""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, cast
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from telehealth.core.errors import NotAllowed, NotFound, NotSignedIn, Refusal
+from telehealth.http.body import FORM_TYPE
+from telehealth.http.operation import PARAMETER, Face, Operation, Public
+from telehealth.http.problems import (
+    MEDIA_TYPE,
+    BodyTooLarge,
+    CrossSite,
+    InvalidRequest,
+    KeyReused,
+    MalformedBody,
+    UnsupportedMediaType,
+    status_of,
+)
+from telehealth.http.schemas import Problem
+
+Json = dict[str, Any]
+CONVERTERS: Mapping[str, Json] = {
+    "uuid": {"type": "string", "format": "uuid"},
+    "int": {"type": "integer", "minimum": 0},
+    "str": {"type": "string"},
+}
+IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "description": "The same key and request give the stored answer; another request with it is refused with 422.",
+}
+
+
+def openapi(operations: Iterable[Operation], *, version: str) -> Json:
+    """Describe the API operations; pages are for people and are left out."""
+    listed = [each for each in operations if each.face is Face.API]
+    schemas, definitions = _schemas(listed)
+    paths: dict[str, Json] = {}
+    for each in listed:
+        paths.setdefault(_template(each.path), {})[each.method.lower()] = _document(each, schemas, definitions)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "telehealth",
+            "version": version,
+            "description": "Virtual visits: schedule, meet, write, follow up.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": definitions,
+            "securitySchemes": {
+                "session": {"type": "apiKey", "in": "cookie", "name": "__Host-session"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+Schemas = Mapping[tuple[type[BaseModel], JsonSchemaMode], Json]
+
+
+def _schemas(listed: list[Operation]) -> tuple[Schemas, Json]:
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "serialization"): None}
+    for each in listed:
+        for model in filter(None, (each.body, each.query)):
+            wanted[model, "validation"] = None
+        if each.returns is not None:
+            wanted[each.returns, "serialization"] = None
+    found, document = models_json_schema(list(wanted), ref_template="#/components/schemas/{model}")
+    return cast(Schemas, found), document.get("$defs", {})
+
+
+def _document(each: Operation, schemas: Schemas, definitions: Json) -> Json:
+    document: Json = {
+        "operationId": each.name,
+        "summary": each.summary,
+        "tags": [each.name.partition(".")[0]],
+        "parameters": [*_path_parameters(each), *_query_parameters(each, schemas, definitions)],
+        "responses": _responses(each, schemas),
+        "security": [] if isinstance(each.needs, Public) else [{"bearer": []}, {"session": []}],
+    }
+    if not isinstance(each.needs, Public):
+        document["description"] = f"Needs the scope `{each.needs}`; used for {each.purpose} (HL7 PurposeOfUse)."
+    if each.creates:
+        document["parameters"].append(IDEMPOTENCY_KEY)
+    if each.body is not None:
+        media_type = FORM_TYPE if each.form else "application/json"
+        document["requestBody"] = {
+            "required": True,
+            "content": {media_type: {"schema": schemas[each.body, "validation"]}},
+        }
+    return document
+
+
+def _template(path: str) -> str:
+    return PARAMETER.sub(lambda found: "{" + found[1] + "}", path)
+
+
+def _path_parameters(each: Operation) -> list[Json]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": CONVERTERS[converter]}
+        for name, converter in each.path_parameters.items()
+    ]
+
+
+def _query_parameters(each: Operation, schemas: Schemas, definitions: Json) -> list[Json]:
+    if each.query is None:
+        return []
+    schema = definitions[schemas[each.query, "validation"]["$ref"].rpartition("/")[2]]
+    required = schema.get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": property_}
+        for name, property_ in schema.get("properties", {}).items()
+    ]
+
+
+def _responses(each: Operation, schemas: Schemas) -> Json:
+    success: Json = {"description": HTTPStatus(each.status).phrase}
+    if each.returns is not None:
+        success["content"] = {"application/json": {"schema": schemas[each.returns, "serialization"]}}
+    problems: dict[int, list[str]] = {}
+    for refusal in (*_usual(each), *each.errors):
+        titles = problems.setdefault(status_of(refusal), [])
+        if refusal.title not in titles:
+            titles.append(refusal.title)
+    content = {MEDIA_TYPE: {"schema": schemas[Problem, "serialization"]}}
+    return {str(int(each.status)): success} | {
+        str(int(status)): {"description": "; ".join(titles), "content": content}
+        for status, titles in sorted(problems.items())
+    }
+
+
+def _usual(each: Operation) -> Iterable[type[Refusal]]:
+    if not isinstance(each.needs, Public):
+        yield from (NotSignedIn, NotAllowed)
+    if not each.safe:
+        yield CrossSite
+    if each.path_parameters:
+        yield NotFound
+    if each.query is not None:
+        yield InvalidRequest
+    if each.body is not None:
+        yield from (MalformedBody, BodyTooLarge, UnsupportedMediaType, InvalidRequest)
+    if each.creates:
+        yield from (KeyReused, InvalidRequest)

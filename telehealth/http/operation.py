@@ -1,0 +1,137 @@
+"""An HTTP operation as a value: routing, parsing, authority, audit, documentation and tests all read it."""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, get_type_hints
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from telehealth.core.actors import Purpose, Scope
+from telehealth.core.errors import Refusal
+
+Handler = Callable[..., Awaitable[Any]]
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+PARAMETER = re.compile(r"{(\w+)(?::(\w+))?}")
+
+
+class Public(StrEnum):
+    """A public door has to say so; there is no default."""
+
+    PUBLIC = "public"
+
+
+PUBLIC = Public.PUBLIC
+
+
+class Face(StrEnum):
+    """Who reads the answer: a program or a person."""
+
+    API = "api"
+    PAGE = "page"
+
+
+class OperationError(TypeError):
+    """An operation is declared wrongly. Raised at import, so the process does not start."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """`needs` is the scope a credential must have; `purpose` is what the data is used for (HL7 PurposeOfUse)."""
+
+    method: str
+    path: str
+    handler: Handler
+    needs: Scope | Public
+    purpose: Purpose
+    status: int
+    errors: tuple[type[Refusal], ...]
+    face: Face
+    form: bool
+
+    @cached_property
+    def name(self) -> str:
+        """`package.handler`: route name, operationId and audited action in one."""
+        return f"{self.handler.__module__.split('.')[1]}.{self.handler.__name__}"
+
+    @cached_property
+    def summary(self) -> str:
+        return (inspect.getdoc(self.handler) or self.handler.__name__.replace("_", " ")).split("\n")[0]
+
+    @cached_property
+    def hints(self) -> dict[str, Any]:
+        return get_type_hints(self.handler)
+
+    @cached_property
+    def body(self) -> type[BaseModel] | None:
+        return self.hints.get("body")
+
+    @cached_property
+    def query(self) -> type[BaseModel] | None:
+        return self.hints.get("query")
+
+    @cached_property
+    def returns(self) -> type[BaseModel] | None:
+        """The message of the answer; None when it is not JSON."""
+        hint = self.hints.get("return")
+        hint = next(iter(getattr(hint, "__args__", ())), hint) if getattr(hint, "__name__", "") == "Reply" else hint
+        origin = getattr(hint, "__origin__", hint)
+        return hint if inspect.isclass(origin) and issubclass(origin, BaseModel) else None
+
+    @cached_property
+    def path_parameters(self) -> dict[str, str]:
+        """Name -> Starlette converter."""
+        return {name: converter or "str" for name, converter in PARAMETER.findall(self.path)}
+
+    @property
+    def creates(self) -> bool:
+        """Creating operations of the API take an Idempotency-Key."""
+        return self.method == "POST" and self.status == 201 and self.face is Face.API
+
+    @property
+    def safe(self) -> bool:
+        return self.method in SAFE_METHODS
+
+
+def operation(
+    method: str,
+    path: str,
+    handler: Handler,
+    *,
+    needs: Scope | Public,
+    purpose: Purpose = Purpose.OPERATIONS,
+    status: int = 200,
+    errors: tuple[type[Refusal], ...] = (),
+    form: bool = False,
+) -> Operation:
+    """One way in for programs. `form=True` reads an HTML form instead of JSON, as OAuth does (RFC 6749, 3.2)."""
+    return _checked(Operation(method, path, handler, needs, purpose, status, errors, Face.API, form))
+
+
+def page(
+    method: str,
+    path: str,
+    handler: Handler,
+    *,
+    needs: Scope | Public,
+    purpose: Purpose = Purpose.OPERATIONS,
+    errors: tuple[type[Refusal], ...] = (),
+) -> Operation:
+    """One way in for people: answers HTML, reads forms, refuses with a page."""
+    return _checked(Operation(method, path, handler, needs, purpose, 200, errors, Face.PAGE, form=True))
+
+
+def _checked(op: Operation) -> Operation:
+    if not isinstance(op.needs, Scope | Public):
+        raise OperationError(f"{op.name}: say which scope it needs, or PUBLIC")
+    for name in inspect.signature(op.handler).parameters:
+        if name not in {"call", "body", "query", *op.path_parameters}:
+            raise OperationError(f"{op.name}: nothing in the request is called {name}")
+    for name, converter in op.path_parameters.items():
+        if converter == "uuid" and op.hints.get(name) is not UUID:
+            raise OperationError(f"{op.name}: {name} is a UUID in the path")
+    return op

@@ -1,0 +1,70 @@
+"""Pages for people: Jinja2 templates in the reader's language, from the package's own files only."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from telehealth.core.errors import Kind, Refusal
+from telehealth.db.unit import request_id
+from telehealth.http.locales import COOKIE, Locale, Locales, install
+from telehealth.http.problems import InvalidRequest, status_of
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Templates get `locale`, `path` and what the handler passes; undefined names are errors."""
+
+    environment: Environment
+    locales: Locales
+
+    def locale(self, request: Request) -> Locale:
+        """Chosen by `?lang=`, else the `lang` cookie, else Accept-Language."""
+        return self.locales.negotiate(
+            query=request.query_params.get("lang", ""),
+            cookie=request.cookies.get(COOKIE, ""),
+            accept=request.headers.get("accept-language", ""),
+        )
+
+    def render(self, request: Request, template: str, /, *, status: int = 200, **context: object) -> Response:
+        locale = self.locale(request)
+        html = self.environment.get_template(template).render(locale=locale, path=request.url.path, **context)
+        response = Response(html, status, media_type="text/html", headers={"Content-Language": locale.tag})
+        if request.query_params.get("lang") == locale.code:
+            response.set_cookie(COOKIE, locale.code, max_age=31_536_000, samesite="lax")
+        return response
+
+    def refused(self, request: Request, refusal: Refusal) -> Response:
+        """A refusal as a page; who is not signed in is led to the sign-in page and back."""
+        if refusal.kind is Kind.UNIDENTIFIED and request.method == "GET":
+            return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
+        faults = [fault.detail for fault in refusal.faults] if isinstance(refusal, InvalidRequest) else []
+        status = status_of(refusal)
+        return self.problem(request, status, refusal.title, [refusal.detail, *faults])
+
+    def problem(self, request: Request, status: int, title: str = "", details: list[str] | None = None) -> Response:
+        return self.render(
+            request,
+            "problem.html",
+            status=status,
+            code=status,
+            title=title or HTTPStatus(status).phrase,
+            details=[each for each in details or [] if each],
+            request_id=request_id.get() or "",
+        )
+
+
+def open_pages(locales: Locales) -> Pages:
+    environment = Environment(
+        loader=PackageLoader("telehealth", "web/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    install(environment)
+    return Pages(environment, locales)

@@ -1,0 +1,55 @@
+"""Server-sent events (HTML Standard, section 9.2): a page is told *that* something changed, and rereads one GET."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.responses import StreamingResponse
+
+from telehealth.core.ports import Signals
+from telehealth.http.call import Call
+
+SWEEP_SECONDS = 2.0
+BEAT_SECONDS = 10.0
+LIFETIME_SECONDS = 1800.0
+
+
+def stream(call: Call, topics: tuple[str, ...], version: Callable[[], Awaitable[str]]) -> StreamingResponse:
+    """One event with `id: <version>` whenever the version differs from the last one sent.
+
+    A wake-up on any topic makes it immediate; the sweep every two seconds makes it true without wake-ups.
+    `Last-Event-ID` resumes: a client that already has the present version hears nothing until it changes.
+    A Refusal raised by `version` (a session ended, a visit gone) ends the stream with an `end` event.
+    """
+    seen = call.header("last-event-id")
+    events = _events(call.port(Signals), topics, version, seen)
+    return StreamingResponse(
+        events, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+
+
+async def _events(
+    signals: Signals, topics: tuple[str, ...], version: Callable[[], Awaitable[str]], seen: str | None
+) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + LIFETIME_SECONDS  # a stream outlives no deploy and no revoked session for ever
+    beat = loop.time()
+    yield b"retry: 1000\n\n"
+    async with signals.listen(topics) as wakes:
+        while loop.time() < ends:
+            present = await version()
+            if present != seen:
+                seen = present
+                yield f"id: {present}\nevent: change\ndata: {present}\n\n".encode()
+                beat = loop.time()
+            elif loop.time() - beat > BEAT_SECONDS:
+                yield b"event: beat\ndata:\n\n"
+                beat = loop.time()
+            await _next_wake(wakes)
+
+
+async def _next_wake(wakes: AsyncIterator[None]) -> None:
+    try:
+        async with asyncio.timeout(SWEEP_SECONDS):
+            await anext(wakes, None)
+    except TimeoutError:
+        return
