@@ -1,6 +1,6 @@
 """What the web process allows one person to do at the media node: a grant, signed there and checked here.
 
-The signing twin is telehealth/video/media_grants.py, the checking twin telehealth/media/grants.py; this is what they share.
+The signing twin is telehealth/video/media_grants.py, the checking twin telehealth/media/grants.py; both use this form.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ ALGORITHM = "Ed25519"  # RFC 9864, section 2.2
 AUDIENCE = "telehealth-media"
 TOKEN_TYPE = "media-grant+jwt"  # noqa: S105 - a media type: no other token of ours passes for a grant (RFC 8725, 3.11)
 LONGEST_LIFE = timedelta(seconds=60)
+LONGEST_NAME = 128
 
 
 class GrantKind(StrEnum):
@@ -45,20 +46,19 @@ class MediaGrant:
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, object]) -> "MediaGrant":
-        """The grant those claims state. Raises ValueError when one is missing, of another type or for another reader."""
+        """The grant those claims state. Raises ValueError when one is missing, misshapen or for another reader."""
         match claims:
-            case {"aud": "telehealth-media", "sub": str(sub), "jti": str(jti), "exp": int(exp), **rest}:
-                session, kind = rest.get("sid"), rest.get("kind")
+            case {"aud": aud, "sub": str(sub), "jti": str(jti), "exp": int(exp), "sid": str(sid), "kind": str(kind)}:
+                if aud != AUDIENCE or not 0 < len(sub) <= LONGEST_NAME or not 0 < len(jti) <= LONGEST_NAME:
+                    raise ValueError("not the claims of a media grant")
+                session, expires_at = MediaSessionId(UUID(sid)), _instant(exp)
+                return cls(session=session, kind=GrantKind(kind), sub=sub, jti=jti, expires_at=expires_at)
             case _:
                 raise ValueError("not the claims of a media grant")
-        if not isinstance(session, str) or not isinstance(kind, str) or not _fits(sub) or not _fits(jti):
-            raise ValueError("not the claims of a media grant")
-        try:
-            expires_at = datetime.fromtimestamp(exp, UTC)
-        except (OverflowError, OSError):
-            raise ValueError("not an instant") from None
-        return cls(session=MediaSessionId(UUID(session)), kind=GrantKind(kind), sub=sub, jti=jti, expires_at=expires_at)
 
 
-def _fits(text: str) -> bool:
-    return 0 < len(text) <= 128
+def _instant(seconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError):
+        raise ValueError("not an instant") from None

@@ -1,0 +1,63 @@
+"""Runs the media node: `python -m telehealth.media`."""
+
+import logging
+import socket
+import sys
+
+import uvicorn
+
+from telehealth.core.time import SystemClock
+from telehealth.media.control import control_app
+from telehealth.media.grants import GrantVerifier
+from telehealth.media.node import MediaNode
+from telehealth.settings import MediaSettings, SettingsError, read_media_settings
+
+logger = logging.getLogger("telehealth.media")
+
+
+def main() -> int:
+    """Serves until a signal; 2 when the settings cannot be used."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    for library in ("aioice", "aiortc", "uvicorn"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # at INFO aioice writes the addresses of people
+    try:
+        settings = read_media_settings()
+        _check_host(settings.media_host)
+        verifier = _verifier(settings)
+    except SettingsError as error:
+        logger.error("settings: %s", error)  # noqa: TRY400 - the text says it all; no traceback
+        return 2
+    logger.info("media node on port %d", settings.control_port)
+    uvicorn.run(
+        control_app(MediaNode(settings.media_host), verifier),
+        host=settings.control_host,
+        port=settings.control_port,
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        ws="none",
+        limit_concurrency=200,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=5,
+    )
+    return 0
+
+
+def _verifier(settings: MediaSettings) -> GrantVerifier:
+    try:
+        return GrantVerifier(settings.grant_public_key, SystemClock())
+    except Exception:  # noqa: BLE001 - a key library's ways to say "not a key"; the text could hold the value
+        raise SettingsError("TELEHEALTH_GRANT_PUBLIC_KEY: not an Ed25519 public JWK") from None
+
+
+def _check_host(host: str) -> None:
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+        with socket.socket(found[0][0], socket.SOCK_DGRAM) as probe:
+            probe.bind(found[0][4])
+    except OSError:
+        raise SettingsError("TELEHEALTH_MEDIA_HOST: not an address of this machine") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

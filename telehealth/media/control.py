@@ -1,0 +1,141 @@
+"""The control door of the media node: HTTP for the web process alone, shaped like WHIP (RFC 9725).
+
+PUT /sessions/{id} {type, sdp} -> 201 {type, sdp}; GET -> figures; DELETE -> 204; GET /healthz. Each request about a
+session spends one grant. Errors are problem documents (RFC 9457).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import ClassVar
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from telehealth.core.errors import Kind, Refusal
+from telehealth.core.grants import MediaGrant
+from telehealth.media.grants import GrantInvalid, GrantVerifier
+from telehealth.media.node import MediaNode
+from telehealth.media.schemas import Answer, Offer, Wire
+
+LARGEST_BODY = 65_536
+LONGEST_READ = 5.0
+
+STATUS: Mapping[Kind, int] = {
+    Kind.MALFORMED: 400,
+    Kind.INVALID: 422,
+    Kind.UNIDENTIFIED: 401,
+    Kind.ABSENT: 404,
+    Kind.CONFLICT: 409,
+    Kind.BUSY: 503,
+    Kind.AWAY: 503,
+}
+EXTRA_HEADERS: Mapping[Kind, Mapping[str, str]] = {
+    Kind.UNIDENTIFIED: {"WWW-Authenticate": "Bearer"},
+    Kind.BUSY: {"Retry-After": "5"},
+}
+
+
+class BodyMalformed(Refusal):
+    kind: ClassVar[Kind] = Kind.MALFORMED
+    slug, title = "body-malformed", 'The body is not {"type": "offer", "sdp": ...} in JSON'
+
+
+def control_app(node: MediaNode, verifier: GrantVerifier) -> Starlette:
+    """The ASGI application. Closes every session when it stops."""
+
+    async def session(request: Request) -> Response:
+        grant = _spend(request, verifier)
+        match request.method:
+            case "PUT":
+                return _reply(Answer(sdp=await node.open(grant, (await _read_offer(request)).sdp)), 201)
+            case "DELETE":
+                await node.close(grant)
+                return Response(status_code=204)
+            case _:
+                return _reply(node.view(grant))
+
+    async def healthz(_: Request) -> Response:
+        return _reply(node.health())
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await node.shut_down()
+
+    return Starlette(
+        routes=[
+            Route("/sessions/{session:uuid}", session, methods=["PUT", "GET", "DELETE"]),
+            Route("/healthz", healthz),
+        ],
+        exception_handlers=HANDLERS,
+        lifespan=lifespan,
+    )
+
+
+def _spend(request: Request, verifier: GrantVerifier) -> MediaGrant:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise GrantInvalid
+    grant = verifier.spend(token.strip())
+    if grant.session != request.path_params["session"]:
+        raise GrantInvalid
+    return grant
+
+
+async def _read_offer(request: Request) -> Offer:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(LONGEST_READ):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    raise HTTPException(413)
+    except TimeoutError:
+        raise HTTPException(408) from None
+    except ClientDisconnect:
+        raise BodyMalformed from None
+    try:
+        return Offer.model_validate_json(bytes(body), strict=True)
+    except ValidationError:
+        raise BodyMalformed from None
+
+
+def _reply(message: Wire, status: int = 200) -> Response:
+    return JSONResponse(message.model_dump(mode="json"), status, headers={"Cache-Control": "no-store"})
+
+
+def _problem(status: int, slug: str, title: str, headers: Mapping[str, str] | None = None) -> Response:
+    problem = {"type": f"/problems/{slug}", "title": title, "status": status}
+    return JSONResponse(problem, status, headers=headers, media_type="application/problem+json")
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return _problem(STATUS[error.kind], error.slug, error.title, EXTRA_HEADERS.get(error.kind))
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    status = HTTPStatus(error.status_code)
+    return _problem(status, status.phrase.lower().replace(" ", "-"), status.phrase, error.headers)
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    return _problem(500, "internal", "The media node failed")
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    Refusal: _refused,
+    HTTPException: _http_error,
+    Exception: _failed,
+}

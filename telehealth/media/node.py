@@ -1,0 +1,160 @@
+"""The sessions of a media node: opened with a grant, bounded in number and time, gone without a trace."""
+
+import asyncio
+from contextlib import suppress
+from typing import ClassVar
+
+from telehealth.core.errors import Kind, NotFound, Refusal
+from telehealth.core.grants import MediaGrant, MediaSessionId
+from telehealth.media.echo import EchoPeer, Protection
+from telehealth.media.guard import protect
+from telehealth.media.parse import Malformed
+from telehealth.media.schemas import AudioView, Health, ProbeView, SessionView
+
+LONGEST_SESSION = 60.0
+LONGEST_SETUP = 15.0
+LONGEST_NEGOTIATION = 5.0
+MOST_SESSIONS = 100
+
+
+class OfferMalformed(Refusal):
+    kind, slug, title = Kind.MALFORMED, "offer-malformed", "The session description cannot be used"
+
+
+class SessionExists(Refusal):
+    kind, slug, title = Kind.CONFLICT, "session-exists", "That session is already open"
+
+
+class NodeFull(Refusal):
+    kind: ClassVar[Kind] = Kind.BUSY
+    slug, title = "media-busy", "The media node takes no more work now"
+
+
+class NodeMisplaced(Refusal):
+    """TELEHEALTH_MEDIA_HOST is no address of this machine."""
+
+    kind, slug, title = Kind.AWAY, "media-away", "The media node cannot be reached by media"
+
+
+class Session:
+    """One person's network check. The peer is closed after LONGEST_SESSION at the latest; figures stay until then."""
+
+    def __init__(self, grant: MediaGrant, *, host: str, protection: Protection) -> None:
+        self.sub = grant.sub
+        self._id = grant.session
+        self._born = asyncio.get_running_loop().time()
+        self._ended = asyncio.Event()
+        self._peer = EchoPeer(host=host, ended=self._ended.set, protection=protection)
+
+    async def answer(self, sdp: str) -> str:
+        async with asyncio.timeout(LONGEST_NEGOTIATION):
+            return await self._peer.answer(sdp)
+
+    async def live(self) -> None:
+        """Returns when the session's time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_SESSION):
+                await self._media()
+                await asyncio.Event().wait()  # media is over; the figures can still be read
+
+    async def _media(self) -> None:
+        try:
+            async with asyncio.timeout(LONGEST_SETUP):
+                await self._peer.connected.wait()
+            await self._ended.wait()
+        except TimeoutError:
+            pass
+        finally:
+            await self._peer.close()
+
+    async def close(self) -> None:
+        await self._peer.close()
+
+    def view(self) -> SessionView:
+        figures, audio = self._peer.probes.figures(), self._peer.audio
+        return SessionView(
+            session=self._id,
+            state=self._peer.state,
+            age_s=round(asyncio.get_running_loop().time() - self._born, 3),
+            probes=ProbeView(
+                received=figures.received,
+                lost=figures.lost,
+                loss=figures.loss,
+                rtt_ms=figures.rtt_ms,
+                jitter_ms=figures.jitter_ms,
+            ),
+            audio=audio
+            and AudioView(packets=audio.packets_received, lost=audio.packets_lost, jitter_ms=audio.jitter / 48),
+            drops={reason.value: count for reason, count in self._peer.guard.drops.items()},
+            verdict=figures.verdict,
+        )
+
+
+class MediaNode:
+    """Answers offers at the address `host`. All methods run in one event loop."""
+
+    def __init__(self, host: str, *, most_sessions: int = MOST_SESSIONS, protection: Protection = protect) -> None:
+        self._host = host
+        self._most = most_sessions
+        self._protection = protection
+        self._sessions: dict[MediaSessionId, Session] = {}
+        self._lives: dict[MediaSessionId, asyncio.Task[None]] = {}
+
+    async def open(self, grant: MediaGrant, sdp: str) -> str:
+        """The SDP answer. Raises SessionExists, NodeFull, OfferMalformed or NodeMisplaced."""
+        if grant.session in self._sessions:
+            raise SessionExists
+        if len(self._sessions) >= self._most:
+            raise NodeFull
+        session = Session(grant, host=self._host, protection=self._protection)
+        self._sessions[grant.session] = session
+        try:
+            answer = await session.answer(sdp)
+        except (Malformed, OSError, asyncio.CancelledError) as error:
+            del self._sessions[grant.session]
+            await session.close()
+            match error:
+                case Malformed() | TimeoutError():
+                    raise OfferMalformed from None
+                case OSError():
+                    raise NodeMisplaced from None
+                case _:
+                    raise
+        self._lives[grant.session] = asyncio.create_task(self._live(grant.session, session))
+        return answer
+
+    async def _live(self, name: MediaSessionId, session: Session) -> None:
+        try:
+            await session.live()
+        finally:
+            self._sessions.pop(name, None)
+            self._lives.pop(name, None)
+
+    def view(self, grant: MediaGrant) -> SessionView:
+        """The figures so far. Raises NotFound."""
+        return self._find(grant).view()
+
+    async def close(self, grant: MediaGrant) -> None:
+        """Ends the session at once. Raises NotFound."""
+        self._find(grant)
+        await self._end(grant.session)
+
+    def health(self) -> Health:
+        count = len(self._sessions)
+        return Health(status="full" if count >= self._most else "ok", sessions=count, most_sessions=self._most)
+
+    async def shut_down(self) -> None:
+        for name in list(self._lives):
+            await self._end(name)
+
+    def _find(self, grant: MediaGrant) -> Session:
+        session = self._sessions.get(grant.session)
+        if session is None or session.sub != grant.sub or grant.session not in self._lives:
+            raise NotFound
+        return session
+
+    async def _end(self, name: MediaSessionId) -> None:
+        life = self._lives.get(name)
+        if life is not None:
+            life.cancel()
+            await asyncio.wait([life])
