@@ -33,6 +33,10 @@ ATTEMPTS = 4
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
+class DatabaseFault(Exception):
+    """The database failed: kind, SQLSTATE and constraint. PostgreSQL's own text repeats row values, so it ends here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One transaction: `now` is read once, because an action lives in one instant."""
@@ -105,7 +109,7 @@ class UnitOfWork:
             except DBAPIError as error:
                 self._refuse_known(error)
                 if _sqlstate(error) not in (SERIALIZATION_FAILURE, DEADLOCK) or attempt == ATTEMPTS:
-                    raise
+                    raise DatabaseFault(type(error).__name__, _sqlstate(error), _constraint(error)) from None
                 await asyncio.sleep(random.uniform(0, 0.05) * attempt)  # noqa: S311 -- jitter, not a secret
             else:
                 if events:

@@ -1,0 +1,102 @@
+"""A real PostgreSQL for tests: one server for a test process, one database for a test, cloned from a template."""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import count
+from os import environ
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import create_engine, make_url
+
+from telehealth.catalogue import PACKAGES
+from telehealth.cli.postgres import prepare_cluster, server
+from telehealth.cli.state import open_state
+from telehealth.db.engine import DRIVER
+from telehealth.db.tables import Table
+
+TEMPLATE = "template_telehealth"
+numbers = count()
+
+
+@dataclass(frozen=True)
+class Databases:
+    """A running server; `url` leads to its maintenance database."""
+
+    url: str
+
+    def named(self, name: str) -> str:
+        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
+
+    @contextmanager
+    def clone(self) -> Iterator[str]:
+        """A fresh database with the whole schema; about 50 ms."""
+        name = f"test_{next(numbers)}"
+        self._command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+        try:
+            yield self.named(name)
+        finally:
+            self._command(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def make_template(self) -> None:
+        self._command(f"CREATE DATABASE {TEMPLATE}")
+        create_schema(self.named(TEMPLATE))
+
+    def create_empty(self) -> str:
+        """A database without a schema: for tests of migrations."""
+        name = f"empty_{next(numbers)}"
+        self._command(f"CREATE DATABASE {name}")
+        return self.named(name)
+
+    def _command(self, statement: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@contextmanager
+def serving() -> Iterator[Databases]:
+    """The embedded server, started as `telehealth up` starts it, on a Unix socket in a directory of its own."""
+    with tempfile.TemporaryDirectory(prefix="th-") as directory:
+        root = Path(directory)
+        root.chmod(0o755)
+        program = server(cluster := prepare_cluster(open_state(root / "s"), environ), environ)
+        with (root / "log").open("wb") as log:
+            argv = [*program.argv, "-c", "fsync=off", "-c", "max_connections=300"]
+            process = subprocess.Popen(argv, cwd="/", user=program.user, group=program.group, stdout=log, stderr=log)
+            try:
+                databases = Databases(cluster.url.replace("/telehealth?", "/postgres?"))
+                _wait(databases.url, process)
+                databases.make_template()
+                yield databases
+            finally:
+                process.send_signal(program.stop_signal)
+                process.wait(20)
+
+
+def create_schema(url: str) -> None:
+    for name in PACKAGES:
+        if find_spec(f"telehealth.{name}.models"):
+            __import__(f"telehealth.{name}.models")
+    engine = create_engine(make_url(url).set(drivername=DRIVER))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS btree_gist")
+        Table.metadata.create_all(connection)
+    engine.dispose()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > until or process.poll() is not None:
+                raise
+            time.sleep(0.05)
+        else:
+            return
