@@ -20,7 +20,8 @@ Json = dict[str, object]
 def render(body: str, *, kind: NoteKind, author_name: str, started_at: datetime, signed_at: datetime) -> str:
     """The text that is signed, delivered and shown: a head of three lines, a blank line, the clinician's words.
 
-    Unicode NFC, lines end in LF, no control characters but LF and TAB, one LF at the end: the same bytes everywhere.
+    Unicode NFC, lines end in LF, no control characters but LF and TAB, no lone
+    surrogates, one LF at the end: the same bytes everywhere.
     """
     head = (
         TITLES[kind],
@@ -32,7 +33,9 @@ def render(body: str, *, kind: NoteKind, author_name: str, started_at: datetime,
 
 def _clean(text: str) -> str:
     lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = ("".join(c for c in line if c == "\t" or unicodedata.category(c) != "Cc").rstrip() for line in lines)
+    kept = (
+        "".join(c for c in line if c == "\t" or unicodedata.category(c) not in ("Cc", "Cs")).rstrip() for line in lines
+    )
     return "\n".join(kept).strip("\n")
 
 

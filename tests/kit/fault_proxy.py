@@ -1,0 +1,131 @@
+"""A reverse proxy that misbehaves on purpose, in front of a real server: faults by plan, never a fake answer kept."""
+
+import asyncio
+import random
+import socket
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+HOP_BY_HOP = frozenset({"host", "content-length", "connection", "accept-encoding", "transfer-encoding"})
+PASSED_BACK = frozenset({"content-type", "etag", "location", "last-modified", "retry-after"})
+
+
+class Fault(StrEnum):
+    """What goes wrong with one request. The first four happen before the server sees it, the others after."""
+
+    UNAUTHORIZED = "401"
+    UNPROCESSABLE = "422"
+    UNAVAILABLE = "503"
+    THROTTLED = "429"
+    COMMIT_THEN_CUT = "commit, then cut the connection"
+    COMMIT_THEN_500 = "commit, then 500"
+    COMMIT_THEN_HANG = "commit, then say nothing"
+
+
+AFTER = frozenset({Fault.COMMIT_THEN_CUT, Fault.COMMIT_THEN_500, Fault.COMMIT_THEN_HANG})
+Plan = Callable[[Request], Fault | None]
+
+
+def no_faults(_: Request) -> Fault | None:
+    return None
+
+
+def on_creates(faults: Iterable[Fault | None]) -> Plan:
+    """A script: the n-th POST of a DocumentReference gets the n-th fault, later ones none."""
+    left = iter(faults)
+    return lambda request: next(left, None) if _creates(request) else None
+
+
+def at_random(seed: int, share: float, faults: Iterable[Fault]) -> Plan:
+    """Creates fail in this share of cases, reproducibly for a seed and an order of requests."""
+    dice, kinds = random.Random(seed), tuple(faults)
+    return lambda request: dice.choice(kinds) if _creates(request) and dice.random() < share else None
+
+
+def _creates(request: Request) -> bool:
+    return request.method == "POST" and request.url.path.endswith("/DocumentReference")
+
+
+@dataclass(slots=True)
+class FaultProxy:
+    """Change `plan`, `stripped` and `upstream` between requests at will. `seen` holds method, path and fault."""
+
+    upstream: str
+    plan: Plan = no_faults
+    stripped: frozenset[str] = frozenset()
+    seen: list[tuple[str, str, Fault | None]] = field(default_factory=list)
+    url: str = ""
+    connections: Collection[object] = ()
+
+    async def answer(self, request: Request) -> Response:
+        fault = self.plan(request)
+        self.seen.append((request.method, request.url.path, fault))
+        if fault is not None and fault not in AFTER:
+            return _refusal(fault)
+        reply = await self._forwarded(request)
+        match fault:
+            case Fault.COMMIT_THEN_CUT:
+                self._cut(request)
+            case Fault.COMMIT_THEN_500:
+                return Response(status_code=500)
+            case Fault.COMMIT_THEN_HANG:
+                await request.receive()  # the body is read, so the next message is the client's leaving
+                self._cut(request)
+        headers = {name: value for name, value in reply.headers.items() if name in PASSED_BACK}
+        return Response(reply.content, reply.status_code, headers=headers)
+
+    def _cut(self, request: Request) -> None:
+        """Close the socket under the request. What is answered afterwards goes nowhere."""
+        for connection in tuple(self.connections):
+            transport = getattr(connection, "transport", None)
+            if (
+                isinstance(transport, asyncio.Transport)
+                and transport.get_extra_info("peername") == request.scope["client"]
+            ):
+                transport.abort()
+
+    async def _forwarded(self, request: Request) -> httpx.Response:
+        headers = {name: value for name, value in request.headers.items() if name not in HOP_BY_HOP | self.stripped}
+        address = f"{self.upstream}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+            return await client.request(request.method, address, content=await request.body(), headers=headers)
+
+
+def _refusal(fault: Fault) -> Response:
+    if fault is Fault.UNPROCESSABLE:
+        outcome = b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"business-rule",'
+        return Response(outcome + b'"diagnostics":"CANARY free text"}]}', 422, media_type="application/fhir+json")
+    headers = {} if fault is Fault.UNAUTHORIZED else {"retry-after": "0"}
+    return Response(status_code=int(fault.value), headers=headers)
+
+
+@contextmanager
+def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
+    """A running proxy on a free port of loopback; `upstream` and `url` are origins, without a path."""
+    proxy = FaultProxy(upstream)
+    listener = socket.create_server(("127.0.0.1", 0))
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    app = Starlette(routes=[Route("/{path:path}", proxy.answer, methods=methods)])
+    server = uvicorn.Server(
+        uvicorn.Config(app, loop="asyncio", log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+    )
+    proxy.connections = server.server_state.connections
+    proxy.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listener.close()

@@ -1,0 +1,82 @@
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from joserfc.jwk import ECKey
+
+from telehealth.core.time import FixedClock, SystemClock
+from telehealth.records.backend_services import BackendServices, TokenAway, TokenRefused
+from telehealth.records.fhir_client import FhirRecordService
+from telehealth.records.rules import Accepted, Away, Identifier, Unauthorized
+from telehealth.tasks.outbound import open_client
+from tests.kit.fault_proxy import FaultProxy
+from tests.kit.notes import a_document
+from tests.kit.record_service import record_service
+from tests.records.conftest import MRN, Clients
+
+WRONG_KEY = ECKey.generate_key("P-384", auto_kid=True).as_dict(private=True)
+
+
+async def test_a_token_is_kept_until_a_minute_before_it_runs_out(clients: Clients) -> None:
+    clock = FixedClock(SystemClock().now())
+    credential = (await clients.open(clock=clock)).credential
+    first = await credential.token()
+    clock.advance(timedelta(seconds=3600 - 61))
+    assert await credential.token() == first
+    clock.advance(timedelta(seconds=1))
+    with pytest.raises(TokenRefused):  # this clock is now an hour ahead: the assertion is dated too far in the future
+        await credential.token()
+
+
+async def test_a_token_that_ran_out_is_renewed(clients: Clients) -> None:
+    clock = FixedClock(SystemClock().now() - timedelta(seconds=30))
+    credential = (await clients.open(clock=clock)).credential
+    first = await credential.token()
+    assert await credential.token(refused=first) != first
+
+
+async def test_callers_at_the_same_time_share_one_request(clients: Clients, proxy: FaultProxy) -> None:
+    credential = (await clients.open(proxy.url)).credential
+    tokens = await asyncio.gather(*(credential.token() for _ in range(20)))
+    assert len(set(tokens)) == 1
+    assert len(proxy.seen) == 1  # discovery; the token endpoint it names is not behind the proxy
+
+
+async def test_a_refusal_seen_by_many_is_renewed_once(clients: Clients) -> None:
+    credential = (await clients.open()).credential
+    old = await credential.token()
+    assert len(set(await asyncio.gather(*(credential.token(refused=old) for _ in range(10))))) == 1
+
+
+async def test_a_wrong_key_is_refused(clients: Clients, patient: Identifier) -> None:
+    client = await clients.open(key=WRONG_KEY)
+    assert await client.records.deliver(a_document(patient), search_first=False) == Unauthorized(401)
+
+
+async def test_no_discovery_document_is_away(clients: Clients, proxy: FaultProxy, patient: Identifier) -> None:
+    proxy.upstream += "/nowhere"
+    client = await clients.open(proxy.url)
+    with pytest.raises(TokenAway):
+        await client.credential.token()
+    assert isinstance(await client.records.deliver(a_document(patient), search_first=False), Away)
+
+
+async def test_a_token_the_server_ends_early_is_replaced(tmp_path: Path) -> None:
+    """The client believes in its token for years; the server ends it after a second."""
+    with record_service(tmp_path, token_seconds=1) as server:
+        patient = Identifier(MRN, "1")
+        server.add_patient(system=patient.system, value=patient.value)
+        clock = FixedClock(SystemClock().now())
+        async with open_client() as outbound:
+            credential = BackendServices(
+                outbound,
+                server.base_url,
+                client_id=server.client_id,
+                key=ECKey.import_key(dict(server.private_key)),
+                clock=clock,
+            )
+            records = FhirRecordService(outbound, server.base_url, credential=credential, clock=clock)
+            assert isinstance(await records.deliver(a_document(patient), search_first=False), Accepted)
+            await asyncio.sleep(1.1)
+            assert isinstance(await records.deliver(a_document(patient), search_first=False), Accepted)

@@ -1,0 +1,94 @@
+import base64
+import hashlib
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telehealth.records.documents import Json, carries, document_reference, holds, render
+from telehealth.records.rules import Identifier, NoteKind
+from tests.kit.notes import SIGNED_AT, a_document
+
+PATIENT = Identifier("urn:example:mrn", "17")
+
+
+def rendered(body: str) -> str:
+    return render(body, kind=NoteKind.PROGRESS, author_name="Dr. A", started_at=SIGNED_AT, signed_at=SIGNED_AT)
+
+
+def test_the_text_has_a_head_and_the_words() -> None:
+    assert rendered("## Plan\r\nRest.\n") == (
+        "Progress note\nVisit: 2026-03-02T15:04:05Z\nSigned: 2026-03-02T15:04:05Z by Dr. A\n\n## Plan\nRest.\n"
+    )
+
+
+@given(st.text())
+def test_text_is_normal_whatever_was_typed(body: str) -> None:
+    text = rendered(body)
+    assert "\r" not in text
+    assert text.endswith("\n")
+    assert text.encode()
+    again = rendered(text.split("\n\n", 1)[1]) if "\n\n" in text else text
+    assert again == text
+
+
+def test_the_resource_has_the_fields_of_us_core() -> None:
+    document = a_document(PATIENT)
+    resource = document_reference(document, patient="Patient/17")
+    assert resource["masterIdentifier"] == {
+        "system": document.identifiers.version.system,
+        "value": f"{document.note_id}-v1",
+    }
+    assert (resource["status"], resource["docStatus"]) == ("current", "final")
+    assert resource["type"] == {"coding": [{"system": "http://loinc.org", "code": "11506-3"}], "text": "Progress note"}
+    attachment = attachment_of(resource)
+    data = base64.b64decode(str(attachment["data"]))
+    assert data.decode() == document.text
+    assert attachment["size"] == len(data)
+    assert attachment["hash"] == base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
+
+
+def test_what_was_sent_is_recognised() -> None:
+    document = a_document(PATIENT)
+    resource = document_reference(document, patient="Patient/17")
+    assert holds(resource, document, patient="Patient/17")
+    assert carries(resource, document.identifiers.version)
+    assert carries(resource, document.identifiers.note)
+    assert not carries(resource, PATIENT)
+
+
+def test_an_absolute_reference_to_the_same_patient_is_the_same() -> None:
+    document = a_document(PATIENT)
+    resource = document_reference(document, patient="http://record.example/fhir/Patient/17")
+    assert holds(resource, document, patient="Patient/17")
+
+
+def test_another_patient_content_or_status_is_not_ours() -> None:
+    document = a_document(PATIENT)
+    resource = document_reference(document, patient="Patient/17")
+    assert not holds(resource, document, patient="Patient/117")
+    assert not holds(resource | {"status": "entered-in-error"}, document, patient="Patient/17")
+    assert not holds(resource, a_document(PATIENT, text="Other words\n"), patient="Patient/17")
+    assert not holds(resource | {"content": []}, document, patient="Patient/17")
+
+
+def test_content_kept_elsewhere_is_compared_by_its_hash() -> None:
+    document = a_document(PATIENT)
+    resource = document_reference(document, patient="Patient/17")
+    attachment = {name: value for name, value in attachment_of(resource).items() if name != "data"}
+    assert holds(resource | {"content": [{"attachment": attachment}]}, document, patient="Patient/17")
+
+
+def test_instants_are_written_in_utc() -> None:
+    text = render(
+        "x", kind=NoteKind.PROGRESS, author_name="A", started_at=SIGNED_AT, signed_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    assert "2026-01-01T00:00:00Z" in text
+
+
+def attachment_of(resource: Json) -> Json:
+    content = resource["content"]
+    assert isinstance(content, list)
+    attachment = content[0]["attachment"]
+    assert isinstance(attachment, dict)
+    return attachment
