@@ -1,0 +1,146 @@
+"""The commands, each a few lines: options in, one function called, errors shown in words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import environ
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from telehealth import __version__
+from telehealth.cli.addresses import Ports, free_ports
+from telehealth.cli.doctor import examine, report
+from telehealth.cli.errors import CannotStart
+from telehealth.cli.logs import Logs
+from telehealth.cli.migrate import upgrade
+from telehealth.cli.procfile import find_procfile
+from telehealth.cli.reference import reference
+from telehealth.cli.up import Options, start
+from telehealth.settings import SettingsError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, secrets among them
+    help="A telemedicine visit platform an institution runs itself.",
+)
+
+_Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="TCP port of the web process")]
+_MediaPort = Annotated[
+    int,
+    typer.Option(envvar="TELEHEALTH_MEDIA_PORT", min=1, max=65535, help="TCP port of the media node's control door"),
+]
+_RecordPort = Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the embedded record service")]
+_SmtpPort = Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the local mailbox that takes mail")]
+_MailboxPort = Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the local mailbox's page")]
+_State = Annotated[Path, typer.Option(help="Directory that keeps data and keys")]
+_Procfile = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="Procfile to run; the checkout's by default")
+]
+_RecordService = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="FHIR R4 base address of a record service to use, not the embedded one"),
+]
+_ReadyFile = Annotated[Path | None, typer.Option(help="JSON file that is written when everything is ready")]
+_FreePorts = Annotated[bool, typer.Option("--free-ports", help="Take ports that are free instead of the usual ones")]
+
+
+@app.command()
+def up(  # noqa: PLR0913 - each is an option of the command
+    *,
+    state: _State = Path(".telehealth"),
+    port: _Port = 8000,
+    media_port: _MediaPort = 8001,
+    record_service_port: _RecordPort = 8090,
+    smtp_port: _SmtpPort = 1025,
+    mailbox_port: _MailboxPort = 8025,
+    is_free_ports: _FreePorts = False,
+    record_service: _RecordService = None,
+    procfile: _Procfile = None,
+    ready_file: _ReadyFile = None,
+) -> None:
+    """Start everything: embedded PostgreSQL, Valkey, record service and mailbox, migrations, every process."""
+    ports = Ports(web=port, media=media_port, record_service=record_service_port, smtp=smtp_port, mailbox=mailbox_port)
+    with _told_in_words():
+        _start(
+            Options(
+                state=state,
+                procfile=procfile or find_procfile(),
+                ports=free_ports() if is_free_ports else ports,
+                ready_file=ready_file,
+                record_service=record_service,
+            )
+        )
+
+
+@app.command()
+def demo(
+    *,
+    state: _State = Path(".telehealth/demo"),
+    port: _Port = 8000,
+    is_free_ports: _FreePorts = False,
+    follow_up_speed: Annotated[
+        float | None, typer.Option(min=1, help="Follow-up time runs this many times fast")
+    ] = None,
+    record_service: _RecordService = None,
+    procfile: _Procfile = None,
+    ready_file: _ReadyFile = None,
+) -> None:
+    """The same with a seeded clinic: prints links and passwords to try, once. Its data is apart from that of `up`."""
+    with _told_in_words():
+        _start(
+            Options(
+                state=state,
+                procfile=procfile or find_procfile(),
+                ports=free_ports() if is_free_ports else Ports(web=port),
+                ready_file=ready_file,
+                record_service=record_service,
+                follow_up_speed=follow_up_speed,
+                seed=True,
+            )
+        )
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database of the settings to the newest schema."""
+    with _told_in_words():
+        upgrade()
+
+
+@app.command()
+def settings() -> None:
+    """Print the settings reference as Markdown."""
+    typer.echo(reference())
+
+
+@app.command()
+def doctor(*, is_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON")] = False) -> None:
+    """Check settings, database, migrations, broker, record service, mail and media; each failure comes with its fix."""
+    findings = examine(environ)
+    report(findings, is_json=is_json)
+    if not all(finding.is_ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def _start(options: Options) -> None:
+    reason = start(options, environ, Logs(Console()))
+    if reason is not None:
+        raise CannotStart(f"Stopped: {reason}.")
+
+
+@contextmanager
+def _told_in_words() -> Iterator[None]:
+    try:
+        yield
+    except (CannotStart, SettingsError) as error:
+        Console(stderr=True).print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
+        raise typer.Exit(1) from None

@@ -1,0 +1,123 @@
+"""`telehealth doctor`: asks every neighbour the settings name, and says what to do about those who do not answer."""
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
+
+from alembic.util.exc import CommandError
+from kombu.connection import Connection
+from kombu.exceptions import OperationalError as BrokerError
+from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
+
+from telehealth.cli.errors import CannotStart
+from telehealth.cli.migrate import heads
+from telehealth.cli.readiness import count_workers, http_status
+from telehealth.settings import Settings, SettingsError, read_settings
+
+PATIENCE = 3.0
+"""Seconds one neighbour has to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    check: str
+    is_ok: bool
+    detail: str
+    fix: str = ""
+
+
+def examine(env: Mapping[str, str]) -> list[Finding]:
+    """One finding a check, in the order of the way a request takes. Never shows an address's password."""
+    try:
+        settings = read_settings(env)
+        _ = settings.push_url
+    except SettingsError as error:
+        return [Finding("settings", False, str(error), "Correct the names; `telehealth settings` lists them all.")]
+    checks: tuple[Callable[[Settings], Finding], ...] = (_database, _broker, _worker, _mail, _record_service, _media)
+    return [Finding("settings", True, "complete"), *(check(settings) for check in checks)]
+
+
+def report(findings: list[Finding], *, is_json: bool) -> None:
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    if is_json:
+        ok = all(each.is_ok for each in findings)
+        console.print(json.dumps({"ok": ok, "findings": [asdict(each) for each in findings]}, indent=2))
+        return
+    for each in findings:
+        console.print(
+            f"{'ok  ' if each.is_ok else 'FAIL'}  {each.check}: {each.detail}", style="" if each.is_ok else "red"
+        )
+        if not each.is_ok:
+            console.print(f"      {each.fix}")
+
+
+def _database(settings: Settings) -> Finding:
+    try:
+        has, wanted = heads(settings.database_url.get_secret_value())
+    except SQLAlchemyError as error:
+        fix = "Start PostgreSQL, or correct DATABASE_URL."
+        return Finding("database", False, f"no answer ({type(error).__name__})", fix)
+    except (CannotStart, CommandError) as error:
+        return Finding("database", False, str(error), "Run from a checkout of the release that is installed.")
+    if has != wanted:
+        return Finding("database", False, f"schema {_names(has)}, wanted {_names(wanted)}", "Run `telehealth migrate`.")
+    return Finding("database", True, f"answers, schema {_names(has)}")
+
+
+def _broker(settings: Settings) -> Finding:
+    try:
+        broker = settings.broker_url.get_secret_value()
+        with Connection(broker, connect_timeout=PATIENCE) as connection:  # type: ignore[no-untyped-call]
+            connection.ensure_connection(max_retries=1, timeout=PATIENCE)
+    except (BrokerError, OSError) as error:
+        fix = "Start Valkey, Redis or RabbitMQ, or correct BROKER_URL."
+        return Finding("broker", False, f"no answer ({type(error).__name__})", fix)
+    return Finding("broker", True, "answers")
+
+
+def _worker(settings: Settings) -> Finding:
+    if count_workers(settings.broker_url.get_secret_value()):
+        return Finding("worker", True, "answers")
+    return Finding("worker", False, "no worker answers through the broker", "Start the `worker` line of the Procfile.")
+
+
+def _mail(settings: Settings) -> Finding:
+    parts = urlsplit(settings.smtp_url.get_secret_value())
+    usual = 465 if parts.scheme == "smtps" else 587 if "starttls" in parts.scheme else 25
+    address = (parts.hostname or "127.0.0.1", parts.port or usual)
+    try:
+        socket.create_connection(address, timeout=PATIENCE).close()
+    except OSError as error:
+        detail = f"{address[0]}:{address[1]} does not answer ({error.strerror or 'no such name'})"
+        return Finding("mail", False, detail, "Start the mail server, or correct SMTP_URL.")
+    return Finding("mail", True, f"{address[0]}:{address[1]} answers")
+
+
+def _record_service(settings: Settings) -> Finding:
+    if settings.record_service_url is None:
+        fix = "Set RECORD_SERVICE_URL to a FHIR R4 base address; signed notes wait until then."
+        return Finding("record service", False, "none is set", fix)
+    status = http_status(f"{settings.record_service_url.rstrip('/')}/metadata", PATIENCE)
+    if status != 200:
+        detail = "no answer" if status is None else f"/metadata answers {status}"
+        return Finding(
+            "record service", False, detail, "Start it, or correct RECORD_SERVICE_URL (the FHIR base address)."
+        )
+    return Finding("record service", True, "/metadata answers")
+
+
+def _media(settings: Settings) -> Finding:
+    status = http_status(f"{settings.media_url.rstrip('/')}/healthz", PATIENCE)
+    if status != 200:
+        detail = "no answer" if status is None else f"/healthz answers {status}"
+        return Finding(
+            "media", False, detail, "Start the `media` line of the Procfile, or correct TELEHEALTH_MEDIA_URL."
+        )
+    return Finding("media", True, "/healthz answers")
+
+
+def _names(revisions: set[str]) -> str:
+    return ", ".join(sorted(revisions)) or "none"

@@ -1,0 +1,52 @@
+"""The settings reference, generated from the models that read the settings."""
+
+from collections.abc import Iterator
+from enum import Enum
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from telehealth.settings import MediaSettings, Settings
+
+_TYPES = {int: "whole number", float: "number", str: "text", SecretStr: "secret"}
+_SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (("Web, worker and beat", Settings), ("Media node", MediaSettings))
+
+
+def reference() -> str:
+    """Markdown: one table a process, a row a setting."""
+    return "\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    yield "# Settings"
+    yield ""
+    yield "Any `NAME` may be given as `NAME_FILE`, the path of a file that holds the value."
+    yield "An unknown `TELEHEALTH_` name is an error."
+    for title, model in _SECTIONS:
+        yield from ("", f"## {title}", "", "| Name | Type | Default | Meaning |", "|---|---|---|---|")
+        for field in model.model_fields.values():
+            meaning = (field.description or "").replace("|", "\\|")
+            yield f"| `{field.alias}` | {_kind(field.annotation)} | {_default(field)} | {meaning} |"
+    yield ""
+
+
+def _kind(annotation: Any) -> str:
+    if get_origin(annotation) in (Union, UnionType):
+        return ", ".join(_kind(each) for each in get_args(annotation) if each is not type(None))
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return " or ".join(f"`{each.value}`" for each in annotation)
+    return _TYPES.get(annotation, str(annotation))
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if value is PydanticUndefined:
+        return "**required**"
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return f"`{value.value if isinstance(value, Enum) else value}`"

@@ -1,0 +1,8 @@
+"""Stands in for the worker: a Celery application without tasks of ours."""
+
+from os import environ
+
+from celery import Celery
+
+app = Celery("letters", broker=environ["BROKER_URL"])
+app.conf.broker_connection_retry_on_startup = True
