@@ -1,0 +1,86 @@
+"""Tables of visits. The visit row is what the history in `visit_event` leads to; it has no other way to change."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import Mapped
+
+from telehealth.core.errors import Refusal
+from telehealth.db.tables import Table, phi, plain
+from telehealth.visits.rules import VisitStatus
+
+STATUSES = ", ".join(f"'{status}'" for status in VisitStatus)
+
+
+class VisitRow(Table):
+    __tablename__ = "visit"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"))
+    clinician_id: Mapped[UUID] = plain(ForeignKey("clinician.id"))
+    visit_type_id: Mapped[UUID] = plain(ForeignKey("visit_type.id"))
+    visit_type: Mapped[str] = phi()
+    status: Mapped[str] = phi()
+    starts_at: Mapped[datetime] = phi()
+    ends_at: Mapped[datetime] = phi()
+    opens_at: Mapped[datetime] = phi()
+    closes_at: Mapped[datetime] = phi()
+    time_zone: Mapped[str] = plain()
+    revision: Mapped[int] = plain()
+    created_at: Mapped[datetime] = plain()
+    changed_at: Mapped[datetime] = plain()
+    check: Mapped[str | None] = plain()
+    waiting_since: Mapped[datetime | None] = phi()
+    started_at: Mapped[datetime | None] = phi()
+    ended_at: Mapped[datetime | None] = phi()
+
+    __table_args__ = (
+        CheckConstraint(f"status IN ({STATUSES})", name="status"),
+        CheckConstraint("starts_at < ends_at", name="times"),
+        Index("ix_visit_clinician_id_starts_at", "clinician_id", "starts_at"),
+        Index("ix_visit_patient_id_starts_at", "patient_id", "starts_at"),
+        Index("ix_visit_starts_at", "starts_at"),
+        Index("ix_visit_changed_at", "changed_at", "id"),
+    )
+
+
+class VisitEventRow(Table):
+    """Append-only: who gave which command, for what, and what it changed. `seq` is the revision it made."""
+
+    __tablename__ = "visit_event"
+
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), primary_key=True)
+    seq: Mapped[int] = plain(primary_key=True)
+    at: Mapped[datetime] = plain()
+    command: Mapped[str] = plain()
+    actor_id: Mapped[UUID | None] = plain()
+    role: Mapped[str] = plain()
+    purpose: Mapped[str] = plain()
+    cause: Mapped[str] = plain()
+    before: Mapped[str | None] = phi()
+    after: Mapped[str] = phi()
+
+
+class ParticipantRow(Table):
+    """The personal link is kept twice: hashed, to find it; sealed, so that the invitation can carry it."""
+
+    __tablename__ = "participant"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"))
+    role: Mapped[str] = plain()
+    person_id: Mapped[UUID] = phi()
+    created_at: Mapped[datetime] = plain()
+    link_hash: Mapped[bytes | None] = plain(LargeBinary, unique=True)
+    link: Mapped[bytes | None] = phi(LargeBinary)
+    attempts: Mapped[int] = plain(server_default=text("0"))
+    locked_until: Mapped[datetime | None] = plain()
+    verified_at: Mapped[datetime | None] = plain()
+    revoked_at: Mapped[datetime | None] = plain()
+
+    __table_args__ = (UniqueConstraint("visit_id", "role", "person_id"),)
+
+
+CONFLICTS: Mapping[str, type[Refusal]] = {}

@@ -1,0 +1,250 @@
+"""SELECTs over visits, limited to what the actor may see. Absent and not-yours are the same NotFound."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true, tuple_
+
+from telehealth.access import queries as access
+from telehealth.access.rules import Everyone
+from telehealth.core.actors import Role
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId, VisitTypeId
+from telehealth.db.unit import Unit
+from telehealth.people import queries as people
+from telehealth.visits.models import ParticipantRow, VisitEventRow, VisitRow
+from telehealth.visits.rules import (
+    UNFINISHED,
+    WHAT_TO_DO,
+    Command,
+    DeviceCheck,
+    JoinDecision,
+    JoinReason,
+    Participant,
+    Step,
+    Visit,
+    VisitStatus,
+    join_reason,
+)
+
+APPOINTMENTS = "appointments"
+LINK_PATH = "/join/"
+
+
+async def find(unit: Unit, visit_id: UUID, *, lock: bool = False) -> Visit:
+    """The visit, when it is the actor's to see. `lock` keeps others from changing it in this transaction.
+
+    Leaves no trace: service.open_visit is what the rest of the house uses. Raises NotFound.
+    """
+    query = select(VisitRow).where(VisitRow.id == visit_id, await visible(unit))
+    found = await unit.session.scalar(
+        (query.with_for_update() if lock else query).execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound
+    return visit_of(found)
+
+
+async def visible(unit: Unit) -> ColumnElement[bool]:
+    """Which visits the actor may see, as a condition."""
+    actor = unit.actor
+    match actor.role:
+        case Role.SYSTEM | Role.FRONT_DESK:
+            return true()
+        case Role.CLINICIAN:
+            return VisitRow.clinician_id == actor.person_id
+        case Role.PATIENT:
+            admitted = exists().where(
+                ParticipantRow.id == actor.id,
+                ParticipantRow.visit_id == VisitRow.id,
+                ParticipantRow.revoked_at.is_(None),
+            )
+            return and_(VisitRow.id == actor.visit_id, admitted)
+        case Role.INTEGRATION:
+            granted = await access.patients_granted(unit, APPOINTMENTS)
+            return true() if isinstance(granted, Everyone) else VisitRow.patient_id.in_(granted)
+        case _:
+            return false()
+
+
+def visit_of(row: VisitRow) -> Visit:
+    return Visit(
+        id=VisitId(row.id),
+        patient_id=PatientId(row.patient_id),
+        clinician_id=ClinicianId(row.clinician_id),
+        visit_type_id=VisitTypeId(row.visit_type_id),
+        visit_type=row.visit_type,
+        status=VisitStatus(row.status),
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        opens_at=row.opens_at,
+        closes_at=row.closes_at,
+        time_zone=row.time_zone,
+        revision=row.revision,
+        changed_at=row.changed_at,
+        check=None if row.check is None else DeviceCheck(row.check),
+        waiting_since=row.waiting_since,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The visits of one day and whatever is unfinished, in order of time. `version` changes when any of them does."""
+
+    version: str
+    visits: list[Visit]
+
+
+def _on_board(day: tuple[datetime, datetime]) -> ColumnElement[bool]:
+    start, end = day
+    today = and_(VisitRow.starts_at >= start, VisitRow.starts_at < end)
+    return or_(today, VisitRow.status.in_([status.value for status in UNFINISHED]))
+
+
+async def board(unit: Unit, day: tuple[datetime, datetime]) -> Board:
+    """The board of [start, end) for the actor: a clinician's own visits, all for the front desk. Audited per visit."""
+    query = select(VisitRow).where(_on_board(day), await visible(unit)).order_by(VisitRow.starts_at, VisitRow.id)
+    visits = [visit_of(row) for row in await unit.session.scalars(query)]
+    for visit in visits:
+        unit.audit("read", "visit", visit.id, patient_id=visit.patient_id)
+    return Board(await board_version(unit, day), visits)
+
+
+async def board_version(unit: Unit, day: tuple[datetime, datetime]) -> str:
+    """Changes when a visit comes to the board, leaves it or changes."""
+    seen = select(func.count(), func.coalesce(func.sum(VisitRow.revision), 0), func.max(VisitRow.changed_at))
+    count, revisions, changed = (await unit.session.execute(seen.where(_on_board(day), await visible(unit)))).one()
+    return f"{day[0]:%Y%m%d}-{count}-{revisions}-{int(changed.timestamp() * 1000) if changed else 0}"
+
+
+async def visit_version(unit: Unit, visit_id: UUID) -> str:
+    """The visit's revision, for streams: says that something changed, never what, so it leaves no audit row."""
+    revision = await unit.session.scalar(select(VisitRow.revision).where(VisitRow.id == visit_id, await visible(unit)))
+    if revision is None:
+        raise NotFound
+    return str(revision)
+
+
+async def join_decision(unit: Unit, visit_id: UUID) -> JoinDecision:
+    """Whether the patient may join now; if not: why, what to do, whom to call. Raises NotFound."""
+    visit = await find(unit, visit_id)
+    unit.audit("read", "visit", visit.id, patient_id=visit.patient_id)
+    reason = join_reason(visit, unit.now)
+    return JoinDecision(
+        can_join=reason is JoinReason.OPEN,
+        opens_at=visit.opens_at,
+        closes_at=visit.closes_at,
+        reason=reason,
+        what_to_do=WHAT_TO_DO[reason],
+        fallback_phone=(await people.clinic(unit)).phone,
+    )
+
+
+def participant_of(row: ParticipantRow) -> Participant:
+    role = Role(row.role)
+    person = PatientId(row.person_id) if role is Role.PATIENT else ClinicianId(row.person_id)
+    return Participant(id=ParticipantId(row.id), visit_id=VisitId(row.visit_id), role=role, person_id=person)
+
+
+async def participant(unit: Unit, participant_id: UUID) -> Participant:
+    """Raises NotFound when there is none, it is revoked, or its visit is not the actor's to see."""
+    query = (
+        select(ParticipantRow)
+        .join(VisitRow, VisitRow.id == ParticipantRow.visit_id)
+        .where(ParticipantRow.id == participant_id, ParticipantRow.revoked_at.is_(None), await visible(unit))
+    )
+    found = await unit.session.scalar(query)
+    if found is None:
+        raise NotFound
+    return participant_of(found)
+
+
+async def participants_of(unit: Unit, visit_id: UUID) -> list[Participant]:
+    """Everyone invited and not revoked, first invited first. Empty for a visit that is not the actor's."""
+    query = (
+        select(ParticipantRow)
+        .join(VisitRow, VisitRow.id == ParticipantRow.visit_id)
+        .where(ParticipantRow.visit_id == visit_id, ParticipantRow.revoked_at.is_(None), await visible(unit))
+        .order_by(ParticipantRow.id)
+    )
+    return [participant_of(row) for row in await unit.session.scalars(query)]
+
+
+async def link_of(unit: Unit, participant_id: UUID) -> str:
+    """The path of a participant's personal link, `/join/<secret>`. Audited. Raises NotFound."""
+    query = (
+        select(ParticipantRow, VisitRow.patient_id)
+        .join(VisitRow, VisitRow.id == ParticipantRow.visit_id)
+        .where(ParticipantRow.id == participant_id, ParticipantRow.revoked_at.is_(None), await visible(unit))
+    )
+    found = (await unit.session.execute(query)).one_or_none()
+    if found is None or found[0].link is None:
+        raise NotFound
+    row, patient_id = found
+    unit.audit("read", "participant_link", row.id, patient_id=patient_id)
+    return LINK_PATH + unit.vault.open(("participant", "link", row.id), row.link)
+
+
+async def history(unit: Unit, visit_id: UUID) -> list[Step]:
+    """Every step of a visit, oldest first. Raises NotFound."""
+    await find(unit, visit_id)
+    rows = await unit.session.scalars(
+        select(VisitEventRow).where(VisitEventRow.visit_id == visit_id).order_by(VisitEventRow.seq)
+    )
+    return [
+        Step(
+            seq=row.seq,
+            command=Command(row.command),
+            before=None if row.before is None else VisitStatus(row.before),
+            after=VisitStatus(row.after),
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitFilter:
+    """What a search may narrow by. `changed_from` is inclusive, `starts_before` and `changed_before` are not."""
+
+    ids: Iterable[UUID] | None = None
+    patient_id: UUID | None = None
+    statuses: Iterable[VisitStatus] | None = None
+    starts_from: datetime | None = None
+    starts_before: datetime | None = None
+    changed_from: datetime | None = None
+    changed_before: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        pairs: list[tuple[object, ColumnElement[bool]]] = [
+            (self.ids, VisitRow.id.in_(list(self.ids or ()))),
+            (self.patient_id, VisitRow.patient_id == self.patient_id),
+            (self.statuses, VisitRow.status.in_([each.value for each in self.statuses or ()])),
+            (self.starts_from, VisitRow.starts_at >= self.starts_from),
+            (self.starts_before, VisitRow.starts_at < self.starts_before),
+            (self.changed_from, VisitRow.changed_at >= self.changed_from),
+            (self.changed_before, VisitRow.changed_at < self.changed_before),
+        ]
+        return [condition for given, condition in pairs if given is not None]
+
+
+async def visits_after(
+    unit: Unit, after: tuple[datetime, UUID] | None, *, limit: int, where: VisitFilter | None = None
+) -> list[Visit]:
+    """Visits the actor may see, by (changed_at, id), after that position. Audited per visit."""
+    conditions = [*(where.conditions() if where else ()), await visible(unit)]
+    if after is not None:
+        conditions.append(tuple_(VisitRow.changed_at, VisitRow.id) > after)
+    query = select(VisitRow).where(*conditions).order_by(VisitRow.changed_at, VisitRow.id).limit(limit)
+    visits = [visit_of(row) for row in await unit.session.scalars(query)]
+    for visit in visits:
+        unit.audit("read", "visit", visit.id, patient_id=visit.patient_id)
+    return visits
+
+
+def whole_day(start: datetime) -> tuple[datetime, datetime]:
+    """[local midnight, next local midnight) around a local midnight; 23 or 25 hours on clock-change days."""
+    return start, (start.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=start.tzinfo)
