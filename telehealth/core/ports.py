@@ -17,6 +17,10 @@ class Ports:
         implementation: Any = self._implementations[kind]
         return implementation  # type: ignore[no-any-return]  # the registry pairs a protocol with its implementation
 
+    def having(self, kind: type[Port], implementation: Port) -> "Ports":
+        """These ports and one more."""
+        return Ports({**self._implementations, kind: implementation})
+
 
 class Signals(Protocol):
     """Wake-ups across processes. Losing one costs time, never truth: every listener also sweeps."""

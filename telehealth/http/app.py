@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,9 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from telehealth.http.call import Kit
 from telehealth.http.endpoint import Endpoint
+from telehealth.http.fhir import BASE_PATH, plain_outcome
 from telehealth.http.operation import Face, Operation
 from telehealth.http.problems import plain_problem
 from telehealth.http.security import Envelope
@@ -25,7 +26,6 @@ from telehealth.http.socket import SocketDoor
 
 STATIC = Path(__file__).parent.parent / "web" / "static"
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,7 @@ class Resource:
         return await self.endpoints[method](request)
 
 
-def build_app(
-    kit: Kit, operations: Sequence[Operation], sockets: Iterable[SocketDoor], lifespan: Lifespan
-) -> Starlette:
+def build_app(kit: Kit, operations: Sequence[Operation], sockets: Iterable[SocketDoor]) -> ASGIApp:
     """Routes of every operation and socket, static files, problem documents for what no route answers."""
     paths = {operation.path for operation in operations if operation.face is Face.PAGE}
     routes: list[BaseRoute] = [
@@ -51,15 +49,14 @@ def build_app(
     ]
     host = urlsplit(kit.public_url)
     hosts = [host.hostname or "", *(LOCAL_HOSTS if host.scheme == "http" else ())]
-    return Starlette(
+    app = Starlette(
         routes=routes,
-        lifespan=lifespan,
         middleware=[
-            Middleware(Envelope, secure=host.scheme == "https"),
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         ],
         exception_handlers={HTTPException: _unrouted(kit, paths), Exception: _failed},
     )
+    return Envelope(app, secure=host.scheme == "https")  # outside Starlette's own error answer, which needs headers too
 
 
 def _resources(kit: Kit, operations: Sequence[Operation]) -> list[BaseRoute]:
@@ -78,6 +75,8 @@ def _unrouted(kit: Kit, page_paths: set[str]) -> Callable[[Request, Exception], 
     async def answer(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
+        if request.url.path.startswith(f"{BASE_PATH}/"):
+            return plain_outcome(error.status_code, error.headers)
         wants_page = "text/html" in request.headers.get("accept", "")
         if wants_page or request.url.path in page_paths:
             return kit.pages.problem(request, error.status_code)

@@ -1,7 +1,7 @@
 """The way of a request through an operation: who, may they, what do they say, do it, answer, and leave a trace."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, assert_never
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
@@ -14,6 +14,7 @@ from telehealth.db.unit import Unit
 from telehealth.http.body import FORM_TYPE, JSON_TYPES, media_type, read_bytes, read_form, read_json, read_query
 from telehealth.http.call import Call, Kit, Reply
 from telehealth.http.credentials import identify
+from telehealth.http.fhir import outcome_response
 from telehealth.http.idempotency import Answer, check_key, claim, fingerprint, keep
 from telehealth.http.operation import Face, Operation
 from telehealth.http.ports import Authenticator
@@ -104,9 +105,15 @@ class Endpoint:
         return Response(_dump(body), status, media_type="application/json")
 
     def _refused(self, request: Request, refusal: Refusal) -> Response:
-        if self.operation.face is Face.PAGE:
-            return self.kit.pages.refused(request, refusal)
-        return problem_response(refusal, request)
+        match self.operation.face:
+            case Face.PAGE:
+                return self.kit.pages.refused(request, refusal)
+            case Face.FHIR:
+                return outcome_response(refusal)
+            case Face.API:
+                return problem_response(refusal, request)
+            case never:
+                assert_never(never)
 
 
 def _dump(body: BaseModel) -> bytes:

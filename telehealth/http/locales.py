@@ -30,6 +30,7 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "es": "Español", "fr": "Franç
 COOKIE = "lang"
 _TAG = re.compile(r"([a-z]{2,3})(?:-[a-z]{4})?(?:-([a-z]{2}|[0-9]{3}))?(?:-.*)?", re.IGNORECASE)
 _QUALITY = re.compile(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
+_IMPORT = re.compile(r"""from\s+["']\./([\w.-]+)["']""")
 _HEADER_LIMIT = 500  # characters of Accept-Language that are looked at
 
 Direction = Literal["ltr", "rtl"]
@@ -99,11 +100,11 @@ class Locale:
         except (ValueError, babel.UnknownLocaleError):
             return code
 
-    def words(self, *scripts: str) -> dict[str, str]:
-        """Message to translation for the named files of `web/static`; nothing for English, which they hold."""
+    def words(self, script: str) -> dict[str, str]:
+        """Message to translation for a module of `web/static` and all it imports; English is in their source."""
         if self.code == DEFAULT:
             return {}
-        return {message: self.gettext(message) for name in scripts for message in self.spoken_by_scripts.get(name, ())}
+        return {message: self.gettext(message) for message in self.spoken_by_scripts[script]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class Locales:
     @classmethod
     def load(cls, web: Path = WEB) -> "Locales":
         """Read and compile the catalogues. Raises OSError or ValueError when one is missing or broken."""
-        scripts = {path.name: tuple(_script_messages(path)) for path in sorted((web / "static").glob("*.js"))}
+        scripts = _spoken(sorted((web / "static").glob("*.js")))
         return cls(
             {
                 code: Locale(code, babel.Locale.parse(code), _compile(web / "messages", code), scripts)
@@ -185,6 +186,20 @@ def _compile(messages: Path, code: str) -> NullTranslations:
     write_mo(compiled, catalogue)
     compiled.seek(0)
     return Translations(compiled)
+
+
+def _spoken(scripts: Iterable[Path]) -> dict[str, tuple[str, ...]]:
+    """Every message a module and the modules it imports can say."""
+    said = {path.name: list(_script_messages(path)) for path in scripts}
+    imports = {path.name: _IMPORT.findall(path.read_text("utf-8")) for path in scripts}
+    return {name: tuple(m for each in _reached(name, imports) for m in said.get(each, ())) for name in said}
+
+
+def _reached(start: str, imports: Mapping[str, list[str]]) -> list[str]:
+    found = [start]
+    for name in found:
+        found.extend(each for each in dict.fromkeys(imports.get(name, ())) if each not in found)
+    return found
 
 
 def _script_messages(path: Path) -> Iterator[str]:

@@ -29,9 +29,10 @@ PUBLIC = Public.PUBLIC
 
 
 class Face(StrEnum):
-    """Who reads the answer: a program or a person."""
+    """Who reads the answer: a program, a program that speaks FHIR, or a person."""
 
     API = "api"
+    FHIR = "fhir"
     PAGE = "page"
 
 
@@ -110,6 +111,18 @@ def operation(
 ) -> Operation:
     """One way in for programs. `form=True` reads an HTML form instead of JSON, as OAuth does (RFC 6749, 3.2)."""
     return _checked(Operation(method, path, handler, needs, purpose, status, errors, Face.API, form))
+
+
+def interaction(
+    path: str,
+    handler: Handler,
+    *,
+    needs: Scope | Public,
+    purpose: Purpose = Purpose.OPERATIONS,
+    errors: tuple[type[Refusal], ...] = (),
+) -> Operation:
+    """A FHIR interaction that reads (FHIR R4, section 3.1.0): refuses with OperationOutcome."""
+    return _checked(Operation("GET", path, handler, needs, purpose, 200, errors, Face.FHIR, form=False))
 
 
 def page(

@@ -85,10 +85,15 @@ def describe(refusal: Refusal, request: Request) -> Problem:
 
 
 def problem_response(refusal: Refusal, request: Request) -> Response:
+    return rendered(describe(refusal, request), headers_of(refusal))
+
+
+def headers_of(refusal: Refusal) -> dict[str, str]:
+    """What the refusal says in headers, whatever its body looks like."""
     headers = {"WWW-Authenticate": 'Bearer realm="telehealth"'} if refusal.kind is Kind.UNIDENTIFIED else {}
     if (after := refusal.extras.get("retry_after")) is not None:
         headers["Retry-After"] = str(after)
-    return rendered(describe(refusal, request), headers)
+    return headers
 
 
 def rendered(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:

@@ -12,6 +12,7 @@ from os import environ
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import Table as SqlTable
 from sqlalchemy import create_engine, make_url
 
 from telehealth.catalogue import PACKAGES
@@ -85,8 +86,21 @@ def create_schema(url: str) -> None:
     engine = create_engine(make_url(url).set(drivername=DRIVER))
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS btree_gist")
-        Table.metadata.create_all(connection)
+        Table.metadata.create_all(connection, tables=_complete())
     engine.dispose()
+
+
+def _complete() -> list[SqlTable]:
+    """Tables all of whose foreign keys lead to tables that are there."""
+    ready = dict(Table.metadata.tables)
+    while lost := [
+        name
+        for name, table in ready.items()
+        if any(key.target_fullname.rpartition(".")[0] not in ready for key in table.foreign_keys)
+    ]:
+        for name in lost:
+            del ready[name]
+    return list(ready.values())
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:

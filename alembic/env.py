@@ -1,0 +1,26 @@
+"""Alembic's environment: DATABASE_URL, the catalogue's tables, one migration at a time across processes."""
+
+from sqlalchemy import create_engine, make_url, text
+
+from alembic import context
+from telehealth.catalogue import read_catalogue
+from telehealth.db.engine import DRIVER
+from telehealth.db.tables import Table
+from telehealth.settings import read_settings
+
+ONE_AT_A_TIME = 0x7E1E4EA1  # any constant: the advisory lock of migrations
+
+
+def run() -> None:
+    """Upgrade under an advisory lock: two `release` processes wait for each other."""
+    read_catalogue()
+    url = context.config.attributes.get("url") or read_settings().database_url.get_secret_value()
+    engine = create_engine(make_url(url).set(drivername=DRIVER), hide_parameters=True)
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+        context.configure(connection=connection, target_metadata=Table.metadata, compare_type=True)
+        context.run_migrations()
+    engine.dispose()
+
+
+run()

@@ -1,0 +1,45 @@
+"""The door of the web process: `python -m telehealth.asgi`."""
+
+import asyncio
+import logging
+import sys
+
+import uvicorn
+
+from telehealth.bootstrap import open_web
+from telehealth.settings import Settings, SettingsError, read_settings
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; open connections get ten seconds."""
+    async with open_web(settings) as app:
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,  # it prints query strings; our own line has the route and the request id
+            server_header=False,
+            ws_ping_interval=5,
+            ws_ping_timeout=5,
+            ws_max_size=64 * 1024,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=10,
+            h11_max_incomplete_event_size=32 * 1024,
+        )
+        await uvicorn.Server(config).serve()
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        sys.exit(f"telehealth web: {error}")
+    asyncio.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Settings in, a running house out: the only place that chooses implementations."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from telehealth import __version__
+from telehealth.access.authentication import StoredCredentials
+from telehealth.catalogue import Catalogue, read_catalogue
+from telehealth.core.ports import Ports, Signals
+from telehealth.core.time import SystemClock
+from telehealth.db.engine import open_engine
+from telehealth.db.unit import UnitOfWork
+from telehealth.db.vault import Vault, parse_key_ring
+from telehealth.http.app import build_app
+from telehealth.http.call import Kit
+from telehealth.http.house import OPERATIONS, Description
+from telehealth.http.locales import Locales
+from telehealth.http.openapi import openapi
+from telehealth.http.pages import open_pages
+from telehealth.http.ports import Authenticator
+from telehealth.http.signals import ValkeySignals
+from telehealth.settings import Settings
+from telehealth.tasks.app import open_publisher
+from telehealth.tasks.nudge import Nudger
+from telehealth.tasks.work import Work
+
+WEB_POOL, WORKER_POOL = 10, 3
+
+
+@dataclass(frozen=True)
+class House:
+    """What every process of ours stands on."""
+
+    settings: Settings
+    catalogue: Catalogue
+    unit_of_work: UnitOfWork
+    ports: Ports
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, *, pool_size: int = WORKER_POOL) -> AsyncIterator[House]:
+    """Engine, push, ports; closed in reverse order."""
+    catalogue = read_catalogue()
+    async with AsyncExitStack() as stack:
+        engine = open_engine(settings.database_url.get_secret_value(), pool_size=pool_size)
+        stack.push_async_callback(engine.dispose)
+        signals = ValkeySignals(settings.push_url)
+        stack.push_async_callback(signals.close)
+        nudger = Nudger(open_publisher(settings.broker_url.get_secret_value()), signals)
+        stack.push_async_callback(nudger.close)
+        vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
+        unit_of_work = UnitOfWork(engine, SystemClock(), vault, catalogue.conflicts, nudger.nudge)
+        ports = {Signals: signals, Authenticator: StoredCredentials(unit_of_work)}
+        ports |= await _outside(settings, unit_of_work, stack)
+        yield House(settings, catalogue, unit_of_work, Ports(ports))
+
+
+@asynccontextmanager
+async def open_web(settings: Settings) -> AsyncIterator[ASGIApp]:
+    """The web application with everything behind it open."""
+    async with open_house(settings, pool_size=WEB_POOL) as house:
+        operations = (*OPERATIONS, *house.catalogue.operations)
+        description = Description(openapi(operations, version=__version__))
+        kit = Kit(
+            house.unit_of_work,
+            house.ports.having(Description, description),
+            open_pages(Locales.load()),
+            settings.public_url,
+        )
+        yield build_app(kit, operations, house.catalogue.sockets)
+
+
+@asynccontextmanager
+async def open_work(settings: Settings) -> AsyncIterator[Work]:
+    """What a worker child stands on."""
+    async with open_house(settings) as house:
+        yield Work(house.unit_of_work, house.ports, house.unit_of_work.clock)
+
+
+async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> Mapping[type[Any], object]:
+    return {}

@@ -1,0 +1,70 @@
+"""A web application from any operations, on a real database, with actors known by a made-up bearer or session."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import httpx
+
+from telehealth.core.actors import Actor
+from telehealth.core.ports import Ports, Signals
+from telehealth.db.unit import UnitOfWork
+from telehealth.http.app import build_app
+from telehealth.http.call import Kit
+from telehealth.http.locales import Locales
+from telehealth.http.operation import Operation
+from telehealth.http.pages import open_pages
+from telehealth.http.ports import Authenticator
+from telehealth.http.socket import SocketDoor
+
+ORIGIN = "http://localhost"
+
+
+class KnownActors:
+    """`Authenticator` over a fixed table: secret -> actor."""
+
+    def __init__(self, known: Mapping[str, Actor]) -> None:
+        self._known = known
+
+    async def bearer(self, token: str) -> Actor | None:
+        return self._known.get(token)
+
+    async def session(self, secret: str) -> Actor | None:
+        return self._known.get(secret)
+
+
+class SilentSignals:
+    """`Signals` that never wake anyone: the sweeps must do."""
+
+    async def publish(self, topics: tuple[str, ...]) -> None:
+        del topics
+
+    @asynccontextmanager
+    async def listen(self, topics: tuple[str, ...]) -> AsyncIterator[AsyncIterator[None]]:
+        del topics
+        yield _never()
+
+
+async def _never() -> AsyncIterator[None]:
+    return
+    yield
+
+
+@asynccontextmanager
+async def client_of(
+    unit_of_work: UnitOfWork,
+    operations: Sequence[Operation],
+    known: Mapping[str, Actor],
+    *,
+    ports: Mapping[type, object] | None = None,
+    sockets: Sequence[SocketDoor] = (),
+) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client inside the process; `headers={"Authorization": "Bearer <secret>"}` acts as that actor."""
+    everything = {Authenticator: KnownActors(known), Signals: SilentSignals(), **(ports or {})}
+    kit = Kit(unit_of_work, Ports(everything), open_pages(Locales.load()), ORIGIN)
+    transport = httpx.ASGITransport(build_app(kit, operations, sockets), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+        yield client
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
