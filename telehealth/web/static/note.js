@@ -1,0 +1,144 @@
+// The note: saved while it is typed, never overwritten unseen, signed in one stroke.
+
+import { Refused, call } from "./api.js";
+import { announce, t, timeOf } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+const PAUSE = 800;
+const LONGEST = 15_000;
+
+/** Brings the note form to life. Returns {flush(): Promise<boolean>, saved or not}. onSigned() after signing. */
+export function keepNote({ visitId, onSigned }) {
+  const form = $("note");
+  const text = $("content");
+  const path = `/v1/visits/${visitId}/note`;
+  let version = form.elements.version.value;
+  let saved = text.value;
+  let timer = 0;
+  let wait = 1000;
+  let saving = null;
+  let conflict = null; // {content, version} of the other text
+  const open = () => !text.readOnly;
+  const stamp = (words) => {
+    if ($("stamp").textContent !== words) $("stamp").textContent = words;
+  };
+
+  async function put() {
+    const content = text.value;
+    const { body, etag } = await call("PUT", path, { content }, { "If-Match": quoted(version) });
+    version = unquoted(etag) || String(body.version ?? version);
+    saved = content;
+    wait = 1000;
+    stamp(t("Saved at {time}", { time: timeOf(new Date()) }));
+  }
+
+  async function save() {
+    clearTimeout(timer);
+    if (!open() || conflict) return false;
+    if (saving) await saving;
+    if (text.value === saved) return true;
+    saving = put().then(
+      () => true,
+      (error) => failed(error),
+    );
+    const done = await saving;
+    saving = null;
+    if (done && text.value !== saved) plan(PAUSE);
+    return done;
+  }
+
+  function plan(delay) {
+    clearTimeout(timer);
+    timer = setTimeout(save, delay);
+  }
+
+  async function failed(error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 412) await differ();
+    else if (error.status === 401 || error.status === 403) {
+      stamp(t("Not saved: you are signed out. Your text stays here. Sign in in another tab; saving goes on by itself."));
+    } else if (error.status === 409) stamp(t("Not saved: the note is already signed."));
+    else stamp(t("Not saved yet: no connection. Keep typing; we keep trying."));
+    if (error.status !== 412 && error.status !== 409) {
+      plan(wait);
+      wait = Math.min(wait * 2, LONGEST);
+    }
+    return false;
+  }
+
+  async function differ() {
+    const { body, etag } = await call("GET", path).catch(() => ({}));
+    if (!body) return void plan(wait);
+    conflict = { content: body.content, version: unquoted(etag) || String(body.version) };
+    if (conflict.content === text.value) return settle(text.value);
+    $("mine").value = text.value;
+    $("theirs").value = conflict.content;
+    $("conflict").hidden = false;
+    $("conflict").focus();
+    stamp(t("Not saved: the note was also changed elsewhere."));
+    return undefined;
+  }
+
+  function settle(content) {
+    version = conflict.version;
+    saved = conflict.content;
+    conflict = null;
+    $("conflict").hidden = true;
+    text.value = content;
+    text.focus();
+    save();
+  }
+
+  async function sign() {
+    if (!open()) return;
+    $("sign").disabled = true;
+    try {
+      if (!(await save())) return;
+      await call("POST", `${path}/sign`, {}, { "If-Match": quoted(version) });
+      text.readOnly = true;
+      $("signing").hidden = true;
+      stamp(t("Signed at {time}", { time: timeOf(new Date()) }));
+      announce(t("The note is signed."));
+      onSigned();
+    } catch (error) {
+      if (error.status === 412) await differ();
+      else stamp(error.problem?.title ? t("Not signed: {why}", { why: error.problem.detail || error.problem.title }) : t("Not signed: no connection. Try again."));
+    } finally {
+      $("sign").disabled = false;
+    }
+  }
+
+  text.addEventListener("input", () => {
+    if (conflict) $("mine").value = text.value;
+    else plan(PAUSE);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (event.submitter?.id === "sign") sign();
+    else save();
+  });
+  addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && open()) {
+      event.preventDefault();
+      sign();
+    }
+  });
+  addEventListener("online", save);
+  addEventListener("focus", () => text.value !== saved && save());
+  addEventListener("beforeunload", (event) => {
+    if (open() && text.value !== saved) event.preventDefault();
+  });
+  $("keep-mine").addEventListener("click", () => settle(text.value));
+  $("keep-theirs").addEventListener("click", () => settle(conflict.content));
+  $("keep-both").addEventListener("click", () => settle(`${conflict.content}\n\n${text.value}`));
+  return { flush: save };
+}
+
+const quoted = (version) => `"${version}"`;
+const unquoted = (etag) => (etag || "").replace(/^W\/|"/g, "");
+
+/** "Check blood pressure +2w" -> {title, due_in}; null when there is no time in it. */
+export function parseStroke(stroke) {
+  const match = /^(.*?)\s*\+\s*([1-9]\d{0,2})\s*([dwm])$/i.exec(stroke.trim());
+  return match && { title: match[1] || t("Follow up"), due_in: match[2] + match[3].toLowerCase() };
+}

@@ -1,0 +1,240 @@
+// The patient's page: follows the visit from the device check to its end. The page reads well without it, too.
+
+import { call } from "./api.js";
+import { Trouble, chime, explain, listDevices, meter, openDevices, release } from "./devices.js";
+import { checkNetwork } from "./precheck.js";
+import { coalesced, listen } from "./stream.js";
+import { talk } from "./talk.js";
+import { announce, t } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+const root = $("visit");
+const visitId = root.dataset.visit;
+const api = `/v1/visits/${visitId}`;
+const ORDER = ["check", "waiting", "call", "ended"];
+const found = { camera: "unchecked", microphone: "unchecked", speaker: "unchecked", network: null };
+let stage = root.dataset.stage;
+let local = null;
+let stopMeter = () => {};
+let soundOnly = false;
+let rechecking = false;
+let away = false; // left the call on purpose
+
+const conversation = talk({
+  visitId,
+  onTrouble(words, code) {
+    notice(words);
+    if (!code) setTimeout(follow, 3000);
+    else show("check");
+  },
+  onEnd: () => refresh(),
+});
+
+function stageOf({ status, can_join: canJoin }) {
+  if (["admitting", "in_progress", "interrupted"].includes(status)) return "call";
+  if (status === "ready") return rechecking ? "check" : "waiting";
+  if (["ended", "completed"].includes(status)) return "ended";
+  if (["requested", "held", "booked", "arrived"].includes(status)) return canJoin === false ? "early" : "check";
+  return "over";
+}
+
+function show(next) {
+  for (const id of ["early", "check", "waiting", "call", "left", "ended", "over"]) $(id).hidden = id !== next;
+  const at = ORDER.indexOf(next === "left" ? "call" : next);
+  $("steps").hidden = next === "over";
+  for (const item of $("steps").children) {
+    const place = ORDER.indexOf(item.dataset.step);
+    item.className = place < at ? "done" : "";
+    item.toggleAttribute("aria-current", false);
+    if (place === Math.max(at, 0)) item.setAttribute("aria-current", "step");
+  }
+  $("heading").hidden = next === "call";
+  if (next !== stage) {
+    const title = $(`${next}-title`);
+    title.focus();
+    announce(title.textContent);
+  }
+  stage = next;
+}
+
+function notice(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+  if (text) announce(text);
+}
+
+const refresh = coalesced(async () => {
+  try {
+    const { body } = await call("GET", `${api}/join`);
+    if (!(stage === "call" && $("notice").dataset.keep)) notice("");
+    follow(stageOf(body));
+  } catch (error) {
+    if (error.status === 401 || error.status === 404) location.reload();
+    else if (stage !== "call") notice(t("We cannot reach the clinic just now. Keep this page open; you keep your place."));
+  }
+});
+
+function follow(next = stage) {
+  if (next !== "call") {
+    if (conversation.running()) conversation.stop();
+    away = false;
+    if (["ended", "over"].includes(next)) letGo();
+    return show(next);
+  }
+  if (away) return show("left");
+  show("call");
+  stopMeter();
+  conversation.start(local, { video: !soundOnly });
+}
+
+function letGo() {
+  stopMeter();
+  release(local);
+  local = null;
+}
+
+// the check
+
+function result(id, kind, text) {
+  $(id).className = `tag ${kind}`;
+  $(id).textContent = text;
+}
+
+async function openAndShow(choice = {}) {
+  $("trouble").hidden = true;
+  letGo();
+  try {
+    local = await openDevices({ video: !soundOnly, ...choice });
+  } catch (error) {
+    return troubled(error);
+  }
+  const picture = local.getVideoTracks().length > 0;
+  $("self").srcObject = local;
+  $("self").hidden = !picture;
+  $("dark").hidden = picture;
+  $("start").hidden = true;
+  $("results").hidden = false;
+  found.camera = picture ? "ok" : "off";
+  result("camera-result", picture ? "good" : "warn", picture ? t("Works") : t("Off"));
+  listenToVoice();
+  await offerChoice();
+  if (!found.network) measure();
+}
+
+function troubled(error) {
+  if (!(error instanceof Trouble)) throw error;
+  found.camera = error.code;
+  found.microphone = error.code;
+  $("trouble").querySelector("p").textContent = explain(error.code);
+  $("trouble").hidden = false;
+  $("sound-only").hidden = soundOnly || ["insecure", "in_app", "unsupported", "missing", "missing_microphone"].includes(error.code);
+}
+
+function listenToVoice() {
+  found.microphone = "silent";
+  result("microphone-result", "", t("Say a few words"));
+  stopMeter = meter(local, (level) => {
+    $("level").value = level;
+    if (level < 0.35 || found.microphone === "ok") return;
+    found.microphone = "ok";
+    result("microphone-result", "good", t("Works"));
+  });
+}
+
+async function offerChoice() {
+  const { videoinput, audioinput } = await listDevices();
+  fill($("cameras"), videoinput, local.getVideoTracks()[0]);
+  fill($("microphones"), audioinput, local.getAudioTracks()[0]);
+  $("choice").hidden = videoinput.length < 2 && audioinput.length < 2;
+}
+
+function fill(select, devices, track) {
+  const used = track?.getSettings().deviceId;
+  select.replaceChildren(...devices.map((each) => new Option(each.label, each.deviceId, false, each.deviceId === used)));
+}
+
+async function measure() {
+  const bar = $("network-progress");
+  bar.hidden = false;
+  result("network-result", "", t("Checking…"));
+  try {
+    const { body: door } = await call("GET", `${api}/ice-servers`).catch(() => ({ body: {} }));
+    found.network = await checkNetwork({
+      iceServers: door.ice_servers || [],
+      exchange: async (offer) => (await call("POST", `${api}/precheck`, offer)).body,
+      onProgress: ({ done, total }) => (bar.value = done / total),
+    });
+  } catch {
+    found.network = { rtt_ms: null, jitter_ms: 0, loss: 1, verdict: "none" };
+  }
+  bar.hidden = true;
+  const said = {
+    good: ["good", t("Good")],
+    fair: ["warn", t("Good enough")],
+    poor: ["bad", t("Weak. Move closer to your Wi-Fi, or join with sound only.")],
+    none: ["bad", t("No connection for calls. Try another network, such as mobile data.")],
+  };
+  result("network-result", ...said[found.network.verdict]);
+}
+
+$("devices").hidden = false;
+$("start").addEventListener("click", () => openAndShow());
+$("again").addEventListener("click", () => openAndShow());
+$("sound-only").addEventListener("click", () => ((soundOnly = true), openAndShow()));
+for (const id of ["cameras", "microphones"]) {
+  $(id).addEventListener("change", () => openAndShow({ cameraId: $("cameras").value, microphoneId: $("microphones").value }));
+}
+$("play").addEventListener("click", async () => {
+  await chime().catch(() => {});
+  $("heard").hidden = false;
+});
+$("heard-yes").addEventListener("click", () => heard("ok", "good", t("Works")));
+$("heard-no").addEventListener("click", () => heard("silent", "warn", t("Turn the volume up, then play it again")));
+
+function heard(code, kind, text) {
+  found.speaker = code;
+  result("speaker-result", kind, text);
+  $("heard").hidden = true;
+  $("play").focus();
+}
+
+$("ready").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  $("enter").disabled = true;
+  try {
+    await call("POST", `${api}/check`, found);
+    rechecking = false;
+    await call("POST", `${api}/ready`, {}).catch((error) => {
+      if (error.status !== 409) throw error; // already waiting: a second check
+    });
+    await refresh();
+  } catch {
+    notice(t("That did not work. Please try again."));
+  } finally {
+    $("enter").disabled = false;
+  }
+});
+
+$("recheck").hidden = false;
+$("recheck").addEventListener("click", () => {
+  rechecking = true;
+  show("check");
+});
+
+// the call
+
+$("leave").addEventListener("click", () => {
+  away = true;
+  conversation.stop();
+  local = null;
+  show("left");
+});
+$("back").addEventListener("click", () => {
+  away = false;
+  follow("call");
+});
+
+listen(`${api}/stream`, refresh);
+const opens = Date.parse(root.dataset.opens) - Date.now();
+if (opens > 0 && opens < 2 ** 31) setTimeout(refresh, opens + 500);
+follow();

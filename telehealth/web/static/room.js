@@ -1,0 +1,127 @@
+// The clinician's room: the call follows the visit, the page follows the server, the note keeps itself.
+
+import { call, reread } from "./api.js";
+import { keepNote, parseStroke } from "./note.js";
+import { coalesced, listen } from "./stream.js";
+import { talk } from "./talk.js";
+import { announce, minutes, t } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+const strip = $("strip");
+const visitId = strip.dataset.visit;
+const api = `/v1/visits/${visitId}`;
+const LIVE = ["admitting", "in_progress", "interrupted"];
+let away = false;
+
+const conversation = talk({
+  visitId,
+  onTrouble(words, code) {
+    notice(words);
+    if (!code && LIVE.includes(strip.dataset.status)) setTimeout(follow, 3000);
+    else keys(false);
+  },
+  onEnd: () => refresh(),
+});
+const note = keepNote({ visitId, onSigned: () => refresh() });
+
+function notice(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+}
+
+function keys(talking) {
+  for (const id of ["mute", "camera", "leave"]) $(id).hidden = !talking;
+  $("back").hidden = talking;
+}
+
+function follow() {
+  const live = LIVE.includes(strip.dataset.status);
+  $("keys").hidden = !live;
+  if (!live) {
+    if (conversation.running()) conversation.stop();
+    $("near").hidden = true;
+    return;
+  }
+  if (away || conversation.running()) return;
+  keys(true);
+  notice("");
+  conversation.start();
+}
+
+const refresh = coalesced(async () => {
+  const page = await reread();
+  const next = page?.getElementById("strip");
+  if (!next) return;
+  for (const id of ["state", "record", "tasks"]) exchange($(id), page.getElementById(id));
+  if (next.dataset.status !== strip.dataset.status) {
+    strip.dataset.status = next.dataset.status;
+    $("connecting").textContent = page.getElementById("connecting").textContent;
+    announce($("state").querySelector(".tag").textContent);
+  }
+  follow();
+});
+
+function exchange(mine, theirs) {
+  if (!mine || !theirs || mine.dataset.source === theirs.innerHTML) return;
+  const spoken = mine.id === "record" && mine.textContent.trim() !== theirs.textContent.trim();
+  const held = mine.contains(document.activeElement) && document.activeElement.closest("form")?.id;
+  mine.dataset.source = theirs.innerHTML;
+  mine.replaceChildren(...[...theirs.childNodes].map((each) => document.importNode(each, true)));
+  if (held) ($(held) || mine).querySelector("button")?.focus();
+  if (spoken) announce(mine.textContent.trim());
+}
+
+// One listener for Admit and Finish: their forms come and go with the status.
+strip.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const command = event.target.id === "admit" ? "admit" : "end";
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  try {
+    if (command === "end") await note.flush();
+    await call("POST", `${api}/${command}`, {});
+    away = false;
+    notice("");
+    await refresh();
+  } catch (error) {
+    button.disabled = false;
+    notice(error.problem?.detail || error.problem?.title || t("That did not work. Please try again."));
+  }
+});
+
+$("leave").addEventListener("click", () => {
+  away = true;
+  conversation.stop();
+  keys(false);
+  $("back").focus();
+});
+$("back").addEventListener("click", () => {
+  away = false;
+  follow();
+  $("leave").focus();
+});
+
+$("follow-up").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const wish = parseStroke($("stroke").value);
+  $("stroke-error").textContent = wish ? "" : t("Say when, for example +2w");
+  $("stroke").toggleAttribute("aria-invalid", false);
+  if (!wish) return void $("stroke").setAttribute("aria-invalid", "true");
+  try {
+    await call("POST", `${api}/follow-ups`, wish, { "Idempotency-Key": crypto.randomUUID() });
+    $("stroke").value = "";
+    announce(t("Follow-up added."));
+    await refresh();
+  } catch {
+    $("stroke-error").textContent = t("That did not work. Please try again.");
+  }
+});
+
+setInterval(() => {
+  for (const time of document.querySelectorAll("[data-since]")) {
+    time.textContent = minutes(Math.max(0, Math.floor((Date.now() - Date.parse(time.dataset.since)) / 60_000)));
+  }
+}, 5000);
+
+listen(strip.dataset.stream, refresh);
+follow();

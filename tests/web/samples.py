@@ -1,0 +1,209 @@
+"""Every page with data that hurts: long names, both directions, every status."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace as Data
+from zoneinfo import ZoneInfo
+
+NOW = datetime(2026, 3, 3, 14, 25, tzinfo=UTC)
+HERE = ZoneInfo("Europe/Paris")
+THERE = ZoneInfo("America/Chicago")
+ME = Data(name="Dr Amélie Fontaine-Delacroix")
+VISIT_ID = "0195bb2e-7c00-7000-8000-000000000001"
+NAMES = ("Rosa Jiménez Ortega", "أمينة بنت عبد الرحمن", "Bartholomew Featherstonehaugh-Cholmondeley", "Li Na")
+STATUSES = ("ready", "arrived", "in_progress", "booked", "ended", "completed", "patient_no_show")
+CHECKS = ("good", "fair", "poor", None, "failed", "waived", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    name: str
+    template: str
+    context: Mapping[str, object]
+    path: str = "/"
+
+
+def _visit(**more: object) -> Data:
+    known = {
+        "id": VISIT_ID,
+        "starts_at": NOW + timedelta(minutes=5),
+        "minutes": 20,
+        "patient_name": NAMES[0],
+        "clinician_name": ME.name,
+        "birth_date": date(1958, 11, 2),
+        "language": "es",
+        "status": "ready",
+        "waiting_since": NOW - timedelta(minutes=4),
+        "check": "good",
+    }
+    return Data(**(known | more))
+
+
+def _board() -> list[Data]:
+    return [
+        _visit(
+            id=f"{VISIT_ID[:-1]}{at}",
+            starts_at=NOW + timedelta(minutes=20 * at - 60),
+            patient_name=NAMES[at % len(NAMES)],
+            language=("es", "ar", "en", "fr")[at % 4],
+            status=status,
+            waiting_since=NOW - timedelta(minutes=4) if status in {"ready", "arrived"} else None,
+            check=CHECKS[at],
+        )
+        for at, status in enumerate(STATUSES)
+    ]
+
+
+def _tasks() -> list[Data]:
+    return [
+        Data(
+            id=f"t{at}",
+            title=title,
+            patient_name=NAMES[at],
+            due_at=NOW,
+            visit_id=VISIT_ID,
+            state="due",
+        )
+        for at, title in enumerate(("Check blood pressure", "Call about the blood test"))
+    ]
+
+
+def _days() -> list[Data]:
+    return [
+        Data(
+            day=date(2026, 3, day),
+            times=[
+                Data(start=datetime(2026, 3, day, 8, tzinfo=UTC) + timedelta(minutes=20 * at), offer=f"o{day}{at}")
+                for at in range(7)
+            ],
+        )
+        for day in (4, 5)
+    ]
+
+
+def _note(**more: object) -> Data:
+    known = {"content": "", "version": "1", "state": "draft", "saved_at": None, "signed_at": None}
+    return Data(**(known | more))
+
+
+_CLINIC = {"clinic": "Riverside Clinic"}
+_STAFF = {**_CLINIC, "me": ME, "zone": HERE, "now": NOW}
+_ZONES = {"zones": ["America/Chicago", "Asia/Riyadh", "Europe/Paris"]}
+_HOURS = {"zone": "Europe/Paris", "from_1a": "09:00", "to_1a": "12:00", "from_1b": "13:30", "to_1b": "17:00"}
+_BIRTH = {"birth_day": "2", "birth_month": "11", "birth_year": "1958"}
+_PERSON = {"name": "Rosa", "given_name": "Rosa", "family_name": "", "email": "x", "phone": "", "language": "es"}
+_FORM = {**_BIRTH, **_PERSON, "zone": "America/Chicago"}
+_TYPES = [Data(id="a", name="Video visit", minutes=20), Data(id="b", name="Follow-up by video", minutes=10)]
+_PHONE = {"phone": "+15075550134"}
+_PATIENT = {**_CLINIC, **_PHONE, "zone": THERE, "visit": _visit(), "emergency": "911", "opens_at": NOW}
+_BOARD = {"stream": "/v1/board/stream", "visits": _board(), "follow_ups": _tasks()}
+_FIND = {"errors": [], "patient": None, "form": _FORM, **_ZONES}
+_MATCH = Data(id="p1", name=NAMES[0], birth_date=date(1958, 11, 2), zone=THERE)
+_TIMES = {
+    "errors": [],
+    "patient": _MATCH,
+    "visit_types": _TYPES,
+    "clinicians": [Data(id="c", name=ME.name)],
+    "chosen": Data(visit_type="a", clinician="c", day="2026-03-04"),
+    "days": _days(),
+    "taken": True,
+}
+_ROOM = {**_STAFF, "stream": f"/v1/visits/{VISIT_ID}/stream", "follow_ups": _tasks()}
+_TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
+
+SAMPLES = (
+    Sample("sign_in", "sign_in.html", {**_CLINIC, "email": "", "next": "/day", "error": None}),
+    Sample("sign_in_refused", "sign_in.html", {**_CLINIC, "email": "a@b.c", "next": "/day", "error": "credentials"}),
+    Sample("day", "day.html", {**_STAFF, **_BOARD}, "/day"),
+    Sample("day_empty", "day.html", {**_STAFF, **_BOARD, "visits": [], "follow_ups": []}, "/day"),
+    Sample("hours", "hours.html", {**_STAFF, **_ZONES, "form": _HOURS, "errors": [], "saved": True}),
+    Sample(
+        "hours_wrong",
+        "hours.html",
+        {**_STAFF, **_ZONES, "form": _HOURS, "errors": [Data(field="to_1b", code="order")], "saved": False},
+    ),
+    Sample("book", "book.html", {**_STAFF, **_FIND, "matches": None}, "/book"),
+    Sample("book_found", "book.html", {**_STAFF, **_FIND, "matches": [_MATCH]}, "/book"),
+    Sample(
+        "book_wrong",
+        "book.html",
+        {
+            **_STAFF,
+            **_FIND,
+            "matches": [],
+            "errors": [Data(field="family_name", code="required"), Data(field="email", code="invalid")],
+        },
+        "/book",
+    ),
+    Sample("book_times", "book.html", {**_STAFF, **_TIMES}, "/book/p1"),
+    Sample(
+        "booked",
+        "booked.html",
+        {
+            **_STAFF,
+            "visit": _visit(),
+            "patient_zone": THERE,
+            "link": "https://clinic.example/j/Qm9zVtL0nA4pT1xYb7kEwRr2",
+            "mailed_to": "rosa@example.org",
+        },
+    ),
+    Sample("room_waiting", "room.html", {**_ROOM, "visit": _visit(), "note": _note()}, f"/visits/{VISIT_ID}"),
+    Sample(
+        "room_live",
+        "room.html",
+        {**_ROOM, "visit": _visit(status="in_progress"), "note": _note(content=_TYPED, saved_at=NOW)},
+        f"/visits/{VISIT_ID}",
+    ),
+    Sample(
+        "room_signed",
+        "room.html",
+        {
+            **_ROOM,
+            "visit": _visit(status="completed", check=None),
+            "note": _note(content=_TYPED, state="delivered", signed_at=NOW),
+        },
+        f"/visits/{VISIT_ID}",
+    ),
+    Sample("join", "join.html", {**_CLINIC, **_PHONE, "error": None, "tries_left": None, "form": dict.fromkeys(_BIRTH, "")}),
+    Sample("join_wrong", "join.html", {**_CLINIC, **_PHONE, "error": "mismatch", "tries_left": 3, "form": _BIRTH}),
+    Sample("join_locked", "join.html", {**_CLINIC, **_PHONE, "error": "locked", "tries_left": 0, "form": _BIRTH}),
+    *(
+        Sample(f"visit_{stage}", "visit.html", {**_PATIENT, "stage": stage}, "/visit")
+        for stage in ("early", "check", "waiting", "call", "ended", "over")
+    ),
+    Sample(
+        "problem",
+        "problem.html",
+        {**_CLINIC, "code": 409, "title": "The time was taken", "details": ["It was taken."], "request_id": "4f0c"},
+    ),
+    Sample("problem_away", "problem.html", {"code": 503, "title": "Away", "details": [], "request_id": "4f0c"}),
+    Sample(
+        "choose",
+        "choose.html",
+        {
+            **_CLINIC,
+            **_ZONES,
+            "visit_type": _TYPES[0],
+            "clinician": Data(name=ME.name, zone=HERE),
+            "zone": THERE,
+            "day": "2026-03-04",
+            "days": _days(),
+            "taken": False,
+        },
+    ),
+    Sample(
+        "choose_none",
+        "choose.html",
+        {
+            **_CLINIC,
+            **_ZONES,
+            "visit_type": _TYPES[0],
+            "clinician": Data(name=ME.name, zone=HERE),
+            "zone": THERE,
+            "day": "2026-03-04",
+            "days": [],
+            "taken": True,
+        },
+    ),
+)
