@@ -46,7 +46,7 @@ def main() -> int:
 def _verifier(settings: MediaSettings) -> GrantVerifier:
     try:
         return GrantVerifier(settings.grant_public_key, SystemClock())
-    except Exception:  # noqa: BLE001 - a key library's ways to say "not a key"; the text could hold the value
+    except ValueError:
         raise SettingsError("TELEHEALTH_GRANT_PUBLIC_KEY: not an Ed25519 public JWK") from None
 
 

@@ -37,6 +37,7 @@ class EchoPeer:
         self.probes = Probes()
         self.guard = Guard()
         self.audio: StreamStatistics | None = None
+        self._ssrc: int | None = None
         self.connected = asyncio.Event()
         self._host = host
         self._ended = ended
@@ -96,5 +97,6 @@ class EchoPeer:
 
     async def _on_rtp(self, packet: RtpPacket) -> None:
         if self.audio is None:
-            self.audio = StreamStatistics(OPUS_CLOCK_RATE)
-        self.audio.add(packet)
+            self.audio, self._ssrc = StreamStatistics(OPUS_CLOCK_RATE), packet.ssrc
+        if packet.ssrc == self._ssrc:
+            self.audio.add(packet)

@@ -1,5 +1,6 @@
 """Checks the grants that the web process signs: right key, right type, right reader, in time, and never twice."""
 
+import json
 from datetime import datetime
 from typing import ClassVar
 
@@ -33,7 +34,10 @@ class GrantVerifier:
     """
 
     def __init__(self, public_jwk: str, clock: Clock) -> None:
-        self._key = OKPKey.import_key(public_jwk)
+        try:
+            self._key = OKPKey.import_key(json.loads(public_jwk))
+        except (JoseError, TypeError, KeyError, ValueError):
+            raise ValueError("the grant key is not a JWK") from None
         if self._key.curve_name != "Ed25519" or self._key.is_private:
             raise ValueError("the grant key is not an Ed25519 public key")
         self._clock = clock

@@ -2,19 +2,28 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import ClassVar
 
 from telehealth.core.errors import Kind, NotFound, Refusal
 from telehealth.core.grants import MediaGrant, MediaSessionId
-from telehealth.media.echo import EchoPeer, Protection
+from telehealth.media.echo import OPUS_CLOCK_RATE, EchoPeer, Protection
 from telehealth.media.guard import protect
 from telehealth.media.parse import Malformed
 from telehealth.media.schemas import AudioView, Health, ProbeView, SessionView
 
-LONGEST_SESSION = 60.0
-LONGEST_SETUP = 15.0
-LONGEST_NEGOTIATION = 5.0
-MOST_SESSIONS = 100
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Seconds for a whole session, for its connection to come up and for its answer; sessions at one time."""
+
+    session: float = 60.0
+    setup: float = 15.0
+    negotiation: float = 5.0
+    sessions: int = 100
+
+
+DEFAULT_LIMITS = Limits()
 
 
 class OfferMalformed(Refusal):
@@ -37,29 +46,30 @@ class NodeMisplaced(Refusal):
 
 
 class Session:
-    """One person's network check. The peer is closed after LONGEST_SESSION at the latest; figures stay until then."""
+    """One person's network check. The peer closes with it at the latest; its figures stay until then."""
 
-    def __init__(self, grant: MediaGrant, *, host: str, protection: Protection) -> None:
+    def __init__(self, grant: MediaGrant, *, host: str, limits: Limits, protection: Protection) -> None:
         self.sub = grant.sub
+        self._limits = limits
         self._id = grant.session
         self._born = asyncio.get_running_loop().time()
         self._ended = asyncio.Event()
         self._peer = EchoPeer(host=host, ended=self._ended.set, protection=protection)
 
     async def answer(self, sdp: str) -> str:
-        async with asyncio.timeout(LONGEST_NEGOTIATION):
+        async with asyncio.timeout(self._limits.negotiation):
             return await self._peer.answer(sdp)
 
     async def live(self) -> None:
         """Returns when the session's time is over."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_SESSION):
+            async with asyncio.timeout(self._limits.session):
                 await self._media()
                 await asyncio.Event().wait()  # media is over; the figures can still be read
 
     async def _media(self) -> None:
         try:
-            async with asyncio.timeout(LONGEST_SETUP):
+            async with asyncio.timeout(self._limits.setup):
                 await self._peer.connected.wait()
             await self._ended.wait()
         except TimeoutError:
@@ -84,7 +94,9 @@ class Session:
                 jitter_ms=figures.jitter_ms,
             ),
             audio=audio
-            and AudioView(packets=audio.packets_received, lost=audio.packets_lost, jitter_ms=audio.jitter / 48),
+            and AudioView(
+                packets=audio.packets_received, lost=audio.packets_lost, jitter_ms=audio.jitter * 1000 / OPUS_CLOCK_RATE
+            ),
             drops={reason.value: count for reason, count in self._peer.guard.drops.items()},
             verdict=figures.verdict,
         )
@@ -93,9 +105,9 @@ class Session:
 class MediaNode:
     """Answers offers at the address `host`. All methods run in one event loop."""
 
-    def __init__(self, host: str, *, most_sessions: int = MOST_SESSIONS, protection: Protection = protect) -> None:
+    def __init__(self, host: str, *, limits: Limits = DEFAULT_LIMITS, protection: Protection = protect) -> None:
         self._host = host
-        self._most = most_sessions
+        self._limits = limits
         self._protection = protection
         self._sessions: dict[MediaSessionId, Session] = {}
         self._lives: dict[MediaSessionId, asyncio.Task[None]] = {}
@@ -104,9 +116,9 @@ class MediaNode:
         """The SDP answer. Raises SessionExists, NodeFull, OfferMalformed or NodeMisplaced."""
         if grant.session in self._sessions:
             raise SessionExists
-        if len(self._sessions) >= self._most:
+        if len(self._sessions) >= self._limits.sessions:
             raise NodeFull
-        session = Session(grant, host=self._host, protection=self._protection)
+        session = Session(grant, host=self._host, limits=self._limits, protection=self._protection)
         self._sessions[grant.session] = session
         try:
             answer = await session.answer(sdp)
@@ -140,8 +152,8 @@ class MediaNode:
         await self._end(grant.session)
 
     def health(self) -> Health:
-        count = len(self._sessions)
-        return Health(status="full" if count >= self._most else "ok", sessions=count, most_sessions=self._most)
+        count, most = len(self._sessions), self._limits.sessions
+        return Health(status="full" if count >= most else "ok", sessions=count, most_sessions=most)
 
     async def shut_down(self) -> None:
         for name in list(self._lives):

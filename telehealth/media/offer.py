@@ -5,7 +5,7 @@ import re
 from aiortc import RTCSessionDescription, sdp
 from aiortc.rtcsctptransport import RTCSctpCapabilities
 
-from telehealth.media.parse import Malformed, parse_sdp
+from telehealth.media.parse import Malformed, parse_sdp, render_sdp
 
 LONGEST_SDP = 32_768
 MOST_LINES = 600
@@ -29,8 +29,9 @@ def read_offer(text: str) -> RTCSessionDescription:
     for media in description.media:
         _check_media(media)
         media.ice, media.dtls = description.media[0].ice, description.media[0].dtls  # RFC 9143, section 7.3.1
+        media.host = media.rtcp_host = None
         media.ice_candidates, media.ice_candidates_complete = [], False
-    return RTCSessionDescription(sdp=str(description), type="offer")
+    return RTCSessionDescription(sdp=render_sdp(description), type="offer")
 
 
 def _check_sections(description: sdp.SessionDescription) -> None:
@@ -58,8 +59,18 @@ def _check_media(media: sdp.MediaDescription) -> None:
         raise Malformed("sdp: fingerprint")
     if media.kind == "application":
         _check_channel(media)
-    elif media.profile != "UDP/TLS/RTP/SAVPF" or not media.rtcp_mux:
+    else:
+        _check_audio(media)
+
+
+def _check_audio(media: sdp.MediaDescription) -> None:
+    if media.profile != "UDP/TLS/RTP/SAVPF" or not media.rtcp_mux:
         raise Malformed("sdp: audio")
+    # Opus alone (RFC 7874, section 3: every browser has it), so that jitter has one clock.
+    media.rtp.codecs = [codec for codec in media.rtp.codecs if codec.mimeType.lower() == "audio/opus"]
+    if not media.rtp.codecs:
+        raise Malformed("sdp: codec")
+    media.fmt = [codec.payloadType for codec in media.rtp.codecs]
 
 
 def _check_channel(media: sdp.MediaDescription) -> None:

@@ -44,7 +44,7 @@ def _only_malformed(parser: Callable[P, R]) -> Callable[P, R]:
         try:
             return parser(*args, **kwargs)
         except Exception:  # noqa: BLE001 - foreign parsers: twenty-two kinds were counted leaving the SDP parser alone
-            raise Malformed(parser.__name__.removeprefix("parse_")) from None
+            raise Malformed(parser.__name__.partition("_")[2]) from None
 
     return guarded
 
@@ -94,6 +94,12 @@ def parse_sctp(data: bytes) -> list[rtcsctptransport.Chunk]:
     if len(chunks) != 1 and any(isinstance(chunk, rtcsctptransport.InitChunk) for chunk in chunks):
         raise Malformed("sctp")
     return chunks
+
+
+@_only_malformed
+def render_sdp(description: sdp.SessionDescription) -> str:
+    """The text of a description that was parsed: what aiortc reads without a word it may still not be able to write."""
+    return str(description)
 
 
 @_only_malformed

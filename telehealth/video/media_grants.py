@@ -1,9 +1,11 @@
 """Signs media grants with the web process's private key; the media node checks them with the public half."""
 
+import json
 import secrets
 from datetime import datetime, timedelta
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from telehealth.core.grants import ALGORITHM, LONGEST_LIFE, TOKEN_TYPE, GrantKind, MediaGrant, MediaSessionId
@@ -16,7 +18,10 @@ class GrantSigner:
     """
 
     def __init__(self, private_jwk: str) -> None:
-        self._key = OKPKey.import_key(private_jwk)
+        try:
+            self._key = OKPKey.import_key(json.loads(private_jwk))
+        except (JoseError, TypeError, KeyError, ValueError):
+            raise ValueError("the grant key is not a JWK") from None
         if self._key.curve_name != "Ed25519" or not self._key.is_private:
             raise ValueError("the grant key is not an Ed25519 private key")
 

@@ -1,0 +1,148 @@
+"""An aiortc caller for the media node, grants to knock with, and the node's door without its guard."""
+
+import asyncio
+import json
+import secrets
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from aioice.ice import StunProtocol
+from aiortc import RTCConfiguration, RTCDtlsTransport, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack
+from joserfc.jwk import OKPKey
+
+from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId
+from telehealth.media.guard import Guard, RtpSink, bind, transports
+
+Address = tuple[str, int]
+
+
+def key_pair() -> tuple[str, str]:
+    """A private and its public Ed25519 JWK, as JSON text."""
+    key = OKPKey.generate_key("Ed25519")
+    return json.dumps(key.as_dict(private=True)), json.dumps(key.as_dict(private=False))
+
+
+def media_grant(session: MediaSessionId | None = None, *, sub: str = "p1") -> MediaGrant:
+    """A grant as the verifier hands it on."""
+    return MediaGrant(
+        session=session or MediaSessionId(uuid4()),
+        kind=GrantKind.PRECHECK,
+        sub=sub,
+        jti=secrets.token_urlsafe(16),
+        expires_at=datetime.now(UTC) + timedelta(seconds=60),
+    )
+
+
+def open_door(peer: RTCPeerConnection, guard: Guard, *, host: str, rtp_sink: RtpSink | None = None) -> None:
+    """Sabotage: the same address, and aiortc alone behind it."""
+    for dtls in transports(peer):
+        bind(dtls, host=host, protocol=StunProtocol)
+
+
+def address_in(answer: str) -> Address:
+    """Where the node listens, by its answer's candidate."""
+    candidate = next(line for line in answer.splitlines() if line.startswith("a=candidate:")).split()
+    return candidate[4], int(candidate[5])
+
+
+class Caller:
+    """A browser's part of the network check, played by aiortc."""
+
+    def __init__(self, *, audio: bool = False) -> None:
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.channel = self.peer.createDataChannel("probe", ordered=False, maxRetransmits=0)
+        self.echoes: list[bytes] = []
+        self._open = asyncio.Event()
+        self._echoed = asyncio.Event()
+        self._number = 0
+        self._heard = (0.0, 0.0)
+        self.channel.on("open", self._open.set)
+        self.channel.on("message", self._on_echo)
+        if audio:
+            self.peer.addTrack(AudioStreamTrack())
+
+    @property
+    def dtls(self) -> RTCDtlsTransport:
+        sctp = self.peer.sctp
+        assert sctp is not None
+        return sctp.transport
+
+    async def offer(self) -> str:
+        await self.peer.setLocalDescription(await self.peer.createOffer())
+        return str(self.peer.localDescription.sdp)
+
+    async def accept(self, answer: str, *, within: float = 5) -> bool:
+        """Whether the probe channel opened in that time."""
+        await self.peer.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
+        try:
+            async with asyncio.timeout(within):
+                await self._open.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def probe(self, count: int = 5, *, within: float = 1.0) -> int:
+        """How many of that many probes came back in time."""
+        before, loop = len(self.echoes), asyncio.get_running_loop()
+        for _ in range(count):
+            heard, at = self._heard
+            now = loop.time() * 1000
+            self.channel.send(struct.pack("!Iddd", self._number, now, heard, now - at if heard else 0))
+            self._number += 1
+            await asyncio.sleep(0.02)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while len(self.echoes) - before < count:
+                    self._echoed.clear()
+                    await self._echoed.wait()
+        return len(self.echoes) - before
+
+    def _on_echo(self, message: bytes) -> None:
+        self.echoes.append(message)
+        self._echoed.set()
+        self._heard = (struct.unpack("!Idd", message)[2], asyncio.get_running_loop().time() * 1000)
+
+
+@asynccontextmanager
+async def calling(*, audio: bool = False) -> AsyncIterator[Caller]:
+    caller = Caller(audio=audio)
+    try:
+        yield caller
+    finally:
+        await caller.peer.close()
+
+
+class Stranger:
+    """A UDP socket that has nothing to do with the call. A plain one: asyncio's does not send empty datagrams."""
+
+    def __init__(self, address: Address) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.connect(address)
+
+    def send(self, datagram: bytes) -> None:
+        self._socket.send(datagram)
+
+    def heard(self) -> bytes | None:
+        """What came back, if anything did."""
+        try:
+            return self._socket.recv(2048)
+        except BlockingIOError:
+            return None
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@contextmanager
+def stranger_at(address: Address) -> Iterator[Stranger]:
+    stranger = Stranger(address)
+    try:
+        yield stranger
+    finally:
+        stranger.close()
