@@ -9,6 +9,8 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from telehealth.core.errors import NotAllowed, NotFound, NotSignedIn, Refusal
 from telehealth.http.body import FORM_TYPE
+from telehealth.http.fhir import MEDIA_TYPE as FHIR_TYPE
+from telehealth.http.fhir import fhir_status
 from telehealth.http.operation import PARAMETER, Face, Operation, Public
 from telehealth.http.problems import (
     MEDIA_TYPE,
@@ -28,6 +30,15 @@ CONVERTERS: Mapping[str, Json] = {
     "int": {"type": "integer", "minimum": 0},
     "str": {"type": "string"},
 }
+FHIR_CONTENT: Json = {  # the shapes are FHIR's own; a failure is an OperationOutcome
+    FHIR_TYPE: {
+        "schema": {
+            "type": "object",
+            "properties": {"resourceType": {"type": "string"}},
+            "required": ["resourceType"],
+        }
+    }
+}
 IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -39,7 +50,7 @@ IDEMPOTENCY_KEY: Json = {
 
 def openapi(operations: Iterable[Operation], *, version: str) -> Json:
     """Describe the API operations; pages are for people and are left out."""
-    listed = [each for each in operations if each.face is Face.API]
+    listed = [each for each in operations if each.face is not Face.PAGE]
     schemas, definitions = _schemas(listed)
     paths: dict[str, Json] = {}
     for each in listed:
@@ -123,14 +134,17 @@ def _query_parameters(each: Operation, schemas: Schemas, definitions: Json) -> l
 
 def _responses(each: Operation, schemas: Schemas) -> Json:
     success: Json = {"description": HTTPStatus(each.status).phrase}
-    if each.returns is not None:
+    if each.face is Face.FHIR:
+        success["content"] = FHIR_CONTENT
+    elif each.returns is not None:
         success["content"] = {"application/json": {"schema": schemas[each.returns, "serialization"]}}
     problems: dict[int, list[str]] = {}
     for refusal in (*_usual(each), *each.errors):
-        titles = problems.setdefault(status_of(refusal), [])
+        titles = problems.setdefault((fhir_status if each.face is Face.FHIR else status_of)(refusal), [])
         if refusal.title not in titles:
             titles.append(refusal.title)
-    content = {MEDIA_TYPE: {"schema": schemas[Problem, "serialization"]}}
+    problem = {MEDIA_TYPE: {"schema": schemas[Problem, "serialization"]}}
+    content = FHIR_CONTENT if each.face is Face.FHIR else problem
     return {str(int(each.status)): success} | {
         str(int(status)): {"description": "; ".join(titles), "content": content}
         for status, titles in sorted(problems.items())
