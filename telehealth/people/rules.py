@@ -1,0 +1,99 @@
+"""People as values, and how a name is compared. Pure."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from telehealth.core.errors import Kind, Refusal
+from telehealth.core.ids import ClinicianId, PatientId
+
+OWN_SYSTEM = "urn:ietf:rfc:3986"  # FHIR R4, section 2.24.0.11.1: the system of an identifier that is itself a URI
+LONGEST_IDENTIFIER = 512
+
+
+class PatientKnown(Refusal):
+    kind, slug, title = Kind.CONFLICT, "patient-known", "A patient with this identifier is registered already"
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """`identifier` is "system|value", as in a FHIR token search; `language` BCP 47; `time_zone` an IANA name."""
+
+    id: PatientId
+    identifier: str
+    given: str
+    family: str
+    birth_date: date
+    language: str
+    time_zone: str
+    email: str | None
+    phone: str | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.given} {self.family}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Clinician:
+    """`prefix` as in FHIR HumanName, such as "Dr."; `languages` BCP 47, the first is the preferred one."""
+
+    id: ClinicianId
+    given: str
+    family: str
+    prefix: str
+    email: str
+    time_zone: str
+    languages: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return " ".join(part for part in (self.prefix, self.given, self.family) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Clinic:
+    """The institution that runs this installation; `phone` is what a patient calls when video fails."""
+
+    name: str
+    phone: str
+    time_zone: str
+
+
+UNNAMED_CLINIC = Clinic("", "", "UTC")
+
+
+def own_identifier(patient: UUID) -> str:
+    """The identifier of a patient whom no record service has numbered yet."""
+    return f"{OWN_SYSTEM}|urn:uuid:{patient}"
+
+
+def is_identifier(text: str) -> bool:
+    """Whether it reads "system|value" with both parts present and no blanks around them."""
+    system, bar, value = text.partition("|")
+    return (
+        bool(bar and system and value)
+        and len(text) <= LONGEST_IDENTIFIER
+        and text.isprintable()
+        and text == text.strip()
+    )
+
+
+def words(name: str) -> tuple[str, ...]:
+    """A name as comparable words: no case, no accents, no punctuation, any order of scripts."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    bare = "".join(each for each in decomposed if not unicodedata.combining(each))
+    return tuple("".join(each if each.isalnum() else " " for each in bare).split())
+
+
+def is_called(asked: str, name: str) -> bool:
+    """Whether each asked word begins a word of the name of its own. Nothing asked is nobody's name."""
+    left = list(words(name))
+    wanted = sorted(words(asked), key=len, reverse=True)
+    for word in wanted:
+        found = next((each for each in left if each.startswith(word)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return bool(wanted)
