@@ -73,7 +73,12 @@ def _part(package: str, part: str) -> ModuleType | None:
     name = f"telehealth.{package}"
     if find_spec(name) is None:
         raise CatalogueError(f"{name} is in the catalogue but there is no such package")
-    return import_module(f"{name}.{part}") if find_spec(f"{name}.{part}") else None
+    if find_spec(f"{name}.{part}") is None:
+        return None
+    try:
+        return import_module(f"{name}.{part}")
+    except TypeError as error:  # an operation without its scope, a table without a data class
+        raise CatalogueError(f"{name}.{part}: {error}") from error
 
 
 def _gather(modules: Iterable[ModuleType | None], listing: str) -> tuple[Any, ...]:
