@@ -1,0 +1,82 @@
+"""What video needs from outside: a place for rooms that every web process reaches, the media node, TURN servers."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from telehealth.core.errors import Kind, Refusal
+from telehealth.core.grants import MediaSessionId
+from telehealth.core.ids import VisitId
+from telehealth.video.rules import Effect, Event, Room
+
+
+class RoomsAway(Refusal):
+    """Media between the browsers go on; only the socket has to come back."""
+
+    kind, slug, title = Kind.AWAY, "rooms-away", "Calls cannot be set up for the moment"
+
+
+class Behind(RoomsAway):
+    """A follower asked for deliveries that are no longer kept."""
+
+    slug, title = "behind", "Too much was missed"
+
+
+class MediaAway(Refusal):
+    kind, slug, title = Kind.AWAY, "media-away", "The network check cannot run just now"
+
+
+class OfferRefused(Refusal):
+    kind, slug, title = Kind.INVALID, "offer-refused", "This is not an offer the network check understands"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One numbered message of a room, for one session or connection."""
+
+    seq: int
+    to: str
+    message: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The room after an event, and every effect of it; `Send`s are already on their way."""
+
+    room: Room
+    effects: tuple[Effect, ...]
+
+
+class RoomBus(Protocol):
+    """Rooms by visit. Both functions raise RoomsAway when the place they live in cannot be reached."""
+
+    async def apply(self, visit_id: VisitId, event: Event) -> Outcome:
+        """Decide one event with `rules.step`, after every event before it, and make its deliveries followable.
+
+        All of it happens or nothing. A room nobody has touched for two minutes is empty again, with number 0.
+        """
+        ...
+
+    def follow(self, visit_id: VisitId, after: int) -> AbstractAsyncContextManager[AsyncGenerator[Delivery, None]]:
+        """Every delivery of the room with a number above `after`, in order, without gaps, for ever.
+
+        The iterator raises Behind when the next one is no longer kept.
+        """
+        ...
+
+
+class MediaNode(Protocol):
+    async def answer(self, session: MediaSessionId, offer: str, *, sub: UUID, now: datetime) -> str:
+        """The SDP answer to an offer for a network check by person `sub`. Raises MediaAway or OfferRefused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IceServers:
+    """Configured TURN servers: `turn:` and `turns:` addresses and the secret shared with them; none by default."""
+
+    urls: tuple[str, ...] = ()
+    secret: str | None = None

@@ -1,0 +1,325 @@
+"""The room's decisions: examples that read like a visit, and what holds whatever anyone does."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telehealth.core.actors import Role
+from telehealth.video.rules import (
+    Answer,
+    Arrived,
+    Beat,
+    Bye,
+    Chat,
+    Command,
+    Dropped,
+    Effect,
+    Event,
+    MediaState,
+    NoSeat,
+    Renew,
+    Report,
+    Resume,
+    Room,
+    Said,
+    Send,
+    Signal,
+    Taken,
+    Together,
+    step,
+    view,
+)
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+CLINICIAN, PATIENT, STRANGER = UUID(int=1), UUID(int=2), UUID(int=3)
+ROLES = {CLINICIAN: Role.CLINICIAN, PATIENT: Role.PATIENT, STRANGER: Role.PATIENT}
+SIGNALS = {"description", "candidate", "chat"}
+
+
+def after(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def arrived(
+    holder: UUID, socket: str, *, at: float = 0, admitted: bool = True, resume: Resume | None = None
+) -> Arrived:
+    return Arrived(after(at), socket, f"session-{socket}", ROLES[holder], holder, admitted, resume)
+
+
+def run(*events: Event, room: Room | None = None) -> tuple[Room, list[Effect]]:
+    room, seen = room or Room(), list[Effect]()
+    for event in events:
+        room, effects = step(room, event)
+        seen += effects
+    return room, seen
+
+
+def both_here() -> Room:
+    return run(arrived(CLINICIAN, "c"), arrived(PATIENT, "p"))[0]
+
+
+def said(socket: str, command: Command, *, at: float = 1) -> Said:
+    return Said(after(at), socket, command)
+
+
+def connect(room: Room) -> Room:
+    reports = (said(socket, Report(1, room.generation, MediaState.CONNECTED)) for socket in "cp")
+    return run(*reports, room=room)[0]
+
+
+def sends(effects: list[Effect] | tuple[Effect, ...]) -> list[Send]:
+    return [effect for effect in effects if isinstance(effect, Send)]
+
+
+def answers(effects: list[Effect] | tuple[Effect, ...]) -> list[dict[str, object]]:
+    return [dict(effect.message) for effect in effects if isinstance(effect, Answer)]
+
+
+def test_the_second_to_arrive_finds_the_first_and_the_first_is_told() -> None:
+    room, effects = run(arrived(CLINICIAN, "c"), arrived(PATIENT, "p"))
+    host, guest = answers(effects)
+    assert (host["polite"], guest["polite"]) == (False, True)
+    assert host["peers"] == []
+    assert guest["peers"] == [{"role": "clinician", "presence": "present"}]
+    (state,) = sends(effects)
+    assert state.to == "session-c"
+    assert state.message["peers"] == [{"role": "patient", "presence": "present"}]
+    assert state.message["generation"] == guest["generation"] == room.generation == 2
+
+
+def test_a_patient_who_waits_neither_sees_nor_reaches_anyone() -> None:
+    room, effects = run(arrived(CLINICIAN, "c"), arrived(PATIENT, "p", admitted=False))
+    assert answers(effects)[1]["peers"] == []
+    assert sends(effects) == [
+        Send(1, "session-c", {"type": "state", **view(room, room.seats[0]), "seq": 1})
+    ]  # that the room has a new generation, and nothing of who waits
+    assert view(room, room.seats[0])["peers"] == []
+    _, effects = run(said("p", Chat(1, "hello")), said("c", Chat(1, "hello")), room=room)
+    assert [answer["code"] for answer in answers(effects)] == ["not-admitted", "alone"]
+
+
+def test_admission_opens_the_room_and_taking_it_back_closes_it() -> None:
+    waiting, _ = run(arrived(CLINICIAN, "c"), arrived(PATIENT, "p", admitted=False))
+    room, effects = run(Beat(after(1), "p", admitted=True), room=waiting)
+    assert {send.to for send in sends(effects)} == {"session-c", "session-p"}
+    room, effects = run(Beat(after(2), "p", admitted=False), said("c", Chat(1, "still there?"), at=3), room=room)
+    assert answers(effects) == [{"type": "error", "code": "alone", "id": 1}]
+
+
+def test_a_signal_reaches_the_other_side_as_it_was_said() -> None:
+    room, effects = run(said("c", Signal(1, "description", 2, {"type": "offer", "sdp": "v=0"})), room=both_here())
+    (send,) = sends(effects)
+    assert (send.to, send.message["description"]) == ("session-p", {"type": "offer", "sdp": "v=0"})
+    assert answers(effects) == [{"type": "ack", "id": 1}]
+
+
+def test_a_signal_of_an_earlier_connection_is_refused() -> None:
+    _, effects = run(said("c", Signal(1, "candidate", 1, None)), room=both_here())
+    assert sends(effects) == []
+    assert answers(effects) == [{"type": "error", "code": "stale-generation", "id": 1}]
+
+
+def test_a_command_said_twice_takes_effect_once() -> None:
+    command = said("c", Chat(1, "good morning"))
+    _, effects = run(command, command, room=both_here())
+    assert len(sends(effects)) == 1
+    assert answers(effects) == [{"type": "ack", "id": 1}] * 2
+
+
+def test_a_broken_socket_comes_back_to_its_session_within_a_minute() -> None:
+    room, effects = run(Dropped(after(1), "p"), room=both_here())
+    assert sends(effects)[0].message["peers"] == [{"role": "patient", "presence": "away"}]
+    back = arrived(PATIENT, "p2", at=61, resume=Resume("session-p", room.seq))
+    late = arrived(PATIENT, "p2", at=62, resume=Resume("session-p", room.seq))
+    _, effects = step(room, back)
+    assert answers(effects)[0] | {"resumed": True, "generation": 2} == answers(effects)[0]
+    _, effects = step(room, late)
+    assert answers(effects)[0] | {"resumed": False, "generation": 3} == answers(effects)[0]
+
+
+def test_what_was_said_while_away_waits_for_them() -> None:
+    room, _ = run(Dropped(after(1), "p"), room=both_here())
+    _, effects = run(said("c", Signal(1, "candidate", 2, None), at=2), room=room)
+    assert [send.to for send in sends(effects)] == ["session-p"]
+
+
+def test_a_reload_gives_both_a_new_generation_and_sends_the_old_window_away() -> None:
+    room, effects = step(both_here(), arrived(PATIENT, "p2", at=1))
+    gone, told = sends(effects)
+    assert (gone.to, gone.message["reason"]) == ("p", "replaced")
+    assert (told.to, told.message["generation"]) == ("session-c", 3)
+    assert step(room, Dropped(after(2), "p"))[0] == room
+
+
+def test_nobody_takes_a_seat_that_someone_else_holds() -> None:
+    room = both_here()
+    assert step(room, arrived(STRANGER, "x", at=1)) == (room, (Taken(),))
+
+
+def test_another_persons_session_cannot_be_resumed() -> None:
+    room, _ = run(Dropped(after(1), "p"), room=both_here())
+    _, effects = step(room, arrived(STRANGER, "x", at=2, resume=Resume("session-p", 0)))
+    assert answers(effects)[0]["resumed"] is False
+
+
+def test_a_socket_whose_process_died_is_away_and_has_to_come_back() -> None:
+    room, effects = run(Beat(after(16), "c", admitted=True), room=both_here())
+    assert sends(effects)[0].message["peers"] == [{"role": "patient", "presence": "away"}]
+    assert step(room, Beat(after(17), "p", admitted=True))[1] == (NoSeat(),)
+
+
+def test_renewing_gives_both_a_new_generation_once() -> None:
+    room, effects = run(said("c", Renew(1, 2)), said("p", Renew(1, 2)), room=both_here())
+    assert room.generation == 3
+    assert answers(effects)[-1]["code"] == "stale-generation"
+
+
+def test_the_visit_is_connected_when_both_say_so_and_lost_when_both_do() -> None:
+    room, _ = run(said("c", Report(1, 2, MediaState.CONNECTED)), room=both_here())
+    assert room.together is Together.NOT_YET
+    room = connect(both_here())
+    assert room.together is Together.CONNECTED
+    room, _ = run(said("c", Report(2, 2, MediaState.DISCONNECTED)), room=room)
+    assert room.together is Together.CONNECTED
+    room, _ = run(said("p", Report(2, 2, MediaState.FAILED)), room=room)
+    assert room.together is Together.LOST
+    room, _ = run(*(said(who, Report(3, 2, MediaState.CONNECTED)) for who in "cp"), room=room)
+    assert room.together is Together.CONNECTED
+
+
+def test_hanging_up_a_broken_socket_and_a_reload_lose_nothing() -> None:
+    room = connect(both_here())
+    for event in (said("p", Bye(2)), Dropped(after(2), "p"), arrived(PATIENT, "p2", at=2)):
+        assert step(room, event)[0].together is Together.CONNECTED
+
+
+def test_a_window_that_was_closed_counts_as_lost_after_a_minute() -> None:
+    room, _ = run(Dropped(after(1), "p"), said("c", Report(2, 2, MediaState.FAILED), at=9), room=connect(both_here()))
+    assert room.together is Together.CONNECTED
+    assert run(Beat(after(62), "c", admitted=True), room=room)[0].together is Together.LOST
+
+
+# What holds whatever anyone does, in any order.
+
+SOCKETS = st.sampled_from("abcdef")
+IDS = st.integers(1, 6)
+GENERATIONS = st.integers(1, 5)
+COMMANDS = st.one_of(
+    st.builds(Signal, IDS, st.sampled_from(["description", "candidate"]), GENERATIONS, st.just({"sdp": "v=0"})),
+    st.builds(Chat, IDS, st.just("text")),
+    st.builds(Report, IDS, GENERATIONS, st.sampled_from(MediaState)),
+    st.builds(Renew, IDS, GENERATIONS),
+    st.builds(Bye, IDS),
+)
+RESUMES = st.one_of(st.none(), st.builds(Resume, st.sampled_from([f"s{n}" for n in range(9)]), st.integers(0, 30)))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Event]:
+    events: list[Event] = []
+    at = START
+    for number in range(draw(st.integers(1, 25))):
+        at += timedelta(seconds=draw(st.sampled_from([0, 1, 10, 40])))
+        holder = draw(st.sampled_from([CLINICIAN, PATIENT, STRANGER]))
+        admitted = holder == CLINICIAN or draw(st.booleans())
+        seat = st.builds(
+            Arrived, *map(st.just, (at, f"{number}", f"s{number}", ROLES[holder], holder, admitted)), RESUMES
+        )
+        socket = st.sampled_from([f"{each}" for each in range(number + 1)])
+        others = (
+            st.builds(Said, st.just(at), socket, COMMANDS),
+            st.builds(Beat, st.just(at), socket, st.booleans()),
+            st.builds(Dropped, st.just(at), socket),
+        )
+        events.append(draw(st.one_of(seat, *others)))
+    return events
+
+
+def moves(history: list[Event]) -> list[tuple[Room, Event, Room, tuple[Effect, ...]]]:
+    found, room = [], Room()
+    for event in history:
+        changed, effects = step(room, event)
+        found.append((room, event, changed, effects))
+        room = changed
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_nothing_reaches_or_leaves_someone_who_is_not_admitted(history: list[Event]) -> None:
+    for before, event, room, effects in moves(history):
+        seats = {seat.session: seat for seat in room.seats}
+        for send in sends(effects):
+            if send.message["type"] in SIGNALS:
+                assert isinstance(event, Said)
+                speaker = before.of_connection(event.connection)
+                assert speaker is not None
+                assert speaker.admitted
+                assert seats[send.to].admitted
+                assert {speaker.role, seats[send.to].role} == {Role.CLINICIAN, Role.PATIENT}
+        for seat in room.seats:
+            assert seat.admitted or view(room, seat) == {
+                "you": {"role": seat.role.value, "admitted": False},
+                "generation": 0,
+                "peers": [],
+            }
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_the_visit_has_one_clinician_and_one_patient_and_no_stranger_ousts_them(history: list[Event]) -> None:
+    for before, event, room, effects in moves(history):
+        assert len({seat.role for seat in room.seats}) == len(room.seats)
+        if isinstance(event, Arrived):
+            old = before.of_role(event.role)
+            if old is not None and old.connection is not None and old.holder != event.holder:
+                assert (room, effects) == (before, (Taken(),))
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_numbers_go_up_by_one_and_generations_never_down(history: list[Event]) -> None:
+    for before, _, room, effects in moves(history):
+        assert [send.seq for send in sends(effects)] == list(range(before.seq + 1, room.seq + 1))
+        assert all(send.message["seq"] == send.seq for send in sends(effects))
+        assert room.generation >= before.generation
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_only_the_present_generation_is_carried(history: list[Event]) -> None:
+    for before, _, _, effects in moves(history):
+        carried = [send.message for send in sends(effects) if send.message["type"] in {"description", "candidate"}]
+        assert all(message["generation"] == before.generation for message in carried)
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_repeating_a_command_changes_nothing(history: list[Event]) -> None:
+    for _, event, room, _ in moves(history):
+        if isinstance(event, Said) and not isinstance(event.command, Bye):
+            again, effects = step(room, event)
+            assert again == room
+            assert sends(effects) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_whoever_sees_something_else_is_told_what(history: list[Event]) -> None:
+    for before, _, room, effects in moves(history):
+        told = {send.to: send.message for send in sends(effects) if send.message["type"] == "state"}
+        for seat in room.seats:
+            same = next((each for each in before.seats if each.session == seat.session), None)
+            if same is not None and view(before, same) != view(room, seat):
+                assert view(room, seat).items() <= told[seat.session].items()
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories())
+def test_media_are_together_only_by_both_reports(history: list[Event]) -> None:
+    for before, _, room, _ in moves(history):
+        if room.together is Together.CONNECTED and before.together is not Together.CONNECTED:
+            assert {seat.media for seat in room.seats} == {MediaState.CONNECTED}
+            assert len(room.seats) == 2
