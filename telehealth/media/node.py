@@ -1,6 +1,7 @@
 """The sessions of a media node: opened with a grant, bounded in number and time, gone without a trace."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
@@ -52,6 +53,7 @@ class Session:
         self.sub = grant.sub
         self._limits = limits
         self._id = grant.session
+        self._life: asyncio.Task[None] | None = None
         self._born = asyncio.get_running_loop().time()
         self._ended = asyncio.Event()
         self._peer = EchoPeer(host=host, ended=self._ended.set, protection=protection)
@@ -60,8 +62,16 @@ class Session:
         async with asyncio.timeout(self._limits.negotiation):
             return await self._peer.answer(sdp)
 
-    async def live(self) -> None:
-        """Returns when the session's time is over."""
+    @property
+    def established(self) -> bool:
+        return self._life is not None
+
+    def start(self, over: Callable[[], None]) -> None:
+        """Lets the session's time run; `over` is called at its end."""
+        self._life = asyncio.create_task(self._live())
+        self._life.add_done_callback(lambda _: over())
+
+    async def _live(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.session):
                 await self._media()
@@ -78,6 +88,10 @@ class Session:
             await self._peer.close()
 
     async def close(self) -> None:
+        """Ends the session. Closes the peer here too: a task cancelled before its first step runs nothing."""
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.wait([self._life])
         await self._peer.close()
 
     def view(self) -> SessionView:
@@ -110,7 +124,6 @@ class MediaNode:
         self._limits = limits
         self._protection = protection
         self._sessions: dict[MediaSessionId, Session] = {}
-        self._lives: dict[MediaSessionId, asyncio.Task[None]] = {}
 
     async def open(self, grant: MediaGrant, sdp: str) -> str:
         """The SDP answer. Raises SessionExists, NodeFull, OfferMalformed or NodeMisplaced."""
@@ -132,15 +145,12 @@ class MediaNode:
                     raise NodeMisplaced from None
                 case _:
                     raise
-        self._lives[grant.session] = asyncio.create_task(self._live(grant.session, session))
+        session.start(lambda: self._forget(grant.session, session))
         return answer
 
-    async def _live(self, name: MediaSessionId, session: Session) -> None:
-        try:
-            await session.live()
-        finally:
-            self._sessions.pop(name, None)
-            self._lives.pop(name, None)
+    def _forget(self, name: MediaSessionId, session: Session) -> None:
+        if self._sessions.get(name) is session:
+            del self._sessions[name]
 
     def view(self, grant: MediaGrant) -> SessionView:
         """The figures so far. Raises NotFound."""
@@ -148,25 +158,17 @@ class MediaNode:
 
     async def close(self, grant: MediaGrant) -> None:
         """Ends the session at once. Raises NotFound."""
-        self._find(grant)
-        await self._end(grant.session)
+        await self._find(grant).close()
 
     def health(self) -> Health:
         count, most = len(self._sessions), self._limits.sessions
         return Health(status="full" if count >= most else "ok", sessions=count, most_sessions=most)
 
     async def shut_down(self) -> None:
-        for name in list(self._lives):
-            await self._end(name)
+        await asyncio.gather(*(session.close() for session in self._sessions.values()))
 
     def _find(self, grant: MediaGrant) -> Session:
         session = self._sessions.get(grant.session)
-        if session is None or session.sub != grant.sub or grant.session not in self._lives:
+        if session is None or session.sub != grant.sub or not session.established:
             raise NotFound
         return session
-
-    async def _end(self, name: MediaSessionId) -> None:
-        life = self._lives.get(name)
-        if life is not None:
-            life.cancel()
-            await asyncio.wait([life])

@@ -1,8 +1,10 @@
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+
+from tests.kit.media_process import RunningNode, running_node
 
 
 @pytest.fixture
@@ -15,3 +17,10 @@ async def escaped() -> AsyncIterator[list[str]]:
     yield names
     gc.collect()  # a task whose exception nobody fetched tells it when it is collected
     loop.set_exception_handler(before)
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[RunningNode]:
+    """A media node in its own process on loopback."""
+    with running_node() as running:
+        yield running

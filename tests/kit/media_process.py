@@ -1,0 +1,69 @@
+"""The media node as its own process, and the web process's part of talking to it."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from os import environ
+
+import httpx
+
+from telehealth.core.grants import MediaSessionId
+from telehealth.video.media_grants import GrantSigner
+from tests.kit.webrtc import key_pair
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningNode:
+    url: str
+    signer: GrantSigner
+    process: subprocess.Popen[str]
+
+    def bearer(self, session: MediaSessionId, *, sub: str = "p1") -> dict[str, str]:
+        """A header with a fresh grant."""
+        return {"Authorization": f"Bearer {self.signer.sign(session, sub=sub, now=datetime.now(UTC))}"}
+
+
+def node_environment(public_jwk: str, port: int) -> dict[str, str]:
+    plain = {name: value for name, value in environ.items() if not name.startswith("TELEHEALTH_")}
+    return plain | {"TELEHEALTH_GRANT_PUBLIC_KEY": public_jwk, "TELEHEALTH_MEDIA_PORT": str(port)}
+
+
+def start_node(env: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-m", "telehealth.media"], env=env, stderr=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def running_node() -> Iterator[RunningNode]:
+    private, public = key_pair()
+    port = free_port()
+    with start_node(node_environment(public, port)) as process:
+        node = RunningNode(url=f"http://127.0.0.1:{port}", signer=GrantSigner(private), process=process)
+        try:
+            _until_healthy(node)
+            yield node
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _until_healthy(node: RunningNode) -> None:
+    for _ in range(200):
+        if node.process.poll() is not None:
+            raise RuntimeError("the media node ended")
+        try:
+            if httpx.get(f"{node.url}/healthz").status_code == 200:
+                return
+        except httpx.ConnectError:
+            time.sleep(0.05)
+    raise RuntimeError("the media node does not answer")

@@ -1,0 +1,108 @@
+"""The media node as a process: its control door over HTTP, its media over UDP on loopback, a real aiortc caller."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from telehealth.core.grants import MediaSessionId
+from tests.kit.media_process import RunningNode, free_port, node_environment, start_node
+from tests.kit.webrtc import address_in, calling, key_pair, stranger_at
+
+
+@pytest.fixture
+def session() -> MediaSessionId:
+    return MediaSessionId(uuid4())
+
+
+@pytest.fixture
+async def door(node: RunningNode) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=node.url, timeout=10) as client:
+        yield client
+
+
+async def test_a_round_trip(node: RunningNode, door: httpx.AsyncClient, session: MediaSessionId) -> None:
+    path = f"/sessions/{session}"
+    async with calling(audio=True) as caller:
+        offer = {"type": "offer", "sdp": await caller.offer()}
+        opened = await door.put(path, json=offer, headers=node.bearer(session))
+        assert (opened.status_code, opened.json()["type"]) == (201, "answer")
+        assert address_in(opened.json()["sdp"])[0] == "127.0.0.1"
+        assert await caller.accept(opened.json()["sdp"])
+        with stranger_at(address_in(opened.json()["sdp"])) as stranger:
+            stranger.send(b"")
+            stranger.send(b"\x80 not of this call")
+            assert await caller.probe(20) == 20
+        figures = (await door.get(path, headers=node.bearer(session))).json()
+    assert (figures["state"], figures["verdict"], figures["session"]) == ("connected", "good", str(session))
+    assert figures["probes"]["received"] == 20
+    assert figures["probes"]["lost"] == 0
+    assert 0 < figures["probes"]["rtt_ms"] < 100
+    assert figures["audio"]["packets"] > 5
+    assert figures["drops"] == {"empty": 1, "stranger": 1}
+    assert (await door.delete(path, headers=node.bearer(session))).status_code == 204
+    assert (await door.get(path, headers=node.bearer(session))).status_code == 404
+
+
+async def test_grants_at_the_door(node: RunningNode, door: httpx.AsyncClient, session: MediaSessionId) -> None:
+    path, other = f"/sessions/{session}", MediaSessionId(uuid4())
+    spent = node.bearer(session)
+    assert (await door.get(path, headers=spent)).status_code == 404
+    for headers in (spent, node.bearer(other), {}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}):
+        for method in ("GET", "DELETE", "PUT"):
+            refused = await door.request(method, path, headers=headers)
+            assert refused.status_code == 401
+            assert refused.headers["WWW-Authenticate"] == "Bearer"
+            assert refused.headers["Content-Type"] == "application/problem+json"
+            assert refused.json()["type"] == "/problems/grant-invalid"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'{"type":"offer","sdp":"v=0"}', ("application/json", 400)),
+        (b'{"type":"answer","sdp":"v=0"}', ("application/json", 400)),
+        (b'{"type":"offer","sdp":"","more":1}', ("application/json", 400)),
+        (b"[" * 60_000, ("application/json", 400)),
+        (b"\xff", ("application/json", 400)),
+        (b"v=0", ("application/sdp", 415)),
+        (b" " * 70_000, ("application/json", 413)),
+    ],
+)
+async def test_bodies_that_are_no_offer(
+    node: RunningNode, door: httpx.AsyncClient, content: bytes, told: tuple[str, int]
+) -> None:
+    session, (kind, status) = MediaSessionId(uuid4()), told
+    headers = node.bearer(session) | {"Content-Type": kind}
+    refused = await door.put(f"/sessions/{session}", content=content, headers=headers)
+    assert (refused.status_code, refused.json()["status"]) == (status, status)
+    assert refused.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_other_paths_and_methods(door: httpx.AsyncClient, session: MediaSessionId) -> None:
+    assert (await door.get("/sessions/7")).status_code == 404
+    refused = await door.post(f"/sessions/{session}")
+    assert refused.status_code == 405
+    assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "PUT", "DELETE"}
+    health = (await door.get("/healthz")).json()
+    assert health["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TELEHEALTH_GRANT_PUBLIC_KEY", "canary"),
+        ("TELEHEALTH_GRANT_PUBLIC_KEY", key_pair()[0]),
+        ("TELEHEALTH_MEDIA_HOST", "203.0.113.250"),
+        ("TELEHEALTH_MEDIA_HOST", "canary"),
+    ],
+)
+def test_settings_that_cannot_work_stop_the_start(name: str, value: str) -> None:
+    env = node_environment(key_pair()[1], free_port()) | {name: value}
+    with start_node(env) as process:
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert name in told
+    assert value not in told
+    assert "Traceback" not in told
