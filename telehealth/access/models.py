@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped
 
 from telehealth.access.rules import EmailTaken
+from telehealth.core.errors import NotFound, Refusal
 from telehealth.db.tables import Table, pii, plain
 
 
@@ -33,7 +34,10 @@ class AccountRow(Table):
 
 
 class SignInTryRow(Table):
-    """Tries for one address, known or not: a wait tells nobody whether there is such an account."""
+    """Tries for one address, known or not: a wait tells nobody whether there is such an account.
+
+    `address` is the SHA-256 of the email.
+    """
 
     __tablename__ = "sign_in_try"
 
@@ -131,4 +135,8 @@ class GrantedPatientRow(Table):
     patient_id: Mapped[UUID] = plain(ForeignKey("patient.id"), primary_key=True)
 
 
-CONFLICTS = {"uq_account_email": EmailTaken}
+CONFLICTS: dict[str, type[Refusal]] = {
+    "uq_account_email": EmailTaken,
+    "fk_account_person_id": NotFound,
+    "fk_access_grant_patient_patient_id": NotFound,
+}

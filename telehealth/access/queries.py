@@ -30,8 +30,9 @@ from telehealth.access.rules import (
 )
 from telehealth.core.actors import Actor, Purpose, Role, Scope
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import AccountId, GrantId, IntegrationId, PatientId
+from telehealth.core.ids import AccountId, ClinicianId, GrantId, IntegrationId, PatientId
 from telehealth.db.unit import Unit
+from telehealth.people.queries import clinician
 
 LONGEST_LIST = 100
 
@@ -78,12 +79,14 @@ async def token_actor(unit: Unit, secret: str) -> Actor | None:
     return None
 
 
-async def own_account(unit: Unit) -> Account:
-    """The account of whoever asks. Raises NotFound for actors without one."""
+async def own_account(unit: Unit) -> tuple[Account, str]:
+    """The account of whoever asks, and what to call them. Raises NotFound for actors without one."""
     row = await unit.session.get(AccountRow, unit.actor.id) if unit.actor.id else None
     if row is None:
         raise NotFound
-    return to_account(row)
+    if row.person_id is None:
+        return to_account(row), row.email
+    return to_account(row), (await clinician(unit, ClinicianId(row.person_id))).name
 
 
 async def integration_keys(unit: Unit, integration_id: UUID) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -279,6 +279,20 @@ class Granted:
             if patient is None or each.covers(patient):
                 return each.purpose
         raise NoGrant
+
+
+LONGEST_GRANT = timedelta(days=3653)
+
+
+def grant_fault(data_kinds: Collection[DataKind], patients: Patients, begins: datetime, ends: datetime) -> str | None:
+    """Why such a grant cannot be given; None when it can."""
+    if not data_kinds or not patients:
+        return "it names no data or no patient"
+    if not begins < ends:
+        return "it is over before it begins"
+    if ends - begins > LONGEST_GRANT:
+        return "ten years are the longest"
+    return None
 
 
 def granted(grants: Iterable[Grant], data_kind: str, now: datetime) -> Granted:

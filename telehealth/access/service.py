@@ -39,6 +39,7 @@ from telehealth.access.rules import (
     UnfitPassword,
     asked_scopes,
     digest,
+    grant_fault,
     new_secret,
     normal_email,
     password_fault,
@@ -337,9 +338,10 @@ async def grant(
 
     Raises NotAllowed when that is no admin, NotFound for an unknown integration or patient, UnfitGrant.
     """
-    begins = valid_from or unit.now
-    if not data_kinds or not patients or valid_until <= max(begins, unit.now):
-        raise UnfitGrant("it needs kinds of data, patients and a time ahead")
+    begins = max(valid_from or unit.now, unit.now)
+    fault = grant_fault(data_kinds, patients, begins, valid_until)
+    if fault is not None:
+        raise UnfitGrant(fault)
     if await unit.session.get(IntegrationRow, integration_id) is None:
         raise NotFound
     row = GrantRow(

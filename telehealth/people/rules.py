@@ -16,6 +16,10 @@ class PatientKnown(Refusal):
     kind, slug, title = Kind.CONFLICT, "patient-known", "A patient with this identifier is registered already"
 
 
+class NotBornYet(Refusal):
+    kind, slug, title = Kind.INVALID, "not-born-yet", "The date of birth is ahead"
+
+
 @dataclass(frozen=True, slots=True)
 class Patient:
     """`identifier` is "system|value", as in a FHIR token search; `language` BCP 47; `time_zone` an IANA name."""

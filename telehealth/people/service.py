@@ -1,7 +1,7 @@
 """Registering people."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy.dialects.postgresql import insert
 
@@ -9,7 +9,7 @@ from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people.models import ClinicianRow, ClinicRow, PatientRow
 from telehealth.people.queries import to_clinician, to_patient
-from telehealth.people.rules import Clinic, Clinician, Patient, is_identifier, own_identifier
+from telehealth.people.rules import Clinic, Clinician, NotBornYet, Patient, is_identifier, own_identifier
 
 
 async def register_patient(  # noqa: PLR0913 -- one argument for each field a registration form has
@@ -26,8 +26,10 @@ async def register_patient(  # noqa: PLR0913 -- one argument for each field a re
 ) -> Patient:
     """`identifier` is "system|value" of the record service; without one the patient gets a number of our own.
 
-    Raises PatientKnown when it is taken, ValueError for a malformed identifier or an unknown zone.
+    Raises PatientKnown when it is taken, NotBornYet, ValueError for a malformed identifier or an unknown zone.
     """
+    if birth_date > (unit.now + timedelta(days=1)).date():  # it may be tomorrow already where they are
+        raise NotBornYet
     new_id = unit.new_id()
     row = PatientRow(
         id=new_id,

@@ -1,0 +1,109 @@
+"""What people look like on the wire."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from telehealth.core.time import parse_zone
+from telehealth.http.schemas import Message
+from telehealth.people.rules import LONGEST_IDENTIFIER, Clinician, Patient, is_identifier
+
+PRINTED = r"[^\s\x00-\x1f\x7f-\x9f]"
+LINE = rf"^{PRINTED}([^\x00-\x1f\x7f-\x9f]*{PRINTED})?$"  # one line without blanks at its ends
+
+
+def _identifier(text: str) -> str:
+    if not is_identifier(text):
+        raise ValueError("an identifier is written system|value")
+    return text
+
+
+def _zone(name: str) -> str:
+    return parse_zone(name).key
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE)]
+Identifier = Annotated[
+    str, Field(min_length=3, max_length=LONGEST_IDENTIFIER, examples=["urn:mrn|123"]), AfterValidator(_identifier)
+]
+Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Zone = Annotated[str, Field(min_length=1, max_length=64, examples=["Europe/Paris"]), AfterValidator(_zone)]
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"),
+]
+Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ().-]{3,28}[0-9]$")]
+BirthDate = Annotated[date, Field(ge=date(1850, 1, 1))]
+
+
+class RegisterPatient(Message):
+    """`identifier` is "system|value" of the record service; without one the patient gets a number of our own, and
+    notes are held until the record service knows it.
+    """
+
+    identifier: Identifier | None = None
+    given: Name
+    family: Name
+    birth_date: BirthDate
+    language: Language = "en"
+    time_zone: Zone = "UTC"
+    email: Email | None = None
+    phone: Phone | None = None
+
+
+class PatientView(Message):
+    """A patient as staff see one."""
+
+    id: UUID
+    identifier: str
+    name: str
+    given: str
+    family: str
+    birth_date: date
+    language: str
+    time_zone: str
+    email: str | None
+    phone: str | None
+
+    @classmethod
+    def of(cls, patient: Patient) -> "PatientView":
+        return cls.model_validate(patient)
+
+
+class FindPatients(Message):
+    """In a body and not in the address, because addresses end up in logs and histories."""
+
+    name: Name
+    birth_date: BirthDate
+
+
+class PatientsFound(Message):
+    """Everyone with that birth date whose names begin as asked, 20 at most."""
+
+    items: list[PatientView]
+
+
+class ClinicianView(Message):
+    """A clinician as anyone who books sees one."""
+
+    id: UUID
+    name: str
+    prefix: str
+    given: str
+    family: str
+    time_zone: str
+    languages: list[str]
+
+    @classmethod
+    def of(cls, clinician: Clinician) -> "ClinicianView":
+        return cls(
+            id=clinician.id,
+            name=clinician.name,
+            prefix=clinician.prefix,
+            given=clinician.given,
+            family=clinician.family,
+            time_zone=clinician.time_zone,
+            languages=list(clinician.languages),
+        )
