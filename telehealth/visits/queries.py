@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true, tuple_
 
@@ -12,12 +13,12 @@ from telehealth.access.rules import Everyone
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId, VisitTypeId
+from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.visits.models import ParticipantRow, VisitEventRow, VisitRow
 from telehealth.visits.rules import (
     UNFINISHED,
-    WHAT_TO_DO,
     Command,
     DeviceCheck,
     JoinDecision,
@@ -27,6 +28,7 @@ from telehealth.visits.rules import (
     Visit,
     VisitStatus,
     join_reason,
+    what_to_do,
 )
 
 APPOINTMENTS = "appointments"
@@ -135,11 +137,12 @@ async def join_decision(unit: Unit, visit_id: UUID) -> JoinDecision:
     unit.audit("read", "visit", visit.id, patient_id=visit.patient_id)
     reason = join_reason(visit, unit.now)
     return JoinDecision(
+        status=visit.status,
         can_join=reason is JoinReason.OPEN,
         opens_at=visit.opens_at,
         closes_at=visit.closes_at,
         reason=reason,
-        what_to_do=WHAT_TO_DO[reason],
+        what_to_do=what_to_do(reason),
         fallback_phone=(await people.clinic(unit)).phone,
     )
 
@@ -182,9 +185,9 @@ async def link_of(unit: Unit, participant_id: UUID) -> str:
         .where(ParticipantRow.id == participant_id, ParticipantRow.revoked_at.is_(None), await visible(unit))
     )
     found = (await unit.session.execute(query)).one_or_none()
-    if found is None or found[0].link is None:
+    row, patient_id = found or (None, None)
+    if row is None or row.link is None:
         raise NotFound
-    row, patient_id = found
     unit.audit("read", "participant_link", row.id, patient_id=patient_id)
     return LINK_PATH + unit.vault.open(("participant", "link", row.id), row.link)
 
@@ -204,6 +207,36 @@ async def history(unit: Unit, visit_id: UUID) -> list[Step]:
         )
         for row in rows
     ]
+
+
+async def earlier_status(unit: Unit, visit_id: UUID) -> VisitStatus | None:
+    """The status before the last step that changed it."""
+    row = VisitEventRow
+    found = await unit.session.scalar(
+        select(row.before)
+        .where(row.visit_id == visit_id, row.before.is_not(None), row.before != row.after)
+        .order_by(row.seq.desc())
+        .limit(1)
+    )
+    return None if found is None else VisitStatus(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who looks at a page, and the zone they read times in."""
+
+    name: str
+    time_zone: ZoneInfo
+
+
+async def reader(unit: Unit) -> Reader:
+    """A clinician reads in their own zone, everyone else in the clinic's."""
+    account, name = await access.own_account(unit)
+    if account.role is Role.CLINICIAN and account.person_id is not None:
+        zone = (await people.clinician(unit, ClinicianId(account.person_id))).time_zone
+    else:
+        zone = (await people.clinic(unit)).time_zone
+    return Reader(name, parse_zone(zone))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +278,7 @@ async def visits_after(
     return visits
 
 
-def whole_day(start: datetime) -> tuple[datetime, datetime]:
-    """[local midnight, next local midnight) around a local midnight; 23 or 25 hours on clock-change days."""
-    return start, (start.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=start.tzinfo)
+def whole_day(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """[local midnight, next local midnight) as instants; 23 or 25 hours apart on clock-change days."""
+    midnight = datetime.combine(day, time(), zone)
+    return midnight.astimezone(UTC), datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)

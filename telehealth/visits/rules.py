@@ -1,10 +1,9 @@
 """The visit lifecycle as data, and the decisions taken from it. Pure: no clock, no database."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import Kind, Refusal
@@ -15,6 +14,8 @@ GRACE = timedelta(minutes=5)  # how long an interrupted call may come back befor
 NO_SHOW_AFTER = timedelta(minutes=15)
 NOBODY_CAME_AFTER = timedelta(minutes=30)
 CORRECTABLE_FOR = timedelta(hours=24)
+TRIES = 5  # at the date of birth, then a pause
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=24)
 
 
 class VisitStatus(StrEnum):
@@ -79,7 +80,10 @@ UNFINISHED = WAITING | IN_CALL | {S.ENDED}
 BEFORE_CALL = frozenset({S.REQUESTED, S.HELD, S.BOOKED, S.ARRIVED, S.READY, S.ADMITTING})
 ENDINGS = frozenset(S) - BEFORE_CALL - IN_CALL - {S.ENDED}
 CORRECTABLE = frozenset({S.PATIENT_NO_SHOW, S.PROVIDER_NO_SHOW, S.LEFT_UNSEEN, S.INCOMPLETE})
+VALID = frozenset(S) - {S.ENTERED_IN_ERROR}
+DESK = frozenset({R.FRONT_DESK, R.SYSTEM})
 STAFF = frozenset({R.CLINICIAN, R.FRONT_DESK, R.SYSTEM})
+CALL_PARTIES = frozenset({R.CLINICIAN, R.PATIENT, R.SYSTEM})  # signalling acts for whoever is connected
 ANYONE = STAFF | {R.PATIENT, R.INTEGRATION}
 
 
@@ -174,7 +178,7 @@ IN_WINDOW = Guard("inside_join_window", lambda s: s.opens_at <= s.now < s.closes
 IDENTIFIED = Guard("identity_passed", lambda s: s.identified)
 CONSENT = Guard("consent_current", lambda s: s.consent_current)
 LICENSED = Guard("location_licensed", lambda s: s.location_licensed)
-CHECKED = Guard("devices_checked", lambda s: s.check is not None and s.check is not DeviceCheck.FAILED)
+CHECKED = Guard("devices_checked_or_waived", lambda s: s.check is not None)
 BOTH_SIDES = Guard("both_sides_in_media", lambda s: s.both_sides_in_media)
 GRACE_OVER = Guard("grace_over", lambda s: s.now >= s.changed_at + GRACE)
 NOTE_IN_RECORD = Guard("note_in_record", lambda s: s.note_in_record)
@@ -221,9 +225,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.CHECK, ({S.READY}, S.READY), {R.PATIENT}, happened.DeviceChecked),
     _row(C.MAKE_READY, ({S.ARRIVED}, S.READY), {R.PATIENT}, happened.PatientReady, CONSENT, LICENSED, CHECKED),
     _row(C.ADMIT, ({S.READY}, S.ADMITTING), {R.CLINICIAN}, happened.VisitAdmitted, LICENSED),
-    _row(C.CONNECT, ({S.ADMITTING}, S.IN_PROGRESS), {R.SYSTEM}, happened.VisitStarted, BOTH_SIDES),
-    _row(C.DROP, ({S.IN_PROGRESS}, S.INTERRUPTED), {R.SYSTEM}, happened.VisitInterrupted),
-    _row(C.RESUME, ({S.INTERRUPTED}, S.IN_PROGRESS), {R.SYSTEM}, happened.VisitResumed, BOTH_SIDES),
+    _row(C.CONNECT, ({S.ADMITTING}, S.IN_PROGRESS), CALL_PARTIES, happened.VisitStarted, BOTH_SIDES),
+    _row(C.DROP, ({S.IN_PROGRESS}, S.INTERRUPTED), CALL_PARTIES, happened.VisitInterrupted),
+    _row(C.RESUME, ({S.INTERRUPTED}, S.IN_PROGRESS), CALL_PARTIES, happened.VisitResumed, BOTH_SIDES),
     _row(C.END, ({S.IN_PROGRESS, S.INTERRUPTED}, S.ENDED), {R.CLINICIAN}, happened.VisitEnded),
     _row(C.END, ({S.INTERRUPTED}, S.ENDED), {R.SYSTEM}, happened.VisitEnded, GRACE_OVER),
     _row(C.COMPLETE, ({S.ENDED}, S.COMPLETED), {R.SYSTEM}, happened.VisitCompleted, NOTE_IN_RECORD),
@@ -232,14 +236,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.PROVIDER_NO_SHOW, (WAITING, S.PROVIDER_NO_SHOW), STAFF, happened.ClinicianMissed, NOBODY_CAME),
     _row(C.LEAVE, (WAITING, S.LEFT_UNSEEN), {R.PATIENT, R.SYSTEM}, happened.PatientLeft),
     _row(C.FAIL, (IN_CALL, S.INCOMPLETE), {R.CLINICIAN, R.SYSTEM}, happened.VisitFailed, REASON_GIVEN),
-    _row(
-        C.MARK_ERROR,
-        (frozenset(S) - {S.ENTERED_IN_ERROR}, S.ENTERED_IN_ERROR),
-        {R.FRONT_DESK, R.SYSTEM},
-        happened.VisitMarkedAsError,
-        REASON_GIVEN,
-        frees_time=True,
-    ),
+    _row(C.MARK_ERROR, (VALID, S.ENTERED_IN_ERROR), DESK, happened.VisitMarkedAsError, REASON_GIVEN, frees_time=True),
     _row(C.CORRECT, (CORRECTABLE, None), STAFF, happened.VisitCorrected, REASON_GIVEN, IN_TIME),
 )
 
@@ -316,20 +313,14 @@ class JoinReason(StrEnum):
     NOT_BOOKED = "not_booked"
 
 
-WHAT_TO_DO: Mapping[JoinReason, str] = MappingProxyType(
-    {
-        JoinReason.OPEN: "join",
-        JoinReason.TOO_EARLY: "come_back",
-        JoinReason.TOO_LATE: "call_clinic",
-        JoinReason.OVER: "nothing",
-        JoinReason.CANCELLED: "call_clinic",
-        JoinReason.NOT_BOOKED: "call_clinic",
-    }
-)
+def what_to_do(reason: JoinReason) -> str:
+    known = {JoinReason.OPEN: "join", JoinReason.TOO_EARLY: "come_back", JoinReason.OVER: "nothing"}
+    return known.get(reason, "call_clinic")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinDecision:
+    status: VisitStatus
     can_join: bool
     opens_at: datetime
     closes_at: datetime
@@ -351,3 +342,59 @@ def join_reason(visit: Visit, now: datetime) -> JoinReason:
     if now < visit.opens_at:
         return JoinReason.TOO_EARLY
     return JoinReason.OPEN if now < visit.closes_at else JoinReason.TOO_LATE
+
+
+class Stage(StrEnum):
+    """Where the patient's one page stands."""
+
+    EARLY = "early"
+    CHECK = "check"
+    WAITING = "waiting"
+    CALL = "call"
+    ENDED = "ended"
+    OVER = "over"
+
+
+def stage_of(visit: Visit, now: datetime) -> Stage:
+    if visit.status in IN_CALL:
+        return Stage.CALL
+    if visit.status is S.READY:
+        return Stage.WAITING
+    if visit.status in {S.ENDED, S.COMPLETED}:
+        return Stage.ENDED
+    reason = join_reason(visit, now)
+    return {JoinReason.OPEN: Stage.CHECK, JoinReason.TOO_EARLY: Stage.EARLY}.get(reason, Stage.OVER)
+
+
+# The identity step
+
+
+def tries_left(attempts: int) -> int:
+    return TRIES - attempts % TRIES
+
+
+def lockout(attempts: int) -> timedelta:
+    """15 minutes after five wrong dates, twice that after five more, up to a day."""
+    pause = FIRST_PAUSE * int(2 ** min(attempts // TRIES - 1, 10))
+    return min(pause, LONGEST_PAUSE)
+
+
+# The device check
+
+WELL = frozenset({"ok"})
+BEARABLE = frozenset({"ok", "off", "silent", "unchecked"})
+
+
+def judge_check(devices: Iterable[str], network: str | None) -> DeviceCheck:
+    """One word for what the patient's page found.
+
+    Devices: ok, off, silent, unchecked, or the code of a fault. Network: good, fair, poor, none, or nothing measured.
+    """
+    found = set(devices)
+    if found == {"unchecked"} and network is None:
+        return DeviceCheck.WAIVED
+    if not found <= BEARABLE or network == "none":
+        return DeviceCheck.FAILED
+    if network == "poor":
+        return DeviceCheck.POOR
+    return DeviceCheck.GOOD if found <= WELL and network == "good" else DeviceCheck.FAIR

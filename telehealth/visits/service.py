@@ -1,10 +1,43 @@
 """Commands on visits. Each transition writes its history entry and its event in the transaction that makes it."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import insert, select, update
+
+from telehealth.access import service as access
+from telehealth.access.rules import digest, new_secret
+from telehealth.core.actors import Role
+from telehealth.core.errors import NotFound, Stale
+from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId, VisitTypeId
 from telehealth.db.unit import Unit
+from telehealth.people import queries as people
+from telehealth.scheduling import service as scheduling
+from telehealth.scheduling.rules import Occupied
 from telehealth.visits import queries
-from telehealth.visits.rules import Visit
+from telehealth.visits.models import ParticipantRow, VisitEventRow, VisitRow
+from telehealth.visits.rules import (
+    GRACE,
+    IN_CALL,
+    TRIES,
+    WAITING,
+    Command,
+    Decision,
+    DeviceCheck,
+    Participant,
+    Situation,
+    Visit,
+    VisitStatus,
+    decide,
+    lockout,
+    situation_of,
+    tries_left,
+)
+
+CLAIMED_AT_ONCE = 50
 
 
 async def open_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
@@ -16,3 +49,357 @@ async def open_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Vis
     visit = await queries.find(unit, visit_id)
     unit.audit(action, "visit", visit.id, patient_id=visit.patient_id)
     return visit
+
+
+# Booking
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """`link_secret` opens the personal link; after this it is to be had only sealed (queries.link_of)."""
+
+    visit: Visit
+    link_secret: str
+
+
+async def book(
+    unit: Unit, *, patient_id: PatientId, clinician_id: ClinicianId, visit_type_id: VisitTypeId, start: datetime
+) -> Booked:
+    """Book a visit and invite the patient and the clinician.
+
+    A clinician books with themselves. Raises NotFound, SlotTaken, OutsideHours, TooSoon, TooFar, PatientBusy,
+    CalendarBusy.
+    """
+    if unit.actor.role is Role.CLINICIAN and unit.actor.person_id != clinician_id:
+        raise NotFound
+    patient = await people.patient(unit, patient_id)
+    clinician = await people.clinician(unit, clinician_id)
+    visit_id = VisitId(unit.new_id())
+    occupied = await scheduling.occupy(
+        unit,
+        clinician_id=clinician.id,
+        patient_id=patient.id,
+        visit_type_id=visit_type_id,
+        start=start,
+        owner_id=visit_id,
+    )
+    decision = decide(Command.BOOK, None, unit.actor.role, _beginning(unit, occupied))
+    visit = Visit(
+        id=visit_id,
+        patient_id=patient.id,
+        clinician_id=clinician.id,
+        visit_type_id=occupied.visit_type.id,
+        visit_type=occupied.visit_type.code,
+        status=decision.after,
+        revision=1,
+        changed_at=unit.now,
+        **_times(occupied),
+    )
+    await _insert(unit, visit)
+    await _remember(unit, visit, decision, cause="")
+    await _invite(unit, visit, Role.CLINICIAN, clinician.id)
+    return Booked(visit, await _invite(unit, visit, Role.PATIENT, patient.id))
+
+
+async def reschedule(unit: Unit, visit_id: UUID, *, start: datetime, revision: int | None = None) -> Visit:
+    """Move a booked visit: same visit, same links, and the old time is given up only when the new one is taken.
+
+    Raises like `book`, and NotNow, Stale.
+    """
+    visit = await queries.find(unit, visit_id, lock=True)
+    decide(Command.RESCHEDULE, visit.status, unit.actor.role, situation_of(visit, unit.now))
+    occupied = await scheduling.occupy(
+        unit,
+        clinician_id=visit.clinician_id,
+        patient_id=visit.patient_id,
+        visit_type_id=visit.visit_type_id,
+        start=start,
+        owner_id=visit.id,
+    )
+    return await _change(unit, visit_id, Command.RESCHEDULE, revision=revision, values=_times(occupied))
+
+
+def _times(occupied: Occupied) -> dict[str, Any]:
+    kind = occupied.visit_type
+    return {
+        "starts_at": occupied.start,
+        "ends_at": occupied.end,
+        "opens_at": occupied.start - timedelta(minutes=kind.opens_before),
+        "closes_at": occupied.end + timedelta(minutes=kind.closes_after),
+        "time_zone": occupied.time_zone,
+    }
+
+
+def _beginning(unit: Unit, occupied: Occupied) -> Situation:
+    times = _times(occupied)
+    return Situation(
+        now=unit.now,
+        opens_at=times["opens_at"],
+        closes_at=times["closes_at"],
+        starts_at=occupied.start,
+        changed_at=unit.now,
+    )
+
+
+async def _insert(unit: Unit, visit: Visit) -> None:
+    row = {**asdict(visit), "created_at": unit.now}
+    await unit.session.execute(insert(VisitRow), row)
+
+
+async def _invite(unit: Unit, visit: Visit, role: Role, person_id: PatientId | ClinicianId) -> str:
+    """A participant; a patient gets a personal link, whose secret is the answer (empty for staff)."""
+    participant_id = unit.new_id()
+    row: dict[str, Any] = {
+        "id": participant_id,
+        "visit_id": visit.id,
+        "role": role,
+        "person_id": person_id,
+        "created_at": unit.now,
+    }
+    secret = new_secret() if role is Role.PATIENT else ""
+    if secret:
+        sealed = unit.vault.seal(("participant", "link", participant_id), secret)
+        row |= {"link_hash": digest(secret), "link": sealed}
+    await unit.session.execute(insert(ParticipantRow), row)
+    return secret
+
+
+# Transitions
+
+
+async def arrive(unit: Unit, visit_id: UUID) -> Visit:
+    """The patient is on the page of the visit. Arriving again changes nothing. Raises NotNow outside the window."""
+    visit = await queries.find(unit, visit_id)
+    if visit.status in WAITING | IN_CALL:
+        return visit
+    return await _change(unit, visit_id, Command.ARRIVE)
+
+
+async def record_check(unit: Unit, visit_id: UUID, check: DeviceCheck, *, cause: str = "") -> Visit:
+    """How the patient's devices and network did; `cause` is a code, such as why it was waived."""
+    await arrive(unit, visit_id)
+    return await _change(unit, visit_id, Command.CHECK, cause=cause, values={"check": check})
+
+
+async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
+    """Into the waiting room. Who goes there with failing devices waives the check; the clinician sees it failed."""
+    visit = await arrive(unit, visit_id)
+    cause = "check-failed" if visit.check is DeviceCheck.FAILED else ""
+    return await _change(unit, visit_id, Command.MAKE_READY, cause=cause, values={"waiting_since": unit.now})
+
+
+async def admit(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
+    """The clinician takes the patient in; of two who try at once, one does."""
+    return await _change(unit, visit_id, Command.ADMIT, revision=revision)
+
+
+async def connected(unit: Unit, visit_id: UUID) -> Visit:
+    """Both sides are in media: the visit begins, or goes on after an interruption. Again changes nothing."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    match visit.status:
+        case VisitStatus.IN_PROGRESS:
+            return visit
+        case VisitStatus.INTERRUPTED:
+            return await _change(unit, visit_id, Command.RESUME)
+        case _:
+            return await _change(unit, visit_id, Command.CONNECT, values={"started_at": unit.now})
+
+
+async def interrupted(unit: Unit, visit_id: UUID) -> Visit:
+    """One side is gone from media. Again changes nothing."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    return visit if visit.status is VisitStatus.INTERRUPTED else await _change(unit, visit_id, Command.DROP)
+
+
+async def end(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
+    """The clinician finishes the visit. Hanging up does not."""
+    return await _change(unit, visit_id, Command.END, revision=revision, values={"ended_at": unit.now})
+
+
+async def complete(unit: Unit, visit_id: UUID) -> Visit:
+    """The signed note is in the record."""
+    return await _change(unit, visit_id, Command.COMPLETE)
+
+
+async def cancel(unit: Unit, visit_id: UUID, *, reason: str, revision: int | None = None) -> Visit:
+    """Give up the visit before it begins; `reason` is a code. The time is free again at once."""
+    visit = await _change(unit, visit_id, Command.CANCEL, cause=reason, revision=revision)
+    for participant in await queries.participants_of(unit, visit_id):
+        if participant.role is Role.PATIENT:
+            await access.revoke_guest_sessions(unit, participant.id)
+    return visit
+
+
+async def leave(unit: Unit, visit_id: UUID) -> Visit:
+    """The patient goes without having been seen."""
+    return await _change(unit, visit_id, Command.LEAVE)
+
+
+async def note_patient_no_show(unit: Unit, visit_id: UUID) -> Visit:
+    return await _change(unit, visit_id, Command.PATIENT_NO_SHOW)
+
+
+async def note_provider_no_show(unit: Unit, visit_id: UUID) -> Visit:
+    return await _change(unit, visit_id, Command.PROVIDER_NO_SHOW)
+
+
+async def fail(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
+    """No clinical contact was possible; `reason` is technical or clinical."""
+    return await _change(unit, visit_id, Command.FAIL, cause=reason)
+
+
+async def mark_error(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
+    """The visit should never have been entered. Its history stays."""
+    return await _change(unit, visit_id, Command.MARK_ERROR, cause=reason)
+
+
+async def correct(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
+    """Take back a wrong ending, in time."""
+    return await _change(unit, visit_id, Command.CORRECT, cause=reason)
+
+
+async def end_abandoned(unit: Unit) -> int:
+    """End the calls that did not come back within the grace time. Answers how many."""
+    due = await unit.session.scalars(
+        select(VisitRow.id)
+        .where(VisitRow.status == VisitStatus.INTERRUPTED, VisitRow.changed_at <= unit.now - GRACE)
+        .limit(CLAIMED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    visit_ids = due.all()
+    for visit_id in visit_ids:
+        await _change(unit, visit_id, Command.END, cause="grace-over", values={"ended_at": unit.now})
+    return len(visit_ids)
+
+
+async def _change(
+    unit: Unit,
+    visit_id: UUID,
+    command: Command,
+    *,
+    cause: str = "",
+    revision: int | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> Visit:
+    """Give one command to the machine, with the visit's row locked. Raises NotFound, Stale, NotNow."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    if revision is not None and revision != visit.revision:
+        raise Stale
+    earlier = await queries.earlier_status(unit, visit_id) if command is Command.CORRECT else None
+    situation = situation_of(visit, unit.now, reason=cause, earlier=earlier)
+    decision = decide(command, visit.status, unit.actor.role, situation)
+    changes: dict[str, Any] = {
+        **(values or {}),
+        "status": decision.after,
+        "revision": visit.revision + 1,
+        "changed_at": unit.now,
+    }
+    changed = replace(visit, **changes)
+    await unit.session.execute(update(VisitRow).where(VisitRow.id == visit_id).values(changes))
+    await _remember(unit, changed, decision, cause=cause)
+    if decision.transition.frees_time:
+        await scheduling.release(unit, visit_id)
+    return changed
+
+
+async def _remember(unit: Unit, visit: Visit, decision: Decision, *, cause: str) -> None:
+    entry = {
+        "visit_id": visit.id,
+        "seq": visit.revision,
+        "at": unit.now,
+        "command": decision.transition.command,
+        "actor_id": unit.actor.id,
+        "role": unit.actor.role,
+        "purpose": unit.actor.purpose,
+        "cause": cause,
+        "before": decision.before,
+        "after": decision.after,
+    }
+    await unit.session.execute(insert(VisitEventRow), entry)
+    action = "create" if decision.before is None else "update"
+    unit.audit(action, "visit", visit.id, patient_id=visit.patient_id, outcome="ok")
+    emitted = decision.transition.event
+    unit.emit(emitted(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id))
+
+
+# The identity step
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """It is them: `secret` and `max_age` (seconds) are for the cookie of a session bound to this one visit."""
+
+    participant: Participant
+    visit: Visit
+    secret: str
+    max_age: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mistaken:
+    """The link or the date is not right; nobody hears which. `tries_left` is None when there is nothing to count."""
+
+    tries_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """Too many tries. The clinic helps by phone."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """It is them, and the visit is over for good."""
+
+
+Identification = Identified | Mistaken | Locked | Closed
+
+
+async def identify_guest(unit: Unit, link_secret: str, birth_date: date) -> Identification:
+    """Whoever has the link and knows the date of birth gets a session that lasts until the join window closes.
+
+    A wrong try is answered, not raised: the count of tries must outlive the refusal. The link stays valid.
+    """
+    row = await unit.session.scalar(
+        select(ParticipantRow)
+        .where(ParticipantRow.link_hash == digest(link_secret), ParticipantRow.revoked_at.is_(None))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        unit.audit("execute", "participant_link", None, outcome="mistaken")
+        return Mistaken(None)
+    if row.locked_until is not None and row.locked_until > unit.now:
+        unit.audit("execute", "participant_link", row.id, outcome="locked")
+        return Locked(row.locked_until)
+    patient = await people.patient(unit, PatientId(row.person_id))
+    return _wrong(unit, row) if patient.birth_date != birth_date else await _right(unit, row)
+
+
+def _wrong(unit: Unit, row: ParticipantRow) -> Mistaken | Locked:
+    row.attempts += 1
+    unit.audit("execute", "participant_link", row.id, patient_id=row.person_id, outcome="mistaken")
+    if row.attempts % TRIES:
+        return Mistaken(tries_left(row.attempts))
+    row.locked_until = unit.now + lockout(row.attempts)
+    return Locked(row.locked_until)
+
+
+async def _right(unit: Unit, row: ParticipantRow) -> Identified | Closed:
+    row.attempts, row.locked_until, row.verified_at = 0, None, unit.now
+    found = await unit.session.get_one(VisitRow, row.visit_id)
+    visit = queries.visit_of(found)
+    unit.audit("execute", "participant_link", row.id, patient_id=visit.patient_id)
+    if unit.now >= visit.closes_at:
+        return Closed()
+    participant = queries.participant_of(row)
+    secret = await access.open_guest_session(
+        unit,
+        participant_id=ParticipantId(row.id),
+        visit_id=visit.id,
+        person_id=participant.person_id,
+        until=visit.closes_at,
+    )
+    return Identified(participant, visit, secret, int((visit.closes_at - unit.now).total_seconds()))

@@ -1,0 +1,121 @@
+"""What scheduling says and hears on the wire."""
+
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, model_validator
+
+from telehealth.http.schemas import Instant, Message
+from telehealth.scheduling.rules import DAY, Slot, VisitType, WeeklyHours, Window
+
+ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+EndTime = Annotated[str, Field(pattern=r"^(([0-3][0-9]|4[0-7]):[0-5][0-9]|48:00)$")]
+ZoneName = Annotated[str, Field(min_length=1, max_length=64)]
+PARTS = "ab"
+EDGES = tuple(f"{edge}_{day}{part}" for day in range(1, 8) for part in PARTS for edge in ("from", "to"))
+
+
+class HoursWindow(Message):
+    """Local clock times; an end past 24:00 is on the next day. Weekday 1 is Monday."""
+
+    weekday: Annotated[int, Field(ge=1, le=7)]
+    start: ClockTime
+    end: EndTime
+
+    def window(self) -> Window:
+        return Window(self.weekday, minute_of_day(self.start), minute_of_day(self.end))
+
+    @classmethod
+    def of(cls, window: Window) -> Self:
+        return cls(weekday=window.weekday, start=clock_time(window.start), end=clock_time(window.end))
+
+
+class Hours(Message):
+    time_zone: ZoneName
+    windows: Annotated[list[HoursWindow], Field(max_length=70)]
+
+    def weekly(self) -> WeeklyHours:
+        return WeeklyHours(self.time_zone, tuple(sorted(each.window() for each in self.windows)))
+
+    @classmethod
+    def of(cls, hours: WeeklyHours) -> Self:
+        return cls(time_zone=hours.time_zone, windows=[HoursWindow.of(each) for each in hours.windows])
+
+
+class VisitTypeView(Message):
+    id: UUID
+    code: str
+    name: str
+    minutes: int
+
+
+class VisitTypes(Message):
+    items: list[VisitTypeView]
+
+    @classmethod
+    def of(cls, kinds: list[VisitType]) -> Self:
+        return cls(items=[VisitTypeView.model_validate(kind) for kind in kinds])
+
+
+class SearchSlots(Message):
+    """Free times in [start, end). Without clinicians, anyone's; with a patient, only when the patient is free too."""
+
+    visit_type_id: UUID
+    clinician_ids: Annotated[list[UUID], Field(max_length=50, default_factory=list)]
+    patient_id: UUID | None = None
+    start: Instant
+    end: Instant
+    limit: Annotated[int, Field(ge=1, le=200)] = 20
+
+
+class SlotView(Message):
+    clinician_id: UUID
+    start: Instant
+    end: Instant
+
+
+class Slots(Message):
+    items: list[SlotView]
+
+    @classmethod
+    def of(cls, slots: list[Slot]) -> Self:
+        return cls(items=[SlotView.model_validate(slot) for slot in slots])
+
+
+class Saved(Message):
+    """`saved=1` after a form was taken."""
+
+    saved: bool = False
+    lang: str | None = None
+
+
+class HoursForm(Message):
+    """The page's fields: `zone`, and `from_1a`, `to_1a` … `to_7b` as HH:MM; what is empty is left out."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[str, Field(max_length=5)]] = Field(init=False)
+
+    zone: ZoneName
+
+    @model_validator(mode="after")
+    def _know_the_fields(self) -> Self:
+        if not set(self.times()) <= set(EDGES):
+            raise ValueError("there is a field that is not on the page")
+        return self
+
+    def times(self) -> dict[str, str]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+def minute_of_day(clock: str) -> int:
+    hours, _, minutes = clock.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def clock_time(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def end_on_page(minute: int) -> str:
+    """A page shows an end at midnight as 00:00, and one past it as a time of the next morning."""
+    return clock_time(minute % DAY)
