@@ -39,7 +39,7 @@ class Scene:
         return self.node.view(self.grant).drops.get(reason, 0)
 
     async def lives(self) -> bool:
-        return await self.caller.probe() > 0
+        return await self.caller.probe(within=0.4) > 0
 
 
 @asynccontextmanager
@@ -85,7 +85,7 @@ async def test_a_strangers_client_hello_during_set_up(
         answer = await node.open(grant, await caller.offer())
         with stranger_at(address_in(answer)) as stranger:
             flood = asyncio.create_task(repeat(stranger, client_hello()))
-            assert await caller.accept(answer, within=3) is guarded
+            assert await caller.accept(answer, within=2) is guarded
             flood.cancel()
         assert (node.view(grant).drops.get("stranger", 0) > 0) is guarded
         await node.shut_down()
