@@ -7,6 +7,9 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from telehealth.core.errors import Kind, Refusal
+from telehealth.visits.rules import VisitStatus
+
 # Systems of the identifiers we mint. URNs of random UUIDs: global, stable when an address changes, owned by nobody.
 NOTE_SYSTEM = "urn:uuid:6f0c1f1e-7f0a-4f58-9d53-0a4a5b0f6c11"
 NOTE_VERSION_SYSTEM = "urn:uuid:0b4b9a8e-9a3e-4e0d-8a51-3a3a6a2f9d27"
@@ -29,6 +32,18 @@ NOTE_STEPS: Mapping[NoteState, frozenset[NoteState]] = {
     NoteState.DRAFT: frozenset({NoteState.DRAFT, NoteState.SIGNED}),
     NoteState.SIGNED: frozenset(),
 }
+
+
+# A visit that never was leaves no note in the record.
+SIGNABLE = frozenset(
+    {
+        VisitStatus.IN_PROGRESS,
+        VisitStatus.INTERRUPTED,
+        VisitStatus.ENDED,
+        VisitStatus.COMPLETED,
+        VisitStatus.INCOMPLETE,
+    }
+)
 
 
 class NoteKind(StrEnum):
@@ -58,12 +73,60 @@ DELIVERY_STEPS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
 }
 
 
+class NoteStatus(StrEnum):
+    """A note as its author sees it. `waiting`: the record service is away and it is tried again by itself."""
+
+    DRAFT = "draft"
+    DELIVERING = "delivering"
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    HELD = "held"
+    DEAD = "dead"
+
+
+class AlreadySigned(Refusal):
+    kind, slug, title = Kind.CONFLICT, "note-already-signed", "The note is signed and does not change any more"
+
+
+class NotToBeSigned(Refusal):
+    kind, slug, title = Kind.CONFLICT, "note-not-to-be-signed", "A visit that has not taken place gets no signed note"
+
+
+class NothingToSign(Refusal):
+    kind, slug, title = Kind.INVALID, "nothing-to-sign", "The note is empty"
+
+
+def note_status(state: NoteState, delivery: DeliveryState | None, attempt: int) -> NoteStatus:
+    """`attempt` counts the tries begun."""
+    if state is NoteState.DRAFT or delivery is None:
+        return NoteStatus.DRAFT
+    match delivery:
+        case DeliveryState.SENDING:
+            return NoteStatus.DELIVERING if attempt <= 1 else NoteStatus.WAITING
+        case DeliveryState.PENDING | DeliveryState.VERIFYING:
+            return NoteStatus.DELIVERING if attempt == 0 else NoteStatus.WAITING
+        case DeliveryState.DELIVERED:
+            return NoteStatus.DELIVERED
+        case DeliveryState.HELD:
+            return NoteStatus.HELD
+        case DeliveryState.DEAD:
+            return NoteStatus.DEAD
+        case _:
+            assert_never(delivery)
+
+
 @dataclass(frozen=True, slots=True)
 class Identifier:
     """FHIR R4 Identifier, the two parts that are searched for."""
 
     system: str
     value: str
+
+    @classmethod
+    def parse(cls, token: str) -> "Identifier":
+        """From "system|value", as in a FHIR token search."""
+        system, _, value = token.partition("|")
+        return cls(system, value)
 
 
 @dataclass(frozen=True, slots=True)

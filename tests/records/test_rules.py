@@ -147,3 +147,14 @@ def test_a_version_and_its_note_have_identifiers_of_their_own() -> None:
     assert first.note == second.note
     assert first.version.value == f"{note_id}-v1"
     assert first.version.value != second.version.value
+
+
+@given(st.sampled_from(DeliveryState), st.integers(0, 100))
+def test_only_a_delivered_note_is_shown_as_being_in_the_record(state: DeliveryState, attempt: int) -> None:
+    shown = rules.note_status(rules.NoteState.SIGNED, state, attempt)
+    assert shown is not rules.NoteStatus.DRAFT
+    assert (shown is rules.NoteStatus.DELIVERED) == (state is DeliveryState.DELIVERED)
+
+
+def test_an_identifier_is_read_from_a_token() -> None:
+    assert rules.Identifier.parse("urn:x|a|b") == rules.Identifier("urn:x", "a|b")

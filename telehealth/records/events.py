@@ -1,0 +1,37 @@
+"""What happened to a note."""
+
+from dataclasses import dataclass
+
+from telehealth.core.events import Event
+from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
+from telehealth.visits.events import clinician_topic, visit_topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteEvent(Event):
+    """Wakes the pages of the visit and the clinician's board. `version` counts signed versions from 1."""
+
+    note_id: NoteId
+    visit_id: VisitId
+    patient_id: PatientId
+    clinician_id: ClinicianId
+    version: int
+
+    def topics(self) -> tuple[str, ...]:
+        return (visit_topic(self.visit_id), clinician_topic(self.clinician_id))
+
+
+class NoteSigned(NoteEvent):
+    __slots__ = ()
+
+
+class NoteDelivered(NoteEvent):
+    """It is in the patient record."""
+
+    __slots__ = ()
+
+
+class NoteHeld(NoteEvent):
+    """It is signed and kept, and a person has to look before it reaches the record."""
+
+    __slots__ = ()

@@ -1,0 +1,102 @@
+"""Tables of notes and their way into the record."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import Mapped
+
+from telehealth.core.errors import Refusal, Stale
+from telehealth.db.tables import Table, phi, plain
+from telehealth.records.rules import DeliveryState, NoteKind, NoteState
+
+
+def _one_of(column: str, values: type[NoteState | NoteKind | DeliveryState]) -> str:
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+class NoteRow(Table):
+    """The working text, one for a visit. `revision` counts saves; it is what If-Match compares."""
+
+    __tablename__ = "note"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"))
+    patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"))
+    clinician_id: Mapped[UUID] = plain(ForeignKey("clinician.id"))
+    state: Mapped[str] = plain()
+    kind: Mapped[str] = phi()
+    revision: Mapped[int] = plain()
+    content: Mapped[bytes] = phi(LargeBinary)
+    created_at: Mapped[datetime] = plain()
+    saved_at: Mapped[datetime] = plain()
+
+    __table_args__ = (
+        UniqueConstraint("visit_id"),
+        CheckConstraint(_one_of("state", NoteState), name="state"),
+        CheckConstraint(_one_of("kind", NoteKind), name="kind"),
+        CheckConstraint("revision > 0", name="revision"),
+        Index("ix_note_patient_id", "patient_id"),
+    )
+
+
+class NoteVersionRow(Table):
+    """What was signed, to the byte. Never updated: a correction is another version."""
+
+    __tablename__ = "note_version"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    note_id: Mapped[UUID] = plain(ForeignKey("note.id"))
+    version: Mapped[int] = plain()
+    kind: Mapped[str] = phi()
+    content: Mapped[bytes] = phi(LargeBinary)
+    sha256: Mapped[str] = phi()
+    author_id: Mapped[UUID] = plain(ForeignKey("clinician.id"))
+    author_name: Mapped[str] = plain()
+    signed_at: Mapped[datetime] = plain()
+
+    __table_args__ = (
+        UniqueConstraint("note_id", "version"),
+        CheckConstraint("version > 0", name="version"),
+        Index("ix_note_version_signed_at", "signed_at", "id"),
+    )
+
+
+class RecordDeliveryRow(Table):
+    """One version on its way to one destination. `attempt` fences: only the sender that raised it may settle it.
+
+    `codes` are OperationOutcome.issue.code, separated by spaces.
+    """
+
+    __tablename__ = "record_delivery"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    destination: Mapped[str] = plain()
+    note_version_id: Mapped[UUID] = plain(ForeignKey("note_version.id"))
+    state: Mapped[str] = plain()
+    attempt: Mapped[int] = plain(server_default=text("0"))
+    since: Mapped[datetime] = plain()
+    next_attempt_at: Mapped[datetime | None] = plain()
+    lease_until: Mapped[datetime | None] = plain()
+    remote_id: Mapped[str | None] = phi()
+    remote_version: Mapped[str | None] = plain()
+    last_status: Mapped[int | None] = plain()
+    codes: Mapped[str | None] = plain()
+    first_ambiguous_at: Mapped[datetime | None] = plain()
+    settled_at: Mapped[datetime | None] = plain()
+
+    __table_args__ = (
+        UniqueConstraint("destination", "note_version_id"),
+        CheckConstraint(_one_of("state", DeliveryState), name="state"),
+        CheckConstraint("(state = 'sending') = (lease_until IS NOT NULL)", name="lease"),
+        CheckConstraint("(state IN ('pending', 'verifying')) = (next_attempt_at IS NOT NULL)", name="due"),
+        Index(
+            "ix_record_delivery_due",
+            text("coalesce(next_attempt_at, lease_until)"),
+            postgresql_where=text("state IN ('pending', 'sending', 'verifying')"),
+        ),
+    )
+
+
+CONFLICTS: Mapping[str, type[Refusal]] = {"uq_note_visit_id": Stale, "uq_note_version_note_id_version": Stale}

@@ -1,0 +1,198 @@
+"""Reading notes. A draft is its author's alone; what is signed is for whoever may see summaries of that patient."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, false, select, true, tuple_
+
+from telehealth.access import queries as access
+from telehealth.access.rules import DataKind, Everyone, Granted
+from telehealth.core.actors import Role
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
+from telehealth.db.unit import Unit
+from telehealth.records.models import NoteRow, NoteVersionRow, RecordDeliveryRow
+from telehealth.records.rules import DeliveryState, NoteKind, NoteState, NoteStatus, note_status
+from telehealth.visits.rules import Visit
+from telehealth.visits.service import open_visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A visit's note as its author sees it. `version` counts saves, 0 before the first; If-Match compares it."""
+
+    visit_id: VisitId
+    content: str
+    kind: NoteKind
+    version: int
+    state: NoteStatus
+    saved_at: datetime | None = None
+    signed_at: datetime | None = None
+    sha256: str | None = None
+
+    @property
+    def in_record(self) -> bool:
+        return self.state is NoteStatus.DELIVERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """One signed version, to the byte. `version` counts signatures from 1; `in_record`: the record service has it."""
+
+    id: UUID
+    note_id: NoteId
+    visit_id: VisitId
+    patient_id: PatientId
+    clinician_id: ClinicianId
+    version: int
+    kind: NoteKind
+    text: str
+    sha256: str
+    author_name: str
+    signed_at: datetime
+    in_record: bool
+
+
+async def open_note(unit: Unit, visit_id: UUID) -> Note:
+    """The note of a visit, an empty one before the first save. Raises NotFound for all but the visit's clinician."""
+    visit = await authored_visit(unit, visit_id)
+    row = await unit.session.scalar(select(NoteRow).where(NoteRow.visit_id == visit.id))
+    if row is None:
+        return Note(visit_id=visit.id, content="", kind=NoteKind.PROGRESS, version=0, state=NoteStatus.DRAFT)
+    return await note_of(unit, row)
+
+
+async def authored_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
+    """The visit, for the clinician who gives it. Raises NotFound."""
+    visit = await open_visit(unit, visit_id, action=action)
+    if unit.actor.role is not Role.CLINICIAN or unit.actor.person_id != visit.clinician_id:
+        raise NotFound
+    return visit
+
+
+async def note_of(unit: Unit, row: NoteRow) -> Note:
+    """A row that the actor has already been allowed, with how far its latest version has come."""
+    latest = (
+        select(NoteVersionRow, RecordDeliveryRow)
+        .join(RecordDeliveryRow, RecordDeliveryRow.note_version_id == NoteVersionRow.id)
+        .where(NoteVersionRow.note_id == row.id)
+        .order_by(NoteVersionRow.version.desc())
+        .limit(1)
+    )
+    found = (await unit.session.execute(latest)).one_or_none()
+    version, delivery = (None, None) if found is None else (found[0], found[1])
+    return Note(
+        visit_id=VisitId(row.visit_id),
+        content=unit.vault.open(("note", "content", row.id), row.content),
+        kind=NoteKind(row.kind),
+        version=row.revision,
+        state=note_status(
+            NoteState(row.state),
+            None if delivery is None else DeliveryState(delivery.state),
+            0 if delivery is None else delivery.attempt,
+        ),
+        saved_at=row.saved_at,
+        signed_at=None if version is None else version.signed_at,
+        sha256=None if version is None else version.sha256,
+    )
+
+
+async def summary(unit: Unit, visit_id: UUID) -> Summary:
+    """The latest signed version of a visit's note, audited. Raises NotFound, also for an unsigned note, and NoGrant."""
+    sight = await _sight(unit)
+    query = _summaries(sight).where(NoteRow.visit_id == visit_id)
+    found = (await unit.session.execute(query.order_by(NoteVersionRow.version.desc()).limit(1))).one_or_none()
+    if found is None:
+        raise NotFound
+    return _told(sight.unit_for(unit, found[1]), *found)
+
+
+async def summaries_after(unit: Unit, after: tuple[datetime, UUID] | None, *, limit: int) -> list[Summary]:
+    """Signed versions the actor may see, by (signed_at, id), after that position; each audited. Raises NoGrant."""
+    sight = await _sight(unit)
+    query = _summaries(sight).order_by(NoteVersionRow.signed_at, NoteVersionRow.id).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(NoteVersionRow.signed_at, NoteVersionRow.id) > after)
+    return [_told(sight.unit_for(unit, row[1]), *row) for row in await unit.session.execute(query)]
+
+
+async def note_mark(unit: Unit, visit_id: UUID) -> str:
+    """Changes whenever the note does, for streams: says that something changed, never what, so it is not audited."""
+    state = (
+        select(NoteRow.revision, NoteRow.state, RecordDeliveryRow.state, RecordDeliveryRow.attempt)
+        .outerjoin(NoteVersionRow, NoteVersionRow.note_id == NoteRow.id)
+        .outerjoin(RecordDeliveryRow, RecordDeliveryRow.note_version_id == NoteVersionRow.id)
+        .where(NoteRow.visit_id == visit_id, NoteRow.clinician_id == unit.actor.person_id)
+        .order_by(NoteVersionRow.version.desc())
+        .limit(1)
+    )
+    found = (await unit.session.execute(state)).one_or_none()
+    return "0" if found is None else "-".join(map(str, found))
+
+
+async def note_is_in_record(unit: Unit, visit_id: UUID) -> bool:
+    """Whether a signed version of the visit's note has reached the record. Tells nothing of what is in it."""
+    delivered = (
+        select(RecordDeliveryRow.id)
+        .join(NoteVersionRow, NoteVersionRow.id == RecordDeliveryRow.note_version_id)
+        .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
+        .where(NoteRow.visit_id == visit_id, RecordDeliveryRow.state == DeliveryState.DELIVERED)
+    )
+    return await unit.session.scalar(delivered.limit(1)) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Which notes the actor may see, as a condition; for an integration, by which grants."""
+
+    condition: ColumnElement[bool]
+    granted: Granted | None = None
+
+    def unit_for(self, unit: Unit, note: NoteRow) -> Unit:
+        """The audit row of a disclosure carries the purpose of the grant that allows it."""
+        if self.granted is None:
+            return unit
+        return access.acting_for(unit, self.granted.purpose(PatientId(note.patient_id)))
+
+
+async def _sight(unit: Unit) -> Sight:
+    actor = unit.actor
+    match actor.role:
+        case Role.SYSTEM:
+            return Sight(true())
+        case Role.CLINICIAN:
+            return Sight(NoteRow.clinician_id == actor.person_id)
+        case Role.INTEGRATION:
+            granted = await access.data_granted(unit, DataKind.SUMMARIES)
+            covered = granted.patients
+            return Sight(true() if isinstance(covered, Everyone) else NoteRow.patient_id.in_(covered), granted)
+        case _:
+            return Sight(false())
+
+
+def _summaries(sight: Sight) -> Select[NoteVersionRow, NoteRow, str]:
+    return (
+        select(NoteVersionRow, NoteRow, RecordDeliveryRow.state)
+        .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
+        .join(RecordDeliveryRow, RecordDeliveryRow.note_version_id == NoteVersionRow.id)
+        .where(sight.condition)
+    )
+
+
+def _told(unit: Unit, version: NoteVersionRow, note: NoteRow, delivery: str) -> Summary:
+    unit.audit("read", "note_version", version.id, patient_id=note.patient_id)
+    return Summary(
+        id=version.id,
+        note_id=NoteId(note.id),
+        visit_id=VisitId(note.visit_id),
+        patient_id=PatientId(note.patient_id),
+        clinician_id=ClinicianId(version.author_id),
+        version=version.version,
+        kind=NoteKind(version.kind),
+        text=unit.vault.open(("note_version", "content", version.id), version.content),
+        sha256=version.sha256,
+        author_name=version.author_name,
+        signed_at=version.signed_at,
+        in_record=delivery == DeliveryState.DELIVERED,
+    )

@@ -1,0 +1,84 @@
+"""The ways to a note: read, save, sign, and the signed summary."""
+
+import re
+from uuid import UUID
+
+from telehealth.core.actors import Purpose, Scope
+from telehealth.core.errors import ConditionMissing, NotFound, Stale
+from telehealth.http.call import Call, Reply
+from telehealth.http.operation import operation
+from telehealth.records import queries, service
+from telehealth.records.queries import Note
+from telehealth.records.rules import AlreadySigned, NothingToSign, NotToBeSigned
+from telehealth.records.schemas import NoteView, SaveNote, SummaryView
+
+ENTITY_TAG = re.compile(r'"(\d{1,9})"')
+
+
+async def read_note(call: Call, visit: UUID) -> Reply[NoteView]:
+    """The visit's note, for its author; empty with version 0 before the first save."""
+    return _shown(await call.run(queries.open_note, visit))
+
+
+async def save_note(call: Call, visit: UUID, body: SaveNote) -> Reply[NoteView]:
+    """Save the draft over the version named by If-Match; the first with `If-None-Match: *` or version 0."""
+    return _shown(
+        await call.run(service.save_draft, visit, version=_version(call), content=body.content, kind=body.kind)
+    )
+
+
+async def sign_note(call: Call, visit: UUID) -> Reply[NoteView]:
+    """Sign the version named by If-Match. It is frozen and goes to the patient record by itself."""
+    return _shown(await call.run(service.sign, visit, version=_version(call)))
+
+
+async def read_summary(call: Call, visit: UUID) -> SummaryView:
+    """The latest signed version of the visit's note."""
+    return SummaryView.model_validate(await call.run(queries.summary, visit))
+
+
+def _shown(note: Note) -> Reply[NoteView]:
+    return Reply(NoteView.model_validate(note), headers={"ETag": f'"{note.version}"', "Cache-Control": "no-store"})
+
+
+def _version(call: Call) -> int:
+    """RFC 9110, section 13.1: a strong entity tag. A tag that was never given out is as good as an old one."""
+    tag = call.header("if-match")
+    if tag is None:
+        if (call.header("if-none-match") or "").strip() != "*":
+            raise ConditionMissing
+        return 0
+    match = ENTITY_TAG.fullmatch(tag.strip())
+    if match is None:
+        raise Stale
+    return int(match[1])
+
+
+NOTE = "/v1/visits/{visit:uuid}/note"
+OPERATIONS = (
+    operation("GET", NOTE, read_note, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT, errors=(NotFound,)),
+    operation(
+        "PUT",
+        NOTE,
+        save_note,
+        needs=Scope.NOTES_WRITE,
+        purpose=Purpose.TREATMENT,
+        errors=(NotFound, Stale, ConditionMissing, AlreadySigned),
+    ),
+    operation(
+        "POST",
+        f"{NOTE}/sign",
+        sign_note,
+        needs=Scope.NOTES_WRITE,
+        purpose=Purpose.TREATMENT,
+        errors=(NotFound, Stale, ConditionMissing, NotToBeSigned, NothingToSign),
+    ),
+    operation(
+        "GET",
+        "/v1/visits/{visit:uuid}/summary",
+        read_summary,
+        needs=Scope.SUMMARIES_READ,
+        purpose=Purpose.TREATMENT,
+        errors=(NotFound,),
+    ),
+)

@@ -1,0 +1,47 @@
+"""Notes on the wire."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from telehealth.http.schemas import Instant, Message
+from telehealth.records.rules import NoteKind, NoteStatus
+
+LONGEST_NOTE = 50_000
+
+
+class SaveNote(Message):
+    content: Annotated[str, Field(max_length=LONGEST_NOTE, description="Markdown; line ends are LF")]
+    kind: Annotated[NoteKind, Field(description="LOINC: progress note or consultation note")] = NoteKind.PROGRESS
+
+
+class NoteView(Message):
+    """`version` is also the ETag; `state` tells how far a signed note is on its way to the record."""
+
+    visit_id: UUID
+    content: str
+    kind: NoteKind
+    version: int
+    state: NoteStatus
+    in_record: bool
+    saved_at: Instant | None
+    signed_at: Instant | None
+    sha256: str | None
+
+
+class SummaryView(Message):
+    """One signed version. `text` is what was signed, to the byte; `sha256` is of its UTF-8 form, in hex."""
+
+    id: UUID
+    note_id: UUID
+    visit_id: UUID
+    patient_id: UUID
+    clinician_id: UUID
+    version: int
+    kind: NoteKind
+    text: str
+    sha256: str
+    author_name: str
+    signed_at: Instant
+    in_record: bool

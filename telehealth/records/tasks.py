@@ -1,0 +1,71 @@
+"""The courier: claims what is due (transaction), goes to the record service (none), settles (transaction)."""
+
+import asyncio
+import logging
+import random
+
+from telehealth.core.failpoints import Failpoint
+from telehealth.records import service
+from telehealth.records.ports import Document, RecordService
+from telehealth.records.rules import Answer, Away, Breaker, Unsure, next_step
+from telehealth.records.service import Claim
+from telehealth.tasks.work import Work, sweep
+
+BATCH = 10
+TRIP_SECONDS = 30.0  # within the lease and within the sweep's own deadline
+CLAIMED, SENT = Failpoint("records.claimed"), Failpoint("records.sent")
+log = logging.getLogger(__name__)
+
+
+class Courier:
+    """One for each worker process: the breaker is that process's own experience with the record service."""
+
+    def __init__(self) -> None:
+        self._breaker = Breaker()
+
+    async def sweep(self, work: Work) -> int:
+        """Deliver what is due, a batch at a time side by side. Answers how many were settled."""
+        now = work.clock.now()
+        if not self._breaker.allows(now):
+            return 0
+        limit = BATCH if self._breaker.probe_at is None else 1
+        claims = await work.run(service.claim_deliveries, limit=limit)
+        if claims:
+            CLAIMED()
+        settled = await asyncio.gather(*(self._carry(work, claim) for claim in claims))
+        return sum(settled)
+
+    async def _carry(self, work: Work, claim: Claim) -> bool:
+        answer = await self._answer(work, claim)
+        SENT()
+        now = work.clock.now()
+        self._breaker = self._breaker.after(answer, now)
+        step = next_step(claim.trip, answer, now=now, jitter=random.random())  # noqa: S311 -- jitter, not a secret
+        if step.alarm is not None:
+            codes = " ".join(step.codes) or "none"
+            log.error("delivery %s: %s, status %s, codes %s", claim.delivery_id, step.alarm, step.last_status, codes)
+        settled = await work.run(service.settle_delivery, claim, step)
+        if not settled:
+            log.warning("delivery %s: settled by another sender meanwhile", claim.delivery_id)
+        return settled
+
+    async def _answer(self, work: Work, claim: Claim) -> Answer:
+        try:
+            document = await work.run(service.document_of, claim)
+        except Exception as error:  # noqa: BLE001 -- one broken row stops no other, and backs off like the rest
+            log.error("delivery %s cannot be put together: %s", claim.delivery_id, type(error).__name__)  # noqa: TRY400
+            return Away()
+        return await self._sent(work.port(RecordService), document, claim)
+
+    async def _sent(self, record_service: RecordService, document: Document, claim: Claim) -> Answer:
+        try:
+            async with asyncio.timeout(TRIP_SECONDS):
+                return await record_service.deliver(document, search_first=claim.trip.search_first)
+        except TimeoutError:
+            return Unsure()
+        except Exception as error:  # noqa: BLE001 -- a fault of ours may come after the document arrived
+            log.error("delivery %s: %s", claim.delivery_id, type(error).__name__)  # noqa: TRY400 -- values in traces
+            return Unsure()
+
+
+SWEEPS = (sweep("records.deliver", Courier().sweep, every=1.0),)
