@@ -73,10 +73,9 @@ class Locale:
 
     def format_datetime(self, instant: datetime, zone: ZoneInfo) -> str:
         """Day, time and the zone's name in words: nobody has to know what +01:00 means."""
-        # Translators: a day and a time of day, such as "Tuesday, 3 March 2026, 14:30 (Central European Time)".
-        pattern = self.gettext("%(day)s, %(time)s (%(zone)s)")
-        parts = {"day": self.format_date(instant, zone), "time": self.format_time(instant, zone)}
-        return pattern % {**parts, "zone": self.zone_name(instant, zone)}
+        day, time = self.format_date(instant, zone), self.format_time(instant, zone)
+        glue = dates.get_datetime_format("medium", locale=self.region).replace("'", "")
+        return f"{glue.format(time, day)} ({self.zone_name(instant, zone)})"
 
     def zone_name(self, instant: datetime, zone: ZoneInfo) -> str:
         """The name the zone goes by at that instant (summer or winter), in words; its place when it has no name."""

@@ -113,6 +113,7 @@ async function openAndShow(choice = {}) {
   $("self").hidden = !picture;
   $("dark").hidden = picture;
   $("start").hidden = true;
+  $("enter").classList.remove("quiet");
   $("results").hidden = false;
   found.camera = picture ? "ok" : "off";
   result("camera-result", picture ? "good" : "warn", picture ? t("Works") : t("Off"));
@@ -178,6 +179,7 @@ async function measure() {
 }
 
 $("devices").hidden = false;
+$("enter").classList.add("quiet"); // the check comes first
 $("start").addEventListener("click", () => openAndShow());
 $("again").addEventListener("click", () => openAndShow());
 $("sound-only").addEventListener("click", () => ((soundOnly = true), openAndShow()));

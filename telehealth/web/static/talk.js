@@ -23,7 +23,6 @@ export function talk({ visitId, onTrouble, onEnd = () => {} }) {
 
   function onState(state) {
     const words = {
-      connecting: t("Connecting…"),
       waiting: t("Waiting for the other side…"),
       reconnecting: t("The connection was lost. We are bringing it back; you keep your place."),
       frozen: t("The picture has stopped. We are bringing it back."),
@@ -78,7 +77,6 @@ export function talk({ visitId, onTrouble, onEnd = () => {} }) {
         local = stream?.active ? stream : await openDevices({ video });
         near.srcObject = local;
         keys();
-        say(t("Connecting…"));
         handle = await joinCall({ visitId, local, remoteVideo: remote, onState });
       } catch (error) {
         onTrouble(error.code ? explain(error.code) : t("The call could not be started. We try again."), error.code || "");
