@@ -1,6 +1,6 @@
 """`python -m telehealth` is the command `telehealth`."""
 
-from telehealth.cli import app
+from telehealth.cli.commands import app
 
 if __name__ == "__main__":
     app(prog_name="telehealth")

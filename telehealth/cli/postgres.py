@@ -111,18 +111,26 @@ def clear_cluster(cluster: Cluster) -> None:
 async def open_database(cluster: Cluster) -> None:
     """Waits until the server answers, then makes the application's database if it is not there."""
     end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            connection = await psycopg.AsyncConnection.connect(_url(cluster.sockets, NAME), autocommit=True)
-            break
-        except psycopg.OperationalError as error:
-            if time.monotonic() > end:
-                raise CannotStart(f"PostgreSQL did not answer within {PATIENCE:.0f} s: {error}") from None
-            await asyncio.sleep(0.03)
+    while (connection := await _connect(cluster)) is None:
+        if time.monotonic() > end:
+            raise CannotStart(f"PostgreSQL did not answer within {PATIENCE:.0f} s; its lines above tell more.")
+        await asyncio.sleep(0.03)
     async with connection:
         found = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
         if await found.fetchone() is None:
             await connection.execute(f"CREATE DATABASE {DATABASE}")
+
+
+async def _connect(cluster: Cluster) -> psycopg.AsyncConnection | None:
+    """None until the server takes connections. It says so in the last line of its lock file; to ask before it does
+    would put a FATAL line into the log of every start.
+    """
+    try:
+        if (cluster.data / "postmaster.pid").read_text().rstrip().endswith("ready"):
+            return await psycopg.AsyncConnection.connect(_url(cluster.sockets, NAME), autocommit=True)
+    except (OSError, psycopg.OperationalError):
+        pass
+    return None
 
 
 def find_installation(env: Mapping[str, str]) -> Installation:

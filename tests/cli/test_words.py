@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from telehealth import __version__
-from telehealth.cli import app
+from telehealth.cli.commands import app
 from telehealth.cli.environment import divide
 from telehealth.cli.errors import CannotStart
 from telehealth.cli.leftovers import RunFile, Running, boot, born, stop_leftovers
