@@ -1,0 +1,82 @@
+"""What this package needs from outside: somewhere to hand a mail to, and what bootstrap knows of the house."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class PublicUrl(str):
+    """The origin that links in messages lead to, such as https://visits.example."""
+
+    __slots__ = ()
+
+
+class MailFrom(str):
+    """The address every message comes from."""
+
+    __slots__ = ()
+
+
+class Method(StrEnum):
+    """iTIP methods (RFC 5546, section 1.4) we use."""
+
+    REQUEST = "REQUEST"
+    CANCEL = "CANCEL"
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """An iCalendar object (RFC 5545) and what it asks for."""
+
+    method: Method
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One message to one person. `id` makes the Message-ID: the same message tried again is the same message."""
+
+    id: str
+    sender: str
+    recipient: str
+    subject: str
+    text: str
+    language: str
+    at: datetime
+    invite: Invite | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The server has taken responsibility for it (RFC 5321, section 4.2.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """This message will never be taken: an address that does not exist, for one."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """This message is not taken now; others may be."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """No message can be handed over now. `reason` is the name of a fault, never its text."""
+
+    reason: str
+
+
+Outcome = Sent | Refused | Deferred | Away
+
+
+class Mailer(Protocol):
+    """Raises nothing for what a mail server does or fails to do."""
+
+    async def send(self, mail: Mail) -> Outcome: ...

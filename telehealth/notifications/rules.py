@@ -1,0 +1,91 @@
+"""Messages: what is told, to whom, when it is still worth telling, and when to try again. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from telehealth.core.actors import Role
+from telehealth.core.ids import MessageId
+from telehealth.visits.rules import Visit, VisitStatus
+
+REMIND_BEFORE = timedelta(hours=24)
+SHORTEST_NOTICE = timedelta(hours=2)  # who has just been invited needs no reminder
+LEASE = timedelta(seconds=90)
+FIRST_WAIT = timedelta(seconds=15)
+LONGEST_WAIT = timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(hours=48)
+
+
+class MessageKind(StrEnum):
+    INVITATION = "invitation"
+    MOVED = "moved"
+    CANCELLATION = "cancellation"
+    REMINDER = "reminder"
+    FOLLOW_UP_DUE = "follow_up_due"
+    FOLLOW_UP_OPEN = "follow_up_open"
+    FOLLOW_UP_OVERDUE = "follow_up_overdue"
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+
+
+class MessageState(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DROPPED = "dropped"
+    DEAD = "dead"
+
+
+MESSAGE_STEPS: Mapping[MessageState, frozenset[MessageState]] = {
+    MessageState.PENDING: frozenset({MessageState.SENDING}),
+    # SENDING to SENDING: the lease of a sender that died ran out and another took over.
+    MessageState.SENDING: frozenset(MessageState),
+    MessageState.SENT: frozenset(),
+    MessageState.DROPPED: frozenset(),
+    MessageState.DEAD: frozenset({MessageState.PENDING}),  # re-driven by a person
+}
+
+K = MessageKind
+OF_VISITS = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One claimed row of the ledger. `attempt` fences: only the sender that raised it may settle it."""
+
+    id: MessageId
+    kind: MessageKind
+    subject_id: UUID
+    recipient_role: Role
+    recipient_id: UUID
+    due_at: datetime
+    attempt: int
+
+
+def reminder_time(visit: Visit, now: datetime) -> datetime | None:
+    """When to remind of a visit; None when the invitation itself is as late as that."""
+    at = visit.starts_at - REMIND_BEFORE
+    return at if at - now >= SHORTEST_NOTICE else None
+
+
+def still_true(message: Message, visit: Visit, now: datetime) -> bool:
+    """Whether what a message about a visit says is still so: nobody is invited to a visit that was called off."""
+    match message.kind:
+        case K.CANCELLATION:
+            return visit.status is VisitStatus.CANCELLED
+        case K.REMINDER:
+            booked = visit.status in (VisitStatus.BOOKED, VisitStatus.ARRIVED)
+            return booked and now < visit.starts_at and message.due_at == visit.starts_at - REMIND_BEFORE
+        case _:
+            return visit.status is not VisitStatus.CANCELLED and now < visit.closes_at
+
+
+def next_try(message: Message, now: datetime) -> datetime | None:
+    """When to try again: 15 s, 30 s, 1 min … 1 h; None after two days."""
+    if now - message.due_at >= GIVE_UP_AFTER:
+        return None
+    return now + min(FIRST_WAIT * (1 << min(message.attempt - 1, 10)), LONGEST_WAIT)

@@ -1,0 +1,99 @@
+"""Mail over SMTP (RFC 5321): one connection a message, every step under a deadline."""
+
+import asyncio
+from contextlib import suppress
+from email.message import EmailMessage
+from email.policy import SMTP as POLICY
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from telehealth.notifications.ports import Away, Deferred, Mail, Outcome, Refused, Sent
+
+DEADLINE_SECONDS = 15.0
+PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+CLOSING = 421  # the server is about to hang up on everyone (RFC 5321, section 3.8)
+NO_SUCH_MAILBOX = 553
+
+
+class SmtpMailer:
+    """`smtp://`, `smtps://` or `smtp+starttls://`, with `user:password@` when the server asks for it.
+
+    Raises ValueError for another scheme, without showing the address.
+    """
+
+    def __init__(self, url: str, *, deadline: float = DEADLINE_SECONDS) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in PORTS or not parts.hostname:
+            raise ValueError("SMTP_URL is written smtp://, smtps:// or smtp+starttls://, then a host")
+        self._hostname = parts.hostname
+        self._port = parts.port or PORTS[parts.scheme]
+        self._username = unquote(parts.username) if parts.username else None
+        self._password = unquote(parts.password) if parts.password else None
+        self._scheme = parts.scheme
+        self._deadline = deadline
+
+    async def send(self, mail: Mail) -> Outcome:
+        try:
+            message = to_mime(mail)
+        except ValueError:  # an address that no header can hold
+            return Refused(NO_SUCH_MAILBOX)
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._exchange(message)
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            return _judge(error)
+
+    async def _exchange(self, message: EmailMessage) -> Outcome:
+        client = aiosmtplib.SMTP(
+            hostname=self._hostname,
+            port=self._port,
+            username=self._username,
+            password=self._password,
+            use_tls=self._scheme == "smtps",
+            start_tls=self._scheme == "smtp+starttls",
+            timeout=self._deadline,
+        )
+        await client.connect()
+        try:
+            await client.send_message(message)
+        finally:  # what the server says to goodbye changes nothing any more
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit()
+        return Sent()
+
+
+def to_mime(mail: Mail) -> EmailMessage:
+    """Text, and beside it the invitation as calendars expect it (RFC 6047, section 2.4)."""
+    message = EmailMessage(POLICY)
+    message["From"] = mail.sender
+    message["To"] = mail.recipient
+    message["Subject"] = mail.subject
+    message["Date"] = mail.at
+    message["Message-ID"] = f"<{mail.id}@{mail.sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday reply, please
+    message["Content-Language"] = mail.language
+    message.set_content(mail.text)
+    if mail.invite is not None:
+        message.add_alternative(mail.invite.content, subtype="calendar", params={"method": mail.invite.method.value})
+    return message
+
+
+def _judge(error: aiosmtplib.SMTPException | OSError) -> Outcome:
+    match error:
+        case aiosmtplib.SMTPRecipientsRefused():
+            return _coded(error.recipients[0].code)
+        case aiosmtplib.SMTPAuthenticationError() | aiosmtplib.SMTPConnectError():
+            return Away(type(error).__name__)
+        case aiosmtplib.SMTPResponseException():
+            return _coded(error.code)
+        case aiosmtplib.SMTPNotSupported():  # an address in letters the server cannot carry (RFC 6531)
+            return Refused(NO_SUCH_MAILBOX)
+        case _:
+            return Away(type(error).__name__)
+
+
+def _coded(code: int) -> Outcome:
+    if code == CLOSING:
+        return Away(str(code))
+    return Refused(code) if code >= 500 else Deferred(code)

@@ -1,0 +1,100 @@
+"""What is told when something happened, and the sweep that tells it: claim (tx), send (no tx), settle (tx)."""
+
+import logging
+from datetime import timedelta
+
+from telehealth.core.actors import Role
+from telehealth.db.unit import Unit
+from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUpEvent, FollowUpReminded
+from telehealth.http.locales import Locales
+from telehealth.notifications import service
+from telehealth.notifications.ports import Away, Mail, Mailer, MailFrom, Outcome, PublicUrl, Sent
+from telehealth.notifications.rules import Message, MessageKind, reminder_time
+from telehealth.notifications.service import Desk, Recipient, Unsendable, Unwritten
+from telehealth.tasks.work import Work, subscription, sweep
+from telehealth.visits.events import VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
+from telehealth.visits.service import open_visit
+
+ROUND = timedelta(seconds=20)  # a sweep's share of a worker; what is left waits for the next one
+log = logging.getLogger(__name__)
+
+
+async def invite(unit: Unit, event: VisitBooked) -> None:
+    await service.tell(unit, MessageKind.INVITATION, event.visit_id, recipients=_both(event), due_at=unit.now)
+    await _remind(unit, event)
+
+
+async def move(unit: Unit, event: VisitRescheduled) -> None:
+    await service.tell(unit, MessageKind.MOVED, event.visit_id, recipients=_both(event), due_at=unit.now)
+    await _remind(unit, event)
+
+
+async def call_off(unit: Unit, event: VisitCancelled) -> None:
+    await service.tell(unit, MessageKind.CANCELLATION, event.visit_id, recipients=_both(event), due_at=unit.now)
+
+
+async def tell_due(unit: Unit, event: FollowUpDue) -> None:
+    await _tell_owner(unit, MessageKind.FOLLOW_UP_DUE, event)
+
+
+async def tell_open(unit: Unit, event: FollowUpReminded) -> None:
+    await _tell_owner(unit, MessageKind.FOLLOW_UP_OPEN, event)
+
+
+async def tell_overdue(unit: Unit, event: FollowUpEscalated) -> None:
+    await _tell_owner(unit, MessageKind.FOLLOW_UP_OVERDUE, event)
+
+
+async def send_due(work: Work) -> int:
+    """Send what is due, one message at a time: a bad address stops nobody, an absent server stops this round."""
+    until, sent = work.clock.now() + ROUND, 0
+    while work.clock.now() < until and (message := await work.run(service.claim)) is not None:
+        outcome = await _attempt(work, message)
+        await work.run(service.settle, message, outcome)
+        sent += isinstance(outcome, Sent)
+        if isinstance(outcome, Away):
+            break
+    return sent
+
+
+async def _attempt(work: Work, message: Message) -> Outcome | Unsendable | Unwritten:
+    letter = await _written(work, message)
+    outcome = await work.port(Mailer).send(letter) if isinstance(letter, Mail) else letter
+    if not isinstance(outcome, Sent):
+        log.warning("message %s (%s) not sent: %s", message.id, message.kind, outcome)
+    return outcome
+
+
+async def _written(work: Work, message: Message) -> Mail | Unsendable | Unwritten:
+    desk = Desk(locales=work.port(Locales), public_url=work.port(PublicUrl), mail_from=work.port(MailFrom))
+    try:
+        return await work.run(service.write, message, desk=desk)
+    except Exception as error:  # noqa: BLE001 -- one message's fault stops no other; it is kept with the row
+        return Unwritten(type(error).__name__)
+
+
+def _both(event: VisitEvent) -> tuple[Recipient, Recipient]:
+    return (Role.PATIENT, event.patient_id), (Role.CLINICIAN, event.clinician_id)
+
+
+async def _remind(unit: Unit, event: VisitEvent) -> None:
+    at = reminder_time(await open_visit(unit, event.visit_id), unit.now)
+    if at is not None:
+        patient: Recipient = (Role.PATIENT, event.patient_id)
+        await service.tell(unit, MessageKind.REMINDER, event.visit_id, recipients=[patient], due_at=at)
+
+
+async def _tell_owner(unit: Unit, kind: MessageKind, event: FollowUpEvent) -> None:
+    owner: Recipient = (Role.CLINICIAN, event.clinician_id)
+    await service.tell(unit, kind, event.task_id, recipients=[owner], due_at=unit.now)
+
+
+SUBSCRIPTIONS = (
+    subscription(VisitBooked, invite),
+    subscription(VisitRescheduled, move),
+    subscription(VisitCancelled, call_off),
+    subscription(FollowUpDue, tell_due),
+    subscription(FollowUpReminded, tell_open),
+    subscription(FollowUpEscalated, tell_overdue),
+)
+SWEEPS = (sweep("notifications.send_due", send_due, every=1.0),)
