@@ -1,12 +1,14 @@
 """SMART App Launch 2.2, Backend Services: an access token for a signed assertion (RFC 7523), kept until it runs out."""
 
 import asyncio
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from telehealth.core.time import Clock
@@ -126,6 +128,17 @@ class BackendServices:
             return await self._outbound.send(method, url, form=form, headers={"accept": "application/json"})
         except (NotSent, NoAnswer):
             raise TokenAway(None) from None
+
+
+def read_key(private_jwk: str) -> ECKey:
+    """A private P-384 key from its JWK. Raises ValueError, which never shows the key."""
+    try:
+        key = ECKey.import_key(json.loads(private_jwk))
+    except (ValueError, TypeError, KeyError, JoseError):
+        raise ValueError("the key for the record service is not a JWK") from None
+    if key.curve_name != "P-384" or not key.is_private:
+        raise ValueError("the key for the record service is not a private P-384 key")
+    return key
 
 
 def _weaker(url: str, base_url: str) -> bool:

@@ -58,9 +58,9 @@ def document_reference(document: Document, *, patient: str) -> Json:
         "subject": {"reference": patient},
         "date": _instant(document.signed_at),
         "author": [{"identifier": _identifier(document.author), "display": document.author_name}],
-        "custodian": {"display": document.custodian},
         "content": [{"attachment": _attachment(document)}],
         "context": {"encounter": [{"identifier": _identifier(document.visit)}], "period": _period(document)},
+        **({"custodian": {"display": document.custodian}} if document.custodian else {}),  # FHIR has no empty strings
     }
 
 

@@ -7,13 +7,14 @@ too; hence one leased sender per document, and a search before each repeat.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from telehealth.core.time import Clock
-from telehealth.records.backend_services import BackendServices, TokenAway, TokenRefused
+from telehealth.records.backend_services import BackendServices, TokenAway, TokenRefused, read_key
 from telehealth.records.documents import Json, carries, document_reference, holds
 from telehealth.records.ports import Document, Found, Missing
 from telehealth.records.rules import (
@@ -32,7 +33,7 @@ from telehealth.records.rules import (
     Unresolved,
     Unsure,
 )
-from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Reply
+from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Reply, open_client
 
 FHIR_JSON = "application/fhir+json"
 RESOURCE_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -234,6 +235,22 @@ class FhirRecordService:
             return None
         aware = at if at.tzinfo else at.replace(tzinfo=UTC)
         return min(max(aware - self._clock.now(), timedelta()), timedelta(days=1))
+
+
+@asynccontextmanager
+async def open_record_service(
+    base_url: str, *, client_id: str, private_key: str | None, clock: Clock
+) -> AsyncIterator[FhirRecordService]:
+    """The record service at a FHIR base address. `private_key` is an ES384 JWK; without one nobody signs in.
+
+    Raises ValueError for a key that cannot sign with ES384.
+    """
+    async with open_client() as outbound:
+        credential = None
+        if private_key is not None:
+            key = read_key(private_key)
+            credential = BackendServices(outbound, base_url, client_id=client_id, key=key, clock=clock)
+        yield FhirRecordService(outbound, base_url, credential=credential, clock=clock)
 
 
 def _located(reply: Reply) -> Answer:

@@ -1,5 +1,6 @@
 import base64
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -46,6 +47,11 @@ def test_the_resource_has_the_fields_of_us_core() -> None:
     assert data.decode() == document.text
     assert attachment["size"] == len(data)
     assert attachment["hash"] == base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
+
+
+def test_a_clinic_without_a_name_is_left_out() -> None:
+    document = replace(a_document(PATIENT), custodian="")
+    assert "custodian" not in document_reference(document, patient="Patient/17")
 
 
 def test_what_was_sent_is_recognised() -> None:

@@ -1,0 +1,216 @@
+"""From signature to record: lease, fencing, retries, a sender that is killed in between."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select
+
+from telehealth.core.actors import SYSTEM
+from telehealth.core.events import Event
+from telehealth.core.ports import Ports
+from telehealth.core.time import FixedClock, SystemClock
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.records import queries, service
+from telehealth.records.events import NoteDelivered, NoteHeld
+from telehealth.records.fhir_client import open_record_service
+from telehealth.records.memory import MemoryRecordService, NoRecordService
+from telehealth.records.models import RecordDeliveryRow
+from telehealth.records.ports import Document, Found, RecordService
+from telehealth.records.rules import (
+    Accepted,
+    Away,
+    DeliveryState,
+    Identifier,
+    NoteKind,
+    NoteStatus,
+    Rejected,
+    Trip,
+    Unsure,
+    next_step,
+)
+from telehealth.records.tasks import Courier
+from telehealth.tasks.work import Work
+from tests.kit.record_service import RunningRecordService
+from tests.kit.visits import Arranged, arrange_visit
+from tests.records.conftest import MRN
+
+
+async def signed_note(unit_of_work: UnitOfWork, identifier: Identifier | None = None) -> Arranged:
+    patient = identifier or Identifier(MRN, str(uuid4()))
+    arranged = await unit_of_work.run(arrange_visit, SYSTEM, identifier=f"{patient.system}|{patient.value}")
+    await unit_of_work.run(
+        service.save_draft,
+        arranged.clinician,
+        arranged.visit_id,
+        version=0,
+        content="CANARY. Rest.",
+        kind=NoteKind.PROGRESS,
+    )
+    await unit_of_work.run(service.sign, arranged.clinician, arranged.visit_id, version=1)
+    return arranged
+
+
+async def delivery(unit: Unit) -> RecordDeliveryRow:
+    return (await unit.session.execute(select(RecordDeliveryRow))).scalar_one()
+
+
+def work_with(unit_of_work: UnitOfWork, records: RecordService) -> Work:
+    return Work(unit_of_work, Ports({RecordService: records}), unit_of_work.clock)
+
+
+class Everybody(MemoryRecordService):
+    """Knows every patient, each once."""
+
+    async def find(self, document: Document) -> Found:
+        if document.patient not in self.patients:
+            self.patients.append(document.patient)
+        return await super().find(document)
+
+
+async def test_a_signed_note_arrives_and_its_author_sees_it(unit_of_work: UnitOfWork, nudged: list[Event]) -> None:
+    arranged = await signed_note(unit_of_work)
+    records = Everybody()
+    assert await Courier().sweep(work_with(unit_of_work, records)) == 1
+    assert [document.text.splitlines()[-1] for document in records.kept] == ["CANARY. Rest."]
+    assert isinstance(nudged[-1], NoteDelivered)
+    note = await unit_of_work.run(queries.open_note, arranged.clinician, arranged.visit_id)
+    assert (note.state, note.in_record) == (NoteStatus.DELIVERED, True)
+    assert await unit_of_work.run(queries.note_is_in_record, SYSTEM, arranged.visit_id)
+    assert await Courier().sweep(work_with(unit_of_work, records)) == 0
+
+
+async def test_while_the_record_service_is_away_the_note_waits(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    arranged = await signed_note(unit_of_work)
+    courier = Courier()
+    for _ in range(10):
+        await courier.sweep(work_with(unit_of_work, NoRecordService()))
+        clock.advance(timedelta(minutes=16))
+    note = await unit_of_work.run(queries.open_note, arranged.clinician, arranged.visit_id)
+    assert note.state is NoteStatus.WAITING
+    records = Everybody()
+    await courier.sweep(work_with(unit_of_work, records))
+    assert len(records.kept) == 1
+
+
+async def test_a_lost_answer_is_looked_up_and_not_repeated(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    await signed_note(unit_of_work)
+    records = Everybody(after=lambda _: Unsure(500))
+    await Courier().sweep(work_with(unit_of_work, records))
+    row = await unit_of_work.run(delivery)
+    assert (row.state, row.first_ambiguous_at, row.last_status) == (DeliveryState.VERIFYING, clock.now(), 500)
+    clock.advance(timedelta(seconds=5))
+    await Courier().sweep(work_with(unit_of_work, records))
+    assert (await unit_of_work.run(delivery)).state == DeliveryState.DELIVERED
+    assert len(records.kept) == 1
+
+
+async def test_a_rejection_is_kept_rings_without_words_and_can_be_sent_again(
+    unit_of_work: UnitOfWork, nudged: list[Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    await signed_note(unit_of_work)
+    await Courier().sweep(work_with(unit_of_work, Everybody(before=lambda _: Rejected(422, ("business-rule",)))))
+    row = await unit_of_work.run(delivery)
+    assert (row.state, row.codes) == (DeliveryState.DEAD, "business-rule")
+    assert isinstance(nudged[-1], NoteHeld)
+    assert "record-rejected, status 422, codes business-rule" in caplog.text
+    assert "CANARY" not in caplog.text
+    await unit_of_work.run(service.redrive, SYSTEM, row.id)
+    assert await Courier().sweep(work_with(unit_of_work, Everybody())) == 1
+
+
+async def test_an_unknown_patient_is_left_to_a_person(unit_of_work: UnitOfWork) -> None:
+    arranged = await signed_note(unit_of_work)
+    await Courier().sweep(work_with(unit_of_work, MemoryRecordService()))
+    note = await unit_of_work.run(queries.open_note, arranged.clinician, arranged.visit_id)
+    assert note.state is NoteStatus.HELD
+
+
+async def test_many_couriers_carry_each_note_once(unit_of_work: UnitOfWork) -> None:
+    for _ in range(6):
+        await signed_note(unit_of_work)
+    records = Everybody()
+    work = work_with(unit_of_work, records)
+    settled = await asyncio.gather(*(Courier().sweep(work) for _ in range(4)))
+    assert sum(settled) == 6
+    assert len({document.note_id for document in records.kept}) == len(records.kept) == 6
+
+
+async def test_a_sender_that_lost_its_lease_settles_nothing(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    await signed_note(unit_of_work)
+    (slow,) = await unit_of_work.run(service.claim_deliveries, SYSTEM, limit=1)
+    assert not slow.trip.search_first
+    assert await unit_of_work.run(service.claim_deliveries, SYSTEM, limit=1) == []
+    clock.advance(service.LEASE)
+    (fast,) = await unit_of_work.run(service.claim_deliveries, SYSTEM, limit=1)
+    assert fast.trip.search_first  # nobody knows how far the first sender came
+    step = next_step(Trip(1, clock.now()), Accepted("1", "1"), now=clock.now(), jitter=0)
+    assert not await unit_of_work.run(service.settle_delivery, SYSTEM, slow, step)
+    assert (await unit_of_work.run(delivery)).state == DeliveryState.SENDING
+    assert await unit_of_work.run(service.settle_delivery, SYSTEM, fast, step)
+
+
+async def test_an_open_breaker_spares_the_record_service(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    for _ in range(6):
+        await signed_note(unit_of_work)
+    tries: list[Document] = []
+
+    def away(document: Document) -> Away:
+        tries.append(document)
+        return Away(503)
+
+    records = Everybody(before=away)
+    courier = Courier()
+    await courier.sweep(work_with(unit_of_work, records))
+    assert len(tries) == 6
+    clock.advance(timedelta(seconds=30))
+    await courier.sweep(work_with(unit_of_work, records))
+    assert len(tries) == 6
+    clock.advance(timedelta(seconds=31))
+    await courier.sweep(work_with(unit_of_work, records))
+    assert len(tries) == 7
+
+
+@pytest.mark.parametrize("place", ["records.claimed", "records.sent"])
+async def test_a_sender_killed_around_the_delivery_leaves_exactly_one_document(
+    unit_of_work: UnitOfWork, database: str, clock: FixedClock, server: RunningRecordService, *, place: str
+) -> None:
+    patient = Identifier(MRN, str(uuid4()))
+    reference = server.add_patient(system=patient.system, value=patient.value)
+    await signed_note(unit_of_work, patient)
+    given = {
+        "database": database,
+        "base_url": server.base_url,
+        "client_id": server.client_id,
+        "private_key": json.dumps(dict(server.private_key)),
+        "now": clock.now().isoformat(),
+    }
+    argv = [sys.executable, "-m", "tests.kit.dying_courier", place]
+    died = await asyncio.to_thread(
+        subprocess.run, argv, input=json.dumps(given), text=True, capture_output=True, timeout=60, check=False
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    there = documents_of(server, reference)
+    assert len(there) == (1 if place == "records.sent" else 0)
+    assert (await unit_of_work.run(delivery)).state == DeliveryState.SENDING
+
+    clock.advance(service.LEASE)
+    async with open_record_service(
+        server.base_url, client_id=server.client_id, private_key=given["private_key"], clock=SystemClock()
+    ) as records:
+        assert await Courier().sweep(work_with(unit_of_work, records)) == 1
+    row = await unit_of_work.run(delivery)
+    assert row.state == DeliveryState.DELIVERED
+    assert [document["id"] for document in documents_of(server, reference)] == [row.remote_id]
+
+
+def documents_of(server: RunningRecordService, patient: str) -> list[dict[str, object]]:
+    bundle = server.administer("GET", "DocumentReference", query={"subject": patient})
+    entries = bundle.get("entry", [])
+    assert isinstance(entries, list)
+    return [entry["resource"] for entry in entries]
