@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -296,7 +297,11 @@ def start(options: Options, env: Mapping[str, str], logs: Logs) -> str | None:
     """Holds the state directory's lock for as long as it runs. Raises CannotStart; see `Installation.run`."""
     state = open_state(options.state)
     with locked(state):
-        return asyncio.run(Installation(options, env, logs, state).run())
+        try:
+            return asyncio.run(Installation(options, env, logs, state).run())
+        finally:
+            if state.sockets != state.run:
+                rmtree(state.sockets, ignore_errors=True)
 
 
 def choose_embedded(env: Mapping[str, str], options: Options) -> Embedded:

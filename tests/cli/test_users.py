@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import psycopg
 import pytest
@@ -97,13 +98,16 @@ def test_an_ordinary_user_starts_it_too(open_directory: Path, start_up: Callable
     env = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
     up = start_up(home / "state", procfile=procfile, env=env, python=python, user=user)
     told = up.ready()
-    assert len(told["database_url"].partition("host=")[2]) < SOCKET_PATH_LIMIT
+    sockets = Path(unquote(told["database_url"].partition("host=")[2]))
+    assert sockets.is_relative_to("/tmp")
+    assert len(str(sockets)) < SOCKET_PATH_LIMIT
     with psycopg.connect(told["database_url"]) as connection:
         assert connection.execute("SHOW server_encoding").fetchone() == ("UTF8",)
     pids = told["pids"].values()
     assert {Path(f"/proc/{pid}").stat().st_uid for pid in pids} == {NOBODY if user else os.geteuid()}
     assert up.stop() == 0, up.output
     assert not any(map(born, pids))
+    assert not sockets.parent.exists()
 
 
 @as_root
