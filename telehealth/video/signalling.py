@@ -79,9 +79,7 @@ class Conversation:
         await self._socket.send({**welcome, "ice_servers": self._ice_servers()})
         missed_from = hello.resume.last_seq if hello.resume and welcome["resumed"] else welcome["seq"]
         async with self._bus.follow(self._visit.id, missed_from) as deliveries:
-            await _until_first_ends(
-                self._listen(), self._deliver(deliveries, welcome["seq"]), self._watch(), self._hear()
-            )
+            await _until_first_ends(self._listen(), self._deliver(deliveries, welcome["seq"]), self._watch())
 
     async def drop(self) -> None:
         """The socket is gone. The seat stays for a while, and media do not notice."""
@@ -140,6 +138,13 @@ class Conversation:
                 self._bell.set()
 
     async def _watch(self) -> None:
+        hearing = asyncio.create_task(self._hear())
+        try:
+            await self._beat()
+        finally:
+            hearing.cancel()
+
+    async def _beat(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_SECONDS):

@@ -203,7 +203,6 @@ def test_a_window_that_was_closed_counts_as_lost_after_a_minute() -> None:
 
 # What holds whatever anyone does, in any order.
 
-SOCKETS = st.sampled_from("abcdef")
 IDS = st.integers(1, 6)
 GENERATIONS = st.integers(1, 5)
 COMMANDS = st.one_of(
@@ -214,27 +213,33 @@ COMMANDS = st.one_of(
     st.builds(Bye, IDS),
 )
 RESUMES = st.one_of(st.none(), st.builds(Resume, st.sampled_from([f"s{n}" for n in range(9)]), st.integers(0, 30)))
+HOLDERS = st.sampled_from([CLINICIAN, PATIENT, STRANGER])
+MOVES = st.one_of(HOLDERS, COMMANDS, st.sampled_from(["beat", "drop"]))
+SCRIPTS = st.lists(st.tuples(MOVES, st.sampled_from([0, 1, 10, 40]), st.integers(0, 25), st.booleans(), RESUMES))
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> list[Event]:
+def to_history(script: list[tuple[UUID | Command | str, int, int, bool, Resume | None]]) -> list[Event]:
+    """Every move with a time that goes on, and a socket that somebody opened, mostly the present ones."""
     events: list[Event] = []
-    at = START
-    for number in range(draw(st.integers(1, 25))):
-        at += timedelta(seconds=draw(st.sampled_from([0, 1, 10, 40])))
-        holder = draw(st.sampled_from([CLINICIAN, PATIENT, STRANGER]))
-        admitted = holder == CLINICIAN or draw(st.booleans())
-        seat = st.builds(
-            Arrived, *map(st.just, (at, f"{number}", f"s{number}", ROLES[holder], holder, admitted)), RESUMES
-        )
-        socket = st.sampled_from([f"{each}" for each in range(number + 1)])
-        others = (
-            st.builds(Said, st.just(at), socket, COMMANDS),
-            st.builds(Beat, st.just(at), socket, st.booleans()),
-            st.builds(Dropped, st.just(at), socket),
-        )
-        events.append(draw(st.one_of(seat, *others)))
+    at, sockets = START, ["nobody"]
+    for number, (move, seconds, pick, admitted, resume) in enumerate(script):
+        at += timedelta(seconds=seconds)
+        socket = sockets[-1 - pick % len(sockets)]
+        match move:
+            case UUID():
+                sockets.append(f"{number}")
+                may = admitted or move == CLINICIAN
+                events.append(Arrived(at, f"{number}", f"s{number}", ROLES[move], move, may, resume))
+            case "beat":
+                events.append(Beat(at, socket, admitted))
+            case str():
+                events.append(Dropped(at, socket))
+            case _:
+                events.append(Said(at, socket, move))
     return events
+
+
+HISTORIES = SCRIPTS.map(to_history)
 
 
 def moves(history: list[Event]) -> list[tuple[Room, Event, Room, tuple[Effect, ...]]]:
@@ -246,8 +251,8 @@ def moves(history: list[Event]) -> list[tuple[Room, Event, Room, tuple[Effect, .
     return found
 
 
-@settings(max_examples=60, deadline=None)
-@given(histories())
+@settings(max_examples=100, deadline=None)
+@given(HISTORIES)
 def test_nothing_reaches_or_leaves_someone_who_is_not_admitted(history: list[Event]) -> None:
     for before, event, room, effects in moves(history):
         seats = {seat.session: seat for seat in room.seats}
@@ -267,8 +272,8 @@ def test_nothing_reaches_or_leaves_someone_who_is_not_admitted(history: list[Eve
             }
 
 
-@settings(max_examples=60, deadline=None)
-@given(histories())
+@settings(max_examples=100, deadline=None)
+@given(HISTORIES)
 def test_the_visit_has_one_clinician_and_one_patient_and_no_stranger_ousts_them(history: list[Event]) -> None:
     for before, event, room, effects in moves(history):
         assert len({seat.role for seat in room.seats}) == len(room.seats)
@@ -278,8 +283,8 @@ def test_the_visit_has_one_clinician_and_one_patient_and_no_stranger_ousts_them(
                 assert (room, effects) == (before, (Taken(),))
 
 
-@settings(max_examples=60, deadline=None)
-@given(histories())
+@settings(max_examples=100, deadline=None)
+@given(HISTORIES)
 def test_numbers_go_up_by_one_and_generations_never_down(history: list[Event]) -> None:
     for before, _, room, effects in moves(history):
         assert [send.seq for send in sends(effects)] == list(range(before.seq + 1, room.seq + 1))
@@ -287,16 +292,16 @@ def test_numbers_go_up_by_one_and_generations_never_down(history: list[Event]) -
         assert room.generation >= before.generation
 
 
-@settings(max_examples=60, deadline=None)
-@given(histories())
+@settings(max_examples=100, deadline=None)
+@given(HISTORIES)
 def test_only_the_present_generation_is_carried(history: list[Event]) -> None:
     for before, _, _, effects in moves(history):
         carried = [send.message for send in sends(effects) if send.message["type"] in {"description", "candidate"}]
         assert all(message["generation"] == before.generation for message in carried)
 
 
-@settings(max_examples=60, deadline=None)
-@given(histories())
+@settings(max_examples=100, deadline=None)
+@given(HISTORIES)
 def test_repeating_a_command_changes_nothing(history: list[Event]) -> None:
     for _, event, room, _ in moves(history):
         if isinstance(event, Said) and not isinstance(event.command, Bye):
@@ -305,8 +310,8 @@ def test_repeating_a_command_changes_nothing(history: list[Event]) -> None:
             assert sends(effects) == []
 
 
-@settings(max_examples=60, deadline=None)
-@given(histories())
+@settings(max_examples=100, deadline=None)
+@given(HISTORIES)
 def test_whoever_sees_something_else_is_told_what(history: list[Event]) -> None:
     for before, _, room, effects in moves(history):
         told = {send.to: send.message for send in sends(effects) if send.message["type"] == "state"}
@@ -316,8 +321,8 @@ def test_whoever_sees_something_else_is_told_what(history: list[Event]) -> None:
                 assert view(room, seat).items() <= told[seat.session].items()
 
 
-@settings(max_examples=60, deadline=None)
-@given(histories())
+@settings(max_examples=100, deadline=None)
+@given(HISTORIES)
 def test_media_are_together_only_by_both_reports(history: list[Event]) -> None:
     for before, _, room, _ in moves(history):
         if room.together is Together.CONNECTED and before.together is not Together.CONNECTED:

@@ -1,0 +1,381 @@
+// The call: browser to browser, set up as telehealth/video/PROTOCOL.md says. Perfect negotiation (W3C WebRTC, 10.7),
+// a socket that comes back, and a watchdog of our own: the browser takes seven seconds to say that nothing arrives.
+
+const TICK_MS = 250;
+const FROZEN_MS = 1000; // no packets: a word to the person
+const STUCK_MS = 1800; // packets, but no picture out of them
+const LOST_MS = 2000; // no packets: restart ICE, and again every RESTART_MS
+const RESTART_MS = 4000;
+const RENEW_MS = 14000; // restarting did not help: ask for new connections on both sides
+const FAILED_MS = 20000;
+const PING_MS = 4000;
+const SILENT_MS = 9000;
+const FINAL = { 400: "refused", 401: "refused", 403: "refused", 404: "refused", 409: "refused", 410: "ended" };
+const REASONS = { ended: "ended", replaced: "replaced", "seat-taken": "replaced" };
+
+/**
+ * @param {object} options
+ * @param {string} options.visitId
+ * @param {boolean} [options.host] true for the clinician's side
+ * @param {MediaStream} options.local what is sent
+ * @param {HTMLVideoElement} options.remoteVideo where the other side is shown
+ * @param {(state: string) => void} [options.onState] connecting; waiting (nobody there yet); connected; frozen (nothing
+ *   new to see for a second); reconnecting; failed (20 s without media; still trying); left (they hung up). Final:
+ *   ended (the visit is over); replaced (the call goes on in another window); refused
+ * @param {(message: {from: string, text: string}) => void} [options.onChat]
+ * @returns {{close(): void, toggle(kind: "audio"|"video", on?: boolean): boolean, replaceLocal(stream: MediaStream):
+ *   Promise<void>, chat(text: string): void}} close hangs up: the visit stays open, the tracks stay the caller's
+ */
+export function joinCall({ visitId, host = false, local, remoteVideo, onState = () => {}, onChat = () => {} }) {
+  const stop = new AbortController();
+  const link = openSignalling(`/v1/visits/${visitId}/${host ? "host-tickets" : "tickets"}`, { onMessage, onGone });
+  let pc = null;
+  let generation = 0;
+  let polite = true;
+  let iceServers = [];
+  let shown = "";
+  let making = false;
+  let reported = "";
+  let away = false;
+  let carrier = navigator.connection?.type;
+  let seen = {};
+  let order = Promise.resolve();
+  const timer = setInterval(watch, TICK_MS);
+  show("connecting");
+
+  function show(state) {
+    if (state !== shown) onState((shown = state));
+  }
+
+  function onMessage(message) {
+    const { type } = message;
+    if (message.ice_servers) iceServers = message.ice_servers;
+    if (type === "welcome") polite = message.polite;
+    if (type === "welcome" || type === "state") settle(message);
+    else if (type === "chat") onChat(message);
+    else if (type === "description" || type === "candidate") {
+      const peer = pc; // one after the other: an answer is in place before what follows it
+      order = order.then(() => peer === pc && message.generation === generation && negotiate(message)).catch(() => {});
+    }
+  }
+
+  function settle({ you, generation: now, peers }) {
+    away = peers[0]?.presence === "away"; // their socket only: media may well go on
+    if (!you.admitted || peers.length === 0 || (away && !pc)) {
+      show(pc ? "left" : shown === "left" ? "left" : "waiting");
+      drop();
+    } else if (!pc || now !== generation) {
+      generation = now;
+      connect();
+    }
+  }
+
+  function connect() {
+    drop();
+    show(seen.ever ? "reconnecting" : "connecting");
+    const peer = (pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" }));
+    const remote = new MediaStream();
+    const now = performance.now();
+    seen = { ever: seen.ever, packets: 0, frames: 0, video: 0, alive: now, moved: now, picture: now, renewed: now };
+    seen.restarted = 0;
+    making = false;
+    reported = "new";
+    peer.onnegotiationneeded = () => offer(peer);
+    peer.onicecandidate = ({ candidate }) => {
+      if (peer === pc && candidate) tell("candidate", { candidate: plain(candidate) });
+    };
+    peer.onconnectionstatechange = () => peer === pc && report(peer.connectionState);
+    peer.ontrack = ({ track }) => {
+      remote.addTrack(track);
+      if (peer !== pc || remoteVideo.srcObject === remote) return;
+      remoteVideo.srcObject = remote;
+      remoteVideo.play().catch(() => {}); // the page asks for a press where the browser wants one
+    };
+    for (const track of local.getTracks()) peer.addTrack(track, local);
+  }
+
+  function drop() {
+    pc?.close();
+    pc = null;
+  }
+
+  const tell = (type, body) => link.send(type, { generation, ...body });
+
+  function report(state) {
+    if (state !== reported) tell("media_state", { state: (reported = state) });
+  }
+
+  async function offer(peer) {
+    try {
+      making = true;
+      await peer.setLocalDescription();
+      if (peer === pc) tell("description", { description: described(peer) });
+    } catch {
+      // closed meanwhile, or an offer of the other side came first
+    } finally {
+      if (peer === pc) making = false;
+    }
+  }
+
+  async function negotiate({ type, description, candidate }) {
+    const peer = pc;
+    if (type === "candidate") return peer.addIceCandidate(candidate); // rejects what belongs to an ignored offer
+    const collision = description.type === "offer" && (making || peer.signalingState !== "stable");
+    if (collision && !polite) return undefined;
+    await peer.setRemoteDescription(description);
+    if (description.type !== "offer") return undefined;
+    await peer.setLocalDescription();
+    if (peer === pc) tell("description", { description: described(peer) });
+    return undefined;
+  }
+
+  async function watch() {
+    const peer = pc;
+    if (!peer) return;
+    const total = count(await peer.getStats());
+    if (peer !== pc || peer.signalingState === "closed") return;
+    const now = performance.now();
+    if (total.packets > seen.packets || (!total.any && peer.connectionState === "connected")) seen.alive = now;
+    if (total.video > seen.video) seen.picture = now;
+    if (total.frames > seen.frames || !total.video) seen.moved = now;
+    Object.assign(seen, total);
+    judge(now, now - seen.alive);
+  }
+
+  function judge(now, silent) {
+    const up = pc.connectionState === "connected" && silent < FROZEN_MS;
+    const stuck = now - seen.moved > STUCK_MS && now - seen.picture < TICK_MS * 2;
+    if (up) {
+      seen.ever = true;
+      seen.renewed = now;
+      report("connected");
+      show(stuck ? "frozen" : "connected");
+    } else if (silent > FAILED_MS) show(away ? "left" : "failed");
+    else if (silent > LOST_MS && seen.ever) show("reconnecting");
+    else if (silent > FROZEN_MS && shown === "connected") show("frozen");
+    if (silent <= LOST_MS) return;
+    if (reported === "connected") report("disconnected");
+    if (now - seen.renewed > RENEW_MS && !away) {
+      seen.renewed = now;
+      tell("renew");
+    } else if (now - seen.restarted > RESTART_MS) restart();
+  }
+
+  function restart() {
+    if (!pc || !pc.remoteDescription) return; // the first offer is still on its way
+    seen.restarted = performance.now();
+    pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
+    pc.restartIce();
+  }
+
+  function onConnection() {
+    const { type } = navigator.connection; // the event also tells of mere estimates
+    if (type !== carrier) onNetwork();
+    carrier = type;
+  }
+
+  function onNetwork() {
+    link.reopen();
+    restart();
+  }
+
+  async function onVisible() {
+    if (document.visibilityState !== "visible") return;
+    if (performance.now() - seen.alive > FROZEN_MS) restart();
+    // A phone call takes camera and microphone away and does not give them back (iOS): ask again, never rejoin.
+    const ended = local.getTracks().filter(({ readyState }) => readyState === "ended");
+    if (ended.length === 0) return;
+    const wanted = Object.fromEntries(ended.map(({ kind }) => [kind, true]));
+    const fresh = await navigator.mediaDevices.getUserMedia(wanted).catch(() => null);
+    for (const track of fresh?.getTracks() ?? []) {
+      track.enabled = ended.find(({ kind }) => kind === track.kind).enabled;
+      await put(track);
+    }
+  }
+
+  async function put(track) {
+    for (const old of local.getTracks().filter(({ kind }) => kind === track.kind)) local.removeTrack(old);
+    local.addTrack(track);
+    const sender = pc?.getSenders().find((each) => each.track?.kind === track.kind);
+    if (sender) await sender.replaceTrack(track);
+    else pc?.addTrack(track, local);
+  }
+
+  function onGone(state) {
+    finish();
+    show(state);
+  }
+
+  function finish() {
+    stop.abort();
+    clearInterval(timer);
+    drop();
+  }
+
+  const { signal } = stop;
+  addEventListener("online", onNetwork, { signal });
+  navigator.connection?.addEventListener?.("change", onConnection, { signal });
+  document.addEventListener("visibilitychange", onVisible, { signal });
+
+  return {
+    close() {
+      finish();
+      link.close();
+    },
+    toggle(kind, on) {
+      const tracks = local.getTracks().filter((track) => track.kind === kind);
+      for (const track of tracks) track.enabled = on ?? !track.enabled;
+      return tracks.some(({ enabled }) => enabled);
+    },
+    async replaceLocal(stream) {
+      for (const track of stream.getTracks()) await put(track);
+    },
+    chat: (text) => link.send("chat", { text }),
+  };
+}
+
+/** The socket: a fresh ticket each time, resumed where it broke, commands repeated until they are acknowledged. */
+function openSignalling(tickets, { onMessage, onGone }) {
+  let socket = null;
+  let attempt = 0;
+  let tries = 0;
+  let session = null;
+  let seq = 0;
+  let next = 1;
+  let heard = 0;
+  let pending = [];
+  let ready = false;
+  let closed = false;
+  let retry;
+  const pulse = setInterval(beat, PING_MS);
+  open();
+
+  async function open() {
+    clearTimeout(retry);
+    const mine = (attempt += 1);
+    abandon();
+    const [ticket, final] = await ask();
+    if (closed || mine !== attempt) return;
+    if (final) end(final);
+    else if (ticket) talk(ticket);
+    else later();
+  }
+
+  async function ask() {
+    try {
+      const answer = await fetch(tickets, { method: "POST", signal: AbortSignal.timeout(5000) });
+      return answer.ok ? [(await answer.json()).ticket] : [null, FINAL[answer.status]];
+    } catch {
+      return [null];
+    }
+  }
+
+  function talk(ticket) {
+    socket = new WebSocket(`${location.origin.replace("http", "ws")}/v1/signalling`);
+    heard = performance.now();
+    socket.onopen = () => {
+      const resume = session ? { resume: { session, last_seq: seq } } : {};
+      socket.send(JSON.stringify({ type: "hello", v: 1, ticket, ...resume }));
+    };
+    socket.onmessage = ({ data }) => hear(JSON.parse(data));
+    socket.onclose = ({ code, reason }) => {
+      const final = code === 4401 ? null : REASONS[reason] ?? FINAL[code - 4000];
+      if (final) end(final);
+      else later();
+    };
+  }
+
+  function hear(message) {
+    heard = performance.now();
+    const { type, id } = message;
+    if (type === "welcome") welcome(message);
+    else seq = message.seq ?? seq;
+    if (id) pending = pending.filter((each) => each.id > id);
+    else if (type === "bye") end(REASONS[message.reason]);
+    else if (type !== "pong") onMessage(message);
+  }
+
+  function welcome(message) {
+    if (!message.resumed) {
+      ({ seq } = message); // a resumed session counts on from the last it heard: what it missed comes now
+      pending = [];
+      next = 1;
+    }
+    ({ session } = message);
+    pending = pending.filter(({ id }) => id > message.ack);
+    for (const command of pending) socket.send(JSON.stringify(command));
+    ready = true;
+    tries = 0;
+  }
+
+  function beat() {
+    if (!ready) return;
+    if (performance.now() - heard > SILENT_MS) open();
+    else socket.send('{"type":"ping"}');
+  }
+
+  function later() {
+    abandon();
+    retry = setTimeout(open, Math.min(5000, 250 * 2 ** tries) * (0.5 + Math.random()));
+    tries += 1;
+  }
+
+  function abandon() {
+    ready = false;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    socket = null;
+  }
+
+  function end(state) {
+    if (closed) return;
+    closed = true;
+    clearInterval(pulse);
+    clearTimeout(retry);
+    abandon();
+    onGone(state);
+  }
+
+  return {
+    send(type, body) {
+      const command = { type, id: next, ...body };
+      next += 1;
+      pending.push(command);
+      if (ready) socket.send(JSON.stringify(command));
+    },
+    reopen() {
+      if (!closed) open();
+    },
+    close() {
+      if (closed) return;
+      if (ready) socket.send(JSON.stringify({ type: "bye", id: next }));
+      closed = true;
+      clearInterval(pulse);
+      clearTimeout(retry);
+      abandon();
+    },
+  };
+}
+
+function count(stats) {
+  const total = { packets: 0, frames: 0, video: 0, any: false };
+  for (const each of stats.values()) {
+    if (each.type !== "inbound-rtp") continue;
+    total.any = true;
+    total.packets += each.packetsReceived;
+    if (each.kind !== "video") continue;
+    total.frames += each.framesDecoded ?? 0;
+    total.video += each.packetsReceived;
+  }
+  return total;
+}
+
+const described = ({ localDescription: { type, sdp } }) => ({ type, sdp });
+
+const plain = ({ candidate, sdpMid, sdpMLineIndex, usernameFragment }) => ({
+  candidate,
+  sdpMid,
+  sdpMLineIndex,
+  usernameFragment,
+});
