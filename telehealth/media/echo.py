@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCDataChannel, RTCPeerConnection
@@ -37,6 +36,7 @@ class EchoPeer:
         self.probes = Probes()
         self.guard = Guard()
         self.audio: StreamStatistics | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._ssrc: int | None = None
         self.connected = asyncio.Event()
         self._host = host
@@ -70,9 +70,10 @@ class EchoPeer:
         return str(self._peer.localDescription.sdp)
 
     async def close(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_CLOSE):
-                await self._peer.close()
+        """Closes the peer, once, in a task nobody cancels: aiortc ends its closing for all when one waiter is cancelled."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._peer.close())
+        await asyncio.wait([self._closing], timeout=LONGEST_CLOSE)
 
     def _on_state(self) -> None:
         if self.state == "connected":

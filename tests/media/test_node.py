@@ -119,3 +119,15 @@ async def test_a_guard_takes_only_so_many_bytes() -> None:
     assert guard.judge(packet, ("192.0.2.1", 1), protocol) is None
     assert guard.judge(packet, ("192.0.2.1", 2), protocol) is Drop.STRANGER
     assert guard.judge(packet, ("192.0.2.1", 1), protocol) is Drop.OVER_BUDGET
+
+
+async def test_a_session_is_closed_while_its_browser_hangs_up() -> None:
+    """The closing of aiortc is one future: a waiter that is cancelled cancels it for everybody."""
+    for turns in range(12):
+        async with node_with() as node:
+            grant = media_grant()
+            async with calling() as caller:
+                assert await caller.accept(await node.open(grant, await caller.offer()))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await node.close(grant)
