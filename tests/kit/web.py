@@ -1,5 +1,6 @@
 """A web application from any operations, on a real database, with actors known by a made-up bearer or session."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -45,7 +46,7 @@ class SilentSignals:
 
 
 async def _never() -> AsyncIterator[None]:
-    return
+    await asyncio.Event().wait()
     yield
 
 

@@ -1,0 +1,83 @@
+"""Server-sent events: told at once when woken, told in two seconds when not, resumed by Last-Event-ID."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.requests import Request
+
+from telehealth.core.actors import ANONYMOUS
+from telehealth.core.ports import Ports, Signals
+from telehealth.db.unit import UnitOfWork
+from telehealth.http.call import Call, Kit
+from telehealth.http.locales import Locales
+from telehealth.http.pages import open_pages
+from telehealth.http.sse import stream
+from tests.kit.web import ORIGIN, SilentSignals
+
+
+class HandRung:
+    """`Signals` rung by the test."""
+
+    def __init__(self) -> None:
+        self.bell = asyncio.Event()
+
+    async def publish(self, topics: tuple[str, ...]) -> None:
+        del topics
+        self.bell.set()
+
+    @asynccontextmanager
+    async def listen(self, topics: tuple[str, ...]) -> AsyncIterator[AsyncIterator[None]]:
+        del topics
+        yield self._rings()
+
+    async def _rings(self) -> AsyncIterator[None]:
+        while True:
+            await self.bell.wait()
+            self.bell.clear()
+            yield
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.value = 1
+
+    async def version(self) -> str:
+        return str(self.value)
+
+
+async def events_of(
+    unit_of_work: UnitOfWork, signals: Signals, counter: Counter, *, last: str | None = None
+) -> AsyncIterator[str]:
+    headers = [(b"last-event-id", last.encode())] if last else []
+    request = Request({"type": "http", "headers": headers, "path": "/", "query_string": b""})
+    kit = Kit(unit_of_work, Ports({Signals: signals}), open_pages(Locales.load()), ORIGIN)
+    answer = stream(Call(request, ANONYMOUS, kit), ("board",), counter.version)
+    async for chunk in answer.body_iterator:
+        text = bytes(chunk).decode() if not isinstance(chunk, str) else chunk
+        if text.startswith("id:"):
+            yield text.split("\n")[0].removeprefix("id: ")
+
+
+async def test_a_wake_up_is_told_at_once_and_a_lost_one_within_the_sweep(unit_of_work: UnitOfWork) -> None:
+    loop, counter, signals = asyncio.get_running_loop(), Counter(), HandRung()
+    events = events_of(unit_of_work, signals, counter)
+    assert await anext(events) == "1"
+    started, counter.value = loop.time(), 2
+    await signals.publish(("board",))
+    assert await anext(events) == "2"
+    assert loop.time() - started < 1
+    counter.value = 3
+    assert await anext(events) == "3"
+    assert loop.time() - started < 4
+
+
+async def test_a_client_resumes_where_it_was(unit_of_work: UnitOfWork) -> None:
+    counter = Counter()
+    assert await anext(events_of(unit_of_work, SilentSignals(), counter, last="0")) == "1"
+    events = events_of(unit_of_work, SilentSignals(), counter, last="1")
+    waiting = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    counter.value = 2
+    assert await waiting == "2"
