@@ -1,13 +1,20 @@
 """What scheduling says and hears on the wire."""
 
+import re
+from dataclasses import dataclass
 from typing import Annotated, Self
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from pydantic import ConfigDict, Field, model_validator
 
 from telehealth.http.schemas import Instant, Message
 from telehealth.scheduling.rules import DAY, Slot, VisitType, WeeklyHours, Window
 
+CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+ZONES = tuple(
+    sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+)
 ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 EndTime = Annotated[str, Field(pattern=r"^(([0-3][0-9]|4[0-7]):[0-5][0-9]|48:00)$")]
 ZoneName = Annotated[str, Field(min_length=1, max_length=64)]
@@ -82,29 +89,76 @@ class Slots(Message):
         return cls(items=[SlotView.model_validate(slot) for slot in slots])
 
 
-class Saved(Message):
-    """`saved=1` after a form was taken."""
+class HoursQuery(Message):
+    """`saved=1` after a form was taken; `lang` chooses the page's language."""
 
     saved: bool = False
     lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One input of a form that is not right; `code` is a word the templates know."""
+
+    field: str
+    code: str
 
 
 class HoursForm(Message):
     """The page's fields: `zone`, and `from_1a`, `to_1a` … `to_7b` as HH:MM; what is empty is left out."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Annotated[str, Field(max_length=5)]] = Field(init=False)
+    __pydantic_extra__: dict[str, Annotated[str, Field(max_length=8)]] = Field(init=False)
 
     zone: ZoneName
 
     @model_validator(mode="after")
     def _know_the_fields(self) -> Self:
-        if not set(self.times()) <= set(EDGES):
+        if not set(self.shown()) <= {"zone", *EDGES}:
             raise ValueError("there is a field that is not on the page")
         return self
 
-    def times(self) -> dict[str, str]:
-        return dict(self.__pydantic_extra__ or {})
+    def shown(self) -> dict[str, str]:
+        """The fields as they were typed."""
+        return {"zone": self.zone, **(self.__pydantic_extra__ or {})}
+
+    def read(self) -> tuple[WeeklyHours, list[FieldError]]:
+        """The hours the form states, and what is wrong with them."""
+        windows, errors = [], []
+        for day in range(1, 8):
+            for part in PARTS:
+                window = self._window(day, part)
+                if isinstance(window, FieldError):
+                    errors.append(window)
+                elif window is not None:
+                    windows.append(window)
+        return WeeklyHours(self.zone, tuple(sorted(windows))), errors
+
+    def _window(self, day: int, part: str) -> Window | FieldError | None:
+        shown = self.shown()
+        names = [f"{edge}_{day}{part}" for edge in ("from", "to")]
+        missing = [name for name in names if name not in shown]
+        if len(missing) == 2:
+            return None
+        if missing:
+            return FieldError(missing[0], "required")
+        wrong = next((name for name in names if not CLOCK.fullmatch(shown[name])), None)
+        if wrong:
+            return FieldError(wrong, "invalid")
+        start, end = (minute_of_day(shown[name]) for name in names)
+        end = end or DAY  # 00:00 as an end is the midnight that ends the day
+        return Window(day, start, end) if start < end else FieldError(names[1], "order")
+
+
+def hours_as_form(hours: WeeklyHours) -> dict[str, str]:
+    """What the page shows of published hours: the first two windows of each day."""
+    shown = {"zone": hours.time_zone}
+    for day in range(1, 8):
+        of_day = [window for window in hours.windows if window.weekday == day]
+        for part, window in zip(PARTS, of_day, strict=False):
+            shown[f"from_{day}{part}"] = clock_time(window.start)
+            shown[f"to_{day}{part}"] = clock_time(window.end % DAY)
+    return shown
 
 
 def minute_of_day(clock: str) -> int:
@@ -114,8 +168,3 @@ def minute_of_day(clock: str) -> int:
 
 def clock_time(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
-
-
-def end_on_page(minute: int) -> str:
-    """A page shows an end at midnight as 00:00, and one past it as a time of the next morning."""
-    return clock_time(minute % DAY)

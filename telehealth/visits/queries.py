@@ -239,6 +239,12 @@ async def reader(unit: Unit) -> Reader:
     return Reader(name, parse_zone(zone))
 
 
+async def local_day(unit: Unit, day: date | None = None) -> tuple[datetime, datetime]:
+    """A day of whoever looks, today without one, as instants [start, end)."""
+    zone = (await reader(unit)).time_zone
+    return whole_day(day or unit.now.astimezone(zone).date(), zone)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitFilter:
     """What a search may narrow by. `changed_from` is inclusive, `starts_before` and `changed_before` are not."""

@@ -93,6 +93,10 @@ class NotNow(Refusal):
     kind, slug, title = Kind.CONFLICT, "not-now", "This is not possible in the visit's present state"
 
 
+class LinkOver(Refusal):
+    kind, slug, title = Kind.GONE, "link-over", "This link was for a visit that is over"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """One visit. `time_zone` is the zone its time was meant in; joining is possible in [opens_at, closes_at)."""
@@ -152,16 +156,8 @@ class Situation:
 
 
 def situation_of(visit: Visit, now: datetime, *, reason: str = "", earlier: VisitStatus | None = None) -> Situation:
-    return Situation(
-        now=now,
-        opens_at=visit.opens_at,
-        closes_at=visit.closes_at,
-        starts_at=visit.starts_at,
-        changed_at=visit.changed_at,
-        check=visit.check,
-        reason=reason,
-        earlier=earlier,
-    )
+    kept = {name: getattr(visit, name) for name in ("opens_at", "closes_at", "starts_at", "changed_at", "check")}
+    return Situation(now=now, reason=reason, earlier=earlier, **kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +233,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.LEAVE, (WAITING, S.LEFT_UNSEEN), {R.PATIENT, R.SYSTEM}, happened.PatientLeft),
     _row(C.FAIL, (IN_CALL, S.INCOMPLETE), {R.CLINICIAN, R.SYSTEM}, happened.VisitFailed, REASON_GIVEN),
     _row(C.MARK_ERROR, (VALID, S.ENTERED_IN_ERROR), DESK, happened.VisitMarkedAsError, REASON_GIVEN, frees_time=True),
-    _row(C.CORRECT, (CORRECTABLE, None), STAFF, happened.VisitCorrected, REASON_GIVEN, IN_TIME),
+    _row(C.CORRECT, (CORRECTABLE, None), STAFF, happened.VisitCorrected, IN_TIME, REASON_GIVEN),
 )
 
 
@@ -263,14 +259,13 @@ def decide(command: Command, status: VisitStatus | None, role: Role, situation: 
 
 def allowed(status: VisitStatus | None, role: Role, situation: Situation) -> tuple[Command, ...]:
     """The commands this actor may give now. A missing reason is no obstacle: it is given with the command."""
-    reasoned = tuple(
-        row
-        for row in TRANSITIONS
-        if status in row.sources
-        and role in row.who
-        and all(guard is REASON_GIVEN or guard.holds(situation) for guard in row.guards)
+    return tuple(
+        dict.fromkeys(
+            row.command
+            for row in TRANSITIONS
+            if status in row.sources and role in row.who and _failed_guard(row, situation) in (None, REASON_GIVEN)
+        )
     )
-    return tuple(dict.fromkeys(row.command for row in reasoned))
 
 
 def _failed_guard(row: Transition, situation: Situation) -> Guard | None:

@@ -28,7 +28,6 @@ from telehealth.visits.rules import (
     Decision,
     DeviceCheck,
     Participant,
-    Situation,
     Visit,
     VisitStatus,
     decide,
@@ -83,19 +82,19 @@ async def book(
         start=start,
         owner_id=visit_id,
     )
-    decision = decide(Command.BOOK, None, unit.actor.role, _beginning(unit, occupied))
     visit = Visit(
         id=visit_id,
         patient_id=patient.id,
         clinician_id=clinician.id,
         visit_type_id=occupied.visit_type.id,
         visit_type=occupied.visit_type.code,
-        status=decision.after,
+        status=VisitStatus.BOOKED,
         revision=1,
         changed_at=unit.now,
         **_times(occupied),
     )
-    await _insert(unit, visit)
+    decision = decide(Command.BOOK, None, unit.actor.role, situation_of(visit, unit.now))
+    await unit.session.execute(insert(VisitRow), {**asdict(visit), "created_at": unit.now})
     await _remember(unit, visit, decision, cause="")
     await _invite(unit, visit, Role.CLINICIAN, clinician.id)
     return Booked(visit, await _invite(unit, visit, Role.PATIENT, patient.id))
@@ -128,22 +127,6 @@ def _times(occupied: Occupied) -> dict[str, Any]:
         "closes_at": occupied.end + timedelta(minutes=kind.closes_after),
         "time_zone": occupied.time_zone,
     }
-
-
-def _beginning(unit: Unit, occupied: Occupied) -> Situation:
-    times = _times(occupied)
-    return Situation(
-        now=unit.now,
-        opens_at=times["opens_at"],
-        closes_at=times["closes_at"],
-        starts_at=occupied.start,
-        changed_at=unit.now,
-    )
-
-
-async def _insert(unit: Unit, visit: Visit) -> None:
-    row = {**asdict(visit), "created_at": unit.now}
-    await unit.session.execute(insert(VisitRow), row)
 
 
 async def _invite(unit: Unit, visit: Visit, role: Role, person_id: PatientId | ClinicianId) -> str:
@@ -223,11 +206,7 @@ async def complete(unit: Unit, visit_id: UUID) -> Visit:
 
 async def cancel(unit: Unit, visit_id: UUID, *, reason: str, revision: int | None = None) -> Visit:
     """Give up the visit before it begins; `reason` is a code. The time is free again at once."""
-    visit = await _change(unit, visit_id, Command.CANCEL, cause=reason, revision=revision)
-    for participant in await queries.participants_of(unit, visit_id):
-        if participant.role is Role.PATIENT:
-            await access.revoke_guest_sessions(unit, participant.id)
-    return visit
+    return await _change(unit, visit_id, Command.CANCEL, cause=reason, revision=revision)
 
 
 async def leave(unit: Unit, visit_id: UUID) -> Visit:

@@ -1,0 +1,31 @@
+"""What the board shows from the floor above: follow-ups that are due. Bootstrap says who knows."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from telehealth.core.ids import PatientId, TaskId, VisitId
+from telehealth.db.unit import Unit
+
+
+class DueFollowUp(Protocol):
+    @property
+    def id(self) -> TaskId: ...
+    @property
+    def visit_id(self) -> VisitId: ...
+    @property
+    def patient_id(self) -> PatientId: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def due_at(self) -> datetime: ...
+
+
+class FollowUps(Protocol):
+    async def wanted(self, unit: Unit, /) -> Sequence[DueFollowUp]:
+        """The actor's tasks that are due and not done; audited per task."""
+        ...
+
+    async def wanted_mark(self, unit: Unit, /) -> str:
+        """A short word that changes when `wanted` does; says nothing else and leaves no audit row."""
+        ...

@@ -1,0 +1,245 @@
+"""All the ways in to visits."""
+
+from datetime import datetime
+from uuid import UUID
+
+from starlette.responses import Response
+
+from telehealth.core.actors import Purpose, Role, Scope
+from telehealth.core.errors import NotFound, Stale
+from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
+from telehealth.db.unit import Unit
+from telehealth.http.call import Call, Reply
+from telehealth.http.operation import PUBLIC, operation, page
+from telehealth.http.sse import stream
+from telehealth.people import queries as people
+from telehealth.scheduling.rules import CalendarBusy, OutsideHours, PatientBusy, SlotTaken, TooFar, TooSoon
+from telehealth.visits import pages, queries, service
+from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
+from telehealth.visits.ports import FollowUps
+from telehealth.visits.rules import NotNow, Visit
+from telehealth.visits.schemas import (
+    BoardEntry,
+    BoardQuery,
+    BoardView,
+    BookedView,
+    BookVisit,
+    CancelVisit,
+    CheckReport,
+    GuestVisitView,
+    JoinView,
+    LifecycleView,
+    MoveVisit,
+    VisitView,
+)
+
+Seen = tuple[Visit, datetime]
+
+# Staff
+
+
+async def book_visit(call: Call, body: BookVisit) -> BookedView:
+    """Book a visit. The answer carries the patient's personal link; the invitation carries it too."""
+    booked, now = await call.run(_book, body)
+    view = VisitView.of(booked.visit, call.actor.role, now)
+    return BookedView(visit=view, link=f"{call.kit.public_url}{queries.LINK_PATH}{booked.link_secret}")
+
+
+async def read_visit(call: Call, visit: UUID) -> Reply[VisitView]:
+    """One visit, and what can be done with it now."""
+    return _shown(call, await call.run(_open, visit))
+
+
+async def move_visit(call: Call, visit: UUID, body: MoveVisit) -> Reply[VisitView]:
+    """Give a booked visit another time: same visit, same link, or nothing changes."""
+    return _shown(call, await call.run(_move, visit, body.start, if_match(call)))
+
+
+async def cancel_visit(call: Call, visit: UUID, body: CancelVisit) -> Reply[VisitView]:
+    """Cancel a visit that has not begun; its time is free again."""
+    return _shown(call, await call.run(_cancel, visit, body.reason, if_match(call)))
+
+
+async def admit_patient(call: Call, visit: UUID) -> Reply[VisitView]:
+    """Take the patient from the waiting room into the call."""
+    return _shown(call, await call.run(_admit, visit, if_match(call)))
+
+
+async def end_visit(call: Call, visit: UUID) -> Reply[VisitView]:
+    """Finish the visit. Hanging up does not."""
+    return _shown(call, await call.run(_end, visit, if_match(call)))
+
+
+async def read_board(call: Call, query: BoardQuery) -> BoardView:
+    """The visits of a day and whatever is unfinished."""
+    return await call.run(_board, query)
+
+
+async def follow_board(call: Call) -> Response:
+    """Server-sent events: the board's version, whenever it changes."""
+    topic = await call.run(_board_topic)
+    follow_ups = call.port(FollowUps)
+
+    async def version() -> str:
+        return await call.run(_board_version, follow_ups)
+
+    return stream(call, (topic,), version)
+
+
+async def follow_visit_as_staff(call: Call, visit: UUID) -> Response:
+    """Server-sent events: the visit's revision, whenever it changes."""
+    return await _follow(call, visit)
+
+
+# Patients
+
+
+async def arrive(call: Call, visit: UUID) -> GuestVisitView:
+    """Say that you are here."""
+    return _to_guest(await call.run(service.arrive, visit))
+
+
+async def check_devices(call: Call, visit: UUID, body: CheckReport) -> GuestVisitView:
+    """Tell how camera, microphone and network did."""
+    return _to_guest(await call.run(service.record_check, visit, body.judged()))
+
+
+async def make_ready(call: Call, visit: UUID) -> GuestVisitView:
+    """Go into the waiting room."""
+    return _to_guest(await call.run(service.make_ready, visit))
+
+
+async def read_join(call: Call, visit: UUID) -> JoinView:
+    """Whether you can join now; if not: why, from when, and whom to call."""
+    return JoinView.model_validate(await call.run(queries.join_decision, visit))
+
+
+async def follow_visit(call: Call, visit: UUID) -> Response:
+    """Server-sent events: the visit's revision, whenever it changes."""
+    return await _follow(call, visit)
+
+
+async def read_lifecycle(call: Call) -> LifecycleView:  # noqa: ARG001 -- the same for everyone
+    """The states of a visit, the commands between them, who may give them, and when."""
+    return LifecycleView.of_table()
+
+
+async def _follow(call: Call, visit: UUID) -> Response:
+    await call.run(service.open_visit, visit)
+
+    async def version() -> str:
+        return await call.run(queries.visit_version, visit)
+
+    return stream(call, (visit_topic(VisitId(visit)),), version)
+
+
+def _shown(call: Call, seen: Seen) -> Reply[VisitView]:
+    visit, now = seen
+    return Reply(VisitView.of(visit, call.actor.role, now), headers={"ETag": f'"{visit.revision}"'})
+
+
+def _to_guest(visit: Visit) -> GuestVisitView:
+    return GuestVisitView.model_validate(visit)
+
+
+def if_match(call: Call) -> int | None:
+    """The revision in If-Match, none when it is absent or `*`. Raises Stale for a tag that was never ours."""
+    tag = call.header("if-match")
+    if tag is None or tag == "*":
+        return None
+    digits = tag.strip('"')
+    if not digits.isdecimal() or len(digits) > 9:
+        raise Stale
+    return int(digits)
+
+
+async def _book(unit: Unit, asked: BookVisit) -> tuple[service.Booked, datetime]:
+    booked = await service.book(
+        unit,
+        patient_id=PatientId(asked.patient_id),
+        clinician_id=ClinicianId(asked.clinician_id),
+        visit_type_id=VisitTypeId(asked.visit_type_id),
+        start=asked.start,
+    )
+    return booked, unit.now
+
+
+async def _open(unit: Unit, visit_id: UUID) -> Seen:
+    return await service.open_visit(unit, visit_id), unit.now
+
+
+async def _move(unit: Unit, visit_id: UUID, start: datetime, revision: int | None) -> Seen:
+    return await service.reschedule(unit, visit_id, start=start, revision=revision), unit.now
+
+
+async def _cancel(unit: Unit, visit_id: UUID, reason: str, revision: int | None) -> Seen:
+    return await service.cancel(unit, visit_id, reason=reason, revision=revision), unit.now
+
+
+async def _admit(unit: Unit, visit_id: UUID, revision: int | None) -> Seen:
+    return await service.admit(unit, visit_id, revision=revision), unit.now
+
+
+async def _end(unit: Unit, visit_id: UUID, revision: int | None) -> Seen:
+    return await service.end(unit, visit_id, revision=revision), unit.now
+
+
+async def _board(unit: Unit, query: BoardQuery) -> BoardView:
+    board = await queries.board(unit, await queries.local_day(unit, query.day))
+    patients = await people.patients(unit, {visit.patient_id for visit in board.visits})
+    items = [
+        BoardEntry.of(VisitView.of(visit, unit.actor.role, unit.now), patients[visit.patient_id])
+        for visit in board.visits
+    ]
+    return BoardView(version=board.version, items=items)
+
+
+async def _board_topic(unit: Unit) -> str:
+    await queries.local_day(unit)
+    if unit.actor.role is Role.CLINICIAN and unit.actor.person_id is not None:
+        return clinician_topic(ClinicianId(unit.actor.person_id))
+    return FRONT_DESK_TOPIC
+
+
+async def _board_version(unit: Unit, follow_ups: FollowUps) -> str:
+    version = await queries.board_version(unit, await queries.local_day(unit))
+    return f"{version}-{await follow_ups.wanted_mark(unit)}"
+
+
+_BOOKING = (NotFound, SlotTaken, OutsideHours, TooSoon, TooFar, PatientBusy, CalendarBusy)
+_BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
+_CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
+VISIT = "/v1/visits/{visit:uuid}"
+OPERATIONS = (
+    operation("POST", "/v1/visits", book_visit, needs=_BOOK, purpose=_CARE, status=201, errors=_BOOKING),
+    operation("GET", VISIT, read_visit, needs=_READ, purpose=_CARE, errors=(NotFound,)),
+    operation("POST", f"{VISIT}/reschedule", move_visit, needs=_BOOK, purpose=_CARE, errors=(*_BOOKING, NotNow, Stale)),
+    operation("POST", f"{VISIT}/cancel", cancel_visit, needs=_BOOK, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
+    operation("POST", f"{VISIT}/admit", admit_patient, needs=_HOST, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
+    operation("POST", f"{VISIT}/end", end_visit, needs=_HOST, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
+    operation("GET", f"{VISIT}/changes", follow_visit_as_staff, needs=_READ, purpose=_CARE, errors=(NotFound,)),
+    operation("GET", "/v1/board", read_board, needs=_READ, purpose=_CARE),
+    operation("GET", "/v1/board/stream", follow_board, needs=_READ, purpose=_CARE),
+    operation("POST", f"{VISIT}/arrive", arrive, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
+    operation("POST", f"{VISIT}/check", check_devices, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
+    operation("POST", f"{VISIT}/ready", make_ready, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
+    operation("GET", f"{VISIT}/join", read_join, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
+    operation("GET", f"{VISIT}/stream", follow_visit, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
+    operation("GET", "/v1/lifecycle", read_lifecycle, needs=PUBLIC),
+)
+PAGES = (
+    page("GET", "/", pages.front_door, needs=PUBLIC),
+    page("GET", "/day", pages.day, needs=_READ, purpose=_CARE),
+    page("POST", "/visits/{visit:uuid}/admit", pages.admit, needs=_HOST, purpose=_CARE, errors=(NotNow,)),
+    page("POST", "/visits/{visit:uuid}/end", pages.end, needs=_HOST, purpose=_CARE, errors=(NotNow,)),
+    page("GET", "/book", pages.find, needs=_BOOK),
+    page("POST", "/book", pages.found, needs=Scope.PATIENTS_FIND),
+    page("POST", "/book/patients", pages.register, needs=Scope.PATIENTS_WRITE),
+    page("GET", "/book/{patient:uuid}", pages.times, needs=_BOOK, purpose=_CARE),
+    page("POST", "/book/{patient:uuid}", pages.choose, needs=_BOOK, purpose=_CARE),
+    page("GET", "/join/{link}", pages.join, needs=PUBLIC),
+    page("POST", "/join/{link}", pages.identify, needs=PUBLIC, purpose=_OWN),
+    page("GET", "/visit", pages.own_visit, needs=_JOIN, purpose=_OWN),
+    page("POST", "/visit/ready", pages.ready, needs=_JOIN, purpose=_OWN, errors=(NotNow,)),
+)
+SOCKETS = ()

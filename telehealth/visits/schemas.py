@@ -1,0 +1,270 @@
+"""What visits say and hear on the wire, and in the forms of their pages."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from telehealth.core.actors import Role
+from telehealth.http.schemas import Instant, Message
+from telehealth.people.rules import Patient
+from telehealth.people.schemas import Email, Language, Name, Phone, Zone
+from telehealth.scheduling.schemas import FieldError
+from telehealth.visits.rules import (
+    TRANSITIONS,
+    Command,
+    DeviceCheck,
+    JoinReason,
+    Visit,
+    VisitStatus,
+    allowed,
+    judge_check,
+    situation_of,
+)
+
+CancelReason = Literal["patient_request", "clinician_unavailable", "technical", "duplicate", "other"]
+Word = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+EARLIEST_YEAR = 1850
+
+
+class BookVisit(Message):
+    patient_id: UUID
+    clinician_id: UUID
+    visit_type_id: UUID
+    start: Instant
+
+
+class MoveVisit(Message):
+    start: Instant
+
+
+class CancelVisit(Message):
+    reason: CancelReason
+
+
+class VisitView(Message):
+    """A visit as staff see it. `allowed` lists the commands that whoever asks may give now."""
+
+    id: UUID
+    patient_id: UUID
+    clinician_id: UUID
+    visit_type: str
+    status: VisitStatus
+    starts_at: datetime
+    ends_at: datetime
+    opens_at: datetime
+    closes_at: datetime
+    time_zone: str
+    revision: int
+    check: DeviceCheck | None
+    waiting_since: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    allowed: list[Command]
+
+    @classmethod
+    def of(cls, visit: Visit, role: Role, now: datetime) -> Self:
+        fields = {name: getattr(visit, name) for name in cls.model_fields if name != "allowed"}
+        return cls(**fields, allowed=list(allowed(visit.status, role, situation_of(visit, now))))
+
+
+class BookedView(Message):
+    """`link` is the patient's own address for this visit; it asks for the date of birth."""
+
+    visit: VisitView
+    link: str
+
+
+class GuestVisitView(Message):
+    """A visit as its patient sees it."""
+
+    id: UUID
+    status: VisitStatus
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    check: DeviceCheck | None
+
+
+class JoinView(Message):
+    """Whether to join now; if not, why, from when, and whom to call."""
+
+    status: VisitStatus
+    can_join: bool
+    opens_at: datetime
+    closes_at: datetime
+    reason: JoinReason
+    what_to_do: str
+    fallback_phone: str
+
+
+class NetworkReport(Message):
+    """Round trip and jitter in milliseconds, loss from 0 to 1, as the browser measured them."""
+
+    rtt_ms: Annotated[float, Field(ge=0, le=600_000)] | None = None
+    jitter_ms: Annotated[float, Field(ge=0, le=600_000)] | None = None
+    loss: Annotated[float, Field(ge=0, le=1)] | None = None
+    verdict: Literal["good", "fair", "poor", "none"]
+
+
+class CheckReport(Message):
+    """What the patient's page found: `ok`, `off`, `silent`, `unchecked`, or the code of a fault."""
+
+    camera: Word
+    microphone: Word
+    speaker: Word
+    network: NetworkReport | None = None
+
+    def judged(self) -> DeviceCheck:
+        verdict = None if self.network is None else self.network.verdict
+        return judge_check((self.camera, self.microphone, self.speaker), verdict)
+
+
+class BoardQuery(Message):
+    """`day` is a local date of whoever asks; today without it."""
+
+    day: date | None = None
+
+
+class BoardEntry(Message):
+    visit: VisitView
+    patient_name: str
+    language: str
+
+    @classmethod
+    def of(cls, visit: VisitView, patient: Patient) -> Self:
+        return cls(visit=visit, patient_name=patient.name, language=patient.language)
+
+
+class BoardView(Message):
+    """`version` changes with the board; the stream sends it."""
+
+    version: str
+    items: list[BoardEntry]
+
+
+class TransitionView(Message):
+    """One row of the machine; `to` null is the state before the last change, a null source the beginning."""
+
+    command: Command
+    sources: list[VisitStatus | None]
+    to: VisitStatus | None
+    who: list[Role]
+    guards: list[str]
+    event: str
+
+
+class LifecycleView(Message):
+    """The visit lifecycle, from the table that decides; `diagram` is Mermaid."""
+
+    statuses: list[VisitStatus]
+    transitions: list[TransitionView]
+    diagram: str
+
+    @classmethod
+    def of_table(cls) -> Self:
+        rows = [
+            TransitionView(
+                command=row.command,
+                sources=sorted(row.sources, key=str),
+                to=row.to,
+                who=sorted(row.who),
+                guards=[guard.name for guard in row.guards],
+                event=row.event.__name__,
+            )
+            for row in TRANSITIONS
+        ]
+        arrows = [
+            f"  {source or '[*]'} --> {row.to}: {row.command}"
+            for row in rows
+            if row.to is not None and row.command is not Command.MARK_ERROR
+            for source in row.sources
+        ]
+        return cls(
+            statuses=list(VisitStatus), transitions=rows, diagram="\n".join(["stateDiagram-v2", *dict.fromkeys(arrows)])
+        )
+
+
+# Forms
+
+Typed = Annotated[str, Field(max_length=200)]
+
+
+class BirthForm(Message):
+    """Three boxes, as typed."""
+
+    birth_day: Typed = ""
+    birth_month: Typed = ""
+    birth_year: Typed = ""
+
+    def shown(self) -> dict[str, str]:
+        return {name: str(getattr(self, name)) for name in type(self).model_fields}
+
+    def birth_date(self, today: date) -> date | None:
+        """The date in the boxes; None when it is incomplete, no date, or not one of anybody's birth."""
+        parts = [each.strip() for each in (self.birth_year, self.birth_month, self.birth_day)]
+        if not all(part.isdecimal() and len(part) <= 4 for part in parts):
+            return None
+        try:
+            found = date(*map(int, parts))
+        except ValueError:
+            return None
+        return found if found.year >= EARLIEST_YEAR and found <= today else None
+
+
+class FindForm(BirthForm):
+    name: Typed = ""
+
+
+class NewPatientForm(BirthForm):
+    given_name: Typed = ""
+    family_name: Typed = ""
+    email: Typed = ""
+    phone: Typed = ""
+    language: Typed = "en"
+    zone: Typed = ""
+
+    def read(self, today: date, first_box: str) -> tuple[dict[str, Any], list[FieldError]]:
+        """What to register, and what is wrong with the form."""
+        born = self.birth_date(today)
+        errors = [] if born else [FieldError(first_box, "incomplete")]
+        values: dict[str, Any] = {"birth_date": born}
+        for field, (name, adapter, required) in PATIENT_FIELDS.items():
+            typed = str(getattr(self, field)).strip()
+            if not typed:
+                errors += [FieldError(field, "required")] if required else []
+                continue
+            try:
+                values[name] = adapter.validate_python(typed)
+            except ValidationError:
+                errors.append(FieldError(field, "invalid"))
+        return values, errors
+
+
+PATIENT_FIELDS: Mapping[str, tuple[str, TypeAdapter[str], bool]] = {
+    "given_name": ("given", TypeAdapter(Name), True),
+    "family_name": ("family", TypeAdapter(Name), True),
+    "email": ("email", TypeAdapter(Email), True),
+    "phone": ("phone", TypeAdapter(Phone), False),
+    "language": ("language", TypeAdapter(Language), True),
+    "zone": ("time_zone", TypeAdapter(Zone), True),
+}
+
+
+class TimesQuery(Message):
+    """What and with whom, and the local day the list begins."""
+
+    visit_type: UUID | None = None
+    clinician: UUID | None = None
+    day: date | None = None
+    lang: str | None = None
+
+
+class ChosenTime(Message):
+    """`offer` is the start, as the page listed it."""
+
+    offer: Instant
+    visit_type: UUID
+    clinician: UUID
