@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false, select, true, tuple_
+from sqlalchemy import ColumnElement, false, func, select, true, tuple_
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
@@ -49,6 +49,13 @@ async def follow_ups(
 async def wanted(unit: Unit) -> list[FollowUp]:
     """What the board shows: the actor's tasks that are due and not done."""
     return await follow_ups(unit, statuses=WANTED)
+
+
+async def wanted_mark(unit: Unit) -> str:
+    """Changes when `wanted` does, for streams: says that something changed, never what, so it leaves no audit row."""
+    seen = select(func.count(), func.max(FollowUpRow.moved_at))
+    count, moved = (await unit.session.execute(seen.where(FollowUpRow.status.in_(list(WANTED)), visible(unit)))).one()
+    return f"{count}-{int(moved.timestamp() * 1000) if moved else 0}"
 
 
 def visible(unit: Unit) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, literal, select, update
+from sqlalchemy import ColumnElement, Double, func, literal, select, update
 
 from telehealth.core.ids import ClinicianId, PatientId, TaskId, VisitId
 from telehealth.core.time import parse_zone
@@ -79,8 +79,11 @@ async def fire_all(unit: Unit, *, speed: float) -> int:
 def _has_come(unit: Unit, wait: timedelta, speed: float) -> ColumnElement[bool]:
     if speed == 1:
         return FollowUpRow.due_at <= unit.now - wait
-    elapsed = literal(unit.now, UtcDateTime()) - FollowUpRow.planned_at
-    return FollowUpRow.due_at - FollowUpRow.planned_at + wait <= elapsed * speed
+    needed, passed = (
+        func.date_part("epoch", later - FollowUpRow.planned_at, type_=Double())
+        for later in (FollowUpRow.due_at, literal(unit.now, UtcDateTime()))
+    )
+    return needed + wait.total_seconds() <= passed * speed
 
 
 async def _close(unit: Unit, task_id: UUID, status: TaskStatus, event: type[FollowUpEvent]) -> FollowUp:
