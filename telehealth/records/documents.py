@@ -1,42 +1,17 @@
-"""A note version as text, and as the FHIR R4 DocumentReference of US Core 9, "Writing Clinical Notes". Pure."""
+"""A note version as the FHIR R4 DocumentReference of US Core 9, "Writing Clinical Notes". Pure."""
 
 import base64
 import hashlib
-import unicodedata
-from datetime import UTC, datetime
 
 from telehealth.records.ports import Document
-from telehealth.records.rules import Identifier, NoteKind
+from telehealth.records.rules import TITLES, Identifier, instant
 
 LOINC = "http://loinc.org"
 PROFILE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-documentreference"
 CATEGORY = "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category"
 CONTENT_TYPE = "text/plain; charset=utf-8"
-TITLES = {NoteKind.PROGRESS: "Progress note", NoteKind.CONSULTATION: "Consultation note"}
 
 Json = dict[str, object]
-
-
-def render(body: str, *, kind: NoteKind, author_name: str, started_at: datetime, signed_at: datetime) -> str:
-    """The text that is signed, delivered and shown: a head of three lines, a blank line, the clinician's words.
-
-    Unicode NFC, lines end in LF, no control characters but LF and TAB, no lone
-    surrogates, one LF at the end: the same bytes everywhere.
-    """
-    head = (
-        TITLES[kind],
-        f"Visit: {_instant(started_at)}",
-        f"Signed: {_instant(signed_at)} by {author_name}",
-    )
-    return _clean("\n".join((*head, "", body))) + "\n"
-
-
-def _clean(text: str) -> str:
-    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = (
-        "".join(c for c in line if c == "\t" or unicodedata.category(c) not in ("Cc", "Cs")).rstrip() for line in lines
-    )
-    return "\n".join(kept).strip("\n")
 
 
 def document_reference(document: Document, *, patient: str) -> Json:
@@ -56,7 +31,7 @@ def document_reference(document: Document, *, patient: str) -> Json:
         "type": {"coding": [{"system": LOINC, "code": document.kind}], "text": TITLES[document.kind]},
         "category": [{"coding": [{"system": CATEGORY, "code": "clinical-note"}]}],
         "subject": {"reference": patient},
-        "date": _instant(document.signed_at),
+        "date": instant(document.signed_at),
         "author": [{"identifier": _identifier(document.author), "display": document.author_name}],
         "content": [{"attachment": _attachment(document)}],
         "context": {"encounter": [{"identifier": _identifier(document.visit)}], "period": _period(document)},
@@ -93,7 +68,7 @@ def _attachment(document: Document) -> Json:
         "size": len(document.content),
         "hash": _sha1(document.content),
         "title": TITLES[document.kind],
-        "creation": _instant(document.signed_at),
+        "creation": instant(document.signed_at),
     }
 
 
@@ -122,8 +97,8 @@ def _names(reference: object, patient: str) -> bool:
 
 
 def _period(document: Document) -> Json:
-    start: Json = {"start": _instant(document.started_at)}
-    return start if document.ended_at is None else start | {"end": _instant(document.ended_at)}
+    start: Json = {"start": instant(document.started_at)}
+    return start if document.ended_at is None else start | {"end": instant(document.ended_at)}
 
 
 def _identifier(identifier: Identifier) -> Json:
@@ -133,7 +108,3 @@ def _identifier(identifier: Identifier) -> Json:
 def _sha1(content: bytes) -> str:
     """FHIR R4 Attachment.hash is SHA-1 in base64: a checksum there, never a proof."""
     return base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

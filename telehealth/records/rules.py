@@ -1,8 +1,9 @@
 """Decisions about notes and their delivery to the patient record: states as data, no clock, no input or output."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
@@ -51,6 +52,36 @@ class NoteKind(StrEnum):
 
     PROGRESS = "11506-3"
     CONSULTATION = "11488-4"
+
+
+TITLES: Mapping[NoteKind, str] = {NoteKind.PROGRESS: "Progress note", NoteKind.CONSULTATION: "Consultation note"}
+
+
+def render(body: str, *, kind: NoteKind, author_name: str, started_at: datetime, signed_at: datetime) -> str:
+    """The text that is signed, delivered and shown: a head of three lines, a blank line, the clinician's words.
+
+    Unicode NFC, lines end in LF, no control characters but LF and TAB, no lone
+    surrogates, one LF at the end: the same bytes everywhere.
+    """
+    head = (
+        TITLES[kind],
+        f"Visit: {instant(started_at)}",
+        f"Signed: {instant(signed_at)} by {author_name}",
+    )
+    return _normal("\n".join((*head, "", body))) + "\n"
+
+
+def _normal(text: str) -> str:
+    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    kept = (
+        "".join(c for c in line if c == "\t" or unicodedata.category(c) not in ("Cc", "Cs")).rstrip() for line in lines
+    )
+    return "\n".join(kept).strip("\n")
+
+
+def instant(at: datetime) -> str:
+    """A FHIR instant: UTC, to the second."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class DeliveryState(StrEnum):

@@ -11,7 +11,6 @@ from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId, DeliveryId, NoteId, PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.records.documents import render
 from telehealth.records.events import NoteDelivered, NoteHeld, NoteSigned
 from telehealth.records.models import NoteRow, NoteVersionRow, RecordDeliveryRow
 from telehealth.records.ports import Document
@@ -29,6 +28,7 @@ from telehealth.records.rules import (
     NotToBeSigned,
     Step,
     Trip,
+    render,
 )
 from telehealth.visits import queries as visits
 from telehealth.visits.rules import Visit

@@ -5,11 +5,18 @@ import logging
 import random
 
 from telehealth.core.failpoints import Failpoint
-from telehealth.records import service
+from telehealth.core.ids import VisitId
+from telehealth.db.unit import Unit
+from telehealth.records import queries, service
+from telehealth.records.events import NoteDelivered
 from telehealth.records.ports import Document, RecordService
 from telehealth.records.rules import Answer, Away, Breaker, Unsure, next_step
 from telehealth.records.service import Claim
-from telehealth.tasks.work import Work, sweep
+from telehealth.tasks.work import Work, subscription, sweep
+from telehealth.visits import queries as visits
+from telehealth.visits import service as visit_service
+from telehealth.visits.events import VisitEnded
+from telehealth.visits.rules import VisitStatus
 
 BATCH = 10
 TRIP_SECONDS = 30.0  # within the lease and within the sweep's own deadline
@@ -68,4 +75,21 @@ class Courier:
             return Unsure()
 
 
+async def complete_delivered(unit: Unit, event: NoteDelivered) -> None:
+    """The note has arrived: the visit is complete if it has ended."""
+    await _complete(unit, event.visit_id)
+
+
+async def complete_ended(unit: Unit, event: VisitEnded) -> None:
+    """The visit has ended: it is complete if its note has arrived already."""
+    await _complete(unit, event.visit_id)
+
+
+async def _complete(unit: Unit, visit_id: VisitId) -> None:
+    visit = await visits.find(unit, visit_id, lock=True)
+    if visit.status is VisitStatus.ENDED and await queries.note_is_in_record(unit, visit_id):
+        await visit_service.complete(unit, visit_id)
+
+
+SUBSCRIPTIONS = (subscription(NoteDelivered, complete_delivered), subscription(VisitEnded, complete_ended))
 SWEEPS = (sweep("records.deliver", Courier().sweep, every=1.0),)

@@ -34,8 +34,12 @@ from telehealth.records.rules import (
     Unsure,
     next_step,
 )
-from telehealth.records.tasks import Courier
+from telehealth.records.tasks import SUBSCRIPTIONS, Courier
+from telehealth.tasks.relay import Relay
 from telehealth.tasks.work import Work
+from telehealth.visits import queries as visits
+from telehealth.visits import service as visit_service
+from telehealth.visits.rules import VisitStatus
 from tests.kit.record_service import RunningRecordService
 from tests.kit.visits import Arranged, arrange_visit
 from tests.records.conftest import MRN
@@ -174,6 +178,26 @@ async def test_an_open_breaker_spares_the_record_service(unit_of_work: UnitOfWor
     clock.advance(timedelta(seconds=31))
     await courier.sweep(work_with(unit_of_work, records))
     assert len(tries) == 7
+
+
+@pytest.mark.parametrize("note_first", [True, False])
+async def test_a_visit_is_complete_when_it_has_ended_and_its_note_has_arrived(
+    unit_of_work: UnitOfWork, *, note_first: bool
+) -> None:
+    arranged = await signed_note(unit_of_work)
+    work, relay = work_with(unit_of_work, Everybody()), Relay(SUBSCRIPTIONS)
+
+    async def deliver() -> None:
+        await Courier().sweep(work)
+
+    async def end() -> None:
+        await unit_of_work.run(visit_service.end, arranged.clinician, arranged.visit_id)
+
+    for step in (deliver, end) if note_first else (end, deliver):
+        assert (await unit_of_work.run(visits.find, SYSTEM, arranged.visit_id)).status is not VisitStatus.COMPLETED
+        await step()
+        await relay.sweep(work)
+    assert (await unit_of_work.run(visits.find, SYSTEM, arranged.visit_id)).status is VisitStatus.COMPLETED
 
 
 @pytest.mark.parametrize("place", ["records.claimed", "records.sent"])

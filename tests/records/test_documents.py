@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.records.documents import Json, carries, document_reference, holds, render
-from telehealth.records.rules import Identifier, NoteKind
+from telehealth.records.documents import Json, carries, document_reference, holds
+from telehealth.records.rules import Identifier, NoteKind, render
 from tests.kit.notes import SIGNED_AT, a_document
 
 PATIENT = Identifier("urn:example:mrn", "17")
