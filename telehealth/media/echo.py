@@ -70,7 +70,7 @@ class EchoPeer:
         return str(self._peer.localDescription.sdp)
 
     async def close(self) -> None:
-        """Closes the peer, once, in a task nobody cancels: aiortc ends its closing for all when one waiter is cancelled."""
+        """Closes the peer once, in a task nobody cancels: cancelled waiter ends aiortc's closing for all."""
         if self._closing is None:
             self._closing = asyncio.create_task(self._peer.close())
         await asyncio.wait([self._closing], timeout=LONGEST_CLOSE)
