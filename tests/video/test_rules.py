@@ -1,5 +1,6 @@
 """The room's decisions: examples that read like a visit, and what holds whatever anyone does."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -109,7 +110,7 @@ def test_admission_opens_the_room_and_taking_it_back_closes_it() -> None:
 
 
 def test_a_signal_reaches_the_other_side_as_it_was_said() -> None:
-    room, effects = run(said("c", Signal(1, "description", 2, {"type": "offer", "sdp": "v=0"})), room=both_here())
+    _, effects = run(said("c", Signal(1, "description", 2, {"type": "offer", "sdp": "v=0"})), room=both_here())
     (send,) = sends(effects)
     assert (send.to, send.message["description"]) == ("session-p", {"type": "offer", "sdp": "v=0"})
     assert answers(effects) == [{"type": "ack", "id": 1}]
@@ -133,10 +134,10 @@ def test_a_broken_socket_comes_back_to_its_session_within_a_minute() -> None:
     assert sends(effects)[0].message["peers"] == [{"role": "patient", "presence": "away"}]
     back = arrived(PATIENT, "p2", at=61, resume=Resume("session-p", room.seq))
     late = arrived(PATIENT, "p2", at=62, resume=Resume("session-p", room.seq))
-    _, effects = step(room, back)
-    assert answers(effects)[0] | {"resumed": True, "generation": 2} == answers(effects)[0]
-    _, effects = step(room, late)
-    assert answers(effects)[0] | {"resumed": False, "generation": 3} == answers(effects)[0]
+    _, soon = step(room, back)
+    _, later = step(room, late)
+    assert {"resumed": True, "generation": 2}.items() <= answers(soon)[0].items()
+    assert {"resumed": False, "generation": 3}.items() <= answers(later)[0].items()
 
 
 def test_what_was_said_while_away_waits_for_them() -> None:
@@ -203,58 +204,70 @@ def test_a_window_that_was_closed_counts_as_lost_after_a_minute() -> None:
 
 # What holds whatever anyone does, in any order.
 
-IDS = st.integers(1, 6)
-GENERATIONS = st.integers(1, 5)
+# A script says ids and generations as distances from what would be right, so that most of it is obeyed.
+
+IDS = st.sampled_from([1, 1, 1, 0, 3])
+GENERATIONS = st.sampled_from([0, 0, 0, -1, 1])
 COMMANDS = st.one_of(
     st.builds(Signal, IDS, st.sampled_from(["description", "candidate"]), GENERATIONS, st.just({"sdp": "v=0"})),
     st.builds(Chat, IDS, st.just("text")),
     st.builds(Report, IDS, GENERATIONS, st.sampled_from(MediaState)),
+    st.builds(Report, IDS, GENERATIONS, st.sampled_from([MediaState.CONNECTED, MediaState.FAILED])),
     st.builds(Renew, IDS, GENERATIONS),
     st.builds(Bye, IDS),
 )
-RESUMES = st.one_of(st.none(), st.builds(Resume, st.sampled_from([f"s{n}" for n in range(9)]), st.integers(0, 30)))
 HOLDERS = st.sampled_from([CLINICIAN, PATIENT, STRANGER])
-MOVES = st.one_of(HOLDERS, COMMANDS, st.sampled_from(["beat", "drop"]))
-SCRIPTS = st.lists(st.tuples(MOVES, st.sampled_from([0, 1, 10, 40]), st.integers(0, 25), st.booleans(), RESUMES))
+MOVES = st.one_of(COMMANDS, COMMANDS, COMMANDS, HOLDERS, st.sampled_from(["beat", "hold", "hold", "drop", "back"]))
+TURNS = st.tuples(MOVES, st.sampled_from([0, 1, 10, 40]), st.integers(0, 3), st.sampled_from([True, True, True, False]))
+SCRIPTS = st.lists(TURNS, min_size=8, max_size=40)
+Move = UUID | Command | str
+Step = tuple[Room, Event, Room, tuple[Effect, ...]]
 
 
-def to_history(script: list[tuple[UUID | Command | str, int, int, bool, Resume | None]]) -> list[Event]:
-    """Every move with a time that goes on, and a socket that somebody opened, mostly the present ones."""
-    events: list[Event] = []
-    at, sockets = START, ["nobody"]
-    for number, (move, seconds, pick, admitted, resume) in enumerate(script):
-        at += timedelta(seconds=seconds)
-        socket = sockets[-1 - pick % len(sockets)]
-        match move:
-            case UUID():
-                sockets.append(f"{number}")
-                may = admitted or move == CLINICIAN
-                events.append(Arrived(at, f"{number}", f"s{number}", ROLES[move], move, may, resume))
-            case "beat":
-                events.append(Beat(at, socket, admitted))
-            case str():
-                events.append(Dropped(at, socket))
-            case _:
-                events.append(Said(at, socket, move))
-    return events
+def to_event(room: Room, number: int, turn: tuple[Move, int, int, bool], at: datetime) -> Event:
+    move, _, pick, admitted = turn
+    seat = room.seats[pick % len(room.seats)] if room.seats else None
+    socket, said_before = ("nobody", 0) if seat is None else (seat.connection or "nobody", seat.ack)
+    match move:
+        case "back" if seat is not None:
+            resume = Resume(seat.session, max(0, room.seq - pick))
+            return Arrived(at, f"{number}", f"s{number}", seat.role, seat.holder, seat.admitted, resume)
+        case UUID():
+            return Arrived(at, f"{number}", f"s{number}", ROLES[move], move, admitted or move == CLINICIAN)
+        case "beat" | "hold":
+            patient = seat is not None and seat.role is Role.PATIENT
+            return Beat(at, socket, admitted=not (patient and move == "hold"))
+        case str():
+            return Dropped(at, socket)
+        case Signal() | Report() | Renew():
+            return Said(
+                at, socket, replace(move, id=said_before + move.id, generation=room.generation + move.generation)
+            )
+        case Chat() | Bye():
+            return Said(at, socket, replace(move, id=said_before + move.id))
 
 
-HISTORIES = SCRIPTS.map(to_history)
-
-
-def moves(history: list[Event]) -> list[tuple[Room, Event, Room, tuple[Effect, ...]]]:
-    found, room = [], Room()
-    for event in history:
+def to_steps(script: list[tuple[Move, int, int, bool]]) -> list[Step]:
+    """The script played, after both have come: every room before, event, room after, effects."""
+    steps: list[Step] = []
+    room, at = Room(), START
+    opening: list[tuple[Move, int, int, bool]] = [(CLINICIAN, 0, 0, True), (PATIENT, 0, 0, True)]
+    for number, turn in enumerate(opening + script):
+        at += timedelta(seconds=turn[1])
+        event = to_event(room, number, turn, at)
         changed, effects = step(room, event)
-        found.append((room, event, changed, effects))
+        steps.append((room, event, changed, effects))
         room = changed
-    return found
+    return steps
+
+
+HISTORIES = SCRIPTS.map(to_steps)
 
 
 @settings(max_examples=100, deadline=None)
 @given(HISTORIES)
-def test_nothing_reaches_or_leaves_someone_who_is_not_admitted(history: list[Event]) -> None:
-    for before, event, room, effects in moves(history):
+def test_nothing_reaches_or_leaves_someone_who_is_not_admitted(history: list[Step]) -> None:
+    for before, event, room, effects in history:
         seats = {seat.session: seat for seat in room.seats}
         for send in sends(effects):
             if send.message["type"] in SIGNALS:
@@ -274,8 +287,8 @@ def test_nothing_reaches_or_leaves_someone_who_is_not_admitted(history: list[Eve
 
 @settings(max_examples=100, deadline=None)
 @given(HISTORIES)
-def test_the_visit_has_one_clinician_and_one_patient_and_no_stranger_ousts_them(history: list[Event]) -> None:
-    for before, event, room, effects in moves(history):
+def test_the_visit_has_one_clinician_and_one_patient_and_no_stranger_ousts_them(history: list[Step]) -> None:
+    for before, event, room, effects in history:
         assert len({seat.role for seat in room.seats}) == len(room.seats)
         if isinstance(event, Arrived):
             old = before.of_role(event.role)
@@ -285,8 +298,8 @@ def test_the_visit_has_one_clinician_and_one_patient_and_no_stranger_ousts_them(
 
 @settings(max_examples=100, deadline=None)
 @given(HISTORIES)
-def test_numbers_go_up_by_one_and_generations_never_down(history: list[Event]) -> None:
-    for before, _, room, effects in moves(history):
+def test_numbers_go_up_by_one_and_generations_never_down(history: list[Step]) -> None:
+    for before, _, room, effects in history:
         assert [send.seq for send in sends(effects)] == list(range(before.seq + 1, room.seq + 1))
         assert all(send.message["seq"] == send.seq for send in sends(effects))
         assert room.generation >= before.generation
@@ -294,16 +307,16 @@ def test_numbers_go_up_by_one_and_generations_never_down(history: list[Event]) -
 
 @settings(max_examples=100, deadline=None)
 @given(HISTORIES)
-def test_only_the_present_generation_is_carried(history: list[Event]) -> None:
-    for before, _, _, effects in moves(history):
+def test_only_the_present_generation_is_carried(history: list[Step]) -> None:
+    for before, _, _, effects in history:
         carried = [send.message for send in sends(effects) if send.message["type"] in {"description", "candidate"}]
         assert all(message["generation"] == before.generation for message in carried)
 
 
 @settings(max_examples=100, deadline=None)
 @given(HISTORIES)
-def test_repeating_a_command_changes_nothing(history: list[Event]) -> None:
-    for _, event, room, _ in moves(history):
+def test_repeating_a_command_changes_nothing(history: list[Step]) -> None:
+    for _, event, room, _ in history:
         if isinstance(event, Said) and not isinstance(event.command, Bye):
             again, effects = step(room, event)
             assert again == room
@@ -312,8 +325,8 @@ def test_repeating_a_command_changes_nothing(history: list[Event]) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(HISTORIES)
-def test_whoever_sees_something_else_is_told_what(history: list[Event]) -> None:
-    for before, _, room, effects in moves(history):
+def test_whoever_sees_something_else_is_told_what(history: list[Step]) -> None:
+    for before, _, room, effects in history:
         told = {send.to: send.message for send in sends(effects) if send.message["type"] == "state"}
         for seat in room.seats:
             same = next((each for each in before.seats if each.session == seat.session), None)
@@ -323,8 +336,8 @@ def test_whoever_sees_something_else_is_told_what(history: list[Event]) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(HISTORIES)
-def test_media_are_together_only_by_both_reports(history: list[Event]) -> None:
-    for before, _, room, _ in moves(history):
+def test_media_are_together_only_by_both_reports(history: list[Step]) -> None:
+    for before, _, room, _ in history:
         if room.together is Together.CONNECTED and before.together is not Together.CONNECTED:
             assert {seat.media for seat in room.seats} == {MediaState.CONNECTED}
             assert len(room.seats) == 2
