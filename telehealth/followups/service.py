@@ -1,6 +1,7 @@
 """Commands on follow-up tasks, and what time does to them."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Double, func, literal, select, update
@@ -79,11 +80,12 @@ async def fire_all(unit: Unit, *, speed: float) -> int:
 def _has_come(unit: Unit, wait: timedelta, speed: float) -> ColumnElement[bool]:
     if speed == 1:
         return FollowUpRow.due_at <= unit.now - wait
-    needed, passed = (
-        func.date_part("epoch", later - FollowUpRow.planned_at, type_=Double())
-        for later in (FollowUpRow.due_at, literal(unit.now, UtcDateTime()))
-    )
-    return needed + wait.total_seconds() <= passed * speed
+    needed = _seconds(FollowUpRow.due_at - FollowUpRow.planned_at) + wait.total_seconds()
+    return needed <= _seconds(literal(unit.now, UtcDateTime()) - FollowUpRow.planned_at) * speed
+
+
+def _seconds(interval: ColumnElement[Any]) -> ColumnElement[float]:
+    return func.date_part("epoch", interval, type_=Double())
 
 
 async def _close(unit: Unit, task_id: UUID, status: TaskStatus, event: type[FollowUpEvent]) -> FollowUp:

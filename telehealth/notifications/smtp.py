@@ -35,12 +35,10 @@ class SmtpMailer:
 
     async def send(self, mail: Mail) -> Outcome:
         try:
-            message = to_mime(mail)
-        except ValueError:  # an address that no header can hold
-            return Refused(NO_SUCH_MAILBOX)
-        try:
             async with asyncio.timeout(self._deadline):
-                return await self._exchange(message)
+                return await self._exchange(to_mime(mail))
+        except ValueError:  # an address that no header or envelope can hold
+            return Refused(NO_SUCH_MAILBOX)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             return _judge(error)
 
@@ -72,10 +70,10 @@ def to_mime(mail: Mail) -> EmailMessage:
     message["Date"] = mail.at
     message["Message-ID"] = f"<{mail.id}@{mail.sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday reply, please
-    message["Content-Language"] = mail.language
     message.set_content(mail.text)
     if mail.invite is not None:
         message.add_alternative(mail.invite.content, subtype="calendar", params={"method": mail.invite.method.value})
+    message["Content-Language"] = mail.language
     return message
 
 
