@@ -9,7 +9,7 @@ from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUp
 from telehealth.http.locales import Locales
 from telehealth.notifications import service
 from telehealth.notifications.ports import Away, Mail, Mailer, MailFrom, Outcome, PublicUrl, Sent
-from telehealth.notifications.rules import Message, MessageKind, reminder_time
+from telehealth.notifications.rules import Message, MessageKind, MessageState, reminder_time
 from telehealth.notifications.service import Desk, Recipient, Unsendable, Unwritten
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.events import VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
@@ -60,7 +60,7 @@ async def send_due(work: Work) -> int:
 async def _attempt(work: Work, message: Message) -> Outcome | Unsendable | Unwritten:
     letter = await _written(work, message)
     outcome = await work.port(Mailer).send(letter) if isinstance(letter, Mail) else letter
-    if not isinstance(outcome, Sent):
+    if outcome not in (Sent(), Unsendable(MessageState.DROPPED)):
         log.warning("message %s (%s) not sent: %s", message.id, message.kind, outcome)
     return outcome
 

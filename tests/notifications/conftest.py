@@ -1,0 +1,85 @@
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from telehealth.core.actors import SYSTEM
+from telehealth.core.ports import Ports
+from telehealth.core.time import FixedClock
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.http.locales import Locales
+from telehealth.notifications.memory import MemoryMailer
+from telehealth.notifications.ports import Mail, Mailer, MailFrom, PublicUrl
+from telehealth.notifications.tasks import SUBSCRIPTIONS, send_due
+from telehealth.people import service as people
+from telehealth.tasks.relay import Relay
+from telehealth.tasks.work import Work
+from telehealth.visits.service import Booked
+from tests.kit.clinic import BORN, Clinic, book, open_clinic
+
+HOME = "https://visits.example"
+SOON = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)  # too near for a reminder
+
+
+@pytest.fixture(scope="session")
+def locales() -> Locales:
+    return Locales.load()
+
+
+@dataclass
+class Post:
+    """A clinic and its outgoing mail. The patient reads Spanish in Madrid, the clinician English in Chicago."""
+
+    clinic: Clinic
+    unit_of_work: UnitOfWork
+    clock: FixedClock
+    locales: Locales
+    mailer: MemoryMailer = field(default_factory=MemoryMailer)
+
+    @property
+    def work(self) -> Work:
+        ports = {
+            Mailer: self.mailer,
+            Locales: self.locales,
+            PublicUrl: PublicUrl(HOME),
+            MailFrom: MailFrom("visits@clinic.example"),
+        }
+        return Work(self.unit_of_work, Ports(ports), self.clock)
+
+    async def book(self, start: datetime = SOON) -> Booked:
+        return await self.unit_of_work.run(book, SYSTEM, self.clinic, start)
+
+    async def relay(self) -> None:
+        """Bring every event to the subscribers of this package."""
+        await Relay(SUBSCRIPTIONS).sweep(self.work)
+
+    async def deliver(self) -> list[Mail]:
+        """What goes out now."""
+        before = len(self.mailer.sent)
+        await self.relay()
+        await send_due(self.work)
+        return self.mailer.sent[before:]
+
+    def to_patient(self) -> list[Mail]:
+        return [each for each in self.mailer.sent if each.recipient == self.clinic.patient.email]
+
+
+@pytest.fixture
+async def post(unit_of_work: UnitOfWork, clock: FixedClock, locales: Locales) -> Post:
+    return Post(await unit_of_work.run(_clinic_with_mail), unit_of_work, clock, locales)
+
+
+async def _clinic_with_mail(unit: Unit, email: str | None = "rosa@home.example") -> Clinic:
+    clinic = await open_clinic(unit)
+    patient = await people.register_patient(
+        unit,
+        given="Rosa",
+        family="Jiménez",
+        birth_date=BORN,
+        language="es-ES",
+        time_zone="Europe/Madrid",
+        email=email,
+        identifier=f"urn:test|{UUID(int=1)}",
+    )
+    return replace(clinic, patient=patient)

@@ -1,0 +1,128 @@
+"""What people read: in their language, in their zone, nothing that is nobody else's business."""
+
+from datetime import UTC, datetime, timedelta
+
+from icalendar import Calendar, Event
+
+from telehealth.core.actors import SYSTEM
+from telehealth.core.time import FixedClock
+from telehealth.followups import service as followups
+from telehealth.followups.ports import FollowUpSpeed
+from telehealth.followups.tasks import fire_due
+from telehealth.notifications.ports import Mail
+from telehealth.tasks.work import Work
+from telehealth.visits import service as visits
+from tests.kit.clinic import TUESDAY_NINE
+from tests.notifications.conftest import HOME, Post
+
+
+def event_of(mail: Mail) -> tuple[str, Event]:
+    assert mail.invite is not None
+    calendar = Calendar.from_ical(mail.invite.content)
+    assert isinstance(calendar, Calendar)
+    (event,) = calendar.walk("VEVENT")
+    assert isinstance(event, Event)
+    return str(calendar["METHOD"]), event
+
+
+def start_of(event: Event) -> datetime:
+    assert isinstance(event.start, datetime)
+    return event.start.astimezone(UTC)
+
+
+async def test_an_invitation_in_the_patients_language_and_zone(post: Post) -> None:
+    booked = await post.book(TUESDAY_NINE)
+    await post.deliver()
+    (mail,) = post.to_patient()
+    assert mail.subject == "Su visita por vídeo: martes, 3 de marzo de 2026, 16:00 (hora estándar de Europa central)"
+    assert mail.language == "es-ES"
+    assert f"{HOME}/join/{booked.link_secret}" in mail.text
+    assert "Dr. Ada Lindqvist" in mail.text
+    assert "+1 507 555 0100" in mail.text
+
+
+async def test_a_calendar_shows_the_time_and_no_name(post: Post) -> None:
+    booked = await post.book(TUESDAY_NINE)
+    await post.deliver()
+    assert len(post.mailer.sent) == 2
+    for mail in post.mailer.sent:
+        method, event = event_of(mail)
+        assert (method, event["SEQUENCE"], event["UID"]) == ("REQUEST", 1, f"visit-{booked.visit.id}")
+        assert start_of(event) == TUESDAY_NINE
+        assert (event.end - event.start) == timedelta(minutes=20)
+        assert mail.invite is not None
+        assert "BEGIN:VTIMEZONE" in mail.invite.content
+        for private in ("Rosa", "Jim", "Lindqvist", "Riverside"):
+            assert private not in mail.invite.content
+    zones = {str(event_of(mail)[1]["DTSTART"].params["TZID"]) for mail in post.mailer.sent}
+    assert zones == {"Europe/Madrid", "America/Chicago"}
+
+
+async def test_the_clinicians_mail_names_no_patient_and_has_no_personal_link(post: Post) -> None:
+    booked = await post.book(TUESDAY_NINE)
+    await post.deliver()
+    (mail,) = (each for each in post.mailer.sent if each.recipient == "ada@clinic.example")
+    assert mail.subject == "New video visit: Tuesday, March 3, 2026, 9:00 AM (Central Standard Time)".replace(
+        " AM", "\u202fAM"
+    )
+    whole = mail.subject + mail.text + (mail.invite.content if mail.invite else "")
+    assert f"{HOME}/visits/{booked.visit.id}" in whole
+    for private in ("Rosa", "Jim", booked.link_secret, "/join/"):
+        assert private not in whole
+
+
+async def test_moved_and_cancelled_replace_what_the_calendar_shows(post: Post) -> None:
+    booked = await post.book(TUESDAY_NINE)
+    await post.deliver()
+    later = TUESDAY_NINE + timedelta(hours=2)
+    await post.unit_of_work.run(visits.reschedule, SYSTEM, booked.visit.id, start=later)
+    await post.deliver()
+    await post.unit_of_work.run(visits.cancel, SYSTEM, booked.visit.id, reason="patient")
+    await post.deliver()
+    told = [event_of(mail) for mail in post.to_patient()]
+    assert [method for method, _ in told] == ["REQUEST", "REQUEST", "CANCEL"]
+    assert [event["SEQUENCE"] for _, event in told] == [1, 2, 3]
+    assert len({event["UID"] for _, event in told}) == 1
+    assert start_of(told[1][1]) == later
+    assert "/join/" not in post.to_patient()[-1].text
+
+
+async def test_one_reminder_the_day_before(post: Post, clock: FixedClock) -> None:
+    start = datetime(2026, 3, 5, 15, 0, tzinfo=UTC)
+    await post.book(start)
+    await post.deliver()
+    clock.advance(start - timedelta(hours=24, seconds=1) - clock.now())
+    assert await post.deliver() == []
+    clock.advance(timedelta(seconds=1))
+    (mail,) = await post.deliver()
+    assert mail.subject.startswith("Recordatorio de su visita")
+    assert mail.invite is None
+    clock.advance(timedelta(minutes=10))
+    assert await post.deliver() == []
+
+
+async def test_a_moved_visit_is_reminded_of_at_its_new_time_alone(post: Post, clock: FixedClock) -> None:
+    start = datetime(2026, 3, 5, 15, 0, tzinfo=UTC)
+    booked = await post.book(start)
+    await post.relay()
+    await post.unit_of_work.run(visits.reschedule, SYSTEM, booked.visit.id, start=start + timedelta(days=1))
+    await post.deliver()
+    clock.advance(start - timedelta(hours=24) - clock.now())
+    assert await post.deliver() == []
+    clock.advance(timedelta(days=1))
+    (mail,) = await post.deliver()
+    assert "6 de marzo" in mail.subject
+
+
+async def test_a_follow_up_tells_its_owner_without_saying_what(post: Post, clock: FixedClock) -> None:
+    booked = await post.book()
+    await post.deliver()
+    await post.unit_of_work.run(
+        followups.plan, post.clinic.clinician_actor, booked.visit.id, title="Ask about the biopsy", due_in="1d"
+    )
+    clock.advance(timedelta(days=1))
+    await fire_due(Work(post.unit_of_work, post.work.ports.having(FollowUpSpeed, FollowUpSpeed()), clock))
+    (mail,) = await post.deliver()
+    assert (mail.recipient, mail.subject) == ("ada@clinic.example", "A follow-up task is due")
+    assert f"{HOME}/day" in mail.text
+    assert "biopsy" not in mail.text + mail.subject
