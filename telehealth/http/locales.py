@@ -74,7 +74,7 @@ class Locale:
     def format_datetime(self, instant: datetime, zone: ZoneInfo) -> str:
         """Day, time and the zone's name in words: nobody has to know what +01:00 means."""
         day, time = self.format_date(instant, zone), self.format_time(instant, zone)
-        glue = dates.get_datetime_format("medium", locale=self.region).replace("'", "")
+        glue = str(dates.get_datetime_format("medium", locale=self.region)).replace("'", "")
         return f"{glue.format(time, day)} ({self.zone_name(instant, zone)})"
 
     def zone_name(self, instant: datetime, zone: ZoneInfo) -> str:

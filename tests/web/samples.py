@@ -92,6 +92,7 @@ _STAFF = {**_CLINIC, "me": ME, "zone": HERE, "now": NOW}
 _ZONES = {"zones": ["America/Chicago", "Asia/Riyadh", "Europe/Paris"]}
 _HOURS = {"zone": "Europe/Paris", "from_1a": "09:00", "to_1a": "12:00", "from_1b": "13:30", "to_1b": "17:00"}
 _BIRTH = {"birth_day": "2", "birth_month": "11", "birth_year": "1958"}
+_BLANK = dict.fromkeys(_BIRTH, "")
 _PERSON = {"name": "Rosa", "given_name": "Rosa", "family_name": "", "email": "x", "phone": "", "language": "es"}
 _FORM = {**_BIRTH, **_PERSON, "zone": "America/Chicago"}
 _TYPES = [Data(id="a", name="Video visit", minutes=20), Data(id="b", name="Follow-up by video", minutes=10)]
@@ -165,7 +166,9 @@ SAMPLES = (
         },
         f"/visits/{VISIT_ID}",
     ),
-    Sample("join", "join.html", {**_CLINIC, **_PHONE, "error": None, "tries_left": None, "form": dict.fromkeys(_BIRTH, "")}),
+    Sample(
+        "join", "join.html", {**_CLINIC, **_PHONE, "error": None, "tries_left": None, "form": dict.fromkeys(_BIRTH, "")}
+    ),
     Sample("join_wrong", "join.html", {**_CLINIC, **_PHONE, "error": "mismatch", "tries_left": 3, "form": _BIRTH}),
     Sample("join_locked", "join.html", {**_CLINIC, **_PHONE, "error": "locked", "tries_left": 0, "form": _BIRTH}),
     *(

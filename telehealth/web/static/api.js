@@ -28,11 +28,11 @@ export async function call(method, path, body, headers = {}) {
   return { body: answer, etag: response.headers.get("ETag") };
 }
 
-/** The same page as the server draws it now; null when it could not be had. Signed out: the page is loaded anew. */
-export async function reread() {
+/** The same page as the server draws it now; null when it could not be had. */
+export async function reread(onSignedOut) {
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-    if (response.redirected || response.status === 401) location.reload();
+    if (response.redirected || response.status === 401) return void onSignedOut();
     if (!response.ok) return null;
     return new DOMParser().parseFromString(await response.text(), "text/html");
   } catch {

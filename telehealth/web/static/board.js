@@ -46,7 +46,7 @@ function redraw(page) {
 
 const refresh = coalesced(async () => {
   const before = statuses();
-  const page = await reread();
+  const page = await reread(() => location.reload());
   if (!page) return;
   redraw(page);
   for (const [id, status] of statuses()) if (status === "ready" && before.get(id) !== "ready") welcome(id);

@@ -22,20 +22,26 @@ let away = false; // left the call on purpose
 
 const conversation = talk({
   visitId,
-  onTrouble(words, code) {
+  onTrouble(words) {
+    away = true;
+    show("left");
     notice(words);
-    if (!code) setTimeout(follow, 3000);
-    else show("check");
   },
-  onEnd: () => refresh(),
+  onEnd(words) {
+    local = null;
+    away = Boolean(words);
+    if (words) show("left");
+    if (words) notice(words);
+    refresh();
+  },
 });
 
-function stageOf({ status, can_join: canJoin }) {
+function stageOf({ status, can_join: canJoin, reason }) {
   if (["admitting", "in_progress", "interrupted"].includes(status)) return "call";
   if (status === "ready") return rechecking ? "check" : "waiting";
   if (["ended", "completed"].includes(status)) return "ended";
-  if (["requested", "held", "booked", "arrived"].includes(status)) return canJoin === false ? "early" : "check";
-  return "over";
+  if (canJoin) return "check";
+  return reason === "too_early" ? "early" : "over";
 }
 
 function show(next) {
@@ -65,8 +71,12 @@ function notice(text) {
 
 const refresh = coalesced(async () => {
   try {
-    const { body } = await call("GET", `${api}/join`);
-    if (!(stage === "call" && $("notice").dataset.keep)) notice("");
+    let { body } = await call("GET", `${api}/join`);
+    if (body.status === "booked" && body.can_join) {
+      await call("POST", `${api}/arrive`);
+      ({ body } = await call("GET", `${api}/join`));
+    }
+    if (!away) notice("");
     follow(stageOf(body));
   } catch (error) {
     if (error.status === 401 || error.status === 404) location.reload();
@@ -77,8 +87,9 @@ const refresh = coalesced(async () => {
 function follow(next = stage) {
   if (next !== "call") {
     if (conversation.running()) conversation.stop();
-    away = false;
     if (["ended", "over"].includes(next)) letGo();
+    if (away) notice("");
+    away = false;
     return show(next);
   }
   if (away) return show("left");
@@ -160,11 +171,12 @@ async function measure() {
   result("network-result", "", t("Checking…"));
   try {
     const { body: door } = await call("GET", `${api}/ice-servers`).catch(() => ({ body: {} }));
-    found.network = await checkNetwork({
+    const { rtt_ms, jitter_ms, loss, verdict } = await checkNetwork({
       iceServers: door.ice_servers || [],
       exchange: async (offer) => (await call("POST", `${api}/precheck`, offer)).body,
       onProgress: ({ done, total }) => (bar.value = done / total),
     });
+    found.network = { rtt_ms, jitter_ms, loss, verdict };
   } catch {
     found.network = { rtt_ms: null, jitter_ms: 0, loss: 1, verdict: "none" };
   }

@@ -15,18 +15,22 @@ let away = false;
 
 const conversation = talk({
   visitId,
-  onTrouble(words, code) {
-    notice(words);
-    if (!code && LIVE.includes(strip.dataset.status)) setTimeout(follow, 3000);
-    else keys(false);
-  },
-  onEnd: () => refresh(),
+  host: true,
+  onTrouble: left,
+  onEnd: (words) => (words && left(words), refresh()),
 });
 const note = keepNote({ visitId, onSigned: () => refresh() });
 
 function notice(text) {
   $("notice").textContent = text;
   $("notice").hidden = !text;
+}
+
+// Back only by a press: the devices are not to be had, or another window has the call.
+function left(words) {
+  notice(words);
+  away = true;
+  keys(false);
 }
 
 function keys(talking) {
@@ -49,7 +53,7 @@ function follow() {
 }
 
 const refresh = coalesced(async () => {
-  const page = await reread();
+  const page = await reread(() => notice(t("You are signed out. Sign in in another tab; your note stays here.")));
   const next = page?.getElementById("strip");
   if (!next) return;
   for (const id of ["state", "record", "tasks"]) exchange($(id), page.getElementById(id));

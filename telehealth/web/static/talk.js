@@ -7,10 +7,11 @@ import { t } from "./words.js";
 const $ = (id) => document.getElementById(id);
 
 /**
- * start(stream?) opens the devices unless given a stream, and joins; stop() closes and lets the devices go.
- * onTrouble(words, code) when the devices cannot be opened; onEnd() when the other side closed the call for good.
+ * start(stream?) opens the devices unless given a stream, and joins; stop() hangs up and lets the devices go.
+ * onTrouble(words) when the devices cannot be opened; onEnd(words) when the call is over for this page, with words
+ * unless the visit itself has ended.
  */
-export function talk({ visitId, onTrouble, onEnd = () => {} }) {
+export function talk({ visitId, host = false, onTrouble, onEnd }) {
   const remote = $("remote");
   const near = $("near");
   let handle = null;
@@ -29,10 +30,14 @@ export function talk({ visitId, onTrouble, onEnd = () => {} }) {
       left: t("The other side has left the call. They may come back."),
       failed: t("The connection does not come back. Check your network; we keep trying."),
     };
-    $("connecting").hidden = state === "connected" || Boolean(remote.srcObject);
+    const ending = { ended: "", replaced: t("The call goes on in another window."), refused: t("You cannot join the call just now.") };
+    $("connecting").hidden = state !== "connecting";
+    remote.hidden = ["waiting", "left"].includes(state);
     say(words[state] || "");
     if (state === "connected") play();
-    if (state === "ended") onEnd();
+    if (!(state in ending)) return;
+    stop();
+    onEnd(ending[state]);
   }
 
   async function play() {
@@ -61,36 +66,37 @@ export function talk({ visitId, onTrouble, onEnd = () => {} }) {
 
   function toggle(id, kind) {
     const off = $(id).getAttribute("aria-pressed") !== "true";
-    if (handle?.toggle) handle.toggle(kind, !off);
-    for (const track of local?.getTracks() || []) if (track.kind === kind) track.enabled = !off;
+    handle?.toggle(kind, !off);
     $(id).setAttribute("aria-pressed", String(off));
   }
   $("mute").addEventListener("click", () => toggle("mute", "audio"));
   $("camera").addEventListener("click", () => toggle("camera", "video"));
 
-  return {
-    running: () => Boolean(handle) || starting,
-    async start(stream, { video = true } = {}) {
-      if (handle || starting) return;
-      starting = true;
-      try {
-        local = stream?.active ? stream : await openDevices({ video });
-        near.srcObject = local;
-        keys();
-        handle = await joinCall({ visitId, local, remoteVideo: remote, onState });
-      } catch (error) {
-        onTrouble(error.code ? explain(error.code) : t("The call could not be started. We try again."), error.code || "");
-      } finally {
-        starting = false;
-      }
-    },
-    stop() {
-      handle?.close();
-      handle = null;
-      release(local);
-      local = near.srcObject = remote.srcObject = null;
-      $("connecting").hidden = false;
-      say("");
-    },
-  };
+  function stop() {
+    handle?.close();
+    handle = null;
+    release(local);
+    local = near.srcObject = remote.srcObject = null;
+    $("connecting").hidden = false;
+    say("");
+  }
+
+  async function start(stream, { video = true } = {}) {
+    if (handle || starting) return;
+    starting = true;
+    try {
+      local = stream?.active ? stream : await openDevices({ video });
+    } catch (error) {
+      if (error.code !== "missing_camera" || !video) return onTrouble(explain(error.code));
+    } finally {
+      starting = false;
+    }
+    if (!local) return start(null, { video: false });
+    near.srcObject = local;
+    keys();
+    handle = joinCall({ visitId, host, local, remoteVideo: remote, onState });
+    return undefined;
+  }
+
+  return { running: () => Boolean(handle) || starting, start, stop };
 }

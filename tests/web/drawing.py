@@ -1,0 +1,19 @@
+"""Pages drawn from samples as the web process would draw them."""
+
+from telehealth.http.locales import WEB, Locales
+from telehealth.http.pages import open_pages
+from tests.web.samples import Sample
+
+PAGES = open_pages(Locales.load())
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+
+def draw(sample: Sample, language: str) -> str:
+    template = PAGES.environment.get_template(sample.template)
+    return template.render(locale=PAGES.locales.get(language), path=sample.path, **sample.context)
+
+
+def static(path: str) -> tuple[bytes, str]:
+    """Bytes and media type of a file under /static/."""
+    file = WEB / path.lstrip("/")
+    return file.read_bytes(), TYPES[file.suffix]

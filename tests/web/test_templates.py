@@ -1,0 +1,94 @@
+"""What can be said about the pages without a browser: they draw, they are sound HTML, they weigh little."""
+
+import gzip
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from telehealth.http.locales import LANGUAGES, WEB
+from tests.web.drawing import draw, static
+from tests.web.samples import SAMPLES, Sample
+
+LIMIT = 30_000  # bytes of a patient's page with all it loads, gzip
+IMPORT = re.compile(r"""from "\./([\w.-]+)";""")
+VOID = {"meta", "link", "input", "br", "rect", "path", "img", "hr"}
+NAMES = [sample.name for sample in SAMPLES]
+
+
+class Reader(HTMLParser):
+    """Collects elements with their attributes; fails on tags that do not close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, (tag, self.getpos())
+
+
+def read(sample: Sample, language: str) -> Reader:
+    reader = Reader()
+    reader.feed(draw(sample, language))
+    reader.close()
+    return reader
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("sample", SAMPLES, ids=NAMES)
+def test_every_page_is_sound_in_every_language(sample: Sample, language: str) -> None:
+    reader = read(sample, language)
+    assert reader.open == []
+    identifiers = [attributes["id"] for _tag, attributes in reader.elements if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+    pointing = [(name, value) for _tag, each in reader.elements for name, value in each.items() if value]
+    for name, value in pointing:
+        if name in {"for", "aria-labelledby", "aria-describedby"}:
+            assert set(value.split()) <= set(identifiers), (name, value)
+        if name == "href" and value.startswith("#"):
+            assert value[1:] in identifiers
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=NAMES)
+def test_the_content_policy_can_be_strict(sample: Sample) -> None:
+    for tag, attributes in read(sample, "en").elements:
+        assert "style" not in attributes
+        assert tag != "style"
+        assert not [name for name in attributes if name.startswith("on")]
+        assert tag != "script" or "src" in attributes or attributes.get("type") == "application/json"
+        address = attributes.get("src") or (attributes.get("href") if tag == "link" else None)
+        assert address is None or address.startswith("/static/")
+
+
+def test_every_template_has_a_sample() -> None:
+    drawn = {sample.template for sample in SAMPLES} | {"layout.html", "macros.html"}
+    assert drawn == {path.name for path in (WEB / "templates").glob("*.html")}
+
+
+def loaded(script: str) -> set[str]:
+    found = {script}
+    waiting = [script]
+    while waiting:
+        for name in IMPORT.findall(static(f"/static/{waiting.pop()}")[0].decode()):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_patients_page_with_all_it_loads_is_small(language: str) -> None:
+    sample = next(each for each in SAMPLES if each.name == "visit_check")
+    parts = [draw(sample, language).encode()]
+    parts += [static(f"/static/{name}")[0] for name in ("style.css", "icon.svg", *loaded("patient.js"))]
+    weight = sum(len(gzip.compress(part)) for part in parts)
+    assert weight <= LIMIT, weight
