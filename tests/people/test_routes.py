@@ -1,0 +1,66 @@
+"""The doors of people."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import httpx
+import pytest
+
+from telehealth.access.rules import SCOPES
+from telehealth.core.actors import Actor, Role
+from telehealth.db.unit import UnitOfWork
+from telehealth.people.routes import OPERATIONS
+from tests.kit.web import bearer, client_of
+
+DESK = bearer("desk")
+ANA = {"given": "Ana", "family": "Lima", "birth_date": "1961-04-12", "identifier": "urn:mrn|7"}
+
+
+@pytest.fixture
+async def client(unit_of_work: UnitOfWork) -> AsyncIterator[httpx.AsyncClient]:
+    known = {
+        role.value: Actor(UUID(int=number), role, SCOPES[role])
+        for number, role in enumerate((Role.CLINICIAN, Role.ADMIN, Role.PATIENT), start=2)
+    }
+    desk = Actor(UUID(int=1), Role.FRONT_DESK, SCOPES[Role.FRONT_DESK])
+    async with client_of(unit_of_work, OPERATIONS, known | {"desk": desk}) as opened:
+        yield opened
+
+
+async def test_register_and_find(client: httpx.AsyncClient) -> None:
+    made = await client.post("/v1/patients", json=ANA, headers=DESK)
+    assert made.status_code == 201
+    asked = {"name": "lima", "birth_date": "1961-04-12"}
+    found = await client.post("/v1/patients/search", json=asked, headers=bearer("clinician"))
+    assert found.json() == {"items": [made.json()]}
+    again = await client.post("/v1/patients", json=ANA, headers=DESK)
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/patient-known")
+
+
+async def test_nothing_malformed_gets_in_or_comes_back(client: httpx.AsyncClient) -> None:
+    malformed = [
+        {"given": ""},
+        {"given": " Ana"},
+        {"family": "Li\nma"},
+        {"birth_date": "12/04/1961"},
+        {"birth_date": "2031-01-01"},
+        {"identifier": "seven"},
+        {"time_zone": "Mars/Olympus"},
+        {"email": "a@b\r\nBcc: c@d"},
+        {"phone": "call me"},
+        {"more": "things"},
+    ]
+    for wrong in malformed:
+        answer = await client.post("/v1/patients", json=ANA | wrong, headers=DESK)
+        assert answer.status_code == 422, wrong
+        assert "Lima" not in answer.text
+        assert "Olympus" not in answer.text
+
+
+async def test_only_the_front_desk_registers_and_no_guest_searches(client: httpx.AsyncClient) -> None:
+    asked = {"name": "lima", "birth_date": "1961-04-12"}
+    assert (await client.post("/v1/patients", json=ANA, headers=bearer("clinician"))).status_code == 403
+    assert (await client.post("/v1/patients/search", json=asked, headers=bearer("admin"))).status_code == 403
+    assert (await client.post("/v1/patients/search", json=asked, headers=bearer("patient"))).status_code == 403
+    assert (await client.get("/v1/clinicians", headers=bearer("patient"))).status_code == 403
+    assert (await client.get("/v1/clinicians", headers=DESK)).json() == {"items": [], "next": None}
