@@ -1,14 +1,21 @@
 """Alembic's environment: DATABASE_URL, the catalogue's tables, one migration at a time across processes."""
 
+from typing import Literal
+
 from sqlalchemy import create_engine, make_url, text
 
 from alembic import context
 from telehealth.catalogue import read_catalogue
 from telehealth.db.engine import DRIVER
-from telehealth.db.tables import Table
+from telehealth.db.tables import Table, UtcDateTime
 from telehealth.settings import read_settings
 
 ONE_AT_A_TIME = 0x7E1E4EA1  # any constant: the advisory lock of migrations
+
+
+def render_item(kind: str, item: object, _: object) -> str | Literal[False]:
+    """Migrations outlive our code: our own types are written as what they are in the database."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
 def run() -> None:
@@ -18,7 +25,9 @@ def run() -> None:
     engine = create_engine(make_url(url).set(drivername=DRIVER), hide_parameters=True)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
-        context.configure(connection=connection, target_metadata=Table.metadata, compare_type=True)
+        context.configure(
+            connection=connection, target_metadata=Table.metadata, compare_type=True, render_item=render_item
+        )
         context.run_migrations()
     engine.dispose()
 

@@ -1,10 +1,11 @@
 """Settings in, a running house out: the only place that chooses implementations."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from telehealth import __version__
@@ -15,6 +16,8 @@ from telehealth.core.time import SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
+from telehealth.followups.board import BoardFollowUps
+from telehealth.followups.ports import FollowUpSpeed
 from telehealth.http.app import build_app
 from telehealth.http.call import Kit
 from telehealth.http.house import OPERATIONS, Description
@@ -23,10 +26,19 @@ from telehealth.http.openapi import openapi
 from telehealth.http.pages import open_pages
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
+from telehealth.notifications.ports import Mailer, MailFrom, PublicUrl
+from telehealth.notifications.smtp import SmtpMailer
+from telehealth.records.fhir_client import open_record_service
+from telehealth.records.ports import RecordService
 from telehealth.settings import Settings
 from telehealth.tasks.app import open_publisher
 from telehealth.tasks.nudge import Nudger
 from telehealth.tasks.work import Work
+from telehealth.video.media_client import HttpMediaNode
+from telehealth.video.media_grants import GrantSigner
+from telehealth.video.ports import IceServers, MediaNode, RoomBus
+from telehealth.video.valkey_rooms import ValkeyRooms
+from telehealth.visits.ports import FollowUps
 
 WEB_POOL, WORKER_POOL = 10, 3
 
@@ -35,7 +47,6 @@ WEB_POOL, WORKER_POOL = 10, 3
 class House:
     """What every process of ours stands on."""
 
-    settings: Settings
     catalogue: Catalogue
     unit_of_work: UnitOfWork
     ports: Ports
@@ -54,9 +65,9 @@ async def open_house(settings: Settings, *, pool_size: int = WORKER_POOL) -> Asy
         stack.push_async_callback(nudger.close)
         vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
         unit_of_work = UnitOfWork(engine, SystemClock(), vault, catalogue.conflicts, nudger.nudge)
-        ports = {Signals: signals, Authenticator: StoredCredentials(unit_of_work)}
-        ports |= await _outside(settings, unit_of_work, stack)
-        yield House(settings, catalogue, unit_of_work, Ports(ports))
+        ports = await _outside(settings, unit_of_work, stack)
+        ports |= {Signals: signals, Authenticator: StoredCredentials(unit_of_work)}
+        yield House(catalogue, unit_of_work, Ports(ports))
 
 
 @asynccontextmanager
@@ -81,5 +92,43 @@ async def open_work(settings: Settings) -> AsyncIterator[Work]:
         yield Work(house.unit_of_work, house.ports, house.unit_of_work.clock)
 
 
-async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> Mapping[type[Any], object]:
-    return {}
+async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> dict[type[Any], object]:
+    """Every port that leads out of the process or tells a package about the house."""
+    return {
+        FollowUps: BoardFollowUps(),
+        FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
+        IceServers: IceServers(tuple(settings.turn_urls.split()), _secret(settings.turn_secret)),
+        Locales: Locales.load(),
+        MailFrom: MailFrom(settings.mail_from),
+        Mailer: SmtpMailer(settings.smtp_url.get_secret_value()),
+        MediaNode: HttpMediaNode(settings.media_url, _signer(settings)),
+        PublicUrl: PublicUrl(settings.public_url),
+        RecordService: await _record_service(settings, unit_of_work, stack),
+        RoomBus: await _rooms(settings, unit_of_work, stack),
+    }
+
+
+async def _record_service(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> RecordService:
+    return await stack.enter_async_context(
+        open_record_service(
+            settings.record_service_url,
+            client_id=settings.record_client_id,
+            private_key=_secret(settings.record_private_key),
+            clock=unit_of_work.clock,
+        )
+    )
+
+
+async def _rooms(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> RoomBus:
+    rooms = ValkeyRooms(settings.push_url, unit_of_work.vault)
+    stack.push_async_callback(rooms.close)
+    return rooms
+
+
+def _signer(settings: Settings) -> GrantSigner | None:
+    key = _secret(settings.grant_private_key)
+    return GrantSigner(key) if key else None
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return None if value is None else value.get_secret_value()

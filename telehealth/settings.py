@@ -44,8 +44,8 @@ class Settings(BaseModel):
         SecretStr, Field(alias="SMTP_URL", description="smtp://, smtps:// or smtp+starttls://user:password@host:port")
     ] = SecretStr("smtp://127.0.0.1:1025")
     record_service_url: Annotated[
-        str | None, Field(alias="RECORD_SERVICE_URL", description="FHIR R4 base address of the patient record service")
-    ] = None
+        str, Field(alias="RECORD_SERVICE_URL", description="FHIR R4 base address of the patient record service")
+    ]
     port: Annotated[int, Field(alias="PORT", ge=0, le=65535, description="TCP port of the web process")] = 8000
     host: Annotated[str, Field(alias="TELEHEALTH_HOST", description="Address the web process listens on")] = "127.0.0.1"
     public_url: Annotated[
@@ -105,6 +105,12 @@ class Settings(BaseModel):
             description="Follow-up time runs this many times fast; 1 in production",
         ),
     ] = 1.0
+    fail_at: Annotated[
+        str | None,
+        Field(
+            alias="TELEHEALTH_FAIL_AT", description="Tests only: the worker dies at failpoint name[:count]"
+        ),
+    ] = None
     mail_from: Annotated[str, Field(alias="TELEHEALTH_MAIL_FROM", description="Sender of every message")] = (
         "visits@clinic.example"
     )
@@ -117,6 +123,7 @@ class Settings(BaseModel):
                 for name, wrong in (
                     ("TELEHEALTH_PUBLIC_URL must be https", urlsplit(self.public_url).scheme != "https"),
                     ("TELEHEALTH_FOLLOW_UP_SPEED must be 1", self.follow_up_speed != 1),
+                    ("TELEHEALTH_FAIL_AT must not be set", self.fail_at is not None),
                 )
                 if wrong
             ]

@@ -17,6 +17,7 @@ from telehealth.cli.logs import Logs
 from telehealth.cli.migrate import upgrade
 from telehealth.cli.procfile import find_procfile
 from telehealth.cli.reference import reference
+from telehealth.cli.token import fetch_token
 from telehealth.cli.up import Options, start
 from telehealth.settings import SettingsError
 
@@ -123,6 +124,13 @@ def doctor(*, is_json: Annotated[bool, typer.Option("--json", help="Print the fi
     report(findings, is_json=is_json)
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def token(credential: Annotated[Path, typer.Argument(help="Credential file of an integration")]) -> None:
+    """Print an access token for an integration, by SMART Backend Services."""
+    with _told_in_words():
+        typer.echo(fetch_token(credential))
 
 
 @app.command()

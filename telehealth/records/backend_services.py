@@ -55,12 +55,23 @@ class Endpoint:
 class BackendServices:
     """One client at one record service. Concurrent callers share one request for a token."""
 
-    def __init__(self, outbound: Outbound, base_url: str, *, client_id: str, key: ECKey, clock: Clock) -> None:
+    def __init__(
+        self,
+        outbound: Outbound,
+        base_url: str,
+        *,
+        client_id: str,
+        key: ECKey,
+        clock: Clock,
+        scopes: str | None = None,
+    ) -> None:
+        """`scopes` are those of note delivery, in the version the server speaks, unless they are named."""
         self._outbound = outbound
         self._base_url = base_url.rstrip("/")
         self._client_id = client_id
         self._key = key
         self._clock = clock
+        self._scopes = scopes
         self._lock = asyncio.Lock()
         self._token: Token | None = None
         self._endpoint: Endpoint | None = None
@@ -119,8 +130,8 @@ class BackendServices:
             if not isinstance(url, str) or _weaker(url, self._base_url):
                 raise TokenAway(reply.status)
             versions = capabilities if isinstance(capabilities, list) else []
-            scopes = SCOPES_V1 if "permission-v1" in versions and "permission-v2" not in versions else SCOPES_V2
-            self._endpoint = Endpoint(url, scopes, now + DISCOVERY_LIFE)
+            usual = SCOPES_V1 if "permission-v1" in versions and "permission-v2" not in versions else SCOPES_V2
+            self._endpoint = Endpoint(url, self._scopes or usual, now + DISCOVERY_LIFE)
         return self._endpoint
 
     async def _send(self, method: str, url: str, *, form: dict[str, str] | None = None) -> Reply:

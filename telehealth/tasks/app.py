@@ -54,7 +54,7 @@ def build_celery(broker_url: str, sweeps: Sequence[Sweep], open_work: OpenWork) 
     child = Child({each.name: each for each in sweeps}, open_work)
     worker_process_init.connect(child.start, weak=False)
     worker_process_shutdown.connect(child.stop, weak=False)
-    app.task(name=SWEEP, ignore_result=True)(child.sweep)
+    app.task(name=SWEEP, ignore_result=True, typing=False)(child.sweep)  # Celery miscounts a bound method's arguments
     return app
 
 
