@@ -35,6 +35,7 @@ from telehealth.visits.queries import visit_version
 from telehealth.visits.rules import NotNow, VisitStatus
 
 BEAT_SECONDS = 5.0
+CANCEL_SECONDS = 0.2
 MOST_FAULTS = 20
 TO_TELL: Mapping[Together, frozenset[VisitStatus]] = {
     Together.NOT_YET: frozenset(),
@@ -194,12 +195,19 @@ class Conversation:
 
 
 async def _until_first_ends(*jobs: Coroutine[Any, Any, None]) -> None:
-    tasks = [asyncio.create_task(job) for job in jobs]
+    tasks = {asyncio.create_task(job) for job in jobs}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _stop(tasks)
     for task in done:
         task.result()
+
+
+async def _stop(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel until they end: `asyncio.wait_for` of Python 3.11, inside the Valkey client, may swallow a cancellation."""
+    while running := {task for task in tasks if not task.done()}:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=CANCEL_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,55 @@
+"""A page with nothing but a call on it, to see telehealth/web/static/call.js at work."""
+
+from starlette.responses import Response
+
+from telehealth.core.actors import Purpose
+from telehealth.http.call import Call
+from telehealth.http.operation import PUBLIC, operation, page
+
+HTML = """<!doctype html><title>Call</title><body><video autoplay playsinline muted></video>
+<script type="module" src="/v1/call-page.js"></script>"""
+
+# What a test looks at: states, the call itself, and what the browser says of its connection.
+SCRIPT = """
+import { joinCall } from "/static/call.js";
+const { searchParams } = new URL(location.href);
+const Real = RTCPeerConnection;
+window.states = [];
+window.peers = [];
+window.RTCPeerConnection = class extends Real {
+  constructor(configuration) {
+    super({ ...configuration, iceTransportPolicy: searchParams.get("policy") ?? "all" });
+    window.peers.push(this);
+  }
+};
+window.frames = () => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames;
+window.pair = async () => {
+  const stats = await window.peers.at(-1).getStats();
+  const transport = [...stats.values()].find(({ type }) => type === "transport");
+  const pair = stats.get(transport.selectedCandidatePairId);
+  return [stats.get(pair.localCandidateId).candidateType, stats.get(pair.remoteCandidateId).candidateType];
+};
+window.local = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 240 } });
+window.call = joinCall({
+  visitId: searchParams.get("visit"),
+  host: searchParams.has("host"),
+  local: window.local,
+  remoteVideo: document.querySelector("video"),
+  onState: (state) => window.states.push(state),
+  onChat: ({ from, text }) => (document.title = `${from}: ${text}`),
+});
+"""
+
+
+async def call_page(call: Call) -> Response:
+    return Response(HTML, media_type="text/html")
+
+
+async def call_script(call: Call) -> Response:
+    return Response(SCRIPT, media_type="text/javascript")
+
+
+CALL_PAGE = (
+    page("GET", "/call", call_page, needs=PUBLIC, purpose=Purpose.OPERATIONS),
+    operation("GET", "/v1/call-page.js", call_script, needs=PUBLIC, purpose=Purpose.OPERATIONS),
+)

@@ -1,0 +1,120 @@
+"""A web process that serves calls and nothing else, on a real database and a real Valkey. Several serve one visit."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+from uuid import UUID
+
+import uvicorn
+
+from telehealth.access.rules import SCOPES
+from telehealth.core.actors import Actor, Role
+from telehealth.core.events import Event
+from telehealth.core.ports import Ports, Signals
+from telehealth.core.time import SystemClock
+from telehealth.db.engine import open_engine
+from telehealth.db.unit import UnitOfWork
+from telehealth.db.vault import Vault
+from telehealth.http.app import build_app
+from telehealth.http.call import Kit
+from telehealth.http.locales import Locales
+from telehealth.http.pages import open_pages
+from telehealth.http.ports import Authenticator
+from telehealth.http.signals import ValkeySignals
+from telehealth.video.ports import IceServers, RoomBus
+from telehealth.video.routes import OPERATIONS, SOCKETS
+from telehealth.video.valkey_rooms import ValkeyRooms
+from tests.kit.call_page import CALL_PAGE
+from tests.kit.conflicts import conflicts
+from tests.kit.media_process import free_port
+from tests.kit.web import KnownActors
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What a process stands on. `known` are the actors behind session secrets, as JSON values."""
+
+    database: str
+    valkey: str
+    known: dict[str, dict[str, str | None]]
+    turn_urls: tuple[str, ...] = ()
+    turn_secret: str | None = None
+    port: int = field(default_factory=free_port)
+
+    @property
+    def origin(self) -> str:
+        return f"http://localhost:{self.port}"
+
+
+def to_json(actor: Actor) -> dict[str, str | None]:
+    ids = {"id": actor.id, "person_id": actor.person_id, "visit_id": actor.visit_id}
+    return {"role": actor.role.value, **{name: None if each is None else str(each) for name, each in ids.items()}}
+
+
+def from_json(value: dict[str, str | None]) -> Actor:
+    role = Role(value["role"] or "")
+    ids = {name: UUID(text) if (text := value[name]) else None for name in ("id", "person_id", "visit_id")}
+    return Actor(role=role, scopes=SCOPES[role], **ids)
+
+
+@contextmanager
+def running_web(*processes: Behind) -> Iterator[Sequence[Behind]]:
+    """Each of them as a process of its own, until the end."""
+    started = [subprocess.Popen([sys.executable, "-m", __name__, json.dumps(asdict(each))]) for each in processes]
+    try:
+        for each in processes:
+            _until_it_answers(each)
+        yield processes
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(10)
+
+
+def _until_it_answers(process: Behind) -> None:
+    for _ in range(300):
+        try:
+            urlopen(f"{process.origin}/call").close()  # noqa: S310
+        except URLError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("the web process does not answer")
+
+
+async def serve(behind: Behind) -> None:
+    engine = open_engine(behind.database)
+    vault = Vault({"test": b"k" * 32})
+    signals, rooms = ValkeySignals(behind.valkey), ValkeyRooms(behind.valkey, vault)
+
+    async def nudge(events: Sequence[Event]) -> None:
+        await signals.publish(tuple(topic for event in events for topic in event.topics()))
+
+    ports: dict[type[Any], object] = {
+        Authenticator: KnownActors({secret: from_json(each) for secret, each in behind.known.items()}),
+        Signals: signals,
+        RoomBus: rooms,
+        IceServers: IceServers(tuple(behind.turn_urls), behind.turn_secret),
+    }
+    unit_of_work = UnitOfWork(engine, SystemClock(), vault, conflicts(), nudge)
+    kit = Kit(unit_of_work, Ports(ports), open_pages(Locales.load()), behind.origin)
+    app = build_app(kit, (*OPERATIONS, *CALL_PAGE), SOCKETS)
+    limits: dict[str, Any] = {"ws_ping_interval": 5, "ws_ping_timeout": 5, "ws_max_size": 65536}
+    config = uvicorn.Config(app, port=behind.port, log_level="warning", access_log=False, **limits)
+    await uvicorn.Server(config).serve()
+    await rooms.close()
+    await signals.close()
+    await engine.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Behind(**json.loads(sys.argv[1]))))

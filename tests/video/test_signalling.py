@@ -1,0 +1,131 @@
+"""Signalling through real web processes: two of them, one visit, one Valkey."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from telehealth.core.actors import SYSTEM
+from telehealth.core.ids import VisitId
+from telehealth.db.unit import UnitOfWork
+from telehealth.visits import service as visits
+from telehealth.visits.rules import VisitStatus
+from tests.kit.call_process import Behind, running_web
+from tests.kit.meetings import Meeting
+from tests.kit.signalling import behind, socket_to, talking, ticket_from
+
+OFFER = {"type": "offer", "sdp": "v=0\r\n"}
+CANDIDATE = {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0}
+
+
+@pytest.fixture
+async def webs(database: str, valkey: str, meeting: Meeting) -> AsyncIterator[Sequence[Behind]]:
+    with running_web(behind(database, valkey, meeting), behind(database, valkey, meeting)) as processes:
+        yield processes
+
+
+async def status_becomes(unit_of_work: UnitOfWork, visit_id: VisitId, status: VisitStatus) -> None:
+    for _ in range(100):
+        found = (await unit_of_work.run(visits.open_visit, SYSTEM, visit_id)).status
+        if found is status:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{found}, not {status}")
+
+
+async def test_a_call_across_two_web_processes(
+    webs: Sequence[Behind], meeting: Meeting, unit_of_work: UnitOfWork
+) -> None:
+    one, other = webs
+    async with talking(one, meeting, host=True) as host:
+        assert host.welcome["peers"] == []
+        assert host.welcome["ice_servers"] == []
+        async with talking(other, meeting, host=False) as guest:
+            state = await host.hear("state")
+            assert state["peers"] == [{"role": "patient", "presence": "present"}]
+            generation = state["generation"]
+            assert generation == guest.welcome["generation"]
+
+            # What one says the other hears, and nothing comes back but the acknowledgement.
+            number = await host.say("description", generation=generation, description=OFFER)
+            assert (await host.hear("ack"))["id"] == number
+            assert (await guest.hear("description"))["description"] == OFFER
+            await guest.say("candidate", generation=generation, candidate=CANDIDATE)
+            assert (await host.hear("candidate"))["candidate"] == {**CANDIDATE, "usernameFragment": None}
+            await guest.say("chat", text="¿Me oye?")
+            assert (await host.hear("chat"))["text"] == "¿Me oye?"
+            await host.say("description", generation=generation - 1, description=OFFER)
+            assert (await host.hear("error"))["code"] == "stale-generation"
+            await host.put({"type": "admit"})
+            assert (await host.hear("error"))["code"] == "invalid-message"
+            await host.put({"type": "ping"})
+            await host.hear("pong")
+
+            # The visit is in progress when both sides say that media run, and not before.
+            await host.say("media_state", generation=generation, state="connected")
+            await host.hear("ack")
+            await status_becomes(unit_of_work, meeting.visit_id, VisitStatus.ADMITTING)
+            await guest.say("media_state", generation=generation, state="connected")
+            await status_becomes(unit_of_work, meeting.visit_id, VisitStatus.IN_PROGRESS)
+
+            # A broken socket: the other side learns of it, what was said meanwhile is not lost.
+            seen = guest.welcome["seq"]
+            await guest.break_off()
+        assert (await host.hear("state"))["peers"] == [{"role": "patient", "presence": "away"}]
+        await host.say("chat", text="Are you there?")
+        resume = {"session": guest.welcome["session"], "last_seq": seen}
+        async with talking(one, meeting, host=False, resume=resume) as guest:
+            assert guest.welcome["resumed"] is True
+            assert guest.welcome["ack"] == 3
+            assert (await guest.hear("chat"))["text"] == "Are you there?"
+
+            # A second window takes over from the first.
+            async with talking(other, meeting, host=False) as second:
+                code, _, heard = await guest.ended()
+                assert (code, heard[-1]["reason"]) == (4409, "replaced")
+                assert second.welcome["generation"] == generation + 1
+
+                # Hanging up ends nothing; the clinician does, and both sockets hear it at once.
+                await host.say("bye")
+                assert (await host.ended())[0] == 1000
+                assert (await second.hear("state"))["peers"] == []
+                await status_becomes(unit_of_work, meeting.visit_id, VisitStatus.IN_PROGRESS)
+                await unit_of_work.run(visits.end, meeting.clinician, meeting.visit_id)
+                code, _, heard = await second.ended(within=7)
+                assert (code, heard[-1]["reason"]) == (4410, "ended")
+
+
+async def test_what_does_not_get_in(webs: Sequence[Behind], meeting: Meeting) -> None:
+    web = webs[0]
+    with pytest.raises(InvalidStatus, match="403"):
+        async with socket_to(web, origin="https://elsewhere.example"):
+            pass
+    used = await ticket_from(web, meeting, host=True)
+    async with socket_to(web) as first:
+        await first.put({"type": "hello", "v": 1, "ticket": used})
+        await first.hear("welcome")
+        for hello, code in (
+            ({"type": "hello", "v": 1, "ticket": used}, 4401),
+            ({"type": "hello", "v": 2, "ticket": used}, 4400),
+            ({"type": "chat", "id": 1, "text": "hello"}, 4400),
+        ):
+            async with socket_to(web) as talker:
+                await talker.put(hello)
+                assert (await talker.ended())[0] == code
+        for number in range(21):
+            await first.put({"type": "state", "seq": number})
+        assert (await first.ended())[0] == 4400
+
+
+async def test_a_process_that_dies_takes_no_room_with_it(database: str, valkey: str, meeting: Meeting) -> None:
+    one, other = behind(database, valkey, meeting), behind(database, valkey, meeting)
+    with running_web(one):
+        with running_web(other):
+            async with talking(other, meeting, host=False) as guest:
+                await guest.break_off()
+        async with talking(one, meeting, host=True) as host:
+            assert host.welcome["peers"] == [{"role": "patient", "presence": "away"}]
+            resume = {"session": guest.welcome["session"], "last_seq": guest.welcome["seq"]}
+            async with talking(one, meeting, host=False, resume=resume) as back:
+                assert back.welcome["resumed"] is True
