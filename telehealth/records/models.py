@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal, Stale
@@ -42,7 +42,10 @@ class NoteRow(Table):
 
 
 class NoteVersionRow(Table):
-    """What was signed, to the byte. Never updated: a correction is another version."""
+    """What was signed, to the byte. Never updated: a correction is another version.
+
+    `written_in` is the transaction that wrote the row: what lies below the oldest running one is decided for ever.
+    """
 
     __tablename__ = "note_version"
 
@@ -55,11 +58,12 @@ class NoteVersionRow(Table):
     author_id: Mapped[UUID] = plain(ForeignKey("clinician.id"))
     author_name: Mapped[str] = plain()
     signed_at: Mapped[datetime] = plain()
+    written_in: Mapped[int] = plain(BigInteger, server_default=text("(pg_current_xact_id()::text::bigint)"))
 
     __table_args__ = (
         UniqueConstraint("note_id", "version"),
         CheckConstraint("version > 0", name="version"),
-        Index("ix_note_version_signed_at", "signed_at", "id"),
+        Index("ix_note_version_written_in", "written_in", "id"),
     )
 
 

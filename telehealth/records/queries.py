@@ -1,10 +1,12 @@
 """Reading notes. A draft is its author's alone; what is signed is for whoever may see summaries of that patient."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, false, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, false, select, text, true, tuple_
 
 from telehealth.access import queries as access
 from telehealth.access.rules import DataKind, Everyone, Granted
@@ -52,6 +54,7 @@ class Summary:
     author_name: str
     signed_at: datetime
     in_record: bool
+    position: tuple[int, UUID]
 
 
 async def open_note(unit: Unit, visit_id: UUID) -> Note:
@@ -108,12 +111,57 @@ async def summary(unit: Unit, visit_id: UUID) -> Summary:
     return _told(sight.unit_for(unit, found[1]), *found)
 
 
-async def summaries_after(unit: Unit, after: tuple[datetime, UUID] | None, *, limit: int) -> list[Summary]:
-    """Signed versions the actor may see, by (signed_at, id), after that position; each audited. Raises NoGrant."""
-    sight = await _sight(unit)
-    query = _summaries(sight).order_by(NoteVersionRow.signed_at, NoteVersionRow.id).limit(limit)
-    if after is not None:
-        query = query.where(tuple_(NoteVersionRow.signed_at, NoteVersionRow.id) > after)
+Position = tuple[int, UUID]
+START: Position = (0, UUID(int=0))
+# Below this transaction nothing is under way any more, so no row can still appear there.
+DECIDED = text("(pg_snapshot_xmin(pg_current_snapshot())::text::bigint)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryFilter:
+    """What a search may narrow by. `signed_from` is inclusive, `signed_before` is not."""
+
+    ids: Collection[UUID] | None = None
+    patient_id: UUID | None = None
+    visit_id: UUID | None = None
+    signed_from: datetime | None = None
+    signed_before: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        tests: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
+            (self.ids, NoteVersionRow.id.in_),
+            (self.patient_id, NoteRow.patient_id.__eq__),
+            (self.visit_id, NoteRow.visit_id.__eq__),
+            (self.signed_from, NoteVersionRow.signed_at.__ge__),
+            (self.signed_before, NoteVersionRow.signed_at.__lt__),
+        ]
+        return [test(value) for value, test in tests if value is not None]
+
+
+EVERYTHING = SummaryFilter()
+
+
+async def signed_summaries(
+    unit: Unit,
+    after: Position = START,
+    *,
+    limit: int,
+    where: SummaryFilter = EVERYTHING,
+    data_kind: DataKind = DataKind.SUMMARIES,
+) -> list[Summary]:
+    """Signed versions the actor may see, in the order of their positions; each audited. Raises NoGrant.
+
+    Who goes on from the last position misses nothing, however many sign at the same time: a version appears once every
+    transaction that began before its own has ended. `data_kind` is what a grant has to name.
+    """
+    sight = await _sight(unit, data_kind)
+    position = tuple_(NoteVersionRow.written_in, NoteVersionRow.id)
+    query = (
+        _summaries(sight)
+        .where(position > after, NoteVersionRow.written_in < DECIDED, *where.conditions())
+        .order_by(NoteVersionRow.written_in, NoteVersionRow.id)
+        .limit(limit)
+    )
     return [_told(sight.unit_for(unit, row[1]), *row) for row in await unit.session.execute(query)]
 
 
@@ -156,7 +204,7 @@ class Sight:
         return access.acting_for(unit, self.granted.purpose(PatientId(note.patient_id)))
 
 
-async def _sight(unit: Unit) -> Sight:
+async def _sight(unit: Unit, data_kind: DataKind = DataKind.SUMMARIES) -> Sight:
     actor = unit.actor
     match actor.role:
         case Role.SYSTEM:
@@ -164,7 +212,7 @@ async def _sight(unit: Unit) -> Sight:
         case Role.CLINICIAN:
             return Sight(NoteRow.clinician_id == actor.person_id)
         case Role.INTEGRATION:
-            granted = await access.data_granted(unit, DataKind.SUMMARIES)
+            granted = await access.data_granted(unit, data_kind)
             covered = granted.patients
             return Sight(true() if isinstance(covered, Everyone) else NoteRow.patient_id.in_(covered), granted)
         case _:
@@ -195,4 +243,5 @@ def _told(unit: Unit, version: NoteVersionRow, note: NoteRow, delivery: str) -> 
         author_name=version.author_name,
         signed_at=version.signed_at,
         in_record=delivery == DeliveryState.DELIVERED,
+        position=(version.written_in, version.id),
     )

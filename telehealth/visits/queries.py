@@ -1,15 +1,17 @@
 """SELECTs over visits, limited to what the actor may see. Absent and not-yours are the same NotFound."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true, tuple_
+from sqlalchemy.orm import aliased
 
 from telehealth.access import queries as access
-from telehealth.access.rules import Everyone
+from telehealth.access.rules import Everyone, Granted
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId, VisitTypeId
@@ -58,11 +60,8 @@ async def visible(unit: Unit) -> ColumnElement[bool]:
         case Role.CLINICIAN:
             return VisitRow.clinician_id == actor.person_id
         case Role.PATIENT:
-            admitted = exists().where(
-                ParticipantRow.id == actor.id,
-                ParticipantRow.visit_id == VisitRow.id,
-                ParticipantRow.revoked_at.is_(None),
-            )
+            own = aliased(ParticipantRow)
+            admitted = exists().where(own.id == actor.id, own.visit_id == VisitRow.id, own.revoked_at.is_(None))
             return and_(VisitRow.id == actor.visit_id, admitted)
         case Role.INTEGRATION:
             granted = await access.patients_granted(unit, APPOINTMENTS)
@@ -249,38 +248,49 @@ async def local_day(unit: Unit, day: date | None = None) -> tuple[datetime, date
 class VisitFilter:
     """What a search may narrow by. `changed_from` is inclusive, `starts_before` and `changed_before` are not."""
 
-    ids: Iterable[UUID] | None = None
+    ids: Collection[UUID] | None = None
     patient_id: UUID | None = None
-    statuses: Iterable[VisitStatus] | None = None
+    statuses: Collection[VisitStatus] | None = None
     starts_from: datetime | None = None
     starts_before: datetime | None = None
     changed_from: datetime | None = None
     changed_before: datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        pairs: list[tuple[object, ColumnElement[bool]]] = [
-            (self.ids, VisitRow.id.in_(list(self.ids or ()))),
-            (self.patient_id, VisitRow.patient_id == self.patient_id),
-            (self.statuses, VisitRow.status.in_([each.value for each in self.statuses or ()])),
-            (self.starts_from, VisitRow.starts_at >= self.starts_from),
-            (self.starts_before, VisitRow.starts_at < self.starts_before),
-            (self.changed_from, VisitRow.changed_at >= self.changed_from),
-            (self.changed_before, VisitRow.changed_at < self.changed_before),
+        tests: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
+            (self.ids, VisitRow.id.in_),
+            (self.patient_id, VisitRow.patient_id.__eq__),
+            (self.statuses, VisitRow.status.in_),
+            (self.starts_from, VisitRow.starts_at.__ge__),
+            (self.starts_before, VisitRow.starts_at.__lt__),
+            (self.changed_from, VisitRow.changed_at.__ge__),
+            (self.changed_before, VisitRow.changed_at.__lt__),
         ]
-        return [condition for given, condition in pairs if given is not None]
+        return [test(value) for value, test in tests if value is not None]
 
 
-async def visits_after(
-    unit: Unit, after: tuple[datetime, UUID] | None, *, limit: int, where: VisitFilter | None = None
+EVERYTHING = VisitFilter()
+
+
+async def visits_granted(
+    unit: Unit,
+    granted: Granted,
+    after: tuple[datetime, UUID] | None = None,
+    *,
+    limit: int,
+    where: VisitFilter = EVERYTHING,
 ) -> list[Visit]:
-    """Visits the actor may see, by (changed_at, id), after that position. Audited per visit."""
-    conditions = [*(where.conditions() if where else ()), await visible(unit)]
+    """Visits a grant opens, by (changed_at, id), after that position; each audited with the purpose of its grant."""
+    conditions = where.conditions()
+    if not isinstance(covered := granted.patients, Everyone):
+        conditions.append(VisitRow.patient_id.in_(covered))
     if after is not None:
         conditions.append(tuple_(VisitRow.changed_at, VisitRow.id) > after)
     query = select(VisitRow).where(*conditions).order_by(VisitRow.changed_at, VisitRow.id).limit(limit)
     visits = [visit_of(row) for row in await unit.session.scalars(query)]
     for visit in visits:
-        unit.audit("read", "visit", visit.id, patient_id=visit.patient_id)
+        traced = access.acting_for(unit, granted.purpose(visit.patient_id))
+        traced.audit("read", "visit", visit.id, patient_id=visit.patient_id)
     return visits
 
 

@@ -127,11 +127,11 @@ async def test_a_grant_for_others_finds_nothing(
     other = await unit_of_work.run(arrange_visit)
     await permit(unit_of_work, machine, other)
     assert (await http.get(f"/v1/visits/{arranged.visit_id}/summary", headers=MACHINE)).status_code == 404
-    listed = await unit_of_work.run(queries.summaries_after, machine, None, limit=10)
+    listed = await unit_of_work.run(queries.signed_summaries, machine, limit=10)
     assert listed == []
     await permit(unit_of_work, machine, arranged)
-    (only,) = await unit_of_work.run(queries.summaries_after, machine, None, limit=10)
-    assert await unit_of_work.run(queries.summaries_after, machine, (only.signed_at, only.id), limit=10) == []
+    (only,) = await unit_of_work.run(queries.signed_summaries, machine, limit=10)
+    assert await unit_of_work.run(queries.signed_summaries, machine, only.position, limit=10) == []
 
 
 async def permit(unit_of_work: UnitOfWork, machine: Actor, whose: Arranged) -> None:
