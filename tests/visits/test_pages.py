@@ -1,0 +1,264 @@
+"""A visit by hand: front desk, patient and clinician with nothing but links and forms, then the same over the API."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from telehealth.access import service as access
+from telehealth.access.authentication import StoredCredentials
+from telehealth.access.routes import PAGES as SIGN_IN
+from telehealth.core.actors import SYSTEM, Role
+from telehealth.core.ids import AccountId, ClinicianId
+from telehealth.core.time import FixedClock
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
+from telehealth.http.ports import Authenticator
+from telehealth.scheduling import routes as scheduling
+from telehealth.visits import routes
+from telehealth.visits.ports import DueFollowUp, FollowUps
+from tests.kit.clinic import BORN, TUESDAY_NINE, Clinic, open_clinic
+from tests.kit.web import client_of
+
+BIRTH = {"birth_day": str(BORN.day), "birth_month": str(BORN.month), "birth_year": str(BORN.year)}
+WRONG_BIRTH = {**BIRTH, "birth_year": "1950"}
+SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
+EVERYTHING = (*routes.OPERATIONS, *routes.PAGES, *scheduling.OPERATIONS, *scheduling.PAGES, *SIGN_IN)
+
+
+class NothingDue:
+    async def wanted(self, _unit: Unit, /) -> Sequence[DueFollowUp]:
+        return []
+
+    async def wanted_mark(self, _unit: Unit, /) -> str:
+        return "0"
+
+
+@dataclass(frozen=True)
+class House:
+    """One browser for each: `desk` and `clinician` are signed in, `phone` is the patient's."""
+
+    clinic: Clinic
+    clock: FixedClock
+    desk: httpx.AsyncClient
+    clinician: httpx.AsyncClient
+    phone: httpx.AsyncClient
+
+
+@asynccontextmanager
+async def _browser(unit_of_work: UnitOfWork, secret: str | None) -> AsyncIterator[httpx.AsyncClient]:
+    ports: dict[type, object] = {FollowUps: NothingDue(), Authenticator: StoredCredentials(unit_of_work)}
+    async with client_of(unit_of_work, EVERYTHING, {}, ports=ports) as client:
+        client.headers.update(SAME_SITE)
+        client.headers["Cookie"] = f"{STAFF_COOKIE}={secret}" if secret else ""
+        yield client
+
+
+async def _open(unit: Unit) -> tuple[Clinic, str, str]:
+    clinic = await open_clinic(unit)
+    staff = ((Role.FRONT_DESK, None), (Role.CLINICIAN, clinic.clinician.id))
+    opened = [await access.open_staff_session(unit, await _account(unit, *each)) for each in staff]
+    first, second = [each.secret for each in opened if each is not None]
+    return clinic, first, second
+
+
+async def _account(unit: Unit, role: Role, person_id: ClinicianId | None) -> AccountId:
+    """Straight into the table: sealing a password takes longer than the rest of a test."""
+    account_id = AccountId(unit.new_id())
+    row = {"id": account_id, "email": f"{role}@clinic.example", "role": role, "person": person_id, "now": unit.now}
+    await unit.session.execute(
+        text(
+            "INSERT INTO account (id, email, password, role, person_id, created_at) "
+            "VALUES (:id, :email, '', :role, :person, :now)"
+        ),
+        row,
+    )
+    return account_id
+
+
+@pytest.fixture
+async def house(unit_of_work: UnitOfWork, clock: FixedClock) -> AsyncIterator[House]:
+    clock.advance(TUESDAY_NINE - timedelta(hours=6) - clock.now())
+    clinic, desk, doctor = await unit_of_work.run(_open, SYSTEM)
+    async with (
+        _browser(unit_of_work, desk) as first,
+        _browser(unit_of_work, doctor) as second,
+        _browser(unit_of_work, None) as third,
+    ):
+        yield House(clinic, clock, first, second, third)
+
+
+async def _book(house: House) -> tuple[str, str]:
+    """Through the desk's pages. Answers the visit's id and the path of the personal link."""
+    found = await house.desk.post("/book", data={"name": "rosa moreno", **BIRTH})
+    address = re.search(r'href="(/book/[0-9a-f-]{36})"', found.text)
+    assert address, found.text
+    times = await house.desk.get(f"{address[1]}?day=2026-03-03")
+    assert TUESDAY_NINE.isoformat() in times.text
+    kind, doctor = house.clinic.visit_type.id, house.clinic.clinician.id
+    wish = {"offer": TUESDAY_NINE.isoformat(), "visit_type": str(kind), "clinician": str(doctor)}
+    booked = await house.desk.post(address[1], data=wish)
+    assert booked.status_code == 200, booked.text
+    again = await house.desk.post(address[1], data=wish)
+    assert again.status_code == 409
+    assert "free now" in again.text
+    link = re.search(r"http://localhost(/join/[\w-]{43})", booked.text)
+    assert link
+    board = (await house.desk.get("/v1/board?day=2026-03-03")).json()
+    return board["items"][0]["visit"]["id"], link[1]
+
+
+async def _enter(house: House, link: str) -> httpx.Response:
+    for _ in range(2):  # a mail scanner looks first
+        assert (await house.phone.get(link)).status_code == 200
+        assert (await house.phone.head(link)).status_code == 200
+    entered = await house.phone.post(link, data=BIRTH)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/visit")
+    cookie = entered.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "Secure" in cookie
+    house.phone.headers["Cookie"] = cookie.partition(";")[0]
+    assert house.phone.headers["Cookie"].startswith(f"{GUEST_COOKIE}=")
+    return await house.phone.get("/visit")
+
+
+async def test_a_visit_with_links_and_forms_alone(house: House) -> None:
+    visit_id, link = await _book(house)
+    early = await _enter(house, link)
+    assert 'data-stage="early"' in early.text
+    house.clock.advance(TUESDAY_NINE - timedelta(minutes=20) - house.clock.now())
+    assert 'data-stage="check"' in (await house.phone.get("/visit")).text
+    assert (await house.phone.post("/visit/ready")).status_code == 303
+    assert 'data-stage="waiting"' in (await house.phone.get("/visit")).text
+
+    board = await house.clinician.get("/day")
+    assert f'id="admit-{visit_id}"' in board.text
+    assert "Rosa Moreno" in board.text
+    admitted = await house.clinician.post(f"/visits/{visit_id}/admit")
+    assert admitted.headers["location"] == f"/visits/{visit_id}"
+    assert 'data-stage="call"' in (await house.phone.get("/visit")).text
+    twice = await house.clinician.post(f"/visits/{visit_id}/admit")
+    assert twice.status_code == 409
+
+
+async def test_the_identity_step_never_says_which_part_is_wrong(house: House) -> None:
+    _, link = await _book(house)
+    incomplete = await house.phone.post(link, data={"birth_day": "5"})
+    wrong = await house.phone.post(link, data=WRONG_BIRTH)
+    unknown = await house.phone.post("/join/of-nobody", data=WRONG_BIRTH)
+    assert [each.status_code for each in (incomplete, wrong, unknown)] == [422, 422, 422]
+    said = "Check the date of birth, and that this is your own link"
+    assert said in wrong.text
+    assert said in unknown.text
+    assert "You can try 4 more times" in wrong.text
+    for _ in range(4):
+        last = await house.phone.post(link, data=WRONG_BIRTH)
+    assert last.status_code == 429
+    assert "+1 507 555 0100" in last.text
+    assert (await house.phone.post(link, data=BIRTH)).status_code == 429
+
+
+async def test_the_same_over_the_api(house: House) -> None:
+    visit_id, link = await _book(house)
+    await _enter(house, link)
+    api = f"/v1/visits/{visit_id}"
+    early = (await house.phone.get(f"{api}/join")).json()
+    assert (early["can_join"], early["reason"], early["what_to_do"]) == (False, "too_early", "come_back")
+    assert early["fallback_phone"] == "+1 507 555 0100"
+    refused = await house.phone.post(f"{api}/ready")
+    assert (refused.status_code, refused.json()["reason"]) == (409, "inside_join_window")
+
+    house.clock.advance(TUESDAY_NINE - house.clock.now())
+    check = {"camera": "ok", "microphone": "ok", "speaker": "ok", "network": {"verdict": "good", "rtt_ms": 12.5}}
+    assert (await house.phone.post(f"{api}/check", json=check)).json()["check"] == "good"
+    assert (await house.phone.post(f"{api}/ready", json={})).json()["status"] == "ready"
+    assert (await house.phone.get(api)).status_code == 403
+    seen = await house.clinician.get(api)
+    assert (seen.json()["allowed"], seen.headers["etag"]) == (
+        ["admit", "cancel"],
+        '"4"',
+    )
+    stale = await house.clinician.post(f"{api}/admit", headers={"If-Match": '"3"'})
+    assert stale.status_code == 412
+    admitted = await house.clinician.post(f"{api}/admit", json={}, headers={"If-Match": '"4"'})
+    assert (admitted.status_code, admitted.json()["status"]) == (200, "admitting")
+    assert (await house.phone.get(f"{api}/join")).json()["can_join"]
+    cancelled = await house.desk.post(f"{api}/cancel", json={"reason": "technical"})
+    assert cancelled.json()["status"] == "cancelled"
+    assert (await house.phone.get(f"{api}/join")).json()["reason"] == "cancelled"
+    assert 'data-stage="over"' in (await house.phone.get("/visit")).text
+
+
+async def test_moving_over_the_api(house: House) -> None:
+    visit_id, _ = await _book(house)
+    later = (TUESDAY_NINE + timedelta(hours=1)).isoformat()
+    moved = await house.desk.post(f"/v1/visits/{visit_id}/reschedule", json={"start": later})
+    assert moved.json()["revision"] == 2
+    outside = (TUESDAY_NINE + timedelta(hours=9)).isoformat()
+    refused = await house.desk.post(f"/v1/visits/{visit_id}/reschedule", json={"start": outside})
+    assert refused.json()["type"] == "/problems/outside-hours"
+    assert refused.json()["alternatives"]
+
+
+async def test_booking_twice_with_one_key_books_once(house: House) -> None:
+    wish = {
+        "patient_id": str(house.clinic.patient.id),
+        "clinician_id": str(house.clinic.clinician.id),
+        "visit_type_id": str(house.clinic.visit_type.id),
+        "start": TUESDAY_NINE.isoformat(),
+    }
+    key = {"Idempotency-Key": "one"}
+    first, second = [await house.desk.post("/v1/visits", json=wish, headers=key) for _ in range(2)]
+    assert (first.status_code, first.content) == (201, second.content)
+    taken = await house.desk.post("/v1/visits", json=wish)
+    assert (taken.status_code, taken.json()["type"]) == (409, "/problems/slot-taken")
+    assert taken.json()["alternatives"][0].endswith("Z")
+
+
+async def test_a_new_patient_at_the_desk(house: House) -> None:
+    person = {"given_name": "Ines", "family_name": "Okafor", "zone": "Africa/Lagos", "language": "en", **BIRTH}
+    wrong = await house.desk.post("/book/patients", data={**person, "email": "no address"})
+    assert wrong.status_code == 422
+    assert 'id="email-error"' in wrong.text
+    taken = await house.desk.post("/book/patients", data={**person, "email": "ines@example.org"})
+    assert re.fullmatch(r"/book/[0-9a-f-]{36}", taken.headers["location"])
+    assert (await house.desk.get(taken.headers["location"])).status_code == 200
+
+
+async def test_my_hours(house: House) -> None:
+    shown = await house.clinician.get("/hours")
+    assert 'name="from_1a" type="time" step="300" value="09:00"' in shown.text
+    saved = await house.clinician.post("/hours", data={"zone": "Europe/Paris", "from_2a": "18:00", "to_2a": "00:00"})
+    assert saved.headers["location"] == "/hours?saved=1"
+    api = f"/v1/clinicians/{house.clinic.clinician.id}/hours"
+    hours = await house.desk.get(api)
+    assert hours.json() == {
+        "time_zone": "Europe/Paris",
+        "windows": [{"weekday": 2, "start": "18:00", "end": "24:00"}],
+    }
+    assert hours.headers["etag"] == '"2"'
+    overlap = {"zone": "Europe/Paris", "from_2a": "09:00", "to_2a": "12:00", "from_2b": "11:00", "to_2b": "13:00"}
+    assert "overlap other hours" in (await house.clinician.post("/hours", data=overlap)).text
+    order = {"zone": "Europe/Paris", "from_2a": "12:00", "to_2a": "09:00"}
+    assert "must come after" in (await house.clinician.post("/hours", data=order)).text
+    put = await house.clinician.put(api, json=hours.json(), headers={"If-Match": '"1"'})
+    assert put.status_code == 412
+    foreign = api.replace(str(house.clinic.clinician.id), str(house.clinic.patient.id))
+    assert (await house.clinician.put(foreign, json=hours.json())).status_code == 404
+
+
+async def test_a_visit_may_be_followed(house: House) -> None:
+    visit_id, link = await _book(house)
+    await _enter(house, link)
+    for client, address in ((house.phone, "stream"), (house.clinician, "changes")):
+        foreign = await client.get(f"/v1/visits/{house.clinic.patient.id}/{address}")
+        assert foreign.status_code == 404
+    lifecycle = (await house.phone.get("/v1/lifecycle")).json()
+    assert "  ready --> admitting: admit" in lifecycle["diagram"].splitlines()
+    assert len(lifecycle["statuses"]) == 17
+    assert visit_id
