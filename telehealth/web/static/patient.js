@@ -54,7 +54,7 @@ function show(next) {
     item.toggleAttribute("aria-current", false);
     if (place === Math.max(at, 0)) item.setAttribute("aria-current", "step");
   }
-  $("heading").hidden = next === "call";
+  $("heading").classList.toggle("sr", next === "call"); // a page keeps its h1
   if (next !== stage) {
     const title = $(`${next}-title`);
     title.focus();
