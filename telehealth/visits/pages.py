@@ -158,7 +158,7 @@ async def choose(call: Call, patient: UUID, body: ChosenTime) -> Response:
             start=body.offer,
         )
     except SlotRefused:
-        day = body.offer.date()
+        day = body.offer.date() if 2000 <= body.offer.year < 2200 else None
         query = TimesQuery(visit_type=body.visit_type, clinician=body.clinician, day=day)
         return await _times(call, patient, query, taken=True)
     return call.render("booked.html", **await call.run(_booked, booked, call.kit.public_url))
@@ -241,7 +241,6 @@ def _picked(things: Sequence[Any], wanted: UUID | None) -> Any:
 
 
 async def _days(unit: Unit, asked: Asked, first: date, zone: ZoneInfo) -> list[dict[str, Any]]:
-    first = min(first, date.max - timedelta(days=DAYS_SHOWN + 1))
     start, _ = queries.whole_day(first, zone)
     slots = await scheduling.slots(
         unit,

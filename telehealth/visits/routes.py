@@ -195,7 +195,7 @@ async def _board(unit: Unit, query: BoardQuery) -> BoardView:
 
 
 async def _board_topic(unit: Unit) -> str:
-    await queries.local_day(unit)
+    await queries.local_day(unit)  # who has no day has no board: refused before the stream begins
     if unit.actor.role is Role.CLINICIAN and unit.actor.person_id is not None:
         return clinician_topic(ClinicianId(unit.actor.person_id))
     return FRONT_DESK_TOPIC

@@ -27,6 +27,7 @@ from telehealth.visits.rules import (
 CancelReason = Literal["patient_request", "clinician_unavailable", "technical", "duplicate", "other"]
 Word = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
 EARLIEST_YEAR = 1850
+Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 
 
 class BookVisit(Message):
@@ -125,7 +126,7 @@ class CheckReport(Message):
 class BoardQuery(Message):
     """`day` is a local date of whoever asks; today without it."""
 
-    day: date | None = None
+    day: Day | None = None
 
 
 class BoardEntry(Message):
@@ -258,7 +259,7 @@ class TimesQuery(Message):
 
     visit_type: UUID | None = None
     clinician: UUID | None = None
-    day: date | None = None
+    day: Day | None = None
     lang: str | None = None
 
 

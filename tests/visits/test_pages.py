@@ -1,42 +1,32 @@
 """A visit by hand: front desk, patient and clinician with nothing but links and forms, then the same over the API."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
 import pytest
-from sqlalchemy import text
 
-from telehealth.access import service as access
 from telehealth.access.authentication import StoredCredentials
 from telehealth.access.routes import PAGES as SIGN_IN
 from telehealth.core.actors import SYSTEM, Role
-from telehealth.core.ids import AccountId, ClinicianId
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
 from telehealth.http.ports import Authenticator
 from telehealth.scheduling import routes as scheduling
 from telehealth.visits import routes
-from telehealth.visits.ports import DueFollowUp, FollowUps
+from telehealth.visits.ports import FollowUps
 from tests.kit.clinic import BORN, TUESDAY_NINE, Clinic, open_clinic
+from tests.kit.staff import NothingDue, open_account
 from tests.kit.web import client_of
 
 BIRTH = {"birth_day": str(BORN.day), "birth_month": str(BORN.month), "birth_year": str(BORN.year)}
 WRONG_BIRTH = {**BIRTH, "birth_year": "1950"}
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 EVERYTHING = (*routes.OPERATIONS, *routes.PAGES, *scheduling.OPERATIONS, *scheduling.PAGES, *SIGN_IN)
-
-
-class NothingDue:
-    async def wanted(self, _unit: Unit, /) -> Sequence[DueFollowUp]:
-        return []
-
-    async def wanted_mark(self, _unit: Unit, /) -> str:
-        return "0"
 
 
 @dataclass(frozen=True)
@@ -61,24 +51,8 @@ async def _browser(unit_of_work: UnitOfWork, secret: str | None) -> AsyncIterato
 
 async def _open(unit: Unit) -> tuple[Clinic, str, str]:
     clinic = await open_clinic(unit)
-    staff = ((Role.FRONT_DESK, None), (Role.CLINICIAN, clinic.clinician.id))
-    opened = [await access.open_staff_session(unit, await _account(unit, *each)) for each in staff]
-    first, second = [each.secret for each in opened if each is not None]
-    return clinic, first, second
-
-
-async def _account(unit: Unit, role: Role, person_id: ClinicianId | None) -> AccountId:
-    """Straight into the table: sealing a password takes longer than the rest of a test."""
-    account_id = AccountId(unit.new_id())
-    row = {"id": account_id, "email": f"{role}@clinic.example", "role": role, "person": person_id, "now": unit.now}
-    await unit.session.execute(
-        text(
-            "INSERT INTO account (id, email, password, role, person_id, created_at) "
-            "VALUES (:id, :email, '', :role, :person, :now)"
-        ),
-        row,
-    )
-    return account_id
+    desk = await open_account(unit, Role.FRONT_DESK, None)
+    return clinic, desk, await open_account(unit, Role.CLINICIAN, clinic.clinician.id)
 
 
 @pytest.fixture
@@ -218,6 +192,22 @@ async def test_booking_twice_with_one_key_books_once(house: House) -> None:
     taken = await house.desk.post("/v1/visits", json=wish)
     assert (taken.status_code, taken.json()["type"]) == (409, "/problems/slot-taken")
     assert taken.json()["alternatives"][0].endswith("Z")
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+async def test_times_at_the_ends_of_time(house: House, start: str) -> None:
+    wish = {
+        "patient_id": str(house.clinic.patient.id),
+        "clinician_id": str(house.clinic.clinician.id),
+        "visit_type_id": str(house.clinic.visit_type.id),
+        "start": start,
+    }
+    assert (await house.desk.post("/v1/visits", json=wish)).status_code == 409
+    search = {"visit_type_id": wish["visit_type_id"], "start": start, "end": "9999-12-31T23:59:59-12:00"}
+    assert (await house.desk.post("/v1/slots/search", json=search)).status_code == 200
+    assert (await house.desk.get("/v1/board?day=9999-12-31")).status_code == 422
+    form = {"offer": start, "visit_type": wish["visit_type_id"], "clinician": wish["clinician_id"]}
+    assert (await house.desk.post(f"/book/{wish['patient_id']}", data=form)).status_code == 409
 
 
 async def test_a_new_patient_at_the_desk(house: House) -> None:

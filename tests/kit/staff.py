@@ -1,0 +1,35 @@
+"""Signed-in staff without slow passwords, and a board on which nothing is due."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+
+from telehealth.access import service as access
+from telehealth.core.actors import Role
+from telehealth.core.ids import AccountId, ClinicianId
+from telehealth.db.unit import Unit
+from telehealth.visits.ports import DueFollowUp
+
+
+class NothingDue:
+    async def wanted(self, _unit: Unit, /) -> Sequence[DueFollowUp]:
+        return []
+
+    async def wanted_mark(self, _unit: Unit, /) -> str:
+        return "0"
+
+
+async def open_account(unit: Unit, role: Role, person_id: ClinicianId | None) -> str:
+    """The secret of a session. Straight into the table: sealing a password takes longer than the rest of a test."""
+    account_id = AccountId(unit.new_id())
+    row = {"id": account_id, "email": f"{role}@clinic.example", "role": role, "person": person_id, "now": unit.now}
+    await unit.session.execute(
+        text(
+            "INSERT INTO account (id, email, password, role, person_id, created_at) "
+            "VALUES (:id, :email, '', :role, :person, :now)"
+        ),
+        row,
+    )
+    opened = await access.open_staff_session(unit, account_id)
+    assert opened is not None
+    return opened.secret
