@@ -29,7 +29,7 @@ from telehealth.http.signals import ValkeySignals
 from telehealth.notifications.ports import Mailer, MailFrom, PublicUrl
 from telehealth.notifications.smtp import SmtpMailer
 from telehealth.records.fhir_client import open_record_service
-from telehealth.records.ports import RecordService
+from telehealth.records.ports import RecordService, RoomFollowUps
 from telehealth.settings import Settings
 from telehealth.tasks.app import open_publisher
 from telehealth.tasks.nudge import Nudger
@@ -94,8 +94,10 @@ async def open_work(settings: Settings) -> AsyncIterator[Work]:
 
 async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> dict[type[Any], object]:
     """Every port that leads out of the process or tells a package about the house."""
+    follow_ups = BoardFollowUps()
     return {
-        FollowUps: BoardFollowUps(),
+        FollowUps: follow_ups,
+        RoomFollowUps: follow_ups,
         FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
         IceServers: IceServers(tuple(settings.turn_urls.split()), _secret(settings.turn_secret)),
         Locales: Locales.load(),

@@ -6,8 +6,8 @@ from uuid import UUID
 from telehealth.core.actors import Purpose, Scope
 from telehealth.core.errors import ConditionMissing, NotFound, Stale
 from telehealth.http.call import Call, Reply
-from telehealth.http.operation import operation
-from telehealth.records import queries, service
+from telehealth.http.operation import operation, page
+from telehealth.records import pages, queries, service
 from telehealth.records.queries import Note
 from telehealth.records.rules import AlreadySigned, NothingToSign, NotToBeSigned
 from telehealth.records.schemas import NoteView, SaveNote, SummaryView
@@ -75,10 +75,24 @@ OPERATIONS = (
     ),
     operation(
         "GET",
+        "/v1/visits/{visit:uuid}/room",
+        pages.follow_room,
+        needs=Scope.NOTES_WRITE,
+        purpose=Purpose.TREATMENT,
+        errors=(NotFound,),
+    ),
+    operation(
+        "GET",
         "/v1/visits/{visit:uuid}/summary",
         read_summary,
         needs=Scope.SUMMARIES_READ,
         purpose=Purpose.TREATMENT,
         errors=(NotFound,),
     ),
+)
+ROOM = "/visits/{visit:uuid}"
+PAGES = (
+    page("GET", ROOM, pages.room, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
+    page("POST", f"{ROOM}/note", pages.save_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
+    page("POST", f"{ROOM}/sign", pages.sign_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
 )

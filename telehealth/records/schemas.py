@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from telehealth.http.schemas import Instant, Message
 from telehealth.records.rules import NoteKind, NoteStatus
@@ -14,6 +14,19 @@ LONGEST_NOTE = 50_000
 class SaveNote(Message):
     content: Annotated[str, Field(max_length=LONGEST_NOTE, description="Markdown; line ends are LF")]
     kind: Annotated[NoteKind, Field(description="LOINC: progress note or consultation note")] = NoteKind.PROGRESS
+
+
+def _with_line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n")
+
+
+class NoteForm(Message):
+    """The room's form. Browsers send CR LF (HTML, section 4.10.21.3); a note's lines end in LF."""
+
+    content: Annotated[
+        str, Field(max_length=2 * LONGEST_NOTE), AfterValidator(lambda text: text.replace("\r\n", "\n"))
+    ] = ""
+    version: Annotated[int, Field(ge=0)]
 
 
 class NoteView(Message):

@@ -1,0 +1,106 @@
+"""The clinician's room: the call beside the note. Its forms work without scripts and never lose what was typed."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from starlette.responses import Response
+
+from telehealth.core.errors import Refusal, Stale
+from telehealth.db.unit import Unit
+from telehealth.http.call import Call
+from telehealth.http.sse import stream
+from telehealth.people import queries as people
+from telehealth.records import queries, service
+from telehealth.records.ports import RoomFollowUps
+from telehealth.records.rules import AlreadySigned, NothingToSign, NotToBeSigned
+from telehealth.records.schemas import NoteForm
+from telehealth.visits import queries as visits
+from telehealth.visits.events import visit_topic
+from telehealth.visits.rules import VisitStatus
+
+FORGIVEN = (Stale, AlreadySigned, NotToBeSigned, NothingToSign)
+
+
+async def room(call: Call, visit: UUID) -> Response:
+    """The visit, its note and its follow-ups, for the clinician who gives it."""
+    return call.render("room.html", **await call.run(_room, visit, call.port(RoomFollowUps)))
+
+
+async def save_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
+    """Save the note's form."""
+    return await _settled(call, visit, body, sign=False)
+
+
+async def sign_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
+    """Save the note's form and sign it."""
+    return await _settled(call, visit, body, sign=True)
+
+
+async def follow_room(call: Call, visit: UUID) -> Response:
+    """Server-sent events: a version that changes with the visit, its note and the way of the note to the record."""
+    authored = await call.run(queries.authored_visit, visit)
+
+    async def version() -> str:
+        return await call.run(_mark, visit)
+
+    return stream(call, (visit_topic(authored.id),), version)
+
+
+async def _settled(call: Call, visit: UUID, form: NoteForm, *, sign: bool) -> Response:
+    try:
+        await call.run(_save, visit, form, sign)
+    except FORGIVEN as refusal:
+        return await _typed_again(call, visit, form, refusal)
+    return call.redirect(f"/visits/{visit}")
+
+
+async def _typed_again(call: Call, visit: UUID, form: NoteForm, refusal: Refusal) -> Response:
+    """The page again with what was typed; a note that was signed meanwhile stays as it was signed."""
+    context = await call.run(_room, visit, call.port(RoomFollowUps), fault=refusal.title)
+    if not context["note"]["signed_at"]:
+        context["note"]["content"] = form.content
+    return call.render("room.html", status=409, **context)
+
+
+async def _save(unit: Unit, visit_id: UUID, form: NoteForm, sign: bool) -> None:
+    note = await queries.open_note(unit, visit_id)
+    if note.content != form.content or note.version == 0:
+        note = await service.save_draft(unit, visit_id, version=form.version, content=form.content, kind=note.kind)
+    if sign:
+        await service.sign(unit, visit_id, version=note.version)
+
+
+async def _room(unit: Unit, visit_id: UUID, follow_ups: RoomFollowUps, *, fault: str = "") -> Mapping[str, Any]:
+    visit = await queries.authored_visit(unit, visit_id)
+    reader = await visits.reader(unit)
+    patient = await people.patient(unit, visit.patient_id)
+    note = await queries.open_note(unit, visit_id)
+    return {
+        "me": reader,
+        "zone": reader.time_zone,
+        "stream": f"/v1/visits/{visit.id}/room",
+        "fault": fault,
+        "visit": {
+            "id": visit.id,
+            "status": visit.status,
+            "starts_at": visit.starts_at,
+            "patient_name": patient.name,
+            "birth_date": patient.birth_date,
+            "language": patient.language,
+            "waiting_since": visit.waiting_since if visit.status is VisitStatus.READY else None,
+            "check": visit.check,
+        },
+        "note": {
+            "content": note.content,
+            "version": note.version,
+            "state": note.state,
+            "saved_at": note.saved_at,
+            "signed_at": note.signed_at,
+        },
+        "follow_ups": await follow_ups.of_visit(unit, visit.id),
+    }
+
+
+async def _mark(unit: Unit, visit_id: UUID) -> str:
+    return f"{await visits.visit_version(unit, visit_id)}-{await queries.note_mark(unit, visit_id)}"
