@@ -30,6 +30,12 @@ async def patients(unit: Unit, patient_ids: Iterable[PatientId]) -> dict[Patient
     return {PatientId(row.id): to_patient(row) for row in rows}
 
 
+async def identified(unit: Unit, identifier: str) -> PatientId | None:
+    """Who has this identifier, "system|value"; nobody when it is unknown."""
+    found = await unit.session.scalar(select(PatientRow.id).where(PatientRow.identifier == identifier))
+    return None if found is None else PatientId(found)
+
+
 async def find_patients(unit: Unit, name: str, birth_date: date) -> list[Patient]:
     """Patients born on that day whose name has words beginning as asked; one audit row for each. At most 20."""
     rows = await unit.session.scalars(

@@ -246,13 +246,15 @@ async def local_day(unit: Unit, day: date | None = None) -> tuple[datetime, date
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitFilter:
-    """What a search may narrow by. `changed_from` is inclusive, `starts_before` and `changed_before` are not."""
+    """What a search may narrow by. A `…_from` is inclusive, a `…_before` is not."""
 
     ids: Collection[UUID] | None = None
     patient_id: UUID | None = None
     statuses: Collection[VisitStatus] | None = None
     starts_from: datetime | None = None
     starts_before: datetime | None = None
+    started_from: datetime | None = None
+    started_before: datetime | None = None
     changed_from: datetime | None = None
     changed_before: datetime | None = None
 
@@ -263,6 +265,8 @@ class VisitFilter:
             (self.statuses, VisitRow.status.in_),
             (self.starts_from, VisitRow.starts_at.__ge__),
             (self.starts_before, VisitRow.starts_at.__lt__),
+            (self.started_from, VisitRow.started_at.__ge__),
+            (self.started_before, VisitRow.started_at.__lt__),
             (self.changed_from, VisitRow.changed_at.__ge__),
             (self.changed_before, VisitRow.changed_at.__lt__),
         ]

@@ -1,0 +1,163 @@
+"""What integrations may read, by grant. Each disclosure is audited where it is read, with the purpose of its grant."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from telehealth.access import queries as access
+from telehealth.access.rules import DataKind
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.db.unit import Unit
+from telehealth.exchange import resources
+from telehealth.exchange.resources import Cast, Json
+from telehealth.exchange.rules import (
+    ALWAYS,
+    APPOINTMENT_STATUS,
+    DOCUMENT_STATUS,
+    ENCOUNTER_STATUS,
+    ResourceType,
+    Span,
+    statuses_of,
+)
+from telehealth.people import queries as people
+from telehealth.records import queries as records
+from telehealth.records.queries import START, Summary, SummaryFilter
+from telehealth.visits import queries as visits
+from telehealth.visits.queries import VisitFilter
+from telehealth.visits.rules import Visit, VisitStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A search, understood. `after` is the position of the last one of the page before, as `Found` gave it."""
+
+    ids: frozenset[UUID] | None = None
+    patient_id: UUID | None = None
+    patient_identifier: str | None = None
+    date: Span = ALWAYS
+    changed: Span = ALWAYS
+    status: str | None = None
+    after: str | None = None
+    limit: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Resources, and the position of the last one."""
+
+    resources: list[Json]
+    last: str | None = None
+
+
+async def summaries(unit: Unit, *, after: str | None, limit: int) -> list[Summary]:
+    """Signed summaries from that position on. Raises NoGrant."""
+    return await records.signed_summaries(unit, _position(after), limit=limit)
+
+
+def written(summary: Summary) -> str:
+    """The position of a summary as text."""
+    transaction, version_id = summary.position
+    return f"{transaction}/{version_id}"
+
+
+def _position(text: str | None) -> tuple[int, UUID]:
+    if text is None:
+        return START
+    transaction, _, version_id = text.partition("/")
+    return int(transaction), UUID(version_id)
+
+
+async def read(unit: Unit, resource_type: ResourceType, resource_id: UUID) -> Json:
+    """Raises NotFound, NoGrant."""
+    found = await SEARCHES[resource_type](unit, Wanted(ids=frozenset({resource_id})))
+    if not found.resources:
+        raise NotFound
+    return found.resources[0]
+
+
+async def search(unit: Unit, resource_type: ResourceType, wanted: Wanted) -> Found:
+    """Raises NoGrant."""
+    if wanted.patient_identifier is None:
+        return await SEARCHES[resource_type](unit, wanted)
+    named = await people.identified(unit, wanted.patient_identifier)
+    if named is None or wanted.patient_id not in (None, named):
+        wanted = replace(wanted, ids=frozenset())
+    return await SEARCHES[resource_type](unit, replace(wanted, patient_id=named))
+
+
+async def _appointments(unit: Unit, wanted: Wanted) -> Found:
+    where = replace(
+        _of_visits(wanted, APPOINTMENT_STATUS), starts_from=wanted.date.start, starts_before=wanted.date.before
+    )
+    found = await _visits(unit, DataKind.APPOINTMENTS, where, wanted)
+    return await _drawn(unit, found, resources.appointment)
+
+
+async def _encounters(unit: Unit, wanted: Wanted) -> Found:
+    where = replace(
+        _of_visits(wanted, ENCOUNTER_STATUS), started_from=wanted.date.start, started_before=wanted.date.before
+    )
+    found = await _visits(unit, DataKind.ENCOUNTERS, where, wanted)
+    return await _drawn(unit, found, resources.encounter)
+
+
+async def _documents(unit: Unit, wanted: Wanted) -> Found:
+    nothing = wanted.status is not None and DOCUMENT_STATUS not in _codes(wanted.status)
+    span = wanted.date.within(wanted.changed)
+    where = SummaryFilter(
+        ids=frozenset() if nothing else wanted.ids,
+        patient_id=wanted.patient_id,
+        signed_from=span.start,
+        signed_before=span.before,
+    )
+    found = await records.signed_summaries(
+        unit, _position(wanted.after), limit=wanted.limit, where=where, data_kind=DataKind.DOCUMENTS
+    )
+    cast = await _cast(unit, ((each.patient_id, each.clinician_id) for each in found))
+    drawn = [resources.document_reference(each, cast) for each in found]
+    return Found(drawn, written(found[-1]) if found else None)
+
+
+SEARCHES = {
+    ResourceType.APPOINTMENT: _appointments,
+    ResourceType.ENCOUNTER: _encounters,
+    ResourceType.DOCUMENT_REFERENCE: _documents,
+}
+
+
+def _codes(status: str) -> set[str]:
+    return {each.rpartition("|")[2] for each in status.split(",")}
+
+
+def _of_visits(wanted: Wanted, table: Mapping[VisitStatus, str]) -> VisitFilter:
+    return VisitFilter(
+        ids=wanted.ids,
+        patient_id=wanted.patient_id,
+        statuses=frozenset(table) if wanted.status is None else statuses_of(wanted.status, table),
+        changed_from=wanted.changed.start,
+        changed_before=wanted.changed.before,
+    )
+
+
+async def _visits(unit: Unit, data_kind: DataKind, where: VisitFilter, wanted: Wanted) -> list[Visit]:
+    granted = await access.data_granted(unit, data_kind)
+    after = None
+    if wanted.after is not None:
+        at, _, visit_id = wanted.after.partition("/")
+        after = (datetime.fromisoformat(at), UUID(visit_id))
+    return await visits.visits_granted(unit, granted, after, limit=wanted.limit, where=where)
+
+
+async def _drawn(unit: Unit, found: list[Visit], draw: Callable[[Visit, Cast], Json]) -> Found:
+    cast = await _cast(unit, ((each.patient_id, each.clinician_id) for each in found))
+    last = f"{found[-1].changed_at.isoformat()}/{found[-1].id}" if found else None
+    return Found([draw(each, cast) for each in found], last)
+
+
+async def _cast(unit: Unit, pairs: Iterable[tuple[PatientId, ClinicianId]]) -> Cast:
+    named = list(pairs)
+    patients = await people.patients(unit, {patient for patient, _ in named})
+    clinicians = {each: await people.clinician(unit, each) for each in {clinician for _, clinician in named}}
+    return Cast(patients, clinicians)

@@ -1,0 +1,126 @@
+"""Visits and signed notes as FHIR R4 resources. Pure: values in, JSON out. No link that lets anyone join, ever."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.exchange.rules import APPOINTMENT_STATUS, CANCELLATION, DOCUMENT_STATUS, ENCOUNTER_STATUS, instant
+from telehealth.people.rules import Clinician, Patient
+from telehealth.records.documents import CATEGORY, CONTENT_TYPE, LOINC
+from telehealth.records.queries import Summary
+from telehealth.records.rules import CLINICIAN_SYSTEM, TITLES, VISIT_SYSTEM, Identifier, document_identifiers
+from telehealth.visits.rules import Visit, VisitStatus
+
+ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+CANCELLATION_REASON = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The people that resources name."""
+
+    patients: Mapping[PatientId, Patient]
+    clinicians: Mapping[ClinicianId, Clinician]
+
+    def patient(self, patient_id: PatientId) -> Json:
+        """A logical reference (FHIR R4, section 2.3.0.2): the patient as the record service numbers them."""
+        system, _, value = self.patients[patient_id].identifier.partition("|")
+        return {"type": "Patient", "identifier": {"system": system, "value": value}}
+
+    def clinician(self, clinician_id: ClinicianId) -> Json:
+        return {
+            "type": "Practitioner",
+            "identifier": {"system": CLINICIAN_SYSTEM, "value": str(clinician_id)},
+            "display": self.clinicians[clinician_id].name,
+        }
+
+
+def appointment(visit: Visit, cast: Cast) -> Json:
+    resource: Json = {
+        "resourceType": "Appointment",
+        "id": str(visit.id),
+        "meta": _meta(visit),
+        "identifier": [{"system": VISIT_SYSTEM, "value": str(visit.id)}],
+        "status": APPOINTMENT_STATUS[visit.status],
+        "serviceType": [{"text": visit.visit_type}],
+        "start": instant(visit.starts_at),
+        "end": instant(visit.ends_at),
+        "minutesDuration": visit.minutes,
+        "participant": [
+            {"actor": cast.patient(visit.patient_id), "required": "required", "status": "accepted"},
+            {"actor": cast.clinician(visit.clinician_id), "required": "required", "status": "accepted"},
+        ],
+    }
+    if visit.status in CANCELLATION:
+        code, text = CANCELLATION[visit.status]
+        resource["cancelationReason"] = {"coding": [{"system": CANCELLATION_REASON, "code": code}], "text": text}
+    return resource
+
+
+def encounter(visit: Visit, cast: Cast) -> Json:
+    performer = {"system": PARTICIPATION, "code": "PPRF", "display": "primary performer"}
+    resource: Json = {
+        "resourceType": "Encounter",
+        "id": str(visit.id),
+        "meta": _meta(visit),
+        "identifier": [{"system": VISIT_SYSTEM, "value": str(visit.id)}],
+        "status": ENCOUNTER_STATUS[visit.status],
+        "class": {"system": ACT_CODE, "code": "VR", "display": "virtual"},
+        "subject": cast.patient(visit.patient_id),
+        "participant": [{"type": [{"coding": [performer]}], "individual": cast.clinician(visit.clinician_id)}],
+        "appointment": [{"reference": f"Appointment/{visit.id}"}],
+    }
+    if visit.started_at is not None and visit.status is not VisitStatus.ENTERED_IN_ERROR:
+        end = {} if visit.ended_at is None else {"end": instant(visit.ended_at)}
+        resource["period"] = {"start": instant(visit.started_at)} | end
+    return resource
+
+
+def document_reference(summary: Summary, cast: Cast) -> Json:
+    identifiers = document_identifiers(summary.note_id, summary.version)
+    return {
+        "resourceType": "DocumentReference",
+        "id": str(summary.id),
+        "meta": {"versionId": str(summary.version), "lastUpdated": instant(summary.signed_at)},
+        "masterIdentifier": _identifier(identifiers.version),
+        "identifier": [_identifier(identifiers.version), _identifier(identifiers.note)],
+        "status": DOCUMENT_STATUS,
+        "docStatus": "final",
+        "type": {
+            "coding": [{"system": LOINC, "code": summary.kind, "display": TITLES[summary.kind]}],
+            "text": TITLES[summary.kind],
+        },
+        "category": [{"coding": [{"system": CATEGORY, "code": "clinical-note", "display": "Clinical Note"}]}],
+        "subject": cast.patient(summary.patient_id),
+        "date": instant(summary.signed_at),
+        "author": [cast.clinician(summary.clinician_id) | {"display": summary.author_name}],
+        "content": [{"attachment": _attachment(summary)}],
+        "context": {"encounter": [{"reference": f"Encounter/{summary.visit_id}"}]},
+    }
+
+
+def _attachment(summary: Summary) -> Json:
+    content = summary.text.encode()
+    checksum = hashlib.sha1(content, usedforsecurity=False).digest()  # what R4 defines Attachment.hash to be
+    return {
+        "contentType": CONTENT_TYPE,
+        "data": base64.b64encode(content).decode(),
+        "size": len(content),
+        "hash": base64.b64encode(checksum).decode(),
+        "title": TITLES[summary.kind],
+        "creation": instant(summary.signed_at),
+    }
+
+
+def _meta(visit: Visit) -> Json:
+    return {"versionId": str(visit.revision), "lastUpdated": instant(visit.changed_at)}
+
+
+def _identifier(identifier: Identifier) -> Json:
+    return {"system": identifier.system, "value": identifier.value}

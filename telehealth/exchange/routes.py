@@ -1,0 +1,106 @@
+"""The ways integrations pull: the feed of signed summaries, and FHIR R4."""
+
+from datetime import datetime
+from email.utils import format_datetime
+from uuid import UUID
+
+from starlette.responses import Response
+
+from telehealth.access.rules import NoGrant
+from telehealth.core.actors import Scope
+from telehealth.exchange import queries
+from telehealth.exchange.bundles import address, bundle, understand, unknown
+from telehealth.exchange.capability import capability_statement
+from telehealth.exchange.ports import CursorKey
+from telehealth.exchange.rules import ResourceType, UnfitSearch
+from telehealth.exchange.schemas import FeedSummary, Search, SummaryFeed, SummaryQuery
+from telehealth.http.call import Call
+from telehealth.http.fhir import resource_response
+from telehealth.http.operation import PUBLIC, interaction, operation
+from telehealth.http.paging import Cursors
+
+
+async def list_summaries(call: Call, query: SummaryQuery) -> SummaryFeed:
+    """Signed summaries of the patients a grant names, in an order that misses none."""
+    cursors = _cursors(call, "summaries")
+    after = None if query.after is None else cursors.read(query.after)
+    found = await call.run(queries.summaries, after=after, limit=query.limit)
+    return SummaryFeed(
+        items=[FeedSummary.model_validate(each) for each in found],
+        next=cursors.write(queries.written(found[-1])) if found else query.after,
+        more=len(found) == query.limit,
+    )
+
+
+async def metadata(call: Call) -> Response:
+    """What this FHIR server can do."""
+    return resource_response(capability_statement(call.kit.public_url))
+
+
+async def search_appointments(call: Call, query: Search) -> Response:
+    """Find appointments."""
+    return await _search(call, ResourceType.APPOINTMENT, query)
+
+
+async def read_appointment(call: Call, appointment: UUID) -> Response:
+    """One appointment."""
+    return await _read(call, ResourceType.APPOINTMENT, appointment)
+
+
+async def search_encounters(call: Call, query: Search) -> Response:
+    """Find encounters: visits the patient has arrived for."""
+    return await _search(call, ResourceType.ENCOUNTER, query)
+
+
+async def read_encounter(call: Call, encounter: UUID) -> Response:
+    """One encounter."""
+    return await _read(call, ResourceType.ENCOUNTER, encounter)
+
+
+async def search_documents(call: Call, query: Search) -> Response:
+    """Find signed notes."""
+    return await _search(call, ResourceType.DOCUMENT_REFERENCE, query)
+
+
+async def read_document(call: Call, document: UUID) -> Response:
+    """One signed note."""
+    return await _read(call, ResourceType.DOCUMENT_REFERENCE, document)
+
+
+async def _search(call: Call, resource_type: ResourceType, query: Search) -> Response:
+    cursors = _cursors(call, resource_type)
+    left_out = unknown(query, call.header("prefer"))
+    wanted = understand(query, cursors)
+    found = await call.run(queries.search, resource_type, wanted)
+    following = cursors.write(found.last) if found.last and len(found.resources) == wanted.limit else None
+    base = address(call.kit.public_url, resource_type)
+    return resource_response(bundle(base, found, search=query, left_out=left_out, following=following))
+
+
+async def _read(call: Call, resource_type: ResourceType, resource_id: UUID) -> Response:
+    resource = await call.run(queries.read, resource_type, resource_id)
+    meta = resource["meta"]
+    changed = format_datetime(datetime.fromisoformat(meta["lastUpdated"]), usegmt=True)
+    return resource_response(resource, headers={"ETag": f'W/"{meta["versionId"]}"', "Last-Modified": changed})
+
+
+def _cursors(call: Call, listing: str) -> Cursors:
+    return Cursors(call.port(CursorKey), listing)
+
+
+_APPOINTMENT, _ENCOUNTER, _DOCUMENT = (
+    Scope.FHIR_APPOINTMENT,
+    Scope.FHIR_ENCOUNTER,
+    Scope.FHIR_DOCUMENT_REFERENCE,
+)
+_FOUND, _SHOWN = (NoGrant, UnfitSearch), (NoGrant,)
+OPERATIONS = (
+    operation("GET", "/v1/summaries", list_summaries, needs=Scope.SUMMARIES_READ, errors=(NoGrant,)),
+    interaction("/fhir/metadata", metadata, needs=PUBLIC),
+    interaction("/fhir/Appointment", search_appointments, needs=_APPOINTMENT, errors=_FOUND),
+    interaction("/fhir/Appointment/{appointment:uuid}", read_appointment, needs=_APPOINTMENT, errors=_SHOWN),
+    interaction("/fhir/Encounter", search_encounters, needs=_ENCOUNTER, errors=_FOUND),
+    interaction("/fhir/Encounter/{encounter:uuid}", read_encounter, needs=_ENCOUNTER, errors=_SHOWN),
+    interaction("/fhir/DocumentReference", search_documents, needs=_DOCUMENT, errors=_FOUND),
+    interaction("/fhir/DocumentReference/{document:uuid}", read_document, needs=_DOCUMENT, errors=_SHOWN),
+)

@@ -1,0 +1,165 @@
+"""How the house's words become FHIR R4's: statuses, dates, references. Tables a site can read; pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from telehealth.core.errors import Kind, Refusal
+from telehealth.visits.rules import VisitStatus
+
+S = VisitStatus
+
+APPOINTMENT_STATUS: Mapping[VisitStatus, str] = {
+    S.REQUESTED: "proposed",
+    S.HELD: "pending",
+    S.BOOKED: "booked",
+    S.ARRIVED: "arrived",
+    S.READY: "checked-in",
+    S.ADMITTING: "checked-in",
+    S.IN_PROGRESS: "checked-in",
+    S.INTERRUPTED: "checked-in",
+    S.ENDED: "fulfilled",
+    S.COMPLETED: "fulfilled",
+    S.CANCELLED: "cancelled",
+    S.EXPIRED: "cancelled",
+    S.PATIENT_NO_SHOW: "noshow",
+    S.PROVIDER_NO_SHOW: "cancelled",
+    S.LEFT_UNSEEN: "cancelled",
+    S.INCOMPLETE: "cancelled",
+    S.ENTERED_IN_ERROR: "entered-in-error",
+}
+# Codes of http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason; a plain cancellation has none.
+CANCELLATION: Mapping[VisitStatus, tuple[str, str]] = {
+    S.PROVIDER_NO_SHOW: ("prov", "Nobody admitted the patient"),
+    S.LEFT_UNSEEN: ("other", "The patient left without being seen"),
+    S.INCOMPLETE: ("other", "No clinical contact was possible"),
+    S.EXPIRED: ("other", "The time was held and not booked"),
+}
+# A visit is an Encounter from the patient's arrival on; one that never got so far is none, except a no-show.
+ENCOUNTER_STATUS: Mapping[VisitStatus, str] = {
+    S.ARRIVED: "arrived",
+    S.READY: "arrived",
+    S.ADMITTING: "arrived",
+    S.IN_PROGRESS: "in-progress",
+    S.INTERRUPTED: "in-progress",
+    S.ENDED: "finished",
+    S.COMPLETED: "finished",
+    S.PATIENT_NO_SHOW: "cancelled",
+    S.PROVIDER_NO_SHOW: "cancelled",
+    S.LEFT_UNSEEN: "cancelled",
+    S.INCOMPLETE: "cancelled",
+    S.ENTERED_IN_ERROR: "entered-in-error",
+}
+DOCUMENT_STATUS = "current"
+
+
+class UnfitSearch(Refusal):
+    """A search parameter has a value, modifier or prefix this server does not know."""
+
+    kind, slug, title = Kind.INVALID, "unfit-search", "The search cannot be understood"
+
+
+class ResourceType(StrEnum):
+    APPOINTMENT = "Appointment"
+    ENCOUNTER = "Encounter"
+    DOCUMENT_REFERENCE = "DocumentReference"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Instants from `start`, inclusive, to `before`, exclusive; None is open."""
+
+    start: datetime | None = None
+    before: datetime | None = None
+
+    def within(self, other: "Span") -> "Span":
+        """What lies in both."""
+        starts = [each for each in (self.start, other.start) if each is not None]
+        ends = [each for each in (self.before, other.before) if each is not None]
+        return Span(max(starts, default=None), min(ends, default=None))
+
+
+ALWAYS = Span()
+_DATE = re.compile(
+    r"(?P<prefix>[a-z]{2})?(?P<year>\d{4})(-(?P<month>\d\d)(-(?P<day>\d\d)"
+    r"(T(?P<time>\d\d:\d\d(:\d\d(\.\d{1,6})?)?)(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?"
+)
+
+
+def parse_dates(values: Iterable[str]) -> Span:
+    """All of them at once (FHIR R4, section 3.1.1.4.7). Without an offset a value is UTC. Raises UnfitSearch."""
+    span = ALWAYS
+    for value in values:
+        span = span.within(_parse_date(value))
+    return span
+
+
+def _parse_date(value: str) -> Span:
+    match = _DATE.fullmatch(value)
+    if match is None:
+        raise UnfitSearch("a date is written like ge2026-03-02 or lt2026-03-02T09:00:00Z")
+    try:
+        start, end = _meant(match)
+    except (ValueError, OverflowError):
+        raise UnfitSearch("there is no such date") from None
+    spans = {
+        "eq": Span(start, end),
+        "ge": Span(start, None),
+        "gt": Span(end, None),
+        "le": Span(None, end),
+        "lt": Span(None, start),
+    }
+    prefix = match["prefix"] or "eq"
+    if prefix not in spans:
+        raise UnfitSearch("a date may begin with eq, ge, gt, le or lt")
+    return spans[prefix]
+
+
+def _meant(match: re.Match[str]) -> tuple[datetime, datetime]:
+    """The implicit range of a value of that precision."""
+    year, month, day = int(match["year"]), int(match["month"] or 1), int(match["day"] or 1)
+    if match["time"]:
+        text = f"{match['year']}-{match['month']}-{match['day']}T{match['time']}{match['zone'] or 'Z'}"
+        start = datetime.fromisoformat(text).astimezone(UTC)
+        precise = "." in match["time"]
+        seconds = match["time"].count(":") == 2
+        step = timedelta(microseconds=1000) if precise else timedelta(seconds=1) if seconds else timedelta(minutes=1)
+        return start, start + step
+    start = datetime(year, month, day, tzinfo=UTC)
+    if match["day"]:
+        return start, start + timedelta(days=1)
+    if match["month"]:
+        return start, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    return start, datetime(year + 1, 1, 1, tzinfo=UTC)
+
+
+def parse_ids(text: str) -> frozenset[UUID]:
+    """`_id`: one or more, separated by commas. What is no id of ours matches nothing."""
+    return frozenset(found for each in text.split(",") if (found := _uuid(each)) is not None)
+
+
+def parse_patient(text: str) -> UUID | None:
+    """`Patient/<id>` or `<id>`; None when it can be nobody here."""
+    return _uuid(text.removeprefix("Patient/"))
+
+
+def statuses_of(text: str, table: Mapping[VisitStatus, str]) -> frozenset[VisitStatus]:
+    """The visit's states behind FHIR codes separated by commas; a code nobody has matches nothing."""
+    wanted = {each.rpartition("|")[2] for each in text.split(",")}
+    return frozenset(status for status, code in table.items() if code in wanted)
+
+
+def instant(at: datetime) -> str:
+    """FHIR R4 instant: to the millisecond, in UTC."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None

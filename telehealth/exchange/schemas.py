@@ -1,0 +1,64 @@
+"""What integrations ask, on the wire."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from telehealth.http.schemas import Instant, Message
+from telehealth.records.rules import NoteKind
+
+LARGEST_PAGE = 100
+
+
+class SummaryQuery(Message):
+    """`after` is `next` of the page before; without it the feed begins at its beginning."""
+
+    after: Annotated[str | None, Field(max_length=200)] = None
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50
+
+
+class FeedSummary(Message):
+    """One signed version of a visit's note; `text` is what was signed, to the byte, `sha256` its hash in hex."""
+
+    id: UUID
+    note_id: UUID
+    visit_id: UUID
+    patient_id: UUID
+    clinician_id: UUID
+    version: int
+    kind: NoteKind
+    text: str
+    sha256: str
+    author_name: str
+    signed_at: Instant
+
+
+class SummaryFeed(Message):
+    """Keep `next` and ask again with it, at once when `more` and later when not: nothing comes twice or never."""
+
+    items: list[FeedSummary]
+    next: str | None
+    more: bool
+
+
+class Search(Message):
+    """Parameters every type has. Unknown ones are kept, to be reported or refused as the client prefers."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: Annotated[str | None, Field(alias="_id", description="token: ids, separated by commas")] = None
+    last_updated: Annotated[list[str], Field(alias="_lastUpdated", default_factory=list, description="date")]
+    patient: Annotated[str | None, Field(description="reference: Patient/id or id")] = None
+    patient_identifier: Annotated[
+        str | None, Field(alias="patient:identifier", description="token: system|value of the patient")
+    ] = None
+    date: Annotated[list[str], Field(default_factory=list, description="date, with eq ge gt le lt; UTC if no offset")]
+    status: Annotated[str | None, Field(description="token: codes, separated by commas")] = None
+    count: Annotated[int, Field(alias="_count", ge=1, le=1_000_000, description="at most 100 are given")] = 20
+    cursor: Annotated[str | None, Field(alias="_cursor", max_length=200, description="from a page's next link")] = None
+    format: Annotated[str | None, Field(alias="_format", description="json or application/fhir+json")] = None
+
+    @property
+    def limit(self) -> int:
+        return min(self.count, LARGEST_PAGE)
