@@ -205,7 +205,7 @@ async def _until_first_ends(*jobs: Coroutine[Any, Any, None]) -> None:
 
 
 async def _stop(tasks: set[asyncio.Task[None]]) -> None:
-    """Cancel until they end: `asyncio.wait_for` of Python 3.11, inside the Valkey client, may swallow a cancellation."""
+    """Cancel until they end: Python 3.11's `asyncio.wait_for`, inside the Valkey client, may swallow a cancellation."""
     while running := {task for task in tasks if not task.done()}:
         for task in running:
             task.cancel()

@@ -61,8 +61,10 @@ def to_json(actor: Actor) -> dict[str, str | None]:
 
 def from_json(value: dict[str, str | None]) -> Actor:
     role = Role(value["role"] or "")
-    ids = {name: UUID(text) if (text := value[name]) else None for name in ("id", "person_id", "visit_id")}
-    return Actor(role=role, scopes=SCOPES[role], **ids)
+    identity, person, visit = (
+        UUID(text) if (text := value[name]) else None for name in ("id", "person_id", "visit_id")
+    )
+    return Actor(identity, role, SCOPES[role], person_id=person, visit_id=visit)
 
 
 @contextmanager

@@ -1,0 +1,90 @@
+"""call.js in two Chromium pages with fake cameras, through the real signalling of two web processes."""
+
+import gzip
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import telehealth
+from telehealth.core.actors import SYSTEM
+from telehealth.db.unit import UnitOfWork
+from telehealth.visits import service as visits
+from telehealth.visits.rules import VisitStatus
+from tests.kit.call_process import running_web
+from tests.kit.calls import Side, chromium, open_side
+from tests.kit.meetings import Meeting
+from tests.kit.signalling import behind
+
+pytestmark = pytest.mark.browser
+
+CALL = Path(telehealth.__file__).parent / "web" / "static" / "call.js"
+
+
+@pytest.fixture
+async def sides(database: str, valkey: str, meeting: Meeting) -> AsyncIterator[tuple[Side, Side]]:
+    """The clinician's page and the patient's, each from a web process of its own."""
+    one, other = behind(database, valkey, meeting), behind(database, valkey, meeting)
+    with running_web(one, other):
+        async with chromium() as browser:
+            host = await open_side(browser, one, meeting, host=True)
+            yield host, await open_side(browser, other, meeting, host=False)
+
+
+async def both_see(*sides: Side) -> None:
+    for side in sides:
+        await side.becomes("connected")
+        await side.sees_the_other()
+
+
+async def status(unit_of_work: UnitOfWork, meeting: Meeting) -> VisitStatus:
+    return (await unit_of_work.run(visits.open_visit, SYSTEM, meeting.visit_id)).status
+
+
+async def test_two_browsers_in_a_call(sides: tuple[Side, Side], meeting: Meeting, unit_of_work: UnitOfWork) -> None:
+    host, guest = sides
+    await both_see(host, guest)
+    assert await status(unit_of_work, meeting) is VisitStatus.IN_PROGRESS
+
+    # A reload on either side returns to the call.
+    for side in (guest, host):
+        await side.page.reload()
+        await both_see(host, guest)
+
+    # A socket that breaks is nothing to see: media go on, the session is resumed.
+    before = await host.states()
+    await host.do("void dispatchEvent(new Event('online'))")
+    await host.sees_the_other(more_frames=30)
+    assert (await host.states(), await host.do("peers.length")) == (before, 1)
+
+    # Sound off and on is the page's own business; words cross.
+    assert await guest.do("call.toggle('audio')") is False
+    assert await guest.do("call.toggle('audio', true)") is True
+    await guest.do("call.chat('Good morning')")
+    await host.until("document.title === 'patient: Good morning'")
+
+    # Another camera, without a new connection.
+    await guest.do(
+        """navigator.mediaDevices.getUserMedia({ video: true }).then((stream) => call.replaceLocal(stream))"""
+    )
+    await host.sees_the_other()
+    assert await host.do("peers.length") == 1
+
+    # Hanging up ends no visit: the other side waits, and the caller may come back.
+    await guest.do("call.close()")
+    await host.becomes("left")
+    assert await status(unit_of_work, meeting) is VisitStatus.IN_PROGRESS
+    await guest.page.reload()
+    await both_see(host, guest)
+
+    # Only the clinician ends it, and both pages know.
+    await unit_of_work.run(visits.end, meeting.clinician, meeting.visit_id)
+    await guest.becomes("ended")
+    await host.becomes("ended")
+    for side in sides:
+        assert side.complaints == []
+        assert all(address.split("/")[2].startswith("localhost:") for address in side.addresses)
+
+
+def test_the_call_is_small() -> None:
+    assert len(gzip.compress(CALL.read_bytes())) < 6000
