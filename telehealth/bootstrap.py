@@ -16,6 +16,7 @@ from telehealth.core.time import SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
+from telehealth.exchange.ports import CursorKey
 from telehealth.followups.board import BoardFollowUps
 from telehealth.followups.ports import FollowUpSpeed
 from telehealth.http.app import build_app
@@ -96,6 +97,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
     """Every port that leads out of the process or tells a package about the house."""
     follow_ups = BoardFollowUps()
     return {
+        CursorKey: CursorKey(settings.secret_key.get_secret_value()),
         FollowUps: follow_ups,
         RoomFollowUps: follow_ups,
         FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
