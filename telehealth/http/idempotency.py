@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
@@ -46,13 +46,19 @@ async def claim(unit: Unit, actor_id: UUID, key: str, printed: bytes) -> Answer 
     found = await unit.session.get_one(IdempotencyRow, (actor_id, key))
     if found.fingerprint != printed:
         raise KeyReused
-    return Answer(found.status or 500, found.answer or b"")
+    if found.status is None or found.answer is None:
+        raise AssertionError("unreachable: a committed key has its answer")
+    return Answer(found.status, unit.vault.open(_place(actor_id, key), found.answer).encode())
 
 
 async def keep(unit: Unit, actor_id: UUID, key: str, answer: Answer) -> None:
-    """Store the answer beside its effect."""
+    """Store the answer beside its effect, sealed: it may hold a personal link."""
     await unit.session.execute(
         update(IdempotencyRow)
         .where(IdempotencyRow.actor_id == actor_id, IdempotencyRow.key == key)
-        .values(status=answer.status, answer=answer.content)
+        .values(status=answer.status, answer=unit.vault.seal(_place(actor_id, key), answer.content.decode()))
     )
+
+
+def _place(actor_id: UUID, key: str) -> tuple[str, str, UUID]:
+    return ("idempotency_key", "answer", uuid5(actor_id, key))

@@ -1,7 +1,8 @@
 """Server-sent events (HTML Standard, section 9.2): a page is told *that* something changed, and rereads one GET."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 from starlette.responses import StreamingResponse
 
@@ -13,7 +14,7 @@ BEAT_SECONDS = 10.0
 LIFETIME_SECONDS = 1800.0
 
 
-def stream(call: Call, topics: tuple[str, ...], version: Callable[[], Awaitable[str]]) -> StreamingResponse:
+def stream(call: Call, topics: tuple[str, ...], version: Callable[[], Coroutine[Any, Any, str]]) -> StreamingResponse:
     """One event with `id: <version>` whenever the version differs from the last one sent.
 
     A wake-up on any topic makes it immediate; the sweep every two seconds makes it true without wake-ups.
@@ -28,7 +29,7 @@ def stream(call: Call, topics: tuple[str, ...], version: Callable[[], Awaitable[
 
 
 async def _events(
-    signals: Signals, topics: tuple[str, ...], version: Callable[[], Awaitable[str]], seen: str | None
+    signals: Signals, topics: tuple[str, ...], version: Callable[[], Coroutine[Any, Any, str]], seen: str | None
 ) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     ends = loop.time() + LIFETIME_SECONDS  # a stream outlives no deploy and no revoked session for ever
@@ -36,7 +37,8 @@ async def _events(
     yield b"retry: 1000\n\n"
     async with signals.listen(topics) as wakes:
         while loop.time() < ends:
-            present = await version()
+            # Shielded: a reader who leaves in the middle of a query must not cost a database connection.
+            present = await asyncio.shield(version())
             if present != seen:
                 seen = present
                 yield f"id: {present}\nevent: change\ndata: {present}\n\n".encode()
