@@ -1,0 +1,91 @@
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from telehealth.access import service as access
+from telehealth.access.models import AccountRow
+from telehealth.access.rules import EVERYONE, SCOPES, DataKind, Patients
+from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
+from telehealth.core.ids import AccountId, IntegrationId
+from telehealth.db.audit import AuditRow
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.exchange.ports import CursorKey
+from telehealth.exchange.routes import OPERATIONS
+from telehealth.records import service as records
+from telehealth.records.rules import NoteKind
+from telehealth.visits.rules import VisitStatus
+from tests.kit.integrations import jwks_of, new_key
+from tests.kit.visits import Arranged, arrange_visit
+from tests.kit.web import bearer, client_of
+
+
+@dataclass
+class Exchange:
+    """An integration with every scope and no grant, and a door to knock at."""
+
+    unit_of_work: UnitOfWork
+    actor: Actor
+    admin: AccountId
+    client: httpx.AsyncClient
+
+    async def permit(self, *kinds: DataKind, patients: Patients = EVERYONE, purpose: Purpose = Purpose.PAYMENT) -> None:
+        await self.unit_of_work.run(
+            access.grant,
+            SYSTEM,
+            integration_id=IntegrationId(self.actor.id or uuid4()),
+            purpose=purpose,
+            data_kinds=set(kinds),
+            patients=patients,
+            valid_until=self.unit_of_work.clock.now() + timedelta(days=1),
+            approved_by=self.admin,
+        )
+
+    async def visit(self, status: VisitStatus = VisitStatus.IN_PROGRESS, identifier: str | None = None) -> Arranged:
+        return await self.unit_of_work.run(arrange_visit, SYSTEM, status=status, identifier=identifier)
+
+    async def signed(self, text: str = "Better. Ölbad, 血圧.", identifier: str | None = None) -> Arranged:
+        arranged = await self.visit(identifier=identifier)
+        await self.unit_of_work.run(
+            records.save_draft,
+            arranged.clinician,
+            arranged.visit_id,
+            version=0,
+            content=text,
+            kind=NoteKind.PROGRESS,
+        )
+        await self.unit_of_work.run(records.sign, arranged.clinician, arranged.visit_id, version=1)
+        return arranged
+
+    async def traces(self) -> list[tuple[str, str, str, str]]:
+        """Action, entity, purpose and outcome of what this integration did, oldest first."""
+
+        async def look(unit: Unit) -> list[tuple[str, str, str, str]]:
+            row = AuditRow
+            query = select(row.action, row.entity, row.purpose, row.outcome).where(row.actor_id == self.actor.id)
+            return [tuple(each) for each in await unit.session.execute(query.order_by(row.position))]  # type: ignore[misc]
+
+        return await self.unit_of_work.run(look)
+
+
+async def _integration(unit: Unit) -> tuple[Actor, AccountId]:
+    scopes = SCOPES[Role.INTEGRATION]
+    added = await access.add_integration(unit, name="Puller", scopes=scopes, jwks=jwks_of(new_key()))
+    admin = AccountId(unit.new_id())
+    columns = {"email": f"{admin}@clinic.example", "password": "never checked", "role": Role.ADMIN}
+    unit.session.add(AccountRow(id=admin, **columns, created_at=unit.now))
+    return Actor(added.id, Role.INTEGRATION, scopes), admin
+
+
+@pytest.fixture
+async def exchange(unit_of_work: UnitOfWork) -> AsyncIterator[Exchange]:
+    actor, admin = await unit_of_work.run(_integration)
+    known = {"puller": actor, "nobody": Actor(uuid4(), Role.INTEGRATION)}
+    ports: dict[type, object] = {CursorKey: CursorKey("k" * 32)}
+    async with client_of(unit_of_work, OPERATIONS, known, ports=ports) as client:
+        client.headers.update(bearer("puller"))
+        yield Exchange(unit_of_work, actor, admin, client)
