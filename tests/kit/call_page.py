@@ -29,6 +29,11 @@ window.pair = async () => {
   const pair = stats.get(transport.selectedCandidatePairId);
   return [stats.get(pair.localCandidateId).candidateType, stats.get(pair.remoteCandidateId).candidateType];
 };
+window.figures = async () => {
+  const stats = [...(await window.peers.at(-1).getStats()).values()].filter(({ type }) => type.endsWith("bound-rtp"));
+  const names = ["type", "kind", "packetsReceived", "packetsSent", "framesDecoded", "framesEncoded"];
+  return JSON.stringify(stats.map((each) => names.map((name) => each[name])));
+};
 window.local = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 240 } });
 window.call = joinCall({
   visitId: searchParams.get("visit"),

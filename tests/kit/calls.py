@@ -61,6 +61,10 @@ class Side:
         frames = await self.page.evaluate("frames()")
         await self.until(f"frames() >= {frames + more_frames}", within)
 
+    async def figures(self) -> str:
+        """What the browser counts of what it sends and receives."""
+        return str(await self.page.evaluate("figures()"))
+
     async def do(self, script: str) -> Any:
         return await self.page.evaluate(script)
 
@@ -70,7 +74,9 @@ class Side:
             if await self.page.evaluate(condition):
                 return
             await asyncio.sleep(0.05)
-        raise AssertionError(f"never: {condition}; states {await self.states()}; {self.complaints}")
+        raise AssertionError(
+            f"never: {condition}; states {await self.states()}; {self.complaints}; {await self.figures()}"
+        )
 
 
 async def open_side(browser: Browser, process: Behind, meeting: Meeting, *, host: bool, policy: str = "all") -> Side:

@@ -63,6 +63,12 @@ async def test_two_browsers_in_a_call(sides: tuple[Side, Side], meeting: Meeting
     await guest.do("call.chat('Good morning')")
     await host.until("document.title === 'patient: Good morning'")
 
+    # A camera that is off shows black and is no frozen picture.
+    await guest.do("call.toggle('video', false)")
+    await host.sees_the_other(more_frames=60)
+    await guest.do("call.toggle('video', true)")
+    assert (await host.states()) == before
+
     # Another camera, without a new connection.
     await guest.do(
         """navigator.mediaDevices.getUserMedia({ video: true }).then((stream) => call.replaceLocal(stream))"""
