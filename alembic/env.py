@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, make_url, text
 from alembic import context
 from telehealth.catalogue import read_catalogue
 from telehealth.db.engine import DRIVER
-from telehealth.db.tables import Table, UtcDateTime
+from telehealth.db.tables import UtcDateTime
 from telehealth.settings import read_settings
 
 ONE_AT_A_TIME = 0x7E1E4EA1  # any constant: the advisory lock of migrations
@@ -20,14 +20,12 @@ def render_item(kind: str, item: object, _: object) -> str | Literal[False]:
 
 def run() -> None:
     """Upgrade under an advisory lock: two `release` processes wait for each other."""
-    read_catalogue()
+    tables = read_catalogue().tables
     url = context.config.attributes.get("url") or read_settings().database_url.get_secret_value()
     engine = create_engine(make_url(url).set(drivername=DRIVER), hide_parameters=True)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
-        context.configure(
-            connection=connection, target_metadata=Table.metadata, compare_type=True, render_item=render_item
-        )
+        context.configure(connection=connection, target_metadata=tables, compare_type=True, render_item=render_item)
         context.run_migrations()
     engine.dispose()
 

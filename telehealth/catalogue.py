@@ -11,7 +11,12 @@ from itertools import chain
 from types import ModuleType
 from typing import Any
 
+from sqlalchemy import MetaData
+
 from telehealth.core.errors import Refusal
+from telehealth.db.audit import AuditRow
+from telehealth.db.idempotency import IdempotencyRow
+from telehealth.db.outbox import HandledRow, OutboxRow
 from telehealth.db.tables import Table
 from telehealth.http.operation import Operation
 from telehealth.http.socket import SocketDoor
@@ -31,6 +36,8 @@ PACKAGES = (
     "exchange",
 )
 
+KIT_TABLES = (AuditRow, HandledRow, IdempotencyRow, OutboxRow)
+
 
 class CatalogueError(RuntimeError):
     """The house is not complete; the text says what is missing and where."""
@@ -43,6 +50,7 @@ class Catalogue:
     subscriptions: tuple[Subscription, ...]
     sweeps: tuple[Sweep, ...]
     conflicts: Mapping[str, type[Refusal]]
+    tables: MetaData
 
 
 def read_catalogue(packages: Sequence[str] = PACKAGES) -> Catalogue:
@@ -58,6 +66,7 @@ def read_catalogue(packages: Sequence[str] = PACKAGES) -> Catalogue:
         subscriptions=subscriptions,
         sweeps=(sweep(RELAY_SWEEP, Relay(subscriptions).sweep, every=1.0), *_gather(tasks, "SWEEPS")),
         conflicts=_conflicts(models),
+        tables=KIT_TABLES[0].metadata,
     )
 
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from telehealth.catalogue import read_catalogue
 from telehealth.core.events import Event
 from telehealth.core.time import FixedClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
-from tests.kit.conflicts import conflicts
 from tests.kit.database import Databases, serving
 
 
@@ -50,5 +50,5 @@ async def unit_of_work(database: str, clock: FixedClock, nudged: list[Event]) ->
         nudged.extend(events)
 
     engine = open_engine(database)
-    yield UnitOfWork(engine, clock, Vault({"test": b"k" * 32}), conflicts(), nudge)
+    yield UnitOfWork(engine, clock, Vault({"test": b"k" * 32}), read_catalogue().conflicts, nudge)
     await engine.dispose()

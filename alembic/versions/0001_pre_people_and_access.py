@@ -14,6 +14,7 @@ TABLES = (
     "audit_event",
     "clinic",
     "clinician",
+    "idempotency_key",
     "outbox",
     "patient",
     "sign_in_try",
@@ -32,6 +33,7 @@ def upgrade() -> None:
     create_audit_event()
     create_clinic()
     create_clinician()
+    create_idempotency_key()
     create_outbox()
     create_patient()
     create_sign_in_try()
@@ -95,6 +97,20 @@ def create_clinician() -> None:
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clinician")),
     )
+
+
+def create_idempotency_key() -> None:
+    op.create_table(
+        "idempotency_key",
+        sa.Column("actor_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("actor_id", "key", name=op.f("pk_idempotency_key")),
+    )
+    op.create_index(op.f("ix_idempotency_key_created_at"), "idempotency_key", ["created_at"], unique=False)
 
 
 def create_outbox() -> None:

@@ -16,6 +16,7 @@ from uuid import UUID
 import uvicorn
 
 from telehealth.access.rules import SCOPES
+from telehealth.catalogue import read_catalogue
 from telehealth.core.actors import Actor, Role
 from telehealth.core.events import Event
 from telehealth.core.ports import Ports, Signals
@@ -33,7 +34,6 @@ from telehealth.video.ports import IceServers, RoomBus
 from telehealth.video.routes import OPERATIONS, SOCKETS
 from telehealth.video.valkey_rooms import ValkeyRooms
 from tests.kit.call_page import CALL_PAGE
-from tests.kit.conflicts import conflicts
 from tests.kit.media_process import free_port
 from tests.kit.web import KnownActors
 
@@ -107,7 +107,7 @@ async def serve(behind: Behind) -> None:
         RoomBus: rooms,
         IceServers: IceServers(tuple(behind.turn_urls), behind.turn_secret),
     }
-    unit_of_work = UnitOfWork(engine, SystemClock(), vault, conflicts(), nudge)
+    unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, nudge)
     kit = Kit(unit_of_work, Ports(ports), open_pages(Locales.load()), behind.origin)
     app = build_app(kit, (*OPERATIONS, *CALL_PAGE), SOCKETS)
     limits: dict[str, Any] = {"ws_ping_interval": 5, "ws_ping_timeout": 5, "ws_max_size": 65536}

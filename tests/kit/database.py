@@ -6,21 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import count
 from os import environ
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Table as SqlTable
-from sqlalchemy import create_engine, make_url
+from alembic.config import Config
+from sqlalchemy import make_url
 
-from telehealth.catalogue import PACKAGES
+from alembic import command
 from telehealth.cli.postgres import prepare_cluster, server
 from telehealth.cli.state import open_state
-from telehealth.db.engine import DRIVER
-from telehealth.db.tables import Table
 
+ROOT = Path(__file__).parents[2]
 TEMPLATE = "template_telehealth"
 numbers = count()
 
@@ -46,7 +44,7 @@ class Databases:
 
     def make_template(self) -> None:
         self._command(f"CREATE DATABASE {TEMPLATE}")
-        create_schema(self.named(TEMPLATE))
+        migrate(self.named(TEMPLATE))
 
     def create_empty(self) -> str:
         """A database without a schema: for tests of migrations."""
@@ -79,28 +77,15 @@ def serving() -> Iterator[Databases]:
                 process.wait(20)
 
 
-def create_schema(url: str) -> None:
-    for name in PACKAGES:
-        if find_spec(f"telehealth.{name}.models"):
-            __import__(f"telehealth.{name}.models")
-    engine = create_engine(make_url(url).set(drivername=DRIVER))
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS btree_gist")
-        Table.metadata.create_all(connection, tables=_complete())
-    engine.dispose()
+def migrate(url: str, revision: str = "head") -> None:
+    """The schema as `telehealth migrate` makes it."""
+    command.upgrade(alembic_config(url), revision)
 
 
-def _complete() -> list[SqlTable]:
-    """Tables all of whose foreign keys lead to tables that are there."""
-    ready = dict(Table.metadata.tables)
-    while lost := [
-        name
-        for name, table in ready.items()
-        if any(key.target_fullname.rpartition(".")[0] not in ready for key in table.foreign_keys)
-    ]:
-        for name in lost:
-            del ready[name]
-    return list(ready.values())
+def alembic_config(url: str) -> Config:
+    config = Config(toml_file=ROOT / "pyproject.toml")
+    config.attributes["url"] = url
+    return config
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -8,6 +8,7 @@ import json
 import sys
 from datetime import datetime
 
+from telehealth.catalogue import read_catalogue
 from telehealth.core import failpoints
 from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock, SystemClock
@@ -18,7 +19,6 @@ from telehealth.records.fhir_client import open_record_service
 from telehealth.records.ports import RecordService
 from telehealth.records.tasks import Courier
 from telehealth.tasks.work import Work
-from tests.kit.conflicts import conflicts
 
 
 async def nobody_listens(_: object) -> None:
@@ -28,7 +28,7 @@ async def nobody_listens(_: object) -> None:
 async def deliver(given: dict[str, str]) -> None:
     clock = FixedClock(datetime.fromisoformat(given["now"]))
     engine = open_engine(given["database"])
-    unit_of_work = UnitOfWork(engine, clock, Vault({"test": b"k" * 32}), conflicts(), nobody_listens)
+    unit_of_work = UnitOfWork(engine, clock, Vault({"test": b"k" * 32}), read_catalogue().conflicts, nobody_listens)
     async with open_record_service(
         given["base_url"], client_id=given["client_id"], private_key=given["private_key"], clock=SystemClock()
     ) as records:
