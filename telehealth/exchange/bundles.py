@@ -1,10 +1,11 @@
 """Searches in and Bundles out (FHIR R4, section 3.1.1)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from telehealth.exchange.queries import Found, Wanted
+from telehealth.exchange.queries import Wanted
+from telehealth.exchange.resources import Json
 from telehealth.exchange.rules import ResourceType, UnfitSearch, parse_dates, parse_ids, parse_patient
 from telehealth.exchange.schemas import Search
 from telehealth.http.fhir import issue
@@ -53,16 +54,14 @@ def unknown(search: Search, prefer: str | None) -> list[str]:
 
 
 def bundle(
-    base: str, found: Found, *, search: Search, left_out: Iterable[str], following: str | None
+    base: str, resources: Sequence[Json], *, search: Search, left_out: Iterable[str], following: str | None
 ) -> dict[str, Any]:
     """A searchset. `base` is the address of the type; `following` is the cursor of the next page."""
     used = _used(search)
     links = [{"relation": "self", "url": _url(base, used)}]
     if following is not None:
         links.append({"relation": "next", "url": _url(base, used | {"_cursor": following})})
-    entries = [
-        {"fullUrl": f"{base}/{each['id']}", "resource": each, "search": {"mode": "match"}} for each in found.resources
-    ]
+    entries = [{"fullUrl": f"{base}/{each['id']}", "resource": each, "search": {"mode": "match"}} for each in resources]
     entries += [_left_out(names)] if (names := list(left_out)) else []
     return {
         "resourceType": "Bundle",

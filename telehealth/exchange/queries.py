@@ -1,8 +1,9 @@
 """What integrations may read, by grant. Each disclosure is audited where it is read, with the purpose of its grant."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import assert_never
 from uuid import UUID
 
 from telehealth.access import queries as access
@@ -10,8 +11,6 @@ from telehealth.access.rules import DataKind
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.db.unit import Unit
-from telehealth.exchange import resources
-from telehealth.exchange.resources import Cast, Json
 from telehealth.exchange.rules import (
     ALWAYS,
     APPOINTMENT_STATUS,
@@ -22,6 +21,7 @@ from telehealth.exchange.rules import (
     statuses_of,
 )
 from telehealth.people import queries as people
+from telehealth.people.rules import Clinician, Patient
 from telehealth.records import queries as records
 from telehealth.records.queries import START, Summary, SummaryFilter
 from telehealth.visits import queries as visits
@@ -44,11 +44,43 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Resources, and the position of the last one."""
+class Cast:
+    """The people that resources name."""
 
-    resources: list[Json]
-    last: str | None = None
+    patients: Mapping[PatientId, Patient]
+    clinicians: Mapping[ClinicianId, Clinician]
+
+
+@dataclass(frozen=True, slots=True)
+class Appointments:
+    visits: list[Visit]
+    cast: Cast
+
+
+@dataclass(frozen=True, slots=True)
+class Encounters:
+    visits: list[Visit]
+    cast: Cast
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    summaries: list[Summary]
+    cast: Cast
+
+
+Found = Appointments | Encounters | Documents
+
+
+def last_position(found: Found) -> str | None:
+    """Where the next page goes on; None after nothing."""
+    match found:
+        case Documents(summaries):
+            return written(summaries[-1]) if summaries else None
+        case Appointments(visits) | Encounters(visits):
+            return f"{visits[-1].changed_at.isoformat()}/{visits[-1].id}" if visits else None
+        case never:
+            assert_never(never)
 
 
 async def summaries(unit: Unit, *, after: str | None, limit: int) -> list[Summary]:
@@ -69,12 +101,12 @@ def _position(text: str | None) -> tuple[int, UUID]:
     return int(transaction), UUID(version_id)
 
 
-async def read(unit: Unit, resource_type: ResourceType, resource_id: UUID) -> Json:
+async def read(unit: Unit, resource_type: ResourceType, resource_id: UUID) -> Found:
     """Raises NotFound, NoGrant."""
     found = await SEARCHES[resource_type](unit, Wanted(ids=frozenset({resource_id})))
-    if not found.resources:
+    if last_position(found) is None:
         raise NotFound
-    return found.resources[0]
+    return found
 
 
 async def search(unit: Unit, resource_type: ResourceType, wanted: Wanted) -> Found:
@@ -88,19 +120,17 @@ async def search(unit: Unit, resource_type: ResourceType, wanted: Wanted) -> Fou
 
 
 async def _appointments(unit: Unit, wanted: Wanted) -> Found:
-    where = replace(
-        _of_visits(wanted, APPOINTMENT_STATUS), starts_from=wanted.date.start, starts_before=wanted.date.before
-    )
+    date = wanted.date
+    where = replace(_of_visits(wanted, APPOINTMENT_STATUS), starts_from=date.start, starts_before=date.before)
     found = await _visits(unit, DataKind.APPOINTMENTS, where, wanted)
-    return await _drawn(unit, found, resources.appointment)
+    return Appointments(found, await _cast(unit, found))
 
 
 async def _encounters(unit: Unit, wanted: Wanted) -> Found:
-    where = replace(
-        _of_visits(wanted, ENCOUNTER_STATUS), started_from=wanted.date.start, started_before=wanted.date.before
-    )
+    date = wanted.date
+    where = replace(_of_visits(wanted, ENCOUNTER_STATUS), started_from=date.start, started_before=date.before)
     found = await _visits(unit, DataKind.ENCOUNTERS, where, wanted)
-    return await _drawn(unit, found, resources.encounter)
+    return Encounters(found, await _cast(unit, found))
 
 
 async def _documents(unit: Unit, wanted: Wanted) -> Found:
@@ -115,9 +145,7 @@ async def _documents(unit: Unit, wanted: Wanted) -> Found:
     found = await records.signed_summaries(
         unit, _position(wanted.after), limit=wanted.limit, where=where, data_kind=DataKind.DOCUMENTS
     )
-    cast = await _cast(unit, ((each.patient_id, each.clinician_id) for each in found))
-    drawn = [resources.document_reference(each, cast) for each in found]
-    return Found(drawn, written(found[-1]) if found else None)
+    return Documents(found, await _cast(unit, found))
 
 
 SEARCHES = {
@@ -150,14 +178,7 @@ async def _visits(unit: Unit, data_kind: DataKind, where: VisitFilter, wanted: W
     return await visits.visits_granted(unit, granted, after, limit=wanted.limit, where=where)
 
 
-async def _drawn(unit: Unit, found: list[Visit], draw: Callable[[Visit, Cast], Json]) -> Found:
-    cast = await _cast(unit, ((each.patient_id, each.clinician_id) for each in found))
-    last = f"{found[-1].changed_at.isoformat()}/{found[-1].id}" if found else None
-    return Found([draw(each, cast) for each in found], last)
-
-
-async def _cast(unit: Unit, pairs: Iterable[tuple[PatientId, ClinicianId]]) -> Cast:
-    named = list(pairs)
-    patients = await people.patients(unit, {patient for patient, _ in named})
-    clinicians = {each: await people.clinician(unit, each) for each in {clinician for _, clinician in named}}
+async def _cast(unit: Unit, found: Sequence[Visit] | Sequence[Summary]) -> Cast:
+    patients = await people.patients(unit, {each.patient_id for each in found})
+    clinicians = {each: await people.clinician(unit, each) for each in {one.clinician_id for one in found}}
     return Cast(patients, clinicians)

@@ -2,13 +2,11 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.exchange.queries import Appointments, Cast, Documents, Encounters, Found
 from telehealth.exchange.rules import APPOINTMENT_STATUS, CANCELLATION, DOCUMENT_STATUS, ENCOUNTER_STATUS, instant
-from telehealth.people.rules import Clinician, Patient
 from telehealth.records.documents import CATEGORY, CONTENT_TYPE, LOINC
 from telehealth.records.queries import Summary
 from telehealth.records.rules import CLINICIAN_SYSTEM, TITLES, VISIT_SYSTEM, Identifier, document_identifiers
@@ -21,24 +19,17 @@ CANCELLATION_REASON = "http://terminology.hl7.org/CodeSystem/appointment-cancell
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """The people that resources name."""
-
-    patients: Mapping[PatientId, Patient]
-    clinicians: Mapping[ClinicianId, Clinician]
-
-    def patient(self, patient_id: PatientId) -> Json:
-        """A logical reference (FHIR R4, section 2.3.0.2): the patient as the record service numbers them."""
-        system, _, value = self.patients[patient_id].identifier.partition("|")
-        return {"type": "Patient", "identifier": {"system": system, "value": value}}
-
-    def clinician(self, clinician_id: ClinicianId) -> Json:
-        return {
-            "type": "Practitioner",
-            "identifier": {"system": CLINICIAN_SYSTEM, "value": str(clinician_id)},
-            "display": self.clinicians[clinician_id].name,
-        }
+def drawn(found: Found) -> list[Json]:
+    """The resources of a search or a read."""
+    match found:
+        case Appointments(visits, cast):
+            return [appointment(each, cast) for each in visits]
+        case Encounters(visits, cast):
+            return [encounter(each, cast) for each in visits]
+        case Documents(summaries, cast):
+            return [document_reference(each, cast) for each in summaries]
+        case never:
+            assert_never(never)
 
 
 def appointment(visit: Visit, cast: Cast) -> Json:
@@ -53,8 +44,8 @@ def appointment(visit: Visit, cast: Cast) -> Json:
         "end": instant(visit.ends_at),
         "minutesDuration": visit.minutes,
         "participant": [
-            {"actor": cast.patient(visit.patient_id), "required": "required", "status": "accepted"},
-            {"actor": cast.clinician(visit.clinician_id), "required": "required", "status": "accepted"},
+            {"actor": _patient(cast, visit.patient_id), "required": "required", "status": "accepted"},
+            {"actor": _clinician(cast, visit.clinician_id), "required": "required", "status": "accepted"},
         ],
     }
     if visit.status in CANCELLATION:
@@ -72,8 +63,8 @@ def encounter(visit: Visit, cast: Cast) -> Json:
         "identifier": [{"system": VISIT_SYSTEM, "value": str(visit.id)}],
         "status": ENCOUNTER_STATUS[visit.status],
         "class": {"system": ACT_CODE, "code": "VR", "display": "virtual"},
-        "subject": cast.patient(visit.patient_id),
-        "participant": [{"type": [{"coding": [performer]}], "individual": cast.clinician(visit.clinician_id)}],
+        "subject": _patient(cast, visit.patient_id),
+        "participant": [{"type": [{"coding": [performer]}], "individual": _clinician(cast, visit.clinician_id)}],
         "appointment": [{"reference": f"Appointment/{visit.id}"}],
     }
     if visit.started_at is not None and visit.status is not VisitStatus.ENTERED_IN_ERROR:
@@ -97,11 +88,25 @@ def document_reference(summary: Summary, cast: Cast) -> Json:
             "text": TITLES[summary.kind],
         },
         "category": [{"coding": [{"system": CATEGORY, "code": "clinical-note", "display": "Clinical Note"}]}],
-        "subject": cast.patient(summary.patient_id),
+        "subject": _patient(cast, summary.patient_id),
         "date": instant(summary.signed_at),
-        "author": [cast.clinician(summary.clinician_id) | {"display": summary.author_name}],
+        "author": [_clinician(cast, summary.clinician_id) | {"display": summary.author_name}],
         "content": [{"attachment": _attachment(summary)}],
         "context": {"encounter": [{"reference": f"Encounter/{summary.visit_id}"}]},
+    }
+
+
+def _patient(cast: Cast, patient_id: PatientId) -> Json:
+    """A logical reference (FHIR R4, section 2.3.0.2): the patient as the record service numbers them."""
+    system, _, value = cast.patients[patient_id].identifier.partition("|")
+    return {"type": "Patient", "identifier": {"system": system, "value": value}}
+
+
+def _clinician(cast: Cast, clinician_id: ClinicianId) -> Json:
+    return {
+        "type": "Practitioner",
+        "identifier": {"system": CLINICIAN_SYSTEM, "value": str(clinician_id)},
+        "display": cast.clinicians[clinician_id].name,
     }
 
 

@@ -12,6 +12,7 @@ from telehealth.exchange import queries
 from telehealth.exchange.bundles import address, bundle, understand, unknown
 from telehealth.exchange.capability import capability_statement
 from telehealth.exchange.ports import CursorKey
+from telehealth.exchange.resources import drawn
 from telehealth.exchange.rules import ResourceType, UnfitSearch
 from telehealth.exchange.schemas import FeedSummary, Search, SummaryFeed, SummaryQuery
 from telehealth.http.call import Call
@@ -72,13 +73,14 @@ async def _search(call: Call, resource_type: ResourceType, query: Search) -> Res
     left_out = unknown(query, call.header("prefer"))
     wanted = understand(query, cursors)
     found = await call.run(queries.search, resource_type, wanted)
-    following = cursors.write(found.last) if found.last and len(found.resources) == wanted.limit else None
+    resources, last = drawn(found), queries.last_position(found)
+    following = cursors.write(last) if last and len(resources) == wanted.limit else None
     base = address(call.kit.public_url, resource_type)
-    return resource_response(bundle(base, found, search=query, left_out=left_out, following=following))
+    return resource_response(bundle(base, resources, search=query, left_out=left_out, following=following))
 
 
 async def _read(call: Call, resource_type: ResourceType, resource_id: UUID) -> Response:
-    resource = await call.run(queries.read, resource_type, resource_id)
+    (resource,) = drawn(await call.run(queries.read, resource_type, resource_id))
     meta = resource["meta"]
     changed = format_datetime(datetime.fromisoformat(meta["lastUpdated"]), usegmt=True)
     return resource_response(resource, headers={"ETag": f'W/"{meta["versionId"]}"', "Last-Modified": changed})
