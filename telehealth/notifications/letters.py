@@ -1,13 +1,17 @@
 """What a message says, in the reader's language and zone. Subjects tell a time at most: they are read by anyone."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from telehealth.http.locales import Locale
-from telehealth.notifications.rules import MessageKind
-from telehealth.people.rules import Clinic, Clinician, Patient
-from telehealth.visits.rules import Visit
+from telehealth.core.actors import Role
+from telehealth.core.time import parse_zone
+from telehealth.http.locales import Locale, Locales
+from telehealth.notifications.invitations import Occasion, invite
+from telehealth.notifications.ports import Invite, Mail, Method
+from telehealth.notifications.rules import Facts, MessageKind
+from telehealth.people.rules import Clinic
 
 K = MessageKind
 
@@ -19,19 +23,66 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """Who reads, in which language and zone."""
+class Desk:
+    """What every letter is written with."""
 
-    name: str
-    email: str | None
+    locales: Locales
+    public_url: str
+    mail_from: str
+
+    def write(self, facts: Facts, *, now: datetime) -> Mail:
+        """The mail for one reader, in their language and zone. Raises ValueError without an address."""
+        reader = facts.reader
+        if not reader.email:
+            raise ValueError("nowhere to send it")
+        voice = Voice(self.locales.negotiate(accept=reader.language), parse_zone(reader.time_zone))
+        link = f"{self.public_url}{facts.path}" if facts.path else ""
+        letter = _letter_of(facts, voice, link or f"{self.public_url}/day")
+        return Mail(
+            id=str(facts.message.id),
+            sender=self.mail_from,
+            recipient=reader.email,
+            subject=letter.subject,
+            text=letter.text,
+            language=voice.locale.tag,
+            at=now,
+            invite=self._invite(facts, voice, link=link, now=now),
+        )
+
+    def _invite(self, facts: Facts, voice: "Voice", *, link: str, now: datetime) -> Invite | None:
+        if facts.visit is None or facts.message.kind is K.REMINDER:
+            return None
+        occasion = Occasion(
+            title=voice.locale.gettext("Video visit"),
+            text="" if facts.message.recipient_role is Role.CLINICIAN else _how_to_join(voice.locale),
+            link=link,
+            organizer=self.mail_from,
+            attendee=facts.reader.email or "",
+            zone=voice.zone,
+        )
+        method = Method.CANCEL if facts.message.kind is K.CANCELLATION else Method.REQUEST
+        return invite(facts.visit, occasion, method=method, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
     locale: Locale
     zone: ZoneInfo
 
 
-def to_patient(kind: MessageKind, visit: Visit, *, reader: Reader, clinician: str, clinic: Clinic, link: str) -> Letter:
-    """About their visit; `link` is their personal link."""
-    _ = reader.locale.gettext
-    when = reader.locale.format_datetime(visit.starts_at, reader.zone)
+def _letter_of(facts: Facts, voice: Voice, link: str) -> Letter:
+    if facts.visit is None:
+        return _about_task(facts, voice, link)
+    when = voice.locale.format_datetime(facts.visit.starts_at, voice.zone)
+    if facts.message.recipient_role is Role.CLINICIAN:
+        return _to_clinician(facts, voice, when=when, link=link)
+    return _to_patient(facts, voice, when=when, link=link)
+
+
+def _to_patient(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter:
+    """About their visit; the link is their personal one."""
+    _ = voice.locale.gettext
+    kind = facts.message.kind
     match kind:
         case K.INVITATION:
             subject = _("Your video visit: %(when)s")
@@ -45,16 +96,16 @@ def to_patient(kind: MessageKind, visit: Visit, *, reader: Reader, clinician: st
         case _:
             subject = _("Your video visit is cancelled: %(when)s")
             first = _("Your video visit with %(clinician)s on %(when)s is cancelled. You do not have to do anything.")
-    parts = [_greeting(reader), first % {"clinician": clinician, "when": when}]
+    parts = [_greeting(facts, voice), first % {"clinician": facts.clinician, "when": when}]
     if kind is not K.CANCELLATION:
-        parts += [how_to_join(reader.locale), link]
-    return Letter(subject % {"when": when}, _letter(*parts, _help(reader.locale, clinic)))
+        parts += [_how_to_join(voice.locale), link]
+    return Letter(subject % {"when": when}, _letter(*parts, _help(voice.locale, facts.clinic)))
 
 
-def to_clinician(kind: MessageKind, visit: Visit, *, reader: Reader, link: str) -> Letter:
+def _to_clinician(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter:
     """About a visit of theirs; who the patient is stands behind the link."""
-    _ = reader.locale.gettext
-    when = {"when": reader.locale.format_datetime(visit.starts_at, reader.zone)}
+    _ = voice.locale.gettext
+    kind, named = facts.message.kind, {"when": when}
     match kind:
         case K.INVITATION:
             subject, first = _("New video visit: %(when)s"), _("A video visit was booked with you: %(when)s.")
@@ -63,13 +114,14 @@ def to_clinician(kind: MessageKind, visit: Visit, *, reader: Reader, link: str) 
         case _:
             subject = _("Video visit cancelled: %(when)s")
             first = _("The video visit on %(when)s is cancelled.")
-    parts = [_greeting(reader), first % when]
-    return Letter(subject % when, _letter(*parts, "" if kind is K.CANCELLATION else link))
+    parts = [_greeting(facts, voice), first % named]
+    return Letter(subject % named, _letter(*parts, "" if kind is K.CANCELLATION else link))
 
 
-def about_task(kind: MessageKind, *, reader: Reader, link: str) -> Letter:
+def _about_task(facts: Facts, voice: Voice, link: str) -> Letter:
     """A follow-up task that wants its owner; what it says stands behind the link."""
-    _ = reader.locale.gettext
+    _ = voice.locale.gettext
+    kind = facts.message.kind
     match kind:
         case K.FOLLOW_UP_DUE:
             subject, first = _("A follow-up task is due"), _("A follow-up task of yours is due today.")
@@ -82,32 +134,23 @@ def about_task(kind: MessageKind, *, reader: Reader, link: str) -> Letter:
             raise ValueError(f"{kind} is not about a task")
         case never:
             assert_never(never)
-    return Letter(subject, _letter(_greeting(reader), first, _("You find it on your board:"), link))
+    return Letter(subject, _letter(_greeting(facts, voice), first, _("You find it on your board:"), link))
 
 
-def title(locale: Locale) -> str:
-    """What a calendar shows: no name, no clinical word."""
-    return locale.gettext("Video visit")
-
-
-def how_to_join(locale: Locale) -> str:
+def _how_to_join(locale: Locale) -> str:
     return locale.gettext(
         "When it is time, open this link on a phone or computer with a camera. You need no account and nothing to"
         " install. You will be asked for your date of birth."
     )
 
 
-def person(person: Patient | Clinician, locale: Locale) -> Reader:
-    return Reader(name=person.name, email=person.email, locale=locale, zone=ZoneInfo(person.time_zone))
+def _greeting(facts: Facts, voice: Voice) -> str:
+    return voice.locale.gettext("Hello %(name)s,") % {"name": facts.reader.name}
 
 
-def _greeting(reader: Reader) -> str:
-    return reader.locale.gettext("Hello %(name)s,") % {"name": reader.name}
-
-
-def _help(locale: Locale, clinic: Clinic) -> str:
-    if not clinic.phone:
-        return clinic.name
+def _help(locale: Locale, clinic: Clinic | None) -> str:
+    if clinic is None or not clinic.phone:
+        return ""
     text = locale.gettext("If you have a question or something does not work, call %(phone)s.")
     return "\n".join(filter(None, (text % {"phone": clinic.phone}, clinic.name)))
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.ids import MessageId
+from telehealth.people.rules import Clinic
 from telehealth.visits.rules import Visit, VisitStatus
 
 REMIND_BEFORE = timedelta(hours=24)
@@ -64,6 +65,28 @@ class Message:
     recipient_id: UUID
     due_at: datetime
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who is told; `language` BCP 47, `time_zone` an IANA name."""
+
+    name: str
+    email: str | None
+    language: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that a letter is written from. `path` leads this one reader to the visit; empty when it is called off."""
+
+    message: Message
+    reader: Reader
+    visit: Visit | None = None
+    clinician: str = ""
+    clinic: Clinic | None = None
+    path: str = ""
 
 
 def reminder_time(visit: Visit, now: datetime) -> datetime | None:

@@ -13,19 +13,17 @@ from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, MessageId, PatientId
 from telehealth.db.unit import Unit
-from telehealth.http.locales import Locales
-from telehealth.notifications import letters
-from telehealth.notifications.invitations import Occasion, invite
-from telehealth.notifications.letters import Letter, Reader
 from telehealth.notifications.models import MessageRow
-from telehealth.notifications.ports import Away, Deferred, Invite, Mail, Method, Outcome, Refused, Sent
+from telehealth.notifications.ports import Away, Deferred, Outcome, Refused, Sent
 from telehealth.notifications.rules import (
     LEASE,
     OF_VISITS,
     Channel,
+    Facts,
     Message,
     MessageKind,
     MessageState,
+    Reader,
     next_try,
     still_true,
 )
@@ -35,7 +33,6 @@ from telehealth.visits.rules import Visit
 from telehealth.visits.service import open_visit
 
 Recipient = tuple[Role, UUID]
-NO_ADDRESS = "no-address"
 
 
 async def tell(
@@ -89,21 +86,15 @@ async def claim(unit: Unit) -> Message | None:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What every letter is written with."""
-
-    locales: Locales
-    public_url: str
-    mail_from: str
-
-
 @dataclass(frozen=True, slots=True)
 class Unsendable:
     """Nothing to send: it is no longer true, or there is nowhere to send it."""
 
     state: MessageState
     fault: str | None = None
+
+
+UNTRUE, NOWHERE = Unsendable(MessageState.DROPPED), Unsendable(MessageState.DEAD, "no-address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +104,12 @@ class Unwritten:
     fault: str
 
 
-async def write(unit: Unit, message: Message, *, desk: Desk) -> Mail | Unsendable:
-    """The message as it has to read now; what it tells of a patient is audited."""
+async def gather(unit: Unit, message: Message) -> Facts | Unsendable:
+    """What the message has to say now; what it tells of a patient is audited. Raises NotFound."""
     if message.kind in OF_VISITS:
-        return await _about_visit(unit, message, desk)
-    reader = await _reader(unit, message, desk)
-    letter = letters.about_task(message.kind, reader=reader, link=f"{desk.public_url}/day")
-    return _mail(unit, message, desk=desk, reader=reader, content=(letter, None))
+        return await _about_visit(unit, message)
+    reader = await _reader(unit, message)
+    return Facts(message=message, reader=reader) if reader.email else NOWHERE
 
 
 async def settle(unit: Unit, message: Message, outcome: Outcome | Unsendable | Unwritten) -> None:
@@ -159,74 +149,37 @@ def _again(unit: Unit, message: Message, fault: str) -> dict[str, object]:
     return {"state": MessageState.PENDING, "fault": fault, "next_attempt_at": at}
 
 
-async def _about_visit(unit: Unit, message: Message, desk: Desk) -> Mail | Unsendable:
+async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
     visit = await open_visit(unit, message.subject_id)
     if not still_true(message, visit, unit.now):
-        return Unsendable(MessageState.DROPPED)
-    reader = await _reader(unit, message, desk)
+        return UNTRUE
+    reader = await _reader(unit, message)
     if not reader.email:
-        return Unsendable(MessageState.DEAD, NO_ADDRESS)
-    link = await _link(unit, message, visit, desk)
-    letter = await _letter_about(unit, message, visit, reader=reader, link=link)
-    calendar = None
-    if message.kind is not MessageKind.REMINDER:
-        calendar = _invite(unit, message, visit, desk=desk, reader=reader, link=link)
-    return _mail(unit, message, desk=desk, reader=reader, content=(letter, calendar))
-
-
-async def _letter_about(unit: Unit, message: Message, visit: Visit, *, reader: Reader, link: str) -> Letter:
-    if message.recipient_role is Role.CLINICIAN:
-        return letters.to_clinician(message.kind, visit, reader=reader, link=link)
-    clinician = await people.clinician(unit, visit.clinician_id)
-    clinic = await people.clinic(unit)
-    return letters.to_patient(message.kind, visit, reader=reader, clinician=clinician.name, clinic=clinic, link=link)
-
-
-def _invite(unit: Unit, message: Message, visit: Visit, *, desk: Desk, reader: Reader, link: str) -> Invite:
-    occasion = Occasion(
-        title=letters.title(reader.locale),
-        text="" if message.recipient_role is Role.CLINICIAN else letters.how_to_join(reader.locale),
-        link=link,
-        organizer=desk.mail_from,
-        attendee=reader.email or "",
-        zone=reader.zone,
+        return NOWHERE
+    return Facts(
+        message=message,
+        reader=reader,
+        visit=visit,
+        clinician=(await people.clinician(unit, visit.clinician_id)).name,
+        clinic=await people.clinic(unit),
+        path=await _path(unit, message, visit),
     )
-    cancelled = message.kind is MessageKind.CANCELLATION
-    return invite(visit, occasion, method=Method.CANCEL if cancelled else Method.REQUEST, now=unit.now)
 
 
-async def _reader(unit: Unit, message: Message, desk: Desk) -> Reader:
+async def _reader(unit: Unit, message: Message) -> Reader:
     if message.recipient_role is Role.CLINICIAN:
         clinician = await people.clinician(unit, ClinicianId(message.recipient_id))
-        return letters.person(clinician, desk.locales.negotiate(accept=next(iter(clinician.languages), "")))
+        return Reader(clinician.name, clinician.email, next(iter(clinician.languages), ""), clinician.time_zone)
     patient = await people.patient(unit, PatientId(message.recipient_id))
-    return letters.person(patient, desk.locales.negotiate(accept=patient.language))
+    return Reader(patient.name, patient.email, patient.language, patient.time_zone)
 
 
-async def _link(unit: Unit, message: Message, visit: Visit, desk: Desk) -> str:
+async def _path(unit: Unit, message: Message, visit: Visit) -> str:
     if message.kind is MessageKind.CANCELLATION:
         return ""
     if message.recipient_role is Role.CLINICIAN:
-        return f"{desk.public_url}/visits/{visit.id}"
+        return f"/visits/{visit.id}"
     for each in await visits.participants_of(unit, visit.id):
         if each.person_id == message.recipient_id:
-            return desk.public_url + await visits.link_of(unit, each.id)
+            return await visits.link_of(unit, each.id)
     raise NotFound
-
-
-def _mail(
-    unit: Unit, message: Message, *, desk: Desk, reader: Reader, content: tuple[Letter, Invite | None]
-) -> Mail | Unsendable:
-    if not reader.email:
-        return Unsendable(MessageState.DEAD, NO_ADDRESS)
-    letter, calendar = content
-    return Mail(
-        id=str(message.id),
-        sender=desk.mail_from,
-        recipient=reader.email,
-        subject=letter.subject,
-        text=letter.text,
-        language=reader.locale.tag,
-        at=unit.now,
-        invite=calendar,
-    )

@@ -8,9 +8,10 @@ from telehealth.db.unit import Unit
 from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUpEvent, FollowUpReminded
 from telehealth.http.locales import Locales
 from telehealth.notifications import service
+from telehealth.notifications.letters import Desk
 from telehealth.notifications.ports import Away, Mail, Mailer, MailFrom, Outcome, PublicUrl, Sent
-from telehealth.notifications.rules import Message, MessageKind, MessageState, reminder_time
-from telehealth.notifications.service import Desk, Recipient, Unsendable, Unwritten
+from telehealth.notifications.rules import Facts, Message, MessageKind, reminder_time
+from telehealth.notifications.service import UNTRUE, Recipient, Unsendable, Unwritten
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.events import VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
 from telehealth.visits.service import open_visit
@@ -60,7 +61,7 @@ async def send_due(work: Work) -> int:
 async def _attempt(work: Work, message: Message) -> Outcome | Unsendable | Unwritten:
     letter = await _written(work, message)
     outcome = await work.port(Mailer).send(letter) if isinstance(letter, Mail) else letter
-    if outcome not in (Sent(), Unsendable(MessageState.DROPPED)):
+    if outcome not in (Sent(), UNTRUE):
         log.warning("message %s (%s) not sent: %s", message.id, message.kind, outcome)
     return outcome
 
@@ -68,7 +69,8 @@ async def _attempt(work: Work, message: Message) -> Outcome | Unsendable | Unwri
 async def _written(work: Work, message: Message) -> Mail | Unsendable | Unwritten:
     desk = Desk(locales=work.port(Locales), public_url=work.port(PublicUrl), mail_from=work.port(MailFrom))
     try:
-        return await work.run(service.write, message, desk=desk)
+        facts = await work.run(service.gather, message)
+        return desk.write(facts, now=work.clock.now()) if isinstance(facts, Facts) else facts
     except Exception as error:  # noqa: BLE001 -- one message's fault stops no other; it is kept with the row
         return Unwritten(type(error).__name__)
 
