@@ -22,7 +22,11 @@ window.RTCPeerConnection = class extends Real {
     window.peers.push(this);
   }
 };
-window.frames = () => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames;
+window.decoded = async () => {
+  if (!window.peers.length || !document.querySelector("video").videoWidth) return 0;
+  const stats = [...(await window.peers.at(-1).getStats()).values()];
+  return stats.find(({ type, kind }) => type === "inbound-rtp" && kind === "video")?.framesDecoded ?? 0;
+};
 window.pair = async () => {
   const stats = await window.peers.at(-1).getStats();
   const transport = [...stats.values()].find(({ type }) => type === "transport");

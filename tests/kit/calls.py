@@ -57,9 +57,9 @@ class Side:
 
     async def sees_the_other(self, *, more_frames: int = 10, within: float = PATIENCE) -> None:
         """Waits until so many more frames have been decoded."""
-        await self.until("typeof frames === 'function'", within)
-        frames = await self.page.evaluate("frames()")
-        await self.until(f"frames() >= {frames + more_frames}", within)
+        await self.until("window.decoded?.()", within)
+        already = await self.do("decoded()")
+        await self.until(f"decoded().then((frames) => frames >= {already + more_frames})", within)
 
     async def figures(self) -> str:
         """What the browser counts of what it sends and receives."""
