@@ -110,7 +110,7 @@ _TIMES = {
     "days": _days(),
     "taken": True,
 }
-_ROOM = {**_STAFF, "stream": f"/v1/visits/{VISIT_ID}/stream", "follow_ups": _tasks()}
+_ROOM = {**_STAFF, "fault": "", "stream": f"/v1/visits/{VISIT_ID}/stream", "follow_ups": _tasks()}
 _TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
 
 SAMPLES = (
@@ -154,6 +154,12 @@ SAMPLES = (
         "room_live",
         "room.html",
         {**_ROOM, "visit": _visit(status="in_progress"), "note": _note(content=_TYPED, saved_at=NOW)},
+        f"/visits/{VISIT_ID}",
+    ),
+    Sample(
+        "room_refused",
+        "room.html",
+        {**_ROOM, "visit": _visit(), "note": _note(content=_TYPED), "fault": "The note is empty"},
         f"/visits/{VISIT_ID}",
     ),
     Sample(

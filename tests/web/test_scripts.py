@@ -299,7 +299,6 @@ def test_every_fault_of_the_devices_has_its_words(chromium: Browser, fault: str,
 def test_without_scripts_the_waiting_room_is_one_press_away(chromium: Browser) -> None:
     with stage(chromium, "visit_check", scripts=False) as staged:
         page = staged.open()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
-        page.click("#enter")
-        assert asked[0] == "POST http://localhost/visit/ready"
+        with page.expect_request(lambda request: request.method == "POST") as asked:
+            page.click("#enter")
+        assert asked.value.url == "http://localhost/visit/ready"

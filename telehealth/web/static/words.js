@@ -18,9 +18,10 @@ export function secondsAgo(count) {
   return new Intl.RelativeTimeFormat(lang).format(-count, "second");
 }
 
-/** The time of day of an instant, on this machine's clock. */
+/** The time of day of an instant, in the page's zone. */
 export function timeOf(instant) {
-  return new Intl.DateTimeFormat(lang, { timeStyle: "short" }).format(instant);
+  const timeZone = document.querySelector("[data-zone]")?.dataset.zone;
+  return new Intl.DateTimeFormat(lang, { timeStyle: "short", timeZone }).format(instant);
 }
 
 /** Says it to people who listen, once (the page's role=status region). */
