@@ -42,7 +42,7 @@ class ValkeySignals:
         for topic in topics:
             self._bells[topic].add(bell)
         try:
-            yield _rings(bell)
+            yield Rings(bell)
         finally:
             for topic in topics:
                 self._bells[topic].discard(bell)
@@ -74,8 +74,15 @@ class ValkeySignals:
                 bell.set()
 
 
-async def _rings(bell: asyncio.Event) -> AsyncIterator[None]:
-    while True:
-        await bell.wait()
-        bell.clear()
-        yield
+class Rings:
+    """Every ring of a bell. Not a generator: one that is cancelled while it waits would be over for good."""
+
+    def __init__(self, bell: asyncio.Event) -> None:
+        self._bell = bell
+
+    def __aiter__(self) -> "Rings":
+        return self
+
+    async def __anext__(self) -> None:
+        await self._bell.wait()
+        self._bell.clear()

@@ -12,6 +12,7 @@ from telehealth.db.unit import UnitOfWork
 from telehealth.http.call import Call, Kit
 from telehealth.http.locales import Locales
 from telehealth.http.pages import open_pages
+from telehealth.http.signals import Rings
 from telehealth.http.sse import stream
 from tests.kit.web import ORIGIN, SilentSignals
 
@@ -29,20 +30,16 @@ class HandRung:
     @asynccontextmanager
     async def listen(self, topics: tuple[str, ...]) -> AsyncIterator[AsyncIterator[None]]:
         del topics
-        yield self._rings()
-
-    async def _rings(self) -> AsyncIterator[None]:
-        while True:
-            await self.bell.wait()
-            self.bell.clear()
-            yield
+        yield Rings(self.bell)
 
 
 class Counter:
     def __init__(self) -> None:
         self.value = 1
+        self.asked = 0
 
     async def version(self) -> str:
+        self.asked += 1
         return str(self.value)
 
 
@@ -70,6 +67,9 @@ async def test_a_wake_up_is_told_at_once_and_a_lost_one_within_the_sweep(unit_of
     counter.value = 3
     assert await anext(events) == "3"
     assert loop.time() - started < 4
+    counter.value, asked = 4, counter.asked
+    assert await anext(events) == "4"
+    assert counter.asked - asked <= 2  # a sweep is two seconds, not a spin
 
 
 async def test_a_client_resumes_where_it_was(unit_of_work: UnitOfWork) -> None:

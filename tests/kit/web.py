@@ -15,6 +15,7 @@ from telehealth.http.locales import Locales
 from telehealth.http.operation import Operation
 from telehealth.http.pages import open_pages
 from telehealth.http.ports import Authenticator
+from telehealth.http.signals import Rings
 from telehealth.http.socket import SocketDoor
 
 ORIGIN = "http://localhost"
@@ -42,12 +43,7 @@ class SilentSignals:
     @asynccontextmanager
     async def listen(self, topics: tuple[str, ...]) -> AsyncIterator[AsyncIterator[None]]:
         del topics
-        yield _never()
-
-
-async def _never() -> AsyncIterator[None]:
-    await asyncio.Event().wait()
-    yield
+        yield Rings(asyncio.Event())
 
 
 @asynccontextmanager
