@@ -62,7 +62,12 @@ SCOPES = (
 CLINICIAN_EMAIL, DESK_EMAIL, ADMIN_EMAIL = "okafor@clinic.example", "desk@clinic.example", "admin@clinic.example"
 CREDENTIAL = "integration.json"
 VISIT_TYPE = VisitType(
-    id=VisitTypeId(UUID("01980000-0000-7000-8000-000000000001")), code="video", name="Video visit", minutes=20, grid=5
+    id=VisitTypeId(UUID("01980000-0000-7000-8000-000000000001")),
+    code="video",
+    name="Video visit",
+    minutes=20,
+    grid=5,
+    opens_before=12 * 60,  # whoever tries it need not wait for the hour
 )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -50,10 +50,9 @@ class ValkeySignals:
                     del self._bells[topic]
 
     async def close(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reader
+        while self._reader is not None and not self._reader.done():
+            self._reader.cancel()  # more than once: Python 3.11's wait_for may swallow one inside the client
+            await asyncio.wait({self._reader}, timeout=0.5)
         await self._client.aclose()
         await self._listener.aclose()
 

@@ -19,7 +19,7 @@ import httpx
 from joserfc.jwk import ECKey
 
 CLIENT_ID = "telehealth"
-SCOPES = "system/DocumentReference.crs system/Patient.rs"
+SCOPES = "system/DocumentReference.crs system/Patient.cruds system/Patient.rs"
 READY_WITHIN = 20.0
 
 Json = dict[str, object]

@@ -81,6 +81,14 @@ class Up:
             return None
         return told
 
+    def says(self, words: str) -> None:
+        """Waits until the output holds these words."""
+        end = time.monotonic() + PATIENCE
+        while words not in self.output:
+            if time.monotonic() > end or self.process is None or self.process.poll() is not None:
+                raise AssertionError(f"up does not say {words}:\n{self.output}")
+            time.sleep(0.05)
+
     def ended(self, seconds: float = PATIENCE) -> int:
         """The exit code, waited for."""
         assert self.process is not None
