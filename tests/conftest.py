@@ -12,6 +12,7 @@ from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
 from tests.kit.database import Databases, serving
+from tests.kit.needs import pytest_runtest_setup, pytest_terminal_summary  # noqa: F401 -- hooks of pytest
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests.kit.call_process import Behind
 from tests.kit.meetings import Meeting
+from tests.kit.needs import program
 from tests.kit.signalling import cookies
 
-CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     "--no-sandbox",
     "--use-fake-device-for-media-stream",
@@ -26,7 +26,7 @@ PATIENCE = 20.0
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = await playwright.chromium.launch(executable_path=program("browser"), args=list(FLAGS))
         try:
             yield browser
         finally:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.kit.media_process import free_port
+from tests.kit.needs import program
 
 SECRET = "a secret between us and the relay"
 
@@ -55,7 +56,7 @@ def running_coturn() -> Iterator[RunningCoturn]:
             "--no-dtls",
             "--allow-loopback-peers",
         ]
-        argv = ["turnserver", *flags, *(part for option in options.items() for part in option)]
+        argv = [program("relay"), *flags, *(part for option in options.items() for part in option)]
         with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=directory) as process:
             try:
                 _until_it_answers(port)

@@ -15,6 +15,7 @@ import telehealth
 from telehealth.core.grants import MediaSessionId
 from telehealth.media.verdict import judge
 from tests.kit.media_process import RunningNode
+from tests.kit.needs import program
 
 pytestmark = pytest.mark.browser
 
@@ -89,7 +90,7 @@ class Clinic:
 async def page_in_chromium(clinic: Clinic, *flags: str) -> AsyncIterator[Page]:
     args = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", *flags]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=args)
+        browser = await playwright.chromium.launch(executable_path=program("browser"), args=args)
         page = await browser.new_page()
         page.on("console", lambda message: clinic.sees.append(message.text))
         page.on("pageerror", lambda error: clinic.sees.append(str(error)))

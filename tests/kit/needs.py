@@ -1,0 +1,49 @@
+"""Debian's programs that some tests need. A missing one is told loudly at the end; under CI it is a failure.
+
+A test says what it needs with a marker: `browser`, `relay` or `rabbitmq`.
+"""
+
+import os
+import shutil
+from collections import Counter
+
+import pytest
+
+REMEDY = "run deploy/install-test-deps"
+PROGRAMS = {"browser": "chromium", "relay": "turnserver", "rabbitmq": "rabbitmq-server"}
+PACKAGES = {"browser": "chromium", "relay": "coturn", "rabbitmq": "rabbitmq-server"}
+_MARK = "NOT RUN: needs "
+
+
+def find(need: str) -> str | None:
+    """The path of the program behind a marker; servers of Debian stand in /usr/sbin, which not every PATH has."""
+    return shutil.which(PROGRAMS[need], path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/sbin")
+
+
+def program(need: str) -> str:
+    """The same for a test that has the marker, where it is there."""
+    found = find(need)
+    assert found is not None, f"a test that starts {PROGRAMS[need]} lacks the marker {need}"
+    return found
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    missing = [need for need in PROGRAMS if item.get_closest_marker(need) and find(need) is None]
+    if not missing:
+        return
+    reason = f"{_MARK}{' and '.join(PACKAGES[need] for need in missing)}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}: {REMEDY}", pytrace=False)
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lost = Counter(
+        report.longrepr[2].partition(_MARK)[2]
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and _MARK in report.longrepr[2]
+    )
+    for packages, count in sorted(lost.items()):
+        tests = "1 test needs" if count == 1 else f"{count} tests need"
+        terminalreporter.write_line(f"NOT RUN: {tests} {packages}: {REMEDY}", red=True, bold=True)
