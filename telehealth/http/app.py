@@ -79,7 +79,9 @@ def _unrouted(kit: Kit, page_paths: set[str]) -> Callable[[Request, Exception], 
             return plain_outcome(error.status_code, error.headers)
         wants_page = "text/html" in request.headers.get("accept", "")
         if wants_page or request.url.path in page_paths:
-            return kit.pages.problem(request, error.status_code)
+            page = kit.pages.problem(request, error.status_code)
+            page.headers.update(error.headers or {})  # Allow, with a 405
+            return page
         return plain_problem(error.status_code, headers=error.headers)
 
     return answer

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from telehealth.core.errors import Kind, Refusal
 from telehealth.db.unit import request_id
 from telehealth.http.locales import COOKIE, Locale, Locales, install
-from telehealth.http.problems import InvalidRequest, status_of
+from telehealth.http.problems import InvalidRequest, headers_of, status_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Pages:
             return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
         faults = [fault.detail for fault in refusal.faults] if isinstance(refusal, InvalidRequest) else []
         status = status_of(refusal)
-        return self.problem(request, status, refusal.title, [refusal.detail, *faults])
+        page = self.problem(request, status, refusal.title, [refusal.detail, *faults])
+        page.headers.update(headers_of(refusal))
+        return page
 
     def problem(self, request: Request, status: int, title: str = "", details: list[str] | None = None) -> Response:
         return self.render(
