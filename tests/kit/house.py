@@ -1,0 +1,217 @@
+"""The whole house as bootstrap assembles it, with two of everything in it and a credential for each kind of actor."""
+
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from uuid import UUID
+
+import httpx
+from sqlalchemy import text
+from starlette.types import ASGIApp
+
+from telehealth.access import service as access
+from telehealth.access.rules import SCOPES, DataKind
+from telehealth.bootstrap import open_web
+from telehealth.catalogue import read_catalogue
+from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
+from telehealth.core.ids import AccountId, GrantId, IntegrationId, TaskId, VisitId, VisitTypeId
+from telehealth.core.time import SystemClock
+from telehealth.db.engine import open_engine
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.db.vault import Vault, parse_key_ring
+from telehealth.followups import service as followups
+from telehealth.people import service as people
+from telehealth.people.rules import Clinician, Patient
+from telehealth.records import service as records
+from telehealth.records.rules import NoteKind
+from telehealth.scheduling import queries as times
+from telehealth.scheduling import service as scheduling
+from telehealth.scheduling.rules import VisitType, WeeklyHours, Window
+from telehealth.settings import Settings, read_settings
+from telehealth.visits import service as visits
+from telehealth.visits.rules import DeviceCheck
+from tests.kit.clinic import guest as guest_actor
+from tests.kit.impatient import Impatient
+from tests.kit.integrations import jwks_of, new_key
+from tests.kit.staff import open_account
+
+ORIGIN = "http://localhost"
+BORN = date(1947, 6, 5)
+ALWAYS = tuple(Window(weekday, 0, 24 * 60) for weekday in range(1, 8))
+NOTE = "Better. Ölbad, 5 µg, 血圧."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """A clinician, a patient, their visit under way with its signed note, and what came of it."""
+
+    clinician: Clinician
+    patient: Patient
+    visit: VisitId
+    note: UUID
+    task: TaskId
+    link: str
+    guest: str
+    host: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residents:
+    """`credentials` are request headers; `own` is whose clinician, guest and grant they are, `other` is not theirs."""
+
+    own: Course
+    other: Course
+    visit_type: VisitType
+    integration: IntegrationId
+    grant: GrantId
+    credentials: Mapping[Role, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Street:
+    """The house with people in it, seen from outside."""
+
+    app: ASGIApp
+    unit_of_work: UnitOfWork
+    residents: Residents
+    client: httpx.AsyncClient
+
+
+def settings_of(database: str, valkey: str, **changed: str) -> Settings:
+    environment = {
+        "DATABASE_URL": database,
+        "BROKER_URL": valkey.replace("unix://", "redis+socket://"),
+        "VALKEY_URL": valkey,
+        "RECORD_SERVICE_URL": "http://127.0.0.1:9/fhir",  # the discard port: only workers deliver
+        "TELEHEALTH_PUBLIC_URL": ORIGIN,
+        "TELEHEALTH_SECRET_KEY": "s" * 48,
+        "TELEHEALTH_DATA_KEYS": f"k1:{b64encode(b'k' * 32).decode()}",
+        "TELEHEALTH_TURN_URLS": "turn:turn.clinic.example",
+        "TELEHEALTH_TURN_SECRET": "t" * 32,
+    }
+    return read_settings(environment | changed)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[tuple[ASGIApp, UnitOfWork]]:
+    """The web application, and a unit of work on the same database to arrange and to look."""
+    engine = open_engine(settings.database_url.get_secret_value())
+    vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
+
+    unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, _unheard)
+    try:
+        async with open_web(settings) as app:
+            yield Impatient(app), unit_of_work
+    finally:
+        await engine.dispose()
+
+
+async def _unheard(_: object) -> None:
+    """Arranging wakes nobody."""
+
+
+async def move_in(unit: Unit) -> Residents:
+    """Everything, in one transaction."""
+    kind = VisitType(id=VisitTypeId(unit.new_id()), code="video", name="Video visit", minutes=20, grid=5)
+    await scheduling.add_visit_type(unit, kind)
+    await people.set_clinic(unit, name="Riverside", phone="+1 507 555 0100", time_zone="America/Chicago")
+    own, other = await _course(unit, kind, "Ada", "Rosa"), await _course(unit, kind, "Grace", "Luis")
+    admin, admin_id = await _signed_in(unit, Role.ADMIN)
+    desk, _ = await _signed_in(unit, Role.FRONT_DESK)
+    clinician, _ = await _signed_in(unit, Role.CLINICIAN, own.clinician)
+    integration, grant, token = await _integration(unit, own.patient, admin_id)
+    return Residents(
+        own=own,
+        other=other,
+        visit_type=kind,
+        integration=integration,
+        grant=grant,
+        credentials={
+            Role.PATIENT: _browser(f"__Host-visit={own.guest}"),
+            Role.INTEGRATION: {"Authorization": f"Bearer {token}"},
+            Role.CLINICIAN: _browser(f"__Host-session={clinician}"),
+            Role.FRONT_DESK: _browser(f"__Host-session={desk}"),
+            Role.ADMIN: _browser(f"__Host-session={admin}"),
+            Role.ANONYMOUS: {},
+        },
+    )
+
+
+def _browser(cookie: str) -> Mapping[str, str]:
+    return {"Cookie": cookie, "Sec-Fetch-Site": "same-origin"}
+
+
+async def _signed_in(unit: Unit, role: Role, clinician: Clinician | None = None) -> tuple[str, AccountId]:
+    secret = await open_account(unit, role, clinician.id if clinician else None)
+    found = await unit.session.scalar(text("SELECT id FROM account WHERE role = :role"), {"role": role})
+    return secret, AccountId(found)
+
+
+async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course:
+    clinician = await people.add_clinician(
+        unit, given=doctor, family="Lindqvist", prefix="Dr.", email=f"{doctor.lower()}@clinic.example", time_zone="UTC"
+    )
+    patient = await people.register_patient(unit, given=name, family="Moreno", birth_date=BORN)
+    await scheduling.publish_hours(unit, clinician.id, WeeklyHours("UTC", ALWAYS))
+    host = replace(SYSTEM, id=UUID(int=1), role=Role.CLINICIAN, person_id=clinician.id, purpose=Purpose.TREATMENT)
+    booked = await _booked(unit, kind, clinician, patient)
+    identified = await visits.identify_guest(unit, booked.link_secret, BORN)
+    assert isinstance(identified, visits.Identified)
+    visit, hosting = booked.visit.id, replace(unit, actor=host)
+    guest = replace(unit, actor=guest_actor(identified.visit, identified.participant.id))
+    await visits.record_check(guest, visit, DeviceCheck.GOOD)
+    await visits.make_ready(guest, visit)
+    await visits.admit(hosting, visit)
+    await visits.connected(hosting, visit)
+    await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
+    await records.sign(hosting, visit, version=1)
+    task = await followups.plan(hosting, visit, title="Check blood pressure", due_in="2w")
+    signed = "SELECT version.id FROM note_version version JOIN note ON note.id = note_id WHERE visit_id = :visit"
+    return Course(
+        clinician=clinician,
+        patient=patient,
+        visit=visit,
+        note=(await unit.session.execute(text(signed), {"visit": visit})).scalar_one(),
+        task=task.id,
+        link=booked.link_secret,
+        guest=identified.secret,
+        host=host,
+    )
+
+
+async def _booked(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> visits.Booked:
+    (slot,) = await times.slots(
+        unit,
+        visit_type_id=kind.id,
+        clinician_ids=[clinician.id],
+        start=unit.now,
+        end=unit.now + timedelta(hours=1),
+        limit=1,
+    )
+    return await visits.book(
+        unit, patient_id=patient.id, clinician_id=clinician.id, visit_type_id=kind.id, start=slot.start
+    )
+
+
+async def _integration(unit: Unit, patient: Patient, admin: AccountId) -> tuple[IntegrationId, GrantId, str]:
+    """One that may use everything of one patient, with a token that outlasts the longest test."""
+    scopes = SCOPES[Role.INTEGRATION]
+    added = await access.add_integration(unit, name="Puller", scopes=scopes, jwks=jwks_of(new_key()))
+    given = await access.grant(
+        unit,
+        integration_id=added.id,
+        purpose=Purpose.OPERATIONS,
+        data_kinds=list(DataKind),
+        patients=frozenset({patient.id}),
+        valid_until=unit.now + timedelta(days=1),
+        approved_by=admin,
+    )
+    token = await access.issue_token(
+        unit, integration_id=added.id, jti="1", assertion_ends_at=unit.now, scope=" ".join(sorted(scopes))
+    )
+    assert isinstance(token, access.Issued)
+    await unit.session.flush()
+    await unit.session.execute(text("UPDATE access_token SET ends_at = ends_at + interval '1 day'"))
+    return added.id, given.id, token.secret

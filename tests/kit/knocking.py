@@ -1,0 +1,160 @@
+"""What to send to each operation of the house: valid bodies, one's own and others' ids, and the right credential.
+
+An operation that is not in these tables cannot be walked, and the walk says so.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from telehealth.access.rules import SCOPES
+from telehealth.core.actors import Role
+from telehealth.http.operation import Operation, Public
+from tests.kit.house import Course, Residents
+from tests.kit.integrations import jwks_of, new_key
+
+Json = dict[str, Any]
+ACTING = (Role.PATIENT, Role.INTEGRATION, Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN)
+BOXES = {"birth_day": "5", "birth_month": "6", "birth_year": "1947"}
+PATIENT = {"given": "Inés", "family": "Vidal", "birth_date": "1950-02-03"}
+
+IDS: Mapping[str, Callable[[Course], UUID]] = {
+    "visit": lambda course: course.visit,
+    "appointment": lambda course: course.visit,
+    "encounter": lambda course: course.visit,
+    "document": lambda course: course.note,
+    "task": lambda course: course.task,
+    "patient": lambda course: course.patient.id,
+    "clinician": lambda course: course.clinician.id,
+}
+WORDS: Mapping[str, Callable[[Residents], str]] = {
+    "slug": lambda _: "not-found",
+    "link": lambda residents: residents.own.link,
+    "grant": lambda residents: str(residents.grant),
+}
+BODIES: Mapping[str, Callable[[Residents], Json]] = {
+    "access.open_session": lambda _: {"email": "nobody@clinic.example", "password": "a long and quiet evening"},
+    "access.submit_sign_in": lambda _: {"email": "nobody@clinic.example", "password": "a long and quiet evening"},
+    "access.token": lambda _: {"grant_type": "client_credentials"},
+    "access.add_integration": lambda _: {"name": "Another", "scopes": ["summaries.read"], "jwks": jwks_of(new_key())},
+    "access.give_grant": lambda residents: {
+        "integration_id": str(residents.integration),
+        "purpose": "TREAT",
+        "data_kinds": ["summaries"],
+        "patients": [str(residents.own.patient.id)],
+        "valid_until": soon(days=1),
+    },
+    "people.register_patient": lambda _: PATIENT,
+    "people.find_patients": lambda _: {"name": "Rosa", "birth_date": "1947-06-05"},
+    "scheduling.publish_hours": lambda _: {"time_zone": "UTC", "windows": []},
+    "scheduling.search_slots": lambda residents: {
+        "visit_type_id": str(residents.visit_type.id),
+        "start": soon(),
+        "end": soon(days=1),
+    },
+    "scheduling.save_hours": lambda _: {"zone": "Europe/Paris", "from_1a": "09:00", "to_1a": "12:00"},
+    "visits.book_visit": lambda residents: {
+        "patient_id": str(residents.own.patient.id),
+        "clinician_id": str(residents.own.clinician.id),
+        "visit_type_id": str(residents.visit_type.id),
+        "start": soon(days=1),
+    },
+    "visits.move_visit": lambda _: {"start": soon(days=2)},
+    "visits.cancel_visit": lambda _: {"reason": "other"},
+    "visits.check_devices": lambda _: {"camera": "ok", "microphone": "ok", "speaker": "ok"},
+    "visits.found": lambda _: {**BOXES, "name": "Rosa"},
+    "visits.register": lambda _: {
+        **BOXES,
+        "given_name": "Inés",
+        "family_name": "Vidal",
+        "email": "ines@patient.example",
+        "zone": "Europe/Madrid",
+    },
+    "visits.choose": lambda residents: {
+        "offer": soon(days=1),
+        "visit_type": str(residents.visit_type.id),
+        "clinician": str(residents.own.clinician.id),
+    },
+    "visits.identify": lambda _: {**BOXES, "birth_year": "1948"},
+    "video.precheck": lambda _: {"type": "offer", "sdp": "v=0\r\n"},
+    "records.save_note": lambda _: {"content": "Better."},
+    "records.save_on_page": lambda _: {"content": "Better.", "version": "1"},
+    "records.sign_on_page": lambda _: {"content": "Better.", "version": "1"},
+    "followups.plan_follow_up": lambda _: {"title": "Call back", "due_in": "2w"},
+    "followups.plan_on_page": lambda _: {"stroke": "Call back +2w"},
+}
+HEADERS: Mapping[str, Mapping[str, str]] = {
+    "records.save_note": {"If-Match": '"1"'},
+    "records.sign_note": {"If-Match": '"1"'},
+}
+
+
+class Unknown(LookupError):
+    """An operation that these tables do not know."""
+
+
+def soon(*, days: int = 0) -> str:
+    """An instant on the grid of visits, so many days from now."""
+    now = datetime.now(UTC) + timedelta(days=days, minutes=5)
+    return now.replace(minute=now.minute // 5 * 5, second=0, microsecond=0).isoformat()
+
+
+def acting(operation: Operation) -> Role:
+    """Who may: a role with few rights before one with many."""
+    if isinstance(operation.needs, Public):
+        return Role.ANONYMOUS
+    return next(role for role in ACTING if operation.needs in SCOPES[role])
+
+
+def without_scope(operation: Operation) -> Role:
+    """Who is signed in and may not."""
+    return next(role for role in reversed(ACTING) if operation.needs not in SCOPES[role])
+
+
+def path_of(operation: Operation, values: Mapping[str, object]) -> str:
+    path = operation.path
+    for name, converter in operation.path_parameters.items():
+        written = f"{{{name}:{converter}}}" if converter != "str" else f"{{{name}}}"
+        path = path.replace(written, str(values[name]))
+    return path
+
+
+def own_values(operation: Operation, residents: Residents) -> Mapping[str, object]:
+    return _values(operation, residents, residents.own)
+
+
+def others_values(operation: Operation, residents: Residents) -> Mapping[str, object]:
+    """Ids that exist and belong to somebody else."""
+    return _values(operation, residents, residents.other)
+
+
+def unknown_values(operation: Operation) -> Mapping[str, object]:
+    return {name: uuid4() if kind == "uuid" else "unknown" for name, kind in operation.path_parameters.items()}
+
+
+def body_of(operation: Operation, residents: Residents) -> Json | None:
+    if operation.body is None:
+        return None
+    if operation.name not in BODIES:
+        raise Unknown(f"{operation.name} reads a body: put a valid one into tests/kit/knocking.py, BODIES")
+    return BODIES[operation.name](residents)
+
+
+def sent(operation: Operation, body: Json | None) -> dict[str, Any]:
+    """The keyword of the HTTP client for that body."""
+    if body is None:
+        return {}
+    return {"data": body} if operation.form else {"json": body}
+
+
+def _values(operation: Operation, residents: Residents, course: Course) -> Mapping[str, object]:
+    return {name: _value(operation, name, residents, course) for name in operation.path_parameters}
+
+
+def _value(operation: Operation, name: str, residents: Residents, course: Course) -> object:
+    if name in IDS:
+        return IDS[name](course)
+    if name in WORDS:
+        return WORDS[name](residents)
+    raise Unknown(f"{operation.name} names {name} in its path: put it into tests/kit/knocking.py, IDS or WORDS")
