@@ -222,10 +222,11 @@ async def earlier_status(unit: Unit, visit_id: UUID) -> VisitStatus | None:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who looks at a page, and the zone they read times in."""
+    """Who looks at a page, the zone they read times in, and the role that decides what the page offers them."""
 
     name: str
     time_zone: ZoneInfo
+    role: Role
 
 
 async def reader(unit: Unit) -> Reader:
@@ -235,7 +236,7 @@ async def reader(unit: Unit) -> Reader:
         zone = (await people.clinician(unit, ClinicianId(account.person_id))).time_zone
     else:
         zone = (await people.clinic(unit)).time_zone
-    return Reader(name, parse_zone(zone))
+    return Reader(name, parse_zone(zone), account.role)
 
 
 async def local_day(unit: Unit, day: date | None = None) -> tuple[datetime, datetime]:

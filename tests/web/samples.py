@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 NOW = datetime(2026, 3, 3, 14, 25, tzinfo=UTC)
 HERE = ZoneInfo("Europe/Paris")
 THERE = ZoneInfo("America/Chicago")
-ME = Data(name="Dr Amélie Fontaine-Delacroix")
+ME = Data(name="Dr Amélie Fontaine-Delacroix", role="clinician")
+DESK = Data(name="Front desk", role="front_desk")
 VISIT_ID = "0195bb2e-7c00-7000-8000-000000000001"
 NAMES = ("Rosa Jiménez Ortega", "أمينة بنت عبد الرحمن", "Bartholomew Featherstonehaugh-Cholmondeley", "Li Na")
 STATUSES = ("ready", "arrived", "in_progress", "booked", "ended", "completed", "patient_no_show")
@@ -99,7 +100,7 @@ _TYPES = [Data(id="a", name="Video visit", minutes=20), Data(id="b", name="Follo
 _PHONE = {"phone": "+15075550134"}
 _PATIENT = {**_CLINIC, **_PHONE, "zone": THERE, "visit": _visit(), "emergency": "911", "opens_at": NOW}
 _BOARD = {"stream": "/v1/board/stream", "visits": _board(), "follow_ups": _tasks()}
-_FIND = {"errors": [], "patient": None, "form": _FORM, **_ZONES}
+_FIND = {"me": DESK, "errors": [], "patient": None, "form": _FORM, **_ZONES}
 _MATCH = Data(id="p1", name=NAMES[0], birth_date=date(1958, 11, 2), zone=THERE)
 _TIMES = {
     "errors": [],
@@ -118,6 +119,8 @@ SAMPLES = (
     Sample("sign_in_refused", "sign_in.html", {**_CLINIC, "email": "a@b.c", "next": "/day", "error": "credentials"}),
     Sample("day", "day.html", {**_STAFF, **_BOARD}, "/day"),
     Sample("day_empty", "day.html", {**_STAFF, **_BOARD, "visits": [], "follow_ups": []}, "/day"),
+    Sample("day_desk", "day.html", {**_STAFF, **_BOARD, "me": DESK}, "/day"),
+    Sample("book_unknown", "book.html", {**_STAFF, **_FIND, "me": ME, "matches": []}, "/book"),
     Sample("hours", "hours.html", {**_STAFF, **_ZONES, "form": _HOURS, "errors": [], "saved": True}),
     Sample(
         "hours_wrong",
