@@ -42,7 +42,7 @@ from telehealth.core.errors import NotAllowed, NotFound
 from telehealth.core.ids import GrantId, IntegrationId, PatientId
 from telehealth.http.call import Call, Reply
 from telehealth.http.credentials import STAFF_COOKIE, clear_cookie, set_cookie
-from telehealth.http.operation import PUBLIC, operation, page
+from telehealth.http.operation import PUBLIC, Documented, operation, page
 from telehealth.http.schemas import Page
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 -- an address
@@ -205,7 +205,18 @@ OPERATIONS = (
     operation("POST", "/v1/sessions", open_session, needs=PUBLIC, errors=(WrongCredentials, TooManyTries)),
     operation("DELETE", "/v1/sessions/current", close_session, needs=Scope.SELF, status=204),
     operation("GET", "/v1/me", me, needs=Scope.SELF, errors=(NotFound,)),
-    operation("POST", TOKEN_PATH, token, needs=PUBLIC, errors=(WrongCredentials,), form=True),
+    operation(
+        "POST",
+        TOKEN_PATH,
+        token,
+        needs=PUBLIC,
+        form=True,
+        answers=(
+            Documented(200, shape=TokenAnswer),
+            Documented(400, shape=TokenError),
+            Documented(401, shape=TokenError),
+        ),
+    ),
     operation("GET", "/.well-known/smart-configuration", smart_configuration, needs=PUBLIC),
     operation("GET", "/fhir/.well-known/smart-configuration", fhir_smart_configuration, needs=PUBLIC),
     operation(

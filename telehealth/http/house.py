@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from telehealth.core.errors import Kind, NotFound, Refusal
 from telehealth.db.unit import DatabaseFault, Unit
 from telehealth.http.call import Call
-from telehealth.http.operation import PUBLIC, operation
+from telehealth.http.operation import PUBLIC, Documented, operation
 from telehealth.http.problems import status_of, type_of
 from telehealth.http.schemas import Message
 
@@ -75,7 +75,7 @@ async def problem_type(call: Call, slug: str) -> ProblemType:  # noqa: ARG001 --
 OPERATIONS = (
     operation("GET", "/healthz", healthz, needs=PUBLIC),
     operation("GET", "/readyz", readyz, needs=PUBLIC, errors=(NotReady,)),
-    operation("GET", "/openapi.json", openapi_document, needs=PUBLIC),
+    operation("GET", "/openapi.json", openapi_document, needs=PUBLIC, answers=(Documented(200),)),
     operation("GET", "/problems/{slug}", problem_type, needs=PUBLIC),
 )
 

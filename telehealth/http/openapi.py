@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from telehealth.core.errors import NotAllowed, NotFound, NotSignedIn, Refusal
 from telehealth.http.body import FORM_TYPE
+from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
 from telehealth.http.fhir import MEDIA_TYPE as FHIR_TYPE
 from telehealth.http.fhir import fhir_status
 from telehealth.http.operation import PARAMETER, Face, Operation, Public
@@ -39,6 +40,13 @@ FHIR_CONTENT: Json = {  # the shapes are FHIR's own; a failure is an OperationOu
         }
     }
 }
+IF_MATCH: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The ETag of what you read; 412 when it was changed since.",
+}
 IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -67,7 +75,8 @@ def openapi(operations: Iterable[Operation], *, version: str) -> Json:
         "components": {
             "schemas": definitions,
             "securitySchemes": {
-                "session": {"type": "apiKey", "in": "cookie", "name": "__Host-session"},
+                "session": {"type": "apiKey", "in": "cookie", "name": STAFF_COOKIE},
+                "visit": {"type": "apiKey", "in": "cookie", "name": GUEST_COOKIE},
                 "bearer": {"type": "http", "scheme": "bearer"},
             },
         },
@@ -84,6 +93,8 @@ def _schemas(listed: list[Operation]) -> tuple[Schemas, Json]:
             wanted[model, "validation"] = None
         if each.returns is not None:
             wanted[each.returns, "serialization"] = None
+        for shape in (answer.shape for answer in each.answers if answer.shape is not None):
+            wanted[shape, "serialization"] = None
     found, document = models_json_schema(list(wanted), ref_template="#/components/schemas/{model}")
     return cast(Schemas, found), document.get("$defs", {})
 
@@ -95,12 +106,14 @@ def _document(each: Operation, schemas: Schemas, definitions: Json) -> Json:
         "tags": [each.name.partition(".")[0]],
         "parameters": [*_path_parameters(each), *_query_parameters(each, schemas, definitions)],
         "responses": _responses(each, schemas),
-        "security": [] if isinstance(each.needs, Public) else [{"bearer": []}, {"session": []}],
+        "security": [] if isinstance(each.needs, Public) else [{"bearer": []}, {"session": []}, {"visit": []}],
     }
     if not isinstance(each.needs, Public):
         document["description"] = f"Needs the scope `{each.needs}`; used for {each.purpose} (HL7 PurposeOfUse)."
     if each.creates:
         document["parameters"].append(IDEMPOTENCY_KEY)
+    if each.conditional:
+        document["parameters"].append(IF_MATCH)
     if each.body is not None:
         media_type = FORM_TYPE if each.form else "application/json"
         document["requestBody"] = {
@@ -133,22 +146,38 @@ def _query_parameters(each: Operation, schemas: Schemas, definitions: Json) -> l
 
 
 def _responses(each: Operation, schemas: Schemas) -> Json:
-    success: Json = {"description": HTTPStatus(each.status).phrase}
+    """By status; answers of one status and different types stand beside each other."""
+    found: Json = {str(int(each.status)): {"description": HTTPStatus(each.status).phrase}}
     if each.face is Face.FHIR:
-        success["content"] = FHIR_CONTENT
+        _add(found, each.status, FHIR_CONTENT)
     elif each.returns is not None:
-        success["content"] = {"application/json": {"schema": schemas[each.returns, "serialization"]}}
-    problems: dict[int, list[str]] = {}
+        _add(found, each.status, _json(schemas[each.returns, "serialization"]))
+    for answer in each.answers:
+        schema = {} if answer.shape is None else schemas[answer.shape, "serialization"]
+        _add(found, answer.status, {answer.media_type: {"schema": schema}})
+    problem = {MEDIA_TYPE: {"schema": schemas[Problem, "serialization"]}}
+    for status, titles in _refusals(each).items():
+        _add(found, status, FHIR_CONTENT if each.face is Face.FHIR else problem, "; ".join(titles))
+    return dict(sorted(found.items()))
+
+
+def _add(found: Json, status: int, content: Json, description: str = "") -> None:
+    answer = found.setdefault(str(int(status)), {"description": description or HTTPStatus(status).phrase})
+    answer["content"] = answer.get("content", {}) | content
+
+
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _refusals(each: Operation) -> Mapping[int, list[str]]:
+    """Titles of what it refuses, by status."""
+    found: dict[int, list[str]] = {}
     for refusal in (*_usual(each), *each.errors):
-        titles = problems.setdefault((fhir_status if each.face is Face.FHIR else status_of)(refusal), [])
+        titles = found.setdefault((fhir_status if each.face is Face.FHIR else status_of)(refusal), [])
         if refusal.title not in titles:
             titles.append(refusal.title)
-    problem = {MEDIA_TYPE: {"schema": schemas[Problem, "serialization"]}}
-    content = FHIR_CONTENT if each.face is Face.FHIR else problem
-    return {str(int(each.status)): success} | {
-        str(int(status)): {"description": "; ".join(titles), "content": content}
-        for status, titles in sorted(problems.items())
-    }
+    return found
 
 
 def _usual(each: Operation) -> Iterable[type[Refusal]]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from telehealth.core.actors import Purpose, Scope
-from telehealth.core.errors import Refusal
+from telehealth.core.errors import Refusal, Stale
 
 Handler = Callable[..., Awaitable[Any]]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -36,6 +36,15 @@ class Face(StrEnum):
     PAGE = "page"
 
 
+@dataclass(frozen=True)
+class Documented:
+    """An answer that the handler's signature does not tell: its type, and its shape when that is JSON of ours."""
+
+    status: int
+    media_type: str = "application/json"
+    shape: type[BaseModel] | None = None
+
+
 class OperationError(TypeError):
     """An operation is declared wrongly. Raised at import, so the process does not start."""
 
@@ -52,7 +61,8 @@ class Operation:
     status: int
     errors: tuple[type[Refusal], ...]
     face: Face
-    form: bool
+    form: bool = False
+    answers: tuple[Documented, ...] = ()
 
     @cached_property
     def name(self) -> str:
@@ -94,11 +104,16 @@ class Operation:
         return self.method == "POST" and self.status == 201 and self.face is Face.API
 
     @property
+    def conditional(self) -> bool:
+        """Takes the entity tag of what it changes in If-Match (RFC 9110, section 13.1.1)."""
+        return Stale in self.errors
+
+    @property
     def safe(self) -> bool:
         return self.method in SAFE_METHODS
 
 
-def operation(
+def operation(  # noqa: PLR0913 -- a declaration, read by its keywords
     method: str,
     path: str,
     handler: Handler,
@@ -108,9 +123,13 @@ def operation(
     status: int = 200,
     errors: tuple[type[Refusal], ...] = (),
     form: bool = False,
+    answers: tuple[Documented, ...] = (),
 ) -> Operation:
-    """One way in for programs. `form=True` reads an HTML form instead of JSON, as OAuth does (RFC 6749, 3.2)."""
-    return _checked(Operation(method, path, handler, needs, purpose, status, errors, Face.API, form))
+    """One way in for programs. `form=True` reads an HTML form instead of JSON, as OAuth does (RFC 6749, 3.2).
+
+    `answers` documents what the handler answers beside its message.
+    """
+    return _checked(Operation(method, path, handler, needs, purpose, status, errors, Face.API, form, answers))
 
 
 def interaction(
@@ -122,7 +141,7 @@ def interaction(
     errors: tuple[type[Refusal], ...] = (),
 ) -> Operation:
     """A FHIR interaction that reads (FHIR R4, section 3.1.0): refuses with OperationOutcome."""
-    return _checked(Operation("GET", path, handler, needs, purpose, 200, errors, Face.FHIR, form=False))
+    return _checked(Operation("GET", path, handler, needs, purpose, 200, errors, Face.FHIR))
 
 
 def page(

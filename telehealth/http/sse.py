@@ -8,10 +8,13 @@ from starlette.responses import StreamingResponse
 
 from telehealth.core.ports import Signals
 from telehealth.http.call import Call
+from telehealth.http.operation import Documented
 
 SWEEP_SECONDS = 2.0
 BEAT_SECONDS = 10.0
 LIFETIME_SECONDS = 1800.0
+MEDIA_TYPE = "text/event-stream"
+EVENTS = (Documented(200, MEDIA_TYPE),)
 
 
 def stream(call: Call, topics: tuple[str, ...], version: Callable[[], Coroutine[Any, Any, str]]) -> StreamingResponse:
@@ -24,7 +27,7 @@ def stream(call: Call, topics: tuple[str, ...], version: Callable[[], Coroutine[
     seen = call.header("last-event-id")
     events = _events(call.port(Signals), topics, version, seen)
     return StreamingResponse(
-        events, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        events, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
 
 

@@ -7,6 +7,7 @@ from telehealth.core.actors import Purpose, Scope
 from telehealth.core.errors import ConditionMissing, NotFound, Stale
 from telehealth.http.call import Call, Reply
 from telehealth.http.operation import operation, page
+from telehealth.http.sse import EVENTS
 from telehealth.records import pages, queries, service
 from telehealth.records.queries import Note
 from telehealth.records.rules import AlreadySigned, NothingToSign, NotToBeSigned
@@ -79,7 +80,7 @@ OPERATIONS = (
         pages.follow_room,
         needs=Scope.NOTES_WRITE,
         purpose=Purpose.TREATMENT,
-        errors=(NotFound,),
+        answers=EVENTS,
     ),
     operation(
         "GET",

@@ -11,7 +11,7 @@ from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call, Reply
 from telehealth.http.operation import PUBLIC, operation, page
-from telehealth.http.sse import stream
+from telehealth.http.sse import EVENTS, stream
 from telehealth.people import queries as people
 from telehealth.scheduling.rules import CalendarBusy, OutsideHours, PatientBusy, SlotTaken, TooFar, TooSoon
 from telehealth.visits import pages, queries, service
@@ -217,14 +217,14 @@ OPERATIONS = (
     operation("POST", f"{VISIT}/cancel", cancel_visit, needs=_BOOK, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
     operation("POST", f"{VISIT}/admit", admit_patient, needs=_HOST, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
     operation("POST", f"{VISIT}/end", end_visit, needs=_HOST, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
-    operation("GET", f"{VISIT}/changes", follow_visit_as_staff, needs=_READ, purpose=_CARE, errors=(NotFound,)),
+    operation("GET", f"{VISIT}/changes", follow_visit_as_staff, needs=_READ, purpose=_CARE, answers=EVENTS),
     operation("GET", "/v1/board", read_board, needs=_READ, purpose=_CARE),
-    operation("GET", "/v1/board/stream", follow_board, needs=_READ, purpose=_CARE),
+    operation("GET", "/v1/board/stream", follow_board, needs=_READ, purpose=_CARE, answers=EVENTS),
     operation("POST", f"{VISIT}/arrive", arrive, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("POST", f"{VISIT}/check", check_devices, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("POST", f"{VISIT}/ready", make_ready, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("GET", f"{VISIT}/join", read_join, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
-    operation("GET", f"{VISIT}/stream", follow_visit, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
+    operation("GET", f"{VISIT}/stream", follow_visit, needs=_JOIN, purpose=_OWN, answers=EVENTS),
     operation("GET", "/v1/lifecycle", read_lifecycle, needs=PUBLIC),
 )
 PAGES = (
