@@ -5,7 +5,7 @@ from dataclasses import replace
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from telehealth.core.actors import ANONYMOUS, Actor, Scope
+from telehealth.core.actors import ANONYMOUS, Actor
 from telehealth.core.errors import NotAllowed, NotSignedIn
 from telehealth.http.operation import Operation, Public
 from telehealth.http.ports import Authenticator
@@ -21,37 +21,39 @@ async def actors(connection: HTTPConnection, authenticator: Authenticator) -> li
 
     A browser may hold a staff session and a guest session at once; the operation's scope decides which one acts.
     """
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        found = await authenticator.bearer(token.strip())
+    token = _bearer(connection)
+    if token is not None:
+        found = await authenticator.bearer(token)
         return [found] if found else []
     secrets = [connection.cookies[name] for name in COOKIES if name in connection.cookies]
     sessions = [await authenticator.session(secret) for secret in secrets]
     return [actor for actor in sessions if actor is not None]
 
 
-def choose(candidates: list[Actor], needs: Scope | Public) -> Actor:
-    """The first actor who may. Raises NotSignedIn without any credential, NotAllowed when none suffices."""
+def _bearer(connection: HTTPConnection) -> str | None:
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def choose(candidates: list[Actor], operation: Operation) -> Actor:
+    """The first actor who may, acting for the operation's purpose.
+
+    Raises NotSignedIn without any credential, NotAllowed when none suffices.
+    """
+    needs = operation.needs
     if isinstance(needs, Public):
-        return candidates[0] if candidates else ANONYMOUS
+        return replace(candidates[0] if candidates else ANONYMOUS, purpose=operation.purpose)
     for actor in candidates:
         if needs in actor.scopes:
-            return actor
+            return replace(actor, purpose=operation.purpose)
     if candidates:
         raise NotAllowed
     raise NotSignedIn
 
 
-async def identify(request: Request, operation: Operation, authenticator: Authenticator) -> Actor:
-    """The actor of this request, acting for the operation's purpose. Integrations keep the purpose of their grant."""
-    refuse_cross_site(request, operation)
-    actor = choose(await actors(request, authenticator), operation.needs)
-    return replace(actor, purpose=operation.purpose)
-
-
 def refuse_cross_site(request: Request, operation: Operation) -> None:
     """CSRF: cookies act only for our own pages, told by Fetch Metadata, else by Origin. Raises CrossSite."""
-    if operation.safe or "authorization" in request.headers:
+    if operation.safe or _bearer(request) is not None:
         return
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")

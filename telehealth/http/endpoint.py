@@ -13,7 +13,7 @@ from telehealth.core.errors import Kind, Refusal
 from telehealth.db.unit import Unit
 from telehealth.http.body import FORM_TYPE, JSON_TYPES, media_type, read_bytes, read_form, read_json, read_query
 from telehealth.http.call import Call, Kit, Reply
-from telehealth.http.credentials import identify
+from telehealth.http.credentials import actors, choose, refuse_cross_site
 from telehealth.http.fhir import outcome_response
 from telehealth.http.idempotency import Answer, check_key, claim, fingerprint, keep
 from telehealth.http.operation import Face, Operation
@@ -31,12 +31,15 @@ class Endpoint:
     kit: Kit
 
     async def __call__(self, request: Request) -> Response:
-        actor: Actor | None = None
+        candidates: list[Actor] = []
         try:
-            actor = await identify(request, self.operation, self.kit.ports.get(Authenticator))
-            return await self._answer(request, actor)
+            refuse_cross_site(request, self.operation)
+            candidates = await actors(request, self.kit.ports.get(Authenticator))
+            candidates = [choose(candidates, self.operation)]
+            return await self._answer(request, candidates[0])
         except Refusal as refusal:
-            if actor is not None and refusal.kind in TRACED:
+            if candidates and candidates[0].id is not None and refusal.kind in TRACED:
+                actor = replace(candidates[0], purpose=self.operation.purpose)
                 await self.kit.unit_of_work.run(
                     _trace_refusal, actor, self.operation.name, refusal.slug, _first_id(request)
                 )

@@ -109,7 +109,7 @@ async def test_without_a_credential_401_and_with_the_wrong_scope_403(
     assert anonymous.headers["content-type"] == "application/problem+json"
     forbidden = await client.post("/v1/wishes", json={"name": "a", "count": 1}, headers=bearer("stranger"))
     assert (forbidden.status_code, forbidden.json()["type"]) == (403, "/problems/not-allowed")
-    assert await traces(unit_of_work) == []
+    assert await traces(unit_of_work) == [("http.make_wish", "not-allowed", "HOPERAT")]
 
 
 async def test_absence_leaves_a_trace_with_the_purpose(client: httpx.AsyncClient, unit_of_work: UnitOfWork) -> None:
