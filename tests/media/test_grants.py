@@ -116,7 +116,9 @@ def test_a_full_memory_refuses_until_grants_expire(
 
 
 @pytest.mark.parametrize(
-    "jwk", [PRIVATE, json.dumps(OKPKey.generate_key("X25519").as_dict(private=False)), "", "[]", "{}", '{"kty": "OKP"}']
+    "jwk",
+    [PRIVATE, json.dumps(OKPKey.generate_key("X25519").as_dict(private=False)), "", "[]", "{}", '{"kty": "OKP"}'],
+    ids=["private", "another curve", "nothing", "a list", "no key", "half a key"],  # the same in every process
 )
 def test_only_a_public_ed25519_key_verifies(jwk: str, clock: FixedClock) -> None:
     with pytest.raises(ValueError, match="the grant key is not"):
