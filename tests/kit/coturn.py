@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.kit.media_process import free_port
 from tests.kit.needs import program
@@ -34,7 +35,8 @@ class RunningCoturn:
 
 
 @contextmanager
-def running_coturn() -> Iterator[RunningCoturn]:
+def running_coturn(config: Path | None = None) -> Iterator[RunningCoturn]:
+    """With `config`, by that file's rules: where it listens, its realm and its secret are of this test all the same."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="th-") as directory:
         options = {
@@ -48,13 +50,12 @@ def running_coturn() -> Iterator[RunningCoturn]:
             "--log-file": "stdout",
         }
         flags = [
-            "-n",
+            *(["-n", "--allow-loopback-peers"] if config is None else ["-c", str(config)]),
             "--use-auth-secret",
             "--fingerprint",
             "--no-cli",
             "--no-tls",
             "--no-dtls",
-            "--allow-loopback-peers",
         ]
         argv = [program("relay"), *flags, *(part for option in options.items() for part in option)]
         with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=directory) as process:
