@@ -1,0 +1,44 @@
+"""Documents that are drawn from the code are as the code is, and their links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from telehealth.cli.reference import reference
+from tests.architecture.floor_plan import README, ROOT, floor_plan, promises
+
+DOCUMENTS = [ROOT / name for name in ("README.md", "CHANGELOG.md", "telehealth/README.md", "tests/README.md")]
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+COMMAND = re.compile(r"(?:^|`)(?:\./)?(deploy/[\w-]+|\.ci/run)(?=[ `\n])", re.MULTILINE)
+FROM_INDEX = re.compile(r"https?://|--index|--find-links|^-e|file:", re.MULTILINE)
+
+
+def test_the_floor_plan_is_the_contracts() -> None:
+    text = README.read_text()
+    assert floor_plan() in text, "python -m tests.architecture.floor_plan"
+    assert promises() in text, "python -m tests.architecture.floor_plan"
+
+
+def test_the_settings_reference_is_the_settings() -> None:
+    written = (ROOT / "deploy" / "settings.md").read_text()
+    assert written.strip() == reference().strip(), "telehealth settings > deploy/settings.md"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: str(each.relative_to(ROOT)))
+def test_links_and_commands_lead_somewhere(document: Path) -> None:
+    text = document.read_text()
+    lost = [target for target in LINK.findall(text) if not (document.parent / target).exists()]
+    lost += [command for command in COMMAND.findall(text) if not (ROOT / command).exists()]
+    assert lost == []
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_every_package_is_pinned_by_hash_and_no_index_is_named(lock: str) -> None:
+    text = (ROOT / "deploy" / lock).read_text()
+    pins = re.findall(
+        r"^[a-z0-9][\w.-]*==\S+(?: ; .*)? \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text, re.MULTILINE
+    )
+    assert "".join(pins) == text
+    assert FROM_INDEX.search(text) is None
+    assert any(pin.startswith("setuptools==") for pin in pins)
