@@ -54,7 +54,7 @@ def build_app(kit: Kit, operations: Sequence[Operation], sockets: Iterable[Socke
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         ],
-        exception_handlers={HTTPException: _unrouted(kit, paths), Exception: _failed},
+        exception_handlers={HTTPException: _unrouted(kit, paths), Exception: _failed(kit)},
     )
     return Envelope(app, secure=host.scheme == "https")  # outside Starlette's own error answer, which needs headers too
 
@@ -77,8 +77,7 @@ def _unrouted(kit: Kit, page_paths: set[str]) -> Callable[[Request, Exception], 
             raise error
         if request.url.path.startswith(f"{BASE_PATH}/"):
             return plain_outcome(error.status_code, error.headers)
-        wants_page = "text/html" in request.headers.get("accept", "")
-        if wants_page or request.url.path in page_paths:
+        if _wants_page(request) or request.url.path in page_paths:
             page = kit.pages.problem(request, error.status_code)
             page.headers.update(error.headers or {})  # Allow, with a 405
             return page
@@ -87,5 +86,14 @@ def _unrouted(kit: Kit, page_paths: set[str]) -> Callable[[Request, Exception], 
     return answer
 
 
-async def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001 -- Starlette logs the error itself
-    return plain_problem(500, "Something went wrong here. Nothing was lost; the request id finds it in the log.")
+def _failed(kit: Kit) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answer(request: Request, error: Exception) -> Response:  # noqa: ARG001 -- Starlette logs the error itself
+        if _wants_page(request):
+            return kit.pages.problem(request, 500)
+        return plain_problem(500, "Something went wrong here. Nothing was lost; the request id finds it in the log.")
+
+    return answer
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")

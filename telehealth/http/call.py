@@ -68,9 +68,9 @@ class Call:
     def locale(self) -> Locale:
         return self.kit.pages.locale(self.request)
 
-    def render(self, template: str, /, *, status: int = 200, **context: object) -> Response:
-        """An HTML page in the reader's language."""
-        return self.kit.pages.render(self.request, template, status=status, **context)
+    def render(self, template: str, /, *, status: int = 200, preferred: str = "", **context: object) -> Response:
+        """An HTML page in the reader's language; `preferred` is the one that is known of the person, if any."""
+        return self.kit.pages.render(self.request, template, status=status, preferred=preferred, **context)
 
     def redirect(self, path: str) -> Response:
         """303: the answer to a form is another page (RFC 9110, section 15.4.4)."""

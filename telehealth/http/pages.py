@@ -21,16 +21,19 @@ class Pages:
     environment: Environment
     locales: Locales
 
-    def locale(self, request: Request) -> Locale:
-        """Chosen by `?lang=`, else the `lang` cookie, else Accept-Language."""
+    def locale(self, request: Request, preferred: str = "") -> Locale:
+        """Chosen by `?lang=`, else the `lang` cookie, else what is known of the person, else Accept-Language."""
         return self.locales.negotiate(
             query=request.query_params.get("lang", ""),
             cookie=request.cookies.get(COOKIE, ""),
+            preferred=preferred,
             accept=request.headers.get("accept-language", ""),
         )
 
-    def render(self, request: Request, template: str, /, *, status: int = 200, **context: object) -> Response:
-        locale = self.locale(request)
+    def render(
+        self, request: Request, template: str, /, *, status: int = 200, preferred: str = "", **context: object
+    ) -> Response:
+        locale = self.locale(request, preferred)
         html = self.environment.get_template(template).render(locale=locale, path=request.url.path, **context)
         response = Response(html, status, media_type="text/html", headers={"Content-Language": locale.tag})
         if request.query_params.get("lang") == locale.code:

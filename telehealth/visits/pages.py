@@ -342,6 +342,7 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
     clinician = await people.clinician(unit, visit.clinician_id)
     clinic = await people.clinic(unit)
     return {
+        "preferred": patient.language,
         "visit": {
             "id": visit.id,
             "starts_at": visit.starts_at,
