@@ -13,6 +13,7 @@ from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
 from tests.kit.database import Databases, serving
 from tests.kit.needs import pytest_runtest_setup, pytest_terminal_summary  # noqa: F401 -- hooks of pytest
+from tests.kit.schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 -- likewise
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,11 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import httpx
-import pytest
 from icalendar import Calendar
 
 from telehealth.core.time import SystemClock
 from tests.kit.demo import CLINICIAN, DESK, Demo, Json, eventually
 
-pytestmark = pytest.mark.xdist_group("stories")
 RACERS = 40
 
 

@@ -19,7 +19,7 @@ from tests.kit.faces import PATIENT as PATIENT_FACE
 from tests.kit.faces import Face, write_camera
 from tests.kit.needs import program
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stories")]
+pytestmark = pytest.mark.browser
 PHONE, DESKTOP = (390, 844), (1280, 860)
 FRAMES = "() => document.querySelector('video#remote').getVideoPlaybackQuality().totalVideoFrames"
 
@@ -103,6 +103,7 @@ def check_devices(seen: Seen, album: Path) -> None:
     seen.page.wait_for_selector("text=You are in the waiting room")
 
 
+@pytest.mark.timeout(240)
 def test_a_visit_in_two_browsers(demo: Demo, album: Path, tmp_path: Path) -> None:
     with demo.staff(DESK) as desk:
         booked = demo.book_now(desk, demo.register(desk, "Greta"))

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-import pytest
 from starlette.requests import Request
 
 from telehealth.records.rules import NOTE_VERSION_SYSTEM
 from tests.kit.demo import CLINICIAN, DESK, Demo, Json, begin_call, eventually
 from tests.kit.fault_proxy import Fault, no_faults, on_creates
 
-pytestmark = pytest.mark.xdist_group("stories")
 HELLO = {"camera": "ok", "microphone": "ok", "speaker": "ok"}
 
 
@@ -68,6 +66,7 @@ def test_a_signed_note_is_in_the_record_and_the_visit_completes(demo: Demo) -> N
         assert changed.status_code == 409
 
 
+@pytest.mark.timeout(240)
 def test_signing_needs_no_record_service(demo: Demo) -> None:
     """The record service is stopped for the signing; the note arrives once it is back."""
     with visit_under_way(demo, "Berta") as (visit, clinician):
@@ -81,6 +80,7 @@ def test_signing_needs_no_record_service(demo: Demo) -> None:
     assert len(documents(demo, visit)) == 1
 
 
+@pytest.mark.timeout(240)
 def test_a_worker_killed_between_delivery_and_settlement_repeats_nothing(demo: Demo) -> None:
     """The record service has taken the document and says nothing; `kill -9` takes every worker process."""
     with visit_under_way(demo, "Carla") as (visit, clinician):

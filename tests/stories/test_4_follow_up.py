@@ -2,13 +2,10 @@
 
 import time
 
-import pytest
-
 from tests.kit.demo import CLINICIAN, DESK, Demo, eventually
 from tests.stories.conftest import FAST
 
 TWO_WEEKS = 14 * 86400 / float(FAST)  # seconds
-pytestmark = pytest.mark.xdist_group("stories")
 
 
 def test_a_follow_up_in_two_weeks(demo: Demo) -> None:

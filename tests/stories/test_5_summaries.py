@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-import pytest
 
 from tests.kit.demo import ADMIN, Demo, Json, eventually
 from tests.stories.test_3_note import state, visit_under_way
-
-pytestmark = pytest.mark.xdist_group("stories")
 
 
 def token(demo: Demo) -> str:

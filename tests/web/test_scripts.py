@@ -284,7 +284,7 @@ def break_devices(page: Page, fault: str) -> None:
     page.add_init_script(spoil)
 
 
-@pytest.mark.parametrize("language", ["en", "es", "ar"])
+@pytest.mark.parametrize("language", ["en", *(pytest.param(each, marks=pytest.mark.soak) for each in ("es", "ar"))])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_of_the_devices_has_its_words(chromium: Browser, fault: str, language: str) -> None:
     with stage(chromium, "visit_check", language=language) as staged:
