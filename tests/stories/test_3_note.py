@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+import pytest
 from starlette.requests import Request
 
 from telehealth.records.rules import NOTE_VERSION_SYSTEM
