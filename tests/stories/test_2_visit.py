@@ -131,21 +131,7 @@ def test_a_visit_in_two_browsers(demo: Demo, album: Path, tmp_path: Path) -> Non
             eventually(lambda: api.get(f"/v1/visits/{visit}").json()["status"] == "in_progress")
         clinician.page.screenshot(path=album / "clinician-call.png")
 
-        patient.page.reload()
-        patient.sees_the_other()
-        clinician.sees_the_other()
-        clinician.page.reload()
-        clinician.sees_the_other()
-        patient.sees_the_other()
-
-        web = demo.told["pids"]["web"]
-        os.killpg(web, signal.SIGKILL)
-        patient.sees_the_other()  # media needs no server of ours
-        clinician.sees_the_other()
-        eventually(lambda: demo.told["pids"].get("web") not in (None, web))
-        patient.faults.clear()  # addresses that were away for a moment
-        clinician.faults.clear()
-
+        come_back(demo, patient, clinician)
         write_and_sign(clinician)
         clinician.page.evaluate("scrollTo(0, 0)")
         clinician.page.screenshot(path=album / "note-in-record.png")
@@ -156,6 +142,24 @@ def test_a_visit_in_two_browsers(demo: Demo, album: Path, tmp_path: Path) -> Non
         patient.page.screenshot(path=album / "patient-ended.png", full_page=True)
         with demo.staff(CLINICIAN) as api:
             eventually(lambda: api.get(f"/v1/visits/{visit}").json()["status"] == "completed")
+
+
+def come_back(demo: Demo, patient: Seen, clinician: Seen) -> None:
+    """A reload on either side, and the death of the web process: the call is there again."""
+    patient.page.reload()
+    patient.sees_the_other()
+    clinician.sees_the_other()
+    clinician.page.reload()
+    clinician.sees_the_other()
+    patient.sees_the_other()
+
+    web = demo.told["pids"]["web"]
+    os.killpg(web, signal.SIGKILL)
+    patient.sees_the_other()  # media needs no server of ours
+    clinician.sees_the_other()
+    eventually(lambda: demo.told["pids"].get("web") not in (None, web))
+    patient.faults.clear()  # addresses that were away for a moment
+    clinician.faults.clear()
 
 
 def write_and_sign(clinician: Seen) -> None:

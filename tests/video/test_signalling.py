@@ -13,7 +13,7 @@ from telehealth.visits import service as visits
 from telehealth.visits.rules import VisitStatus
 from tests.kit.call_process import Behind, running_web
 from tests.kit.meetings import Meeting
-from tests.kit.signalling import behind, socket_to, talking, ticket_from
+from tests.kit.signalling import Talker, behind, socket_to, talking, ticket_from
 
 OFFER = {"type": "offer", "sdp": "v=0\r\n"}
 CANDIDATE = {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0}
@@ -47,20 +47,7 @@ async def test_a_call_across_two_web_processes(
             generation = state["generation"]
             assert generation == guest.welcome["generation"]
 
-            # What one says the other hears, and nothing comes back but the acknowledgement.
-            number = await host.say("description", generation=generation, description=OFFER)
-            assert (await host.hear("ack"))["id"] == number
-            assert (await guest.hear("description"))["description"] == OFFER
-            await guest.say("candidate", generation=generation, candidate=CANDIDATE)
-            assert (await host.hear("candidate"))["candidate"] == {**CANDIDATE, "usernameFragment": None}
-            await guest.say("chat", text="¿Me oye?")
-            assert (await host.hear("chat"))["text"] == "¿Me oye?"
-            await host.say("description", generation=generation - 1, description=OFFER)
-            assert (await host.hear("error"))["code"] == "stale-generation"
-            await host.put({"type": "admit"})
-            assert (await host.hear("error"))["code"] == "invalid-message"
-            await host.put({"type": "ping"})
-            await host.hear("pong")
+            await _hear_each_other(host, guest, generation)
 
             # The visit is in progress when both sides say that media run, and not before.
             await host.say("media_state", generation=generation, state="connected")
@@ -94,6 +81,23 @@ async def test_a_call_across_two_web_processes(
                 await unit_of_work.run(visits.end, meeting.clinician, meeting.visit_id)
                 code, _, heard = await second.ended(within=7)
                 assert (code, heard[-1]["reason"]) == (4410, "ended")
+
+
+async def _hear_each_other(host: Talker, guest: Talker, generation: int) -> None:
+    """What one says the other hears, and nothing comes back but the acknowledgement."""
+    number = await host.say("description", generation=generation, description=OFFER)
+    assert (await host.hear("ack"))["id"] == number
+    assert (await guest.hear("description"))["description"] == OFFER
+    await guest.say("candidate", generation=generation, candidate=CANDIDATE)
+    assert (await host.hear("candidate"))["candidate"] == {**CANDIDATE, "usernameFragment": None}
+    await guest.say("chat", text="¿Me oye?")
+    assert (await host.hear("chat"))["text"] == "¿Me oye?"
+    await host.say("description", generation=generation - 1, description=OFFER)
+    assert (await host.hear("error"))["code"] == "stale-generation"
+    await host.put({"type": "admit"})
+    assert (await host.hear("error"))["code"] == "invalid-message"
+    await host.put({"type": "ping"})
+    await host.hear("pong")
 
 
 async def test_what_does_not_get_in(webs: Sequence[Behind], meeting: Meeting) -> None:
