@@ -16,6 +16,7 @@ Shape = TypeVar("Shape", bound=BaseModel)
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_DIGITS = 40
+LARGEST_EXACT = 2**53
 JSON_TYPES = frozenset({"application/json", "application/fhir+json", "application/merge-patch+json"})
 FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -43,7 +44,7 @@ def parse_json(raw: bytes) -> Any:
         text = raw.decode("utf-8")
         _check_text(text)
         return json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int, parse_float=_finite
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int, parse_float=_number
         )
     except (ValueError, RecursionError):
         raise MalformedBody from None
@@ -135,8 +136,9 @@ def _bounded_int(digits: str) -> int:
     return int(digits)
 
 
-def _finite(digits: str) -> float:
+def _number(digits: str) -> int | float:
+    """112.0 is an integer as 112 is (JSON Schema 2020-12, Core, section 4.2.3); other languages write it so."""
     value = float(digits)
     if value in (float("inf"), float("-inf")):
         raise ValueError("a number is too large")
-    return value
+    return int(value) if value.is_integer() and abs(value) <= LARGEST_EXACT else value
