@@ -59,7 +59,10 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Residents:
-    """`credentials` are request headers; `own` is whose clinician, guest and grant they are, `other` is not theirs."""
+    """`credentials` are request headers; `own` is whose clinician, guest and grant they are, `other` is not theirs.
+
+    `leaver` is a second session of the front desk, to sign out with.
+    """
 
     own: Course
     other: Course
@@ -67,6 +70,7 @@ class Residents:
     integration: IntegrationId
     grant: GrantId
     credentials: Mapping[Role, Mapping[str, str]]
+    leaver: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,9 @@ async def move_in(unit: Unit) -> Residents:
     await people.set_clinic(unit, name="Riverside", phone="+1 507 555 0100", time_zone="America/Chicago")
     own, other = await _course(unit, kind, "Ada", "Rosa"), await _course(unit, kind, "Grace", "Luis")
     admin, admin_id = await _signed_in(unit, Role.ADMIN)
-    desk, _ = await _signed_in(unit, Role.FRONT_DESK)
+    desk, desk_id = await _signed_in(unit, Role.FRONT_DESK)
+    again = await access.open_staff_session(unit, desk_id)
+    assert again is not None
     clinician, _ = await _signed_in(unit, Role.CLINICIAN, own.clinician)
     integration, grant, token = await _integration(unit, own.patient, admin_id)
     return Residents(
@@ -136,6 +142,7 @@ async def move_in(unit: Unit) -> Residents:
             Role.ADMIN: _browser(f"__Host-session={admin}"),
             Role.ANONYMOUS: {},
         },
+        leaver=_browser(f"__Host-session={again.secret}"),
     )
 
 

@@ -1,0 +1,208 @@
+"""The description of the API is valid, and the house does what it says: schemathesis asks every operation of it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import events, from_schema
+
+from telehealth.catalogue import read_catalogue
+from telehealth.core.actors import Role
+from telehealth.http import house
+from telehealth.http.operation import Face, Operation
+from telehealth.http.sse import MEDIA_TYPE as EVENT_STREAM
+from tests.kit.database import Databases
+from tests.kit.knocking import acting
+from tests.kit.served import Served, serving_house
+
+OPERATIONS = {
+    each.name: each for each in (*house.OPERATIONS, *read_catalogue().operations) if each.face is not Face.PAGE
+}
+ENDLESS = {  # answered by a stream that ends after half an hour; the house under test is left after the first event
+    "visits.follow_board",
+    "visits.follow_visit",
+    "visits.follow_visit_as_staff",
+    "records.follow_room",
+}
+BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed request may still be refused there
+    "access.token": "RFC 6749, section 5.2 answers 400 to what is missing, after reading any form",
+    "video.precheck": "an offer is a text whose grammar is RFC 8866's",
+    "exchange.list_summaries": "a cursor is signed",
+    "exchange.search_appointments": "the grammar of search is FHIR's",
+    "exchange.search_encounters": "the grammar of search is FHIR's",
+    "exchange.search_documents": "the grammar of search is FHIR's",
+    "scheduling.publish_hours": "windows that overlap, zones that are not on the map",
+    "records.sign_note": "a note that says nothing is not signed",
+    **{each.name: "a key that was used for another body" for each in OPERATIONS.values() if each.creates},
+}
+PROPER = ["2xx", "3xx", "401", "403", "404", "409", "410", "412", "428", "429"]
+
+
+class Kind(StrEnum):
+    """Whose credential; one kind after the other, because what one does the next may find changed."""
+
+    ANONYMOUS = "anonymous"
+    GUEST = "patient"
+    INTEGRATION = "integration"
+    CLINICIAN = "clinician"
+    FRONT_DESK = "front_desk"
+    ADMIN = "admin"
+    LEAVER = "leaver"
+
+
+LEAVING = "access.close_session"
+LASTING: Mapping[Kind, str] = {  # what each may still read when all is over: the run has not lost its credential
+    Kind.ANONYMOUS: "/healthz",
+    Kind.INTEGRATION: "/v1/summaries",
+    Kind.CLINICIAN: "/v1/me",
+    Kind.FRONT_DESK: "/v1/me",
+    Kind.ADMIN: "/v1/me",
+}
+
+
+@pytest.fixture(scope="module")
+def served(databases: Databases, valkey: str) -> Iterator[Served]:
+    with databases.clone() as database, serving_house(database, valkey) as opened:
+        yield opened
+
+
+def kind_of(operation: Operation) -> Kind:
+    return Kind.LEAVER if operation.name == LEAVING else Kind(acting(operation))
+
+
+def test_the_document_is_valid_openapi(served: Served) -> None:
+    document = served.document()
+    assert document["openapi"].startswith("3.1")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    described = {each["operationId"] for path in document["paths"].values() for each in path.values()}
+    assert described == set(OPERATIONS)
+
+
+def test_endless_answers_are_the_streams() -> None:
+    streams = {name for name, each in OPERATIONS.items() if any(a.media_type == EVENT_STREAM for a in each.answers)}
+    assert streams == ENDLESS
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_house_does_what_it_says(served: Served, kind: Kind) -> None:
+    """About 2,000 cases over all kinds: every boundary of every parameter, and a few at random."""
+    ask(served, kind, examples=2)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", Kind)
+def test_the_house_does_what_it_says_at_length(served: Served, kind: Kind) -> None:
+    ask(served, kind, examples=300)
+
+
+def ask(served: Served, kind: Kind, *, examples: int) -> None:
+    names = {name for name, each in OPERATIONS.items() if kind_of(each) is kind}
+    schema = schemathesis.openapi.from_dict(served.document(), config=_config(served, kind, names, examples))
+    result = Result()
+    for event in from_schema(schema).execute():
+        result.hear(event)
+    assert result.faults == []
+    assert result.labels == {_label(OPERATIONS[name]) for name in names}
+    if kind in LASTING:
+        answer = httpx.get(served.url + LASTING[kind], headers=_headers(served, kind))
+        assert answer.status_code == 200, "the credential was lost on the way: what came after it was only refused"
+
+
+@dataclass
+class Result:
+    """What the run found; a fault is a check that failed, with the command that repeats it."""
+
+    labels: set[str] = field(default_factory=set)
+    faults: list[str] = field(default_factory=list)
+    cases: int = 0
+
+    def hear(self, event: object) -> None:
+        match event:
+            case events.ScenarioFinished():
+                self.labels.add(str(event.label))
+                self.cases += len(event.recorder.cases)
+                self.faults.extend(_faults(event))
+            case events.NonFatalError() | events.FatalError():
+                self.faults.append(repr(event))
+
+
+def _faults(event: Any) -> Iterator[str]:
+    for case, checks in event.recorder.checks.items():
+        for check in checks:
+            if check.failure_info is not None:
+                answer = event.recorder.interactions[case].response
+                told = "" if answer is None else f"{answer.status_code} {answer.text}"
+                failure = check.failure_info.failure
+                yield f"{event.label}: {check.name}: {failure.message}\n{check.failure_info.code_sample}\n{told}"
+
+
+def _label(operation: Operation) -> str:
+    path = operation.path.replace(":uuid", "")
+    return f"{operation.method} {path}"
+
+
+def _headers(served: Served, kind: Kind) -> dict[str, str]:
+    residents = served.residents
+    return dict(residents.leaver if kind is Kind.LEAVER else residents.credentials[Role(kind)])
+
+
+def _config(served: Served, kind: Kind, names: set[str], examples: int) -> SchemathesisConfig:
+    known = _known(served)
+    return SchemathesisConfig.from_dict(
+        {
+            "seed": 1,
+            "base-url": served.url,
+            "headers": _headers(served, kind),
+            "continue-on-failure": True,
+            "max-stream-events": 1,
+            "generation": {
+                "deterministic": True,
+                "max-examples": examples,
+                "database": "none",
+                "with-security-parameters": False,
+                "allow-x00": False,  # test_every_operation sends NUL everywhere; no schema can say that it is refused
+            },
+            "phases": {"stateful": {"enabled": False}},
+            "checks": {"positive_data_acceptance": {"expected-statuses": PROPER}},
+            "operations": [
+                {"include-operation-id": sorted(set(OPERATIONS) - names), "enabled": False},
+                {
+                    "include-operation-id": sorted(BEYOND_SHAPE),
+                    "checks": {"positive_data_acceptance": {"enabled": False}},
+                },
+            ],
+            "dictionaries": {name: {"values": values} for name, values in known.items()},
+            "parameters": {name: {"dictionary": name, "probability": 0.7} for name in known},
+        }
+    )
+
+
+def _known(served: Served) -> dict[str, list[str]]:
+    """What is really there, so that not everything is absent."""
+    residents = served.residents
+    own, other = residents.own, residents.other
+    found: dict[str, list[object]] = {
+        "path.visit": [own.visit, other.visit],
+        "path.appointment": [own.visit, other.visit],
+        "path.encounter": [own.visit, other.visit],
+        "path.document": [own.note, other.note],
+        "path.task": [own.task, other.task],
+        "path.clinician": [own.clinician.id, other.clinician.id],
+        "path.grant": [residents.grant],
+        "path.slug": ["not-found", "stale"],
+        "query.patient": [f"Patient/{own.patient.id}"],
+        "query.visit": [own.visit],
+        "header.If-Match": ['"1"', '"2"', "*"],
+        "body.patient_id": [own.patient.id, other.patient.id],
+        "body.clinician_id": [own.clinician.id],
+        "body.visit_type_id": [residents.visit_type.id],
+        "body.integration_id": [residents.integration],
+        "body.birth_date": ["1947-06-05"],
+    }
+    return {name: [str(value) for value in values] for name, values in found.items()}
