@@ -1,0 +1,139 @@
+"""Migrations: from nothing, from a clinic that is at work, and back; and they make what the tables say."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier, Placeholder
+
+from alembic import command
+from telehealth.catalogue import read_catalogue
+from tests.kit.database import Databases, alembic_config, migrate
+
+OLDER = "0002"
+PATIENT, CLINICIAN, KIND, VISIT, PARTICIPANT = (UUID(int=number) for number in range(1, 6))
+THEN = "2026-03-02T09:00:00+00:00"
+AT_WORK: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    (
+        "patient",
+        {
+            "id": PATIENT,
+            "identifier": "urn:mrn|1",
+            "given": "Rosa",
+            "family": "Moreno",
+            "birth_date": "1947-06-05",
+            "language": "es",
+            "time_zone": "America/Chicago",
+            "registered_at": THEN,
+        },
+    ),
+    (
+        "clinician",
+        {
+            "id": CLINICIAN,
+            "given": "Ada",
+            "family": "Lindqvist",
+            "prefix": "Dr.",
+            "email": "ada@clinic.example",
+            "time_zone": "UTC",
+            "languages": ["en"],
+            "added_at": THEN,
+        },
+    ),
+    (
+        "visit_type",
+        {
+            "id": KIND,
+            "code": "video",
+            "name": "Video visit",
+            "minutes": 20,
+            "buffer_before": 0,
+            "buffer_after": 0,
+            "grid": 20,
+            "grid_offset": 0,
+            "notice": 0,
+            "horizon_days": 60,
+            "opens_before": 15,
+            "closes_after": 15,
+        },
+    ),
+    (
+        "visit",
+        {
+            "id": VISIT,
+            "patient_id": PATIENT,
+            "clinician_id": CLINICIAN,
+            "visit_type_id": KIND,
+            "visit_type": "video",
+            "status": "booked",
+            "starts_at": "2026-03-02T10:00:00+00:00",
+            "ends_at": "2026-03-02T10:20:00+00:00",
+            "opens_at": "2026-03-02T09:45:00+00:00",
+            "closes_at": "2026-03-02T10:35:00+00:00",
+            "time_zone": "UTC",
+            "revision": 1,
+            "created_at": THEN,
+            "changed_at": THEN,
+        },
+    ),
+    (
+        "participant",
+        {"id": PARTICIPANT, "visit_id": VISIT, "role": "clinician", "person_id": CLINICIAN, "created_at": THEN},
+    ),
+    ("outbox", {"kind": "VisitBooked", "body": "{}", "emitted_at": THEN, "due_at": THEN}),
+)
+
+
+@pytest.fixture
+def empty(databases: Databases) -> str:
+    return databases.create_empty()
+
+
+def test_from_nothing_to_what_the_tables_say(empty: str) -> None:
+    migrate(empty)
+    command.check(alembic_config(empty))
+    assert tables(empty) == set(read_catalogue().tables.tables)
+
+
+def test_a_clinic_at_work_keeps_its_rows(empty: str) -> None:
+    migrate(empty, OLDER)
+    with psycopg.connect(empty) as connection:
+        for table, row in AT_WORK:
+            insert(connection, table, row)
+    before = list(rows(empty))
+    migrate(empty)
+    after = list(rows(empty))
+    assert [set(old.items()) <= set(new.items()) for old, new in zip(before, after, strict=True)] == [True] * 6
+    command.check(alembic_config(empty))
+
+
+def test_the_way_back_leaves_nothing(empty: str) -> None:
+    migrate(empty)
+    command.downgrade(alembic_config(empty), "base")
+    assert tables(empty) == set()
+    migrate(empty)
+    command.check(alembic_config(empty))
+
+
+def insert(connection: psycopg.Connection[Any], table: str, row: Mapping[str, Any]) -> None:
+    statement = SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        Identifier(table), SQL(", ").join(map(Identifier, row)), SQL(", ").join(map(Placeholder, row))
+    )
+    connection.execute(statement, row)
+
+
+def rows(url: str) -> Iterator[Mapping[str, Any]]:
+    """The one row of each table, with what can be compared."""
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        for table, _ in AT_WORK:
+            (found,) = connection.execute(SQL("SELECT * FROM {}").format(Identifier(table))).fetchall()
+            yield {name: str(value) for name, value in found.items()}
+
+
+def tables(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    return {str(name) for (name,) in found} - {"alembic_version"}
