@@ -22,6 +22,7 @@ from telehealth.http.operation import Operation
 from telehealth.http.socket import SocketDoor
 from telehealth.tasks.nudge import RELAY_SWEEP
 from telehealth.tasks.relay import Relay
+from telehealth.tasks.retention import forget_delivered
 from telehealth.tasks.work import Subscription, Sweep, sweep
 
 PACKAGES = (
@@ -64,7 +65,11 @@ def read_catalogue(packages: Sequence[str] = PACKAGES) -> Catalogue:
         operations=(*_gather(routes, "OPERATIONS"), *_gather(routes, "PAGES")),
         sockets=_gather(routes, "SOCKETS"),
         subscriptions=subscriptions,
-        sweeps=(sweep(RELAY_SWEEP, Relay(subscriptions).sweep, every=1.0), *_gather(tasks, "SWEEPS")),
+        sweeps=(
+            sweep(RELAY_SWEEP, Relay(subscriptions).sweep, every=1.0),
+            sweep("outbox.forget", forget_delivered, every=600.0),
+            *_gather(tasks, "SWEEPS"),
+        ),
         conflicts=_conflicts(models),
         tables=KIT_TABLES[0].metadata,
     )

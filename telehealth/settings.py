@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 PREFIX = "TELEHEALTH_"
+LOCAL_MAILBOX = "smtp://127.0.0.1:1025"
 
 
 class Environment(StrEnum):
@@ -42,7 +43,7 @@ class Settings(BaseModel):
     ] = None
     smtp_url: Annotated[
         SecretStr, Field(alias="SMTP_URL", description="smtp://, smtps:// or smtp+starttls://user:password@host:port")
-    ] = SecretStr("smtp://127.0.0.1:1025")
+    ] = SecretStr(LOCAL_MAILBOX)
     record_service_url: Annotated[
         str, Field(alias="RECORD_SERVICE_URL", description="FHIR R4 base address of the patient record service")
     ]
@@ -57,7 +58,7 @@ class Settings(BaseModel):
     ] = Environment.DEVELOPMENT
     secret_key: Annotated[
         SecretStr,
-        Field(alias="TELEHEALTH_SECRET_KEY", min_length=32, description="Keys HMACs of sessions, links and cursors"),
+        Field(alias="TELEHEALTH_SECRET_KEY", min_length=32, description="Keys the HMAC of cursors"),
     ]
     data_keys: Annotated[
         SecretStr,
@@ -107,9 +108,7 @@ class Settings(BaseModel):
     ] = 1.0
     fail_at: Annotated[
         str | None,
-        Field(
-            alias="TELEHEALTH_FAIL_AT", description="Tests only: the worker dies at failpoint name[:count]"
-        ),
+        Field(alias="TELEHEALTH_FAIL_AT", description="Tests only: the worker dies at failpoint name[:count]"),
     ] = None
     mail_from: Annotated[str, Field(alias="TELEHEALTH_MAIL_FROM", description="Sender of every message")] = (
         "visits@clinic.example"
@@ -123,6 +122,7 @@ class Settings(BaseModel):
                 for name, wrong in (
                     ("TELEHEALTH_PUBLIC_URL must be https", urlsplit(self.public_url).scheme != "https"),
                     ("TELEHEALTH_FOLLOW_UP_SPEED must be 1", self.follow_up_speed != 1),
+                    (f"SMTP_URL must not be {LOCAL_MAILBOX}", self.smtp_url.get_secret_value() == LOCAL_MAILBOX),
                     ("TELEHEALTH_FAIL_AT must not be set", self.fail_at is not None),
                 )
                 if wrong
@@ -181,6 +181,12 @@ def read_media_settings(env: Mapping[str, str] = environ) -> MediaSettings:
         raise SettingsError(_faults(error)) from None
 
 
+def value_of(env: Mapping[str, str], name: str) -> str | None:
+    """One setting as the environment gives it, by value or by file. Raises SettingsError."""
+    key = f"{name}_FILE" if f"{name}_FILE" in env else name
+    return _value(env, name, key) if key in env else None
+
+
 def names(model: type[BaseModel]) -> dict[str, str]:
     """Environment name -> field name."""
     return {str(field.alias): name for name, field in model.model_fields.items()}
@@ -193,6 +199,9 @@ def _socket_path(url: str) -> str:
 
 def _given(env: Mapping[str, str], model: type[BaseModel]) -> dict[str, str]:
     known = names(Settings) | names(MediaSettings)
+    twice = sorted(name for name in known if name in env and f"{name}_FILE" in env)
+    if twice:
+        raise SettingsError(f"both set, by value and by file: {', '.join(twice)}")
     plain = {key.removesuffix("_FILE") if key.removesuffix("_FILE") in known else key: key for key in env}
     unknown = sorted(key for name, key in plain.items() if name.startswith(PREFIX) and name not in known)
     if unknown:
@@ -203,8 +212,6 @@ def _given(env: Mapping[str, str], model: type[BaseModel]) -> dict[str, str]:
 def _value(env: Mapping[str, str], name: str, key: str) -> str:
     if key == name:
         return env[key]
-    if name in env:
-        raise SettingsError(f"{name} and {key} are both set")
     try:
         return Path(env[key]).read_text().strip()
     except OSError as error:

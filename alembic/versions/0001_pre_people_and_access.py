@@ -28,6 +28,18 @@ TABLES = (
     "access_grant_patient",
 )
 
+# History is written once. Whoever owns the tables can still take the trigger away: the application needs no such role.
+REFUSE_CHANGE = """
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END $$
+"""
+APPEND_ONLY = """
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_event
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+"""
+
 
 def upgrade() -> None:
     create_audit_event()
@@ -45,11 +57,14 @@ def upgrade() -> None:
     create_access_token()
     create_used_assertion()
     create_access_grant_patient()
+    op.execute(REFUSE_CHANGE)
+    op.execute(APPEND_ONLY)
 
 
 def downgrade() -> None:
     for table in reversed(TABLES):
         op.drop_table(table)
+    op.execute("DROP FUNCTION refuse_change")
 
 
 def create_audit_event() -> None:

@@ -20,6 +20,11 @@ TABLES = (
     "visit_event",
 )
 
+APPEND_ONLY = """
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON visit_event
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+"""
+
 
 def upgrade() -> None:
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
@@ -30,6 +35,7 @@ def upgrade() -> None:
     create_availability_rule()
     create_participant()
     create_visit_event()
+    op.execute(APPEND_ONLY)
 
 
 def downgrade() -> None:

@@ -30,6 +30,11 @@ async def actors(connection: HTTPConnection, authenticator: Authenticator) -> li
     return [actor for actor in sessions if actor is not None]
 
 
+async def still_acts(connection: HTTPConnection, actor: Actor, authenticator: Authenticator) -> bool:
+    """Whether the request's credential still leads to this actor: a stream outlives no sign-out."""
+    return any((each.id, each.role) == (actor.id, actor.role) for each in await actors(connection, authenticator))
+
+
 def _bearer(connection: HTTPConnection) -> str | None:
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None

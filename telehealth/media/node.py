@@ -16,12 +16,13 @@ from telehealth.media.schemas import AudioView, Health, ProbeView, SessionView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Seconds for a whole session, for its connection to come up and for its answer; sessions at one time."""
+    """Seconds for a whole session, its connection and its answer; sessions at one time, in all and of one person."""
 
     session: float = 60.0
     setup: float = 15.0
     negotiation: float = 5.0
     sessions: int = 100
+    sessions_each: int = 5
 
 
 DEFAULT_LIMITS = Limits()
@@ -129,7 +130,8 @@ class MediaNode:
         """The SDP answer. Raises SessionExists, NodeFull, OfferMalformed or NodeMisplaced."""
         if grant.session in self._sessions:
             raise SessionExists
-        if len(self._sessions) >= self._limits.sessions:
+        held = sum(session.sub == grant.sub for session in self._sessions.values())
+        if len(self._sessions) >= self._limits.sessions or held >= self._limits.sessions_each:
             raise NodeFull
         session = Session(grant, host=self._host, limits=self._limits, protection=self._protection)
         self._sessions[grant.session] = session

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from celery import Celery
-from kombu.exceptions import KombuError, OperationalError
 
 from telehealth.core.events import Event
 from telehealth.core.ports import Signals
@@ -27,7 +26,7 @@ class Nudger:
         self._task: asyncio.Task[None] | None = None
 
     async def nudge(self, events: Sequence[Event]) -> None:
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._publish_when_rung())
         self._bell.set()
         await self._signals.publish(tuple(dict.fromkeys(topic for event in events for topic in event.topics())))
@@ -47,5 +46,5 @@ class Nudger:
     def _publish(self) -> None:
         try:
             self._publisher.send_task(SWEEP, [RELAY_SWEEP], expires=EXPIRES_SECONDS, retry=False)
-        except (KombuError, OperationalError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever the broker's client raises, the sweep delivers
             log.warning("relay not nudged: %s", type(error).__name__)

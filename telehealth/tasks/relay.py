@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.events import Event
@@ -70,6 +70,12 @@ async def _claim(unit: Unit) -> list[Letter]:
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
+    poison = OutboxRow.attempts >= MAX_ATTEMPTS  # it may have killed its reader before a fault could be written
+    await unit.session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.done_at.is_(None), OutboxRow.parked_at.is_(None), OutboxRow.due_at <= unit.now, poison)
+        .values(parked_at=unit.now)
+    )
     claimed = await unit.session.execute(
         update(OutboxRow)
         .where(OutboxRow.position.in_(due.scalar_subquery()))
@@ -97,6 +103,23 @@ async def _settle(unit: Unit, letter: Letter, fault: str) -> None:
     else:
         values["due_at"] = unit.now + min(timedelta(seconds=2**letter.attempts), LONGEST_WAIT)
     await unit.session.execute(update(OutboxRow).where(OutboxRow.position == letter.position).values(values))
+
+
+async def count_parked(unit: Unit) -> int:
+    """Rows that were given up and wait for a person."""
+    return await unit.session.scalar(select(func.count()).where(OutboxRow.parked_at.is_not(None))) or 0
+
+
+async def redrive(unit: Unit) -> int:
+    """Parked rows become due now, with all their attempts again; subscribers that handled one are passed over."""
+    again = {"parked_at": None, "due_at": unit.now, "attempts": 0}
+    rows = await unit.session.execute(
+        update(OutboxRow).where(OutboxRow.parked_at.is_not(None)).values(again).returning(OutboxRow.position)
+    )
+    redriven = len(rows.all())
+    if redriven:
+        unit.audit("execute", "outbox", None, outcome="redriven")
+    return redriven
 
 
 def from_body(event: type[Event], body: Mapping[str, Any]) -> Event:

@@ -3,18 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 from starlette.requests import Request
 
-from telehealth.core.actors import ANONYMOUS
+from telehealth.core.actors import Actor, Role
+from telehealth.core.errors import NotFound
 from telehealth.core.ports import Ports, Signals
 from telehealth.db.unit import UnitOfWork
 from telehealth.http.call import Call, Kit
 from telehealth.http.locales import Locales
 from telehealth.http.pages import open_pages
+from telehealth.http.ports import Authenticator
 from telehealth.http.signals import Rings
 from telehealth.http.sse import stream
-from tests.kit.web import ORIGIN, SilentSignals
+from tests.kit.web import ORIGIN, KnownActors, SilentSignals
+
+READER = Actor(UUID(int=3), Role.CLINICIAN)
 
 
 class HandRung:
@@ -44,14 +49,24 @@ class Counter:
 
 
 async def events_of(
-    unit_of_work: UnitOfWork, signals: Signals, counter: Counter, *, last: str | None = None
+    unit_of_work: UnitOfWork,
+    signals: Signals,
+    counter: Counter,
+    *,
+    last: str | None = None,
+    known: dict[str, Actor] | None = None,
 ) -> AsyncIterator[str]:
-    headers = [(b"last-event-id", last.encode())] if last else []
+    headers = [(b"authorization", b"Bearer reader")]
+    headers += [(b"last-event-id", last.encode())] if last else []
     request = Request({"type": "http", "headers": headers, "path": "/", "query_string": b""})
-    kit = Kit(unit_of_work, Ports({Signals: signals}), open_pages(Locales.load()), ORIGIN)
-    answer = stream(Call(request, ANONYMOUS, kit), ("board",), counter.version)
+    authenticator = KnownActors({"reader": READER} if known is None else known)
+    ports = Ports({Signals: signals, Authenticator: authenticator})
+    kit = Kit(unit_of_work, ports, open_pages(Locales.load()), ORIGIN)
+    answer = stream(Call(request, READER, kit), ("board",), counter.version)
     async for chunk in answer.body_iterator:
         text = bytes(chunk).decode() if not isinstance(chunk, str) else chunk
+        if text.startswith("event: end"):
+            yield "end"
         if text.startswith("id:"):
             yield text.split("\n")[0].removeprefix("id: ")
 
@@ -81,3 +96,24 @@ async def test_a_client_resumes_where_it_was(unit_of_work: UnitOfWork) -> None:
     assert not waiting.done()
     counter.value = 2
     assert await waiting == "2"
+
+
+async def test_a_stream_outlives_no_sign_out(unit_of_work: UnitOfWork) -> None:
+    known = {"reader": READER}
+    events = events_of(unit_of_work, SilentSignals(), Counter(), known=known)
+    assert await anext(events) == "1"
+    known.clear()
+    assert await anext(events) == "end"
+    assert await anext(events, "over") == "over"
+
+
+class GoneSoon(Counter):
+    async def version(self) -> str:
+        if self.asked:
+            raise NotFound
+        return await super().version()
+
+
+async def test_what_is_gone_ends_its_stream(unit_of_work: UnitOfWork) -> None:
+    events = events_of(unit_of_work, SilentSignals(), GoneSoon())
+    assert [event async for event in events] == ["1", "end"]

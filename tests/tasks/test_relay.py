@@ -16,6 +16,7 @@ from telehealth.db.audit import AuditRow
 from telehealth.db.outbox import OutboxRow, to_body
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.tasks.relay import LEASE, MAX_ATTEMPTS, Relay, from_body
+from telehealth.tasks.retention import EVENTS_KEPT, forget_delivered
 from telehealth.tasks.work import Subscription, Work, subscription
 
 
@@ -98,6 +99,34 @@ async def test_a_relay_that_died_is_followed_by_another(work: Work, clock: Fixed
     clock.advance(LEASE * 2)
     assert await relay(*BOTH).sweep(work) == 1
     assert await work.run(done) == ["door", "lamp"]
+
+
+async def test_poison_that_kills_its_reader_is_parked_too(work: Work, clock: FixedClock) -> None:
+    """Nobody lives to write the fault down; the claim itself counts."""
+    await work.run(emit)
+
+    async def kills(unit: Unit, event: Knocked) -> None:
+        del unit, event
+        raise asyncio.CancelledError
+
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(asyncio.CancelledError):
+            await relay(subscription(Knocked, kills)).sweep(work)
+        clock.advance(LEASE * 2)
+    assert await relay(subscription(Knocked, kills)).sweep(work) == 0
+    (row,) = await work.run(rows)
+    assert row.parked_at is not None
+
+
+async def test_what_was_delivered_is_forgotten_after_a_while(work: Work, clock: FixedClock) -> None:
+    await work.run(emit)
+    await relay(*BOTH).sweep(work)
+    await work.run(emit)
+    assert await forget_delivered(work) == 0
+    clock.advance(EVENTS_KEPT + timedelta(hours=1))
+    assert await forget_delivered(work) == 1
+    (row,) = await work.run(rows)
+    assert row.done_at is None
 
 
 async def test_poison_stops_nobody_and_is_parked(work: Work, clock: FixedClock) -> None:
