@@ -27,6 +27,7 @@ from telehealth.access.rules import (
     Patients,
     digest,
     granted,
+    normal_email,
 )
 from telehealth.core.actors import Actor, Purpose, Role, Scope
 from telehealth.core.errors import NotFound
@@ -87,6 +88,14 @@ async def own_account(unit: Unit) -> tuple[Account, str]:
     if row.person_id is None:
         return to_account(row), row.email
     return to_account(row), (await clinician(unit, ClinicianId(row.person_id))).name
+
+
+async def account_of(unit: Unit, email: str) -> Account:
+    """The account that signs in with this address, a disabled one too. Raises NotFound."""
+    row = await unit.session.scalar(select(AccountRow).where(AccountRow.email == normal_email(email)))
+    if row is None:
+        raise NotFound
+    return to_account(row)
 
 
 async def integration_keys(unit: Unit, integration_id: UUID) -> dict[str, Any] | None:

@@ -1,7 +1,5 @@
 """The commands, each a few lines: options in, one function called, errors shown in words."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from os import environ
 from pathlib import Path
 from typing import Annotated
@@ -10,16 +8,19 @@ import typer
 from rich.console import Console
 
 from telehealth import __version__
+from telehealth.cli import redrive as again
+from telehealth.cli.accounts import HERE, State, accounts, integrations, read_here
 from telehealth.cli.addresses import Ports, free_ports
 from telehealth.cli.doctor import examine, report
-from telehealth.cli.errors import CannotStart
+from telehealth.cli.environment import of_installation
+from telehealth.cli.errors import CannotStart, told_in_words
+from telehealth.cli.house import in_house
 from telehealth.cli.logs import Logs
 from telehealth.cli.migrate import upgrade
 from telehealth.cli.procfile import find_procfile
 from telehealth.cli.reference import reference
 from telehealth.cli.token import fetch_token
 from telehealth.cli.up import Options, start
-from telehealth.settings import SettingsError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local variables, secrets among them
     help="A telemedicine visit platform an institution runs itself.",
 )
+
+app.add_typer(accounts, name="accounts")
+app.add_typer(integrations, name="integrations")
 
 _Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="TCP port of the web process")]
 _MediaPort = Annotated[
@@ -64,7 +68,7 @@ def up(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Start everything: embedded PostgreSQL, Valkey, record service and mailbox, migrations, every process."""
     ports = Ports(web=port, media=media_port, record_service=record_service_port, smtp=smtp_port, mailbox=mailbox_port)
-    with _told_in_words():
+    with told_in_words():
         _start(
             Options(
                 state=state,
@@ -90,7 +94,7 @@ def demo(
     ready_file: _ReadyFile = None,
 ) -> None:
     """The same with a seeded clinic: prints links and passwords to try, once. Its data is apart from that of `up`."""
-    with _told_in_words():
+    with told_in_words():
         _start(
             Options(
                 state=state,
@@ -107,7 +111,7 @@ def demo(
 @app.command()
 def migrate() -> None:
     """Bring the database of the settings to the newest schema."""
-    with _told_in_words():
+    with told_in_words():
         upgrade()
 
 
@@ -118,18 +122,29 @@ def settings() -> None:
 
 
 @app.command()
-def doctor(*, is_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON")] = False) -> None:
-    """Check settings, database, migrations, broker, record service, mail and media; each failure comes with its fix."""
-    findings = examine(environ)
+def doctor(
+    *, is_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON")] = False, state: State = HERE
+) -> None:
+    """Check settings, database, what was given up, and every neighbour; each failure comes with its fix."""
+    with told_in_words():
+        findings = examine(of_installation(environ, state))
     report(findings, is_json=is_json)
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(1)
 
 
 @app.command()
+def redrive(*, state: State = HERE) -> None:
+    """Try again what was given up: parked events, and notes held or refused on the way to the record service."""
+    with told_in_words():
+        tried = in_house(read_here(state), again.redrive)
+        typer.echo(f"{tried.outbox} parked events and {tried.deliveries} record deliveries are due again.")
+
+
+@app.command()
 def token(credential: Annotated[Path, typer.Argument(help="Credential file of an integration")]) -> None:
     """Print an access token for an integration, by SMART Backend Services."""
-    with _told_in_words():
+    with told_in_words():
         typer.echo(fetch_token(credential))
 
 
@@ -143,12 +158,3 @@ def _start(options: Options) -> None:
     reason = start(options, environ, Logs(Console()))
     if reason is not None:
         raise CannotStart(f"Stopped: {reason}.")
-
-
-@contextmanager
-def _told_in_words() -> Iterator[None]:
-    try:
-        yield
-    except (CannotStart, SettingsError) as error:
-        Console(stderr=True).print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
-        raise typer.Exit(1) from None

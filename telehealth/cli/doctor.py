@@ -13,8 +13,10 @@ from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 from telehealth.cli.errors import CannotStart
+from telehealth.cli.house import in_house
 from telehealth.cli.migrate import heads
 from telehealth.cli.readiness import count_workers, http_status
+from telehealth.cli.redrive import count_stuck
 from telehealth.settings import Settings, SettingsError, read_settings
 
 PATIENCE = 3.0
@@ -36,8 +38,10 @@ def examine(env: Mapping[str, str]) -> list[Finding]:
         _ = settings.push_url
     except SettingsError as error:
         return [Finding("settings", False, str(error), "Correct the names; `telehealth settings` lists them all.")]
-    checks: tuple[Callable[[Settings], Finding], ...] = (_database, _broker, _worker, _mail, _record_service, _media)
-    return [Finding("settings", True, "complete"), *(check(settings) for check in checks)]
+    checks: tuple[Callable[[Settings], Finding], ...] = (_broker, _worker, _mail, _record_service, _media)
+    database = _database(settings)
+    stuck = _stuck(settings) if database.is_ok else []
+    return [Finding("settings", True, "complete"), database, *stuck, *(check(settings) for check in checks)]
 
 
 def report(findings: list[Finding], *, is_json: bool) -> None:
@@ -65,6 +69,22 @@ def _database(settings: Settings) -> Finding:
     if has != wanted:
         return Finding("database", False, f"schema {_names(has)}, wanted {_names(wanted)}", "Run `telehealth migrate`.")
     return Finding("database", True, f"answers, schema {_names(has)}")
+
+
+def _stuck(settings: Settings) -> list[Finding]:
+    try:
+        found = in_house(settings, count_stuck)
+    except (CannotStart, ValueError) as error:
+        return [Finding("waiting", False, f"cannot be counted ({type(error).__name__})", "Correct the settings above.")]
+    return [
+        _none_of("outbox", found.outbox, "parked after too many failures"),
+        _none_of("deliveries", found.deliveries, "to the record service held or dead"),
+    ]
+
+
+def _none_of(check: str, number: int, what: str) -> Finding:
+    fix = "Mend what the log of the worker tells, then run `telehealth redrive`."
+    return Finding(check, number == 0, f"{number or 'none'} {what}", fix if number else "")
 
 
 def _broker(settings: Settings) -> Finding:
@@ -97,9 +117,6 @@ def _mail(settings: Settings) -> Finding:
 
 
 def _record_service(settings: Settings) -> Finding:
-    if settings.record_service_url is None:
-        fix = "Set RECORD_SERVICE_URL to a FHIR R4 base address; signed notes wait until then."
-        return Finding("record service", False, "none is set", fix)
     status = http_status(f"{settings.record_service_url.rstrip('/')}/metadata", PATIENCE)
     if status != 200:
         detail = "no answer" if status is None else f"/metadata answers {status}"

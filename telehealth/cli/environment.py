@@ -1,10 +1,13 @@
 """What each child may know: application processes get the settings, the media node gets its own and nothing else."""
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from telehealth.cli.errors import CannotStart
+from telehealth.cli.keys import open_keys
 from telehealth.cli.state import StateDirectory
 from telehealth.settings import MediaSettings, Settings, names
 
@@ -32,6 +35,44 @@ class Environments:
 def given(env: Mapping[str, str], name: str) -> bool:
     """True when the setting is in the environment, by value or by file."""
     return name in env or f"{name}_FILE" in env
+
+
+def of_installation(env: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """The environment, completed by what an `up` on this state directory made: keys, and services while it runs.
+
+    Makes nothing. Raises CannotStart when the directory is another user's.
+    """
+    state = StateDirectory(directory.absolute())
+    try:
+        made = _made(state)
+    except OSError as error:
+        raise CannotStart(f"{error.filename}: {error.strerror}. Run as the user of `telehealth up`.") from None
+    own = {name: value for name, value in env.items() if _plain_name(name) not in OWN}
+    return own | {name: value for name, value in made.items() if not given(env, name)}
+
+
+def _made(state: StateDirectory) -> dict[str, str]:
+    made: dict[str, str] = {}
+    if (state.keys / "record-jwks.json").exists():  # the last key that is made
+        keys = open_keys(state.keys)
+        made = {
+            "TELEHEALTH_SECRET_KEY": keys.secret_key,
+            "TELEHEALTH_DATA_KEYS": keys.data_keys,
+            "TELEHEALTH_RECORD_PRIVATE_KEY": keys.record_private_key,
+            "TELEHEALTH_GRANT_PRIVATE_KEY": keys.grant_private_key,
+        }
+    if not state.ready_file.exists():
+        return made
+    told = json.loads(state.ready_file.read_text())
+    addresses = told["addresses"]
+    return made | {
+        "DATABASE_URL": told["database_url"],
+        "BROKER_URL": told["broker_url"],
+        "VALKEY_URL": told["valkey_url"],
+        "SMTP_URL": addresses["smtp"],
+        "RECORD_SERVICE_URL": addresses["record_service"],
+        "TELEHEALTH_MEDIA_URL": addresses["media"],
+    }
 
 
 def divide(

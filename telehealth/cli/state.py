@@ -38,6 +38,11 @@ class StateDirectory:
         return self.run / "processes.json"
 
     @property
+    def ready_file(self) -> Path:
+        """What runs where, while it runs; `--ready-file` puts it elsewhere."""
+        return self.run / "ready.json"
+
+    @property
     def sockets(self) -> Path:
         """Where Unix sockets live: in the state directory, or in a short one of ours when that path is too long."""
         near = str(self.run)

@@ -28,7 +28,7 @@ from telehealth.cli.processes import Program, Supervisor
 from telehealth.cli.procfile import RELEASE, Procfile, read_procfile
 from telehealth.cli.readiness import Question, accepts, answers_ok, http_status, until_ready, worker_answers
 from telehealth.cli.state import StateDirectory, locked, open_state, write_private
-from telehealth.settings import SettingsError, read_media_settings, read_settings
+from telehealth.settings import Environment, SettingsError, read_media_settings, read_settings, value_of
 
 MAILBOX = "mailbox"
 
@@ -60,7 +60,7 @@ class Installation:
 
     def __init__(self, options: Options, env: Mapping[str, str], logs: Logs, state: StateDirectory) -> None:
         self._began = time.monotonic()
-        self._ready_file = options.ready_file or state.run / "ready.json"
+        self._ready_file = options.ready_file or state.ready_file
         self._ready_file.unlink(missing_ok=True)
         self._options = options
         self._env = env
@@ -233,11 +233,10 @@ class Installation:
             "web": f"http://localhost:{ports.web}",
             "media": f"http://{LOOPBACK}:{ports.media}",
             "smtp": settings.smtp_url.get_secret_value(),
+            "record_service": settings.record_service_url,
         }
         if self._embedded.mail:
             found[MAILBOX] = f"http://localhost:{ports.mailbox}"
-        if settings.record_service_url is not None:
-            found["record_service"] = settings.record_service_url
         return found
 
     def _shown_addresses(self) -> str:
@@ -295,6 +294,7 @@ class Installation:
 
 def start(options: Options, env: Mapping[str, str], logs: Logs) -> str | None:
     """Holds the state directory's lock for as long as it runs. Raises CannotStart; see `Installation.run`."""
+    refuse_embedded(env, choose_embedded(env, options))
     state = open_state(options.state)
     with locked(state):
         try:
@@ -315,6 +315,24 @@ def choose_embedded(env: Mapping[str, str], options: Options) -> Embedded:
         mail=not given(env, "SMTP_URL"),
         record=options.record_service is None and not given(env, "RECORD_SERVICE_URL"),
     )
+
+
+def refuse_embedded(env: Mapping[str, str], embedded: Embedded) -> None:
+    """In production nothing is embedded. Raises CannotStart that names the settings to give."""
+    if value_of(env, "TELEHEALTH_ENVIRONMENT") != Environment.PRODUCTION:
+        return
+    wanted = {
+        "DATABASE_URL": embedded.database,
+        "BROKER_URL": embedded.broker,
+        "VALKEY_URL": embedded.push and not embedded.broker,
+        "SMTP_URL": embedded.mail,
+        "RECORD_SERVICE_URL": embedded.record,
+    }
+    missing = [name for name, is_missing in wanted.items() if is_missing]
+    if missing:
+        raise CannotStart(
+            f"TELEHEALTH_ENVIRONMENT is production, where no embedded service is started. Set {', '.join(missing)}."
+        )
 
 
 def check_settings(environments: Environments) -> None:

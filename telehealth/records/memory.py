@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from telehealth.records.ports import Document, Found, Missing
-from telehealth.records.rules import Accepted, Answer, Away, Differs, Duplicated, Identifier, Unresolved
+from telehealth.records.rules import Accepted, Answer, Differs, Duplicated, Identifier, Unresolved
 
 Fault = Callable[[Document], Answer | None]
 
@@ -50,13 +50,3 @@ def _judge(document: Document, found: Iterable[tuple[int, Document]]) -> Found:
             return Differs(str(number))
         case several:
             return Duplicated(len(several))
-
-
-class NoRecordService:
-    """Stands in while no address is set: signed notes wait, and go out when one is."""
-
-    async def deliver(self, document: Document, *, search_first: bool) -> Answer:  # noqa: ARG002
-        return Away()
-
-    async def find(self, document: Document) -> Found:  # noqa: ARG002
-        return Away()

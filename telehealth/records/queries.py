@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, false, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Select, false, func, select, text, true, tuple_
 
 from telehealth.access import queries as access
 from telehealth.access.rules import DataKind, Everyone, Granted
@@ -188,6 +188,15 @@ async def note_is_in_record(unit: Unit, visit_id: UUID) -> bool:
         .where(NoteRow.visit_id == visit_id, RecordDeliveryRow.state == DeliveryState.DELIVERED)
     )
     return await unit.session.scalar(delivered.limit(1)) is not None
+
+
+GIVEN_UP = (DeliveryState.HELD, DeliveryState.DEAD)
+
+
+async def count_given_up(unit: Unit) -> int:
+    """Deliveries that wait for a person: a number for whoever runs the house, of no patient, so it is not audited."""
+    query = select(func.count()).where(RecordDeliveryRow.state.in_(GIVEN_UP))
+    return await unit.session.scalar(query) or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
 
 from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId, DeliveryId, NoteId, PatientId, VisitId
@@ -14,7 +14,7 @@ from telehealth.people import queries as people
 from telehealth.records.events import NoteDelivered, NoteHeld, NoteSigned
 from telehealth.records.models import NoteRow, NoteVersionRow, RecordDeliveryRow
 from telehealth.records.ports import Document
-from telehealth.records.queries import Note, authored_visit, note_of
+from telehealth.records.queries import GIVEN_UP, Note, authored_visit, note_of
 from telehealth.records.rules import (
     CLINICIAN_SYSTEM,
     SIGNABLE,
@@ -241,17 +241,25 @@ async def settle_delivery(unit: Unit, claim: Claim, step: Step) -> bool:
 
 async def redrive(unit: Unit, delivery_id: UUID) -> None:
     """Send a held or dead delivery on its way again, with another 72 hours. Raises NotFound."""
+    if not await _redrive(unit, RecordDeliveryRow.id == delivery_id):
+        raise NotFound
+
+
+async def redrive_all(unit: Unit) -> int:
+    """Every held or dead delivery likewise. Answers how many there were."""
+    return await _redrive(unit, true())
+
+
+async def _redrive(unit: Unit, which: ColumnElement[bool]) -> int:
     row = RecordDeliveryRow
     again = {"state": DeliveryState.PENDING, "since": unit.now, "next_attempt_at": unit.now, "settled_at": None}
-    found = await unit.session.scalar(
-        update(row)
-        .where(row.id == delivery_id, row.state.in_((DeliveryState.HELD, DeliveryState.DEAD)))
-        .values(again)
-        .returning(row.id)
+    found = await unit.session.scalars(
+        update(row).where(which, row.state.in_(GIVEN_UP)).values(again).returning(row.id)
     )
-    if found is None:
-        raise NotFound
-    unit.audit("execute", "record_delivery", delivery_id)
+    redriven = found.all()
+    for delivery_id in redriven:
+        unit.audit("execute", "record_delivery", delivery_id)
+    return len(redriven)
 
 
 async def _signed(unit: Unit, claim: Claim) -> tuple[NoteVersionRow, NoteRow]:

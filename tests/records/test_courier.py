@@ -19,7 +19,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.records import queries, service
 from telehealth.records.events import NoteDelivered, NoteHeld
 from telehealth.records.fhir_client import open_record_service
-from telehealth.records.memory import MemoryRecordService, NoRecordService
+from telehealth.records.memory import MemoryRecordService
 from telehealth.records.models import RecordDeliveryRow
 from telehealth.records.ports import Document, Found, RecordService
 from telehealth.records.rules import (
@@ -93,7 +93,7 @@ async def test_while_the_record_service_is_away_the_note_waits(unit_of_work: Uni
     arranged = await signed_note(unit_of_work)
     courier = Courier()
     for _ in range(10):
-        await courier.sweep(work_with(unit_of_work, NoRecordService()))
+        await courier.sweep(work_with(unit_of_work, Everybody(before=lambda _: Away())))
         clock.advance(timedelta(minutes=16))
     note = await unit_of_work.run(queries.open_note, arranged.clinician, arranged.visit_id)
     assert note.state is NoteStatus.WAITING
