@@ -38,7 +38,12 @@ async def sign_in(unit_of_work: UnitOfWork, *, email: str, password: str, replac
         raise WrongCredentials
     resealed = await seal_password(password) if outdated(begun.stored) else None
     opened = await unit_of_work.run(
-        service.open_staff_session, ANONYMOUS, begun.account_id, replaces=replaces, resealed=resealed
+        service.open_staff_session,
+        ANONYMOUS,
+        begun.account_id,
+        compared=begun.stored,
+        replaces=replaces,
+        resealed=resealed,
     )
     if opened is None:
         raise WrongCredentials

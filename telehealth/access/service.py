@@ -47,7 +47,7 @@ from telehealth.access.rules import (
 )
 from telehealth.core.actors import Purpose, Role, Scope
 from telehealth.core.errors import NotAllowed, NotFound
-from telehealth.core.ids import AccountId, GrantId, IntegrationId, ParticipantId, VisitId
+from telehealth.core.ids import AccountId, GrantId, IntegrationId
 from telehealth.db.unit import Unit
 
 # Accounts
@@ -151,15 +151,15 @@ async def refuse_sign_in(unit: Unit, account_id: AccountId | None) -> None:
 
 
 async def open_staff_session(
-    unit: Unit, account_id: AccountId, *, replaces: str | None = None, resealed: str | None = None
+    unit: Unit, account_id: AccountId, *, compared: str, replaces: str | None = None, resealed: str | None = None
 ) -> Opened | None:
     """The password was right: a new session. The one the browser held before ends (no session fixation).
 
-    `resealed` is the password in today's form when the stored one was outdated. None when the account was disabled
-    while the password was looked at.
+    `compared` is the stored form it matched, `resealed` its form of today when that was outdated. None when the
+    account was disabled or got another password while this one was looked at.
     """
-    account = await unit.session.get(AccountRow, account_id)
-    if account is None or account.disabled_at is not None:
+    account = await unit.session.get(AccountRow, account_id, with_for_update=True)
+    if account is None or account.disabled_at is not None or account.password != compared:
         return None
     if resealed is not None:
         account.password = resealed
@@ -187,34 +187,6 @@ async def sign_out(unit: Unit, secret: str) -> None:
     )
     for account_id in ended.scalars():
         unit.audit("execute", "sign-out", account_id)
-
-
-# Guests: patients who came by a personal link and passed the identity step of the visit
-
-
-async def open_guest_session(
-    unit: Unit, *, participant_id: ParticipantId, visit_id: VisitId, person_id: UUID, until: datetime
-) -> str:
-    """A session that reaches one visit and no other, until then. Answers the secret for the cookie."""
-    secret = new_secret()
-    session = SessionRow(
-        id=unit.new_id(),
-        secret=digest(secret),
-        participant_id=participant_id,
-        visit_id=visit_id,
-        person_id=person_id,
-        opened_at=unit.now,
-        ends_at=until,
-    )
-    unit.session.add(session)
-    unit.audit("execute", "guest-sign-in", participant_id, patient_id=person_id)
-    return secret
-
-
-async def revoke_guest_sessions(unit: Unit, participant_id: ParticipantId) -> None:
-    """End every session of this participant at once, whichever device holds it."""
-    await _end_sessions(unit, SessionRow.participant_id == participant_id)
-    unit.audit("execute", "guest-sign-out", participant_id)
 
 
 async def _end_sessions(unit: Unit, which: ColumnElement[bool]) -> None:

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal
 from telehealth.db.tables import Table, phi, plain
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.rules import UNFINISHED, VisitStatus
 
 STATUSES = ", ".join(f"'{status}'" for status in VisitStatus)
+OPEN_STATUSES = ", ".join(f"'{status}'" for status in VisitStatus if status in UNFINISHED)
 
 
 class VisitRow(Table):
@@ -43,6 +44,7 @@ class VisitRow(Table):
         Index("ix_visit_patient_id_starts_at", "patient_id", "starts_at"),
         Index("ix_visit_starts_at", "starts_at"),
         Index("ix_visit_changed_at", "changed_at", "id"),
+        Index("ix_visit_status_unfinished", "status", postgresql_where=text(f"status IN ({OPEN_STATUSES})")),
     )
 
 

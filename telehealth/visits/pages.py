@@ -24,9 +24,10 @@ from telehealth.scheduling import queries as scheduling
 from telehealth.scheduling.queries import Asked
 from telehealth.scheduling.rules import SlotRefused
 from telehealth.scheduling.schemas import ZONES, FieldError
-from telehealth.visits import queries, service
+from telehealth.visits import guests, queries, service
+from telehealth.visits.joining import Stage, stage_of
 from telehealth.visits.ports import DueFollowUp, FollowUps
-from telehealth.visits.rules import DeviceCheck, LinkOver, Stage, Visit, VisitStatus, stage_of
+from telehealth.visits.rules import DeviceCheck, LinkOver, Visit, VisitStatus
 from telehealth.visits.schemas import BirthForm, ChosenTime, FindForm, NewPatientForm, TimesQuery
 
 TIMES_SHOWN, DAYS_SHOWN = 80, 14
@@ -291,16 +292,16 @@ async def identify(call: Call, link: str, body: BirthForm) -> Response:
     born = body.birth_date(date.max)  # a day to come is nobody's birth date either
     if born is None:
         return await _identity_step(call, body, error="incomplete")
-    match await call.run(service.identify_guest, link, born):
-        case service.Identified(secret=secret, max_age=max_age):
+    match await call.run(guests.identify_guest, link, born):
+        case guests.Identified(secret=secret, max_age=max_age):
             response = call.redirect("/visit")
             set_cookie(response, GUEST_COOKIE, secret, max_age=max_age)
             return response
-        case service.Mistaken(left):
+        case guests.Mistaken(left):
             return await _identity_step(call, body, error="mismatch", tries_left=left)
-        case service.Locked():
+        case guests.Locked():
             return await _identity_step(call, body, error="locked")
-        case service.Closed():
+        case guests.Closed():
             raise LinkOver
 
 

@@ -18,19 +18,16 @@ from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId, 
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
+from telehealth.visits.joining import JoinDecision, JoinReason, join_reason, what_to_do
 from telehealth.visits.models import ParticipantRow, VisitEventRow, VisitRow
 from telehealth.visits.rules import (
     UNFINISHED,
     Command,
     DeviceCheck,
-    JoinDecision,
-    JoinReason,
     Participant,
     Step,
     Visit,
     VisitStatus,
-    join_reason,
-    what_to_do,
 )
 
 APPOINTMENTS = "appointments"

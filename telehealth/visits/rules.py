@@ -14,8 +14,6 @@ GRACE = timedelta(minutes=5)  # how long an interrupted call may come back befor
 NO_SHOW_AFTER = timedelta(minutes=15)
 NOBODY_CAME_AFTER = timedelta(minutes=30)
 CORRECTABLE_FOR = timedelta(hours=24)
-TRIES = 5  # at the date of birth, then a pause
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=24)
 
 
 class VisitStatus(StrEnum):
@@ -78,7 +76,8 @@ WAITING = frozenset({S.ARRIVED, S.READY})
 IN_CALL = frozenset({S.ADMITTING, S.IN_PROGRESS, S.INTERRUPTED})
 UNFINISHED = WAITING | IN_CALL | {S.ENDED}
 BEFORE_CALL = frozenset({S.REQUESTED, S.HELD, S.BOOKED, S.ARRIVED, S.READY, S.ADMITTING})
-ENDINGS = frozenset(S) - BEFORE_CALL - IN_CALL - {S.ENDED}
+OVER = frozenset(S) - BEFORE_CALL - IN_CALL
+ENDINGS = OVER - {S.ENDED}
 CORRECTABLE = frozenset({S.PATIENT_NO_SHOW, S.PROVIDER_NO_SHOW, S.LEFT_UNSEEN, S.INCOMPLETE})
 VALID = frozenset(S) - {S.ENTERED_IN_ERROR}
 DESK = frozenset({R.FRONT_DESK, R.SYSTEM})
@@ -297,81 +296,6 @@ def replay(steps: Iterable[Step]) -> VisitStatus | None:
             raise ValueError("the history has a gap")
         status = step.after
     return status
-
-
-class JoinReason(StrEnum):
-    OPEN = "open"
-    TOO_EARLY = "too_early"
-    TOO_LATE = "too_late"
-    OVER = "over"
-    CANCELLED = "cancelled"
-    NOT_BOOKED = "not_booked"
-
-
-def what_to_do(reason: JoinReason) -> str:
-    known = {JoinReason.OPEN: "join", JoinReason.TOO_EARLY: "come_back", JoinReason.OVER: "nothing"}
-    return known.get(reason, "call_clinic")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinDecision:
-    status: VisitStatus
-    can_join: bool
-    opens_at: datetime
-    closes_at: datetime
-    reason: JoinReason
-    what_to_do: str
-    fallback_phone: str
-
-
-def join_reason(visit: Visit, now: datetime) -> JoinReason:
-    """Whether the patient's side may be in the visit now, and if not, why."""
-    if visit.status in IN_CALL:
-        return JoinReason.OPEN
-    if visit.status is S.CANCELLED:
-        return JoinReason.CANCELLED
-    if visit.status in ENDINGS or visit.status is S.ENDED:
-        return JoinReason.OVER
-    if visit.status in {S.REQUESTED, S.HELD}:
-        return JoinReason.NOT_BOOKED
-    if now < visit.opens_at:
-        return JoinReason.TOO_EARLY
-    return JoinReason.OPEN if now < visit.closes_at else JoinReason.TOO_LATE
-
-
-class Stage(StrEnum):
-    """Where the patient's one page stands."""
-
-    EARLY = "early"
-    CHECK = "check"
-    WAITING = "waiting"
-    CALL = "call"
-    ENDED = "ended"
-    OVER = "over"
-
-
-def stage_of(visit: Visit, now: datetime) -> Stage:
-    if visit.status in IN_CALL:
-        return Stage.CALL
-    if visit.status is S.READY:
-        return Stage.WAITING
-    if visit.status in {S.ENDED, S.COMPLETED}:
-        return Stage.ENDED
-    reason = join_reason(visit, now)
-    return {JoinReason.OPEN: Stage.CHECK, JoinReason.TOO_EARLY: Stage.EARLY}.get(reason, Stage.OVER)
-
-
-# The identity step
-
-
-def tries_left(attempts: int) -> int:
-    return TRIES - attempts % TRIES
-
-
-def lockout(attempts: int) -> timedelta:
-    """15 minutes after five wrong dates, twice that after five more, up to a day."""
-    pause = FIRST_PAUSE * int(2 ** min(attempts // TRIES - 1, 10))
-    return min(pause, LONGEST_PAUSE)
 
 
 # The device check

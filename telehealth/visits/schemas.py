@@ -12,11 +12,11 @@ from telehealth.http.schemas import Instant, Message
 from telehealth.people.rules import Patient
 from telehealth.people.schemas import Email, Language, Name, Phone, Zone
 from telehealth.scheduling.schemas import FieldError
+from telehealth.visits.joining import JoinReason
 from telehealth.visits.rules import (
     TRANSITIONS,
     Command,
     DeviceCheck,
-    JoinReason,
     Visit,
     VisitStatus,
     allowed,

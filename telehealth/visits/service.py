@@ -2,38 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from telehealth.access import service as access
 from telehealth.access.rules import digest, new_secret
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound, Stale
-from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId, VisitTypeId
+from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.scheduling import service as scheduling
 from telehealth.scheduling.rules import Occupied
-from telehealth.visits import queries
+from telehealth.visits import guests, queries
 from telehealth.visits.models import ParticipantRow, VisitEventRow, VisitRow
 from telehealth.visits.rules import (
     GRACE,
     IN_CALL,
-    TRIES,
+    OVER,
     WAITING,
     Command,
     Decision,
     DeviceCheck,
-    Participant,
     Visit,
     VisitStatus,
     decide,
-    lockout,
     situation_of,
-    tries_left,
 )
 
 CLAIMED_AT_ONCE = 50
@@ -152,7 +148,7 @@ async def _invite(unit: Unit, visit: Visit, role: Role, person_id: PatientId | C
 
 async def arrive(unit: Unit, visit_id: UUID) -> Visit:
     """The patient is on the page of the visit. Arriving again changes nothing. Raises NotNow outside the window."""
-    visit = await queries.find(unit, visit_id)
+    visit = await queries.find(unit, visit_id, lock=True)
     if visit.status in WAITING | IN_CALL:
         return visit
     return await _change(unit, visit_id, Command.ARRIVE)
@@ -188,10 +184,12 @@ async def connected(unit: Unit, visit_id: UUID) -> Visit:
             return await _change(unit, visit_id, Command.CONNECT, values={"started_at": unit.now})
 
 
-async def interrupted(unit: Unit, visit_id: UUID) -> Visit:
-    """One side is gone from media. Again changes nothing."""
+async def interrupted(unit: Unit, visit_id: UUID, *, cause: str = "") -> Visit:
+    """Nobody is in media any more; `cause` is a code. Again changes nothing."""
     visit = await queries.find(unit, visit_id, lock=True)
-    return visit if visit.status is VisitStatus.INTERRUPTED else await _change(unit, visit_id, Command.DROP)
+    if visit.status is VisitStatus.INTERRUPTED:
+        return visit
+    return await _change(unit, visit_id, Command.DROP, cause=cause)
 
 
 async def end(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
@@ -278,6 +276,8 @@ async def _change(
     await _remember(unit, changed, decision, cause=cause)
     if decision.transition.frees_time:
         await scheduling.release(unit, visit_id)
+    if changed.status in OVER:
+        await guests.see_out(unit, changed)
     return changed
 
 
@@ -299,86 +299,3 @@ async def _remember(unit: Unit, visit: Visit, decision: Decision, *, cause: str)
     unit.audit(action, "visit", visit.id, patient_id=visit.patient_id, outcome="ok")
     emitted = decision.transition.event
     unit.emit(emitted(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id))
-
-
-# The identity step
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """It is them: `secret` and `max_age` (seconds) are for the cookie of a session bound to this one visit."""
-
-    participant: Participant
-    visit: Visit
-    secret: str
-    max_age: int
-
-
-@dataclass(frozen=True, slots=True)
-class Mistaken:
-    """The link or the date is not right; nobody hears which. `tries_left` is None when there is nothing to count."""
-
-    tries_left: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """Too many tries. The clinic helps by phone."""
-
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """It is them, and the visit is over for good."""
-
-
-Identification = Identified | Mistaken | Locked | Closed
-
-
-async def identify_guest(unit: Unit, link_secret: str, birth_date: date) -> Identification:
-    """Whoever has the link and knows the date of birth gets a session that lasts until the join window closes.
-
-    A wrong try is answered, not raised: the count of tries must outlive the refusal. The link stays valid.
-    """
-    row = await unit.session.scalar(
-        select(ParticipantRow)
-        .where(ParticipantRow.link_hash == digest(link_secret), ParticipantRow.revoked_at.is_(None))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if row is None:
-        unit.audit("execute", "participant_link", None, outcome="mistaken")
-        return Mistaken(None)
-    if row.locked_until is not None and row.locked_until > unit.now:
-        unit.audit("execute", "participant_link", row.id, outcome="locked")
-        return Locked(row.locked_until)
-    patient = await people.patient(unit, PatientId(row.person_id))
-    return _wrong(unit, row) if patient.birth_date != birth_date else await _right(unit, row)
-
-
-def _wrong(unit: Unit, row: ParticipantRow) -> Mistaken | Locked:
-    row.attempts += 1
-    unit.audit("execute", "participant_link", row.id, patient_id=row.person_id, outcome="mistaken")
-    if row.attempts % TRIES:
-        return Mistaken(tries_left(row.attempts))
-    row.locked_until = unit.now + lockout(row.attempts)
-    return Locked(row.locked_until)
-
-
-async def _right(unit: Unit, row: ParticipantRow) -> Identified | Closed:
-    row.attempts, row.locked_until, row.verified_at = 0, None, unit.now
-    found = await unit.session.get_one(VisitRow, row.visit_id)
-    visit = queries.visit_of(found)
-    unit.audit("execute", "participant_link", row.id, patient_id=visit.patient_id)
-    if unit.now >= visit.closes_at:
-        return Closed()
-    participant = queries.participant_of(row)
-    secret = await access.open_guest_session(
-        unit,
-        participant_id=ParticipantId(row.id),
-        visit_id=visit.id,
-        person_id=participant.person_id,
-        until=visit.closes_at,
-    )
-    return Identified(participant, visit, secret, int((visit.closes_at - unit.now).total_seconds()))

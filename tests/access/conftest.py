@@ -13,6 +13,7 @@ from telehealth.access.queries import to_account
 from telehealth.access.rules import Account
 from telehealth.access.tokens import public_keys
 from telehealth.core.actors import SYSTEM, Role, Scope
+from telehealth.core.ids import AccountId
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.people.rules import Clinician
@@ -44,6 +45,10 @@ async def _store(unit: Unit, email: str, role: Role, *, sealed: str, person_id: 
     unit.session.add(row)
     await unit.session.flush()
     return to_account(row)
+
+
+async def stored_password(unit: Unit, account_id: AccountId) -> str:
+    return (await unit.session.scalars(select(AccountRow.password).where(AccountRow.id == account_id))).one()
 
 
 @pytest.fixture

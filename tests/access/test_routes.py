@@ -17,7 +17,7 @@ from telehealth.db.unit import UnitOfWork
 from telehealth.http.credentials import STAFF_COOKIE
 from telehealth.http.openapi import openapi
 from telehealth.http.ports import Authenticator
-from tests.access.conftest import PASSWORD, Audit
+from tests.access.conftest import PASSWORD, Audit, stored_password
 from tests.kit.integrations import BackendClient, jwks_of, new_key
 from tests.kit.web import ORIGIN, bearer, client_of
 
@@ -33,7 +33,8 @@ async def client(unit_of_work: UnitOfWork) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def cookie(unit_of_work: UnitOfWork, account: Account) -> dict[str, str]:
-    opened = await unit_of_work.run(service.open_staff_session, SYSTEM, account.id)
+    compared = await unit_of_work.run(stored_password, SYSTEM, account.id)
+    opened = await unit_of_work.run(service.open_staff_session, SYSTEM, account.id, compared=compared)
     assert opened is not None
     return OURS | {"Cookie": f"{STAFF_COOKIE}={opened.secret}"}
 

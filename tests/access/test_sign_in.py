@@ -9,7 +9,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import func, select, text, update
 
-from telehealth.access import service
+from telehealth.access import guests, service
 from telehealth.access.authentication import StoredCredentials, sign_in
 from telehealth.access.models import AccountRow, SessionRow, SignInTryRow
 from telehealth.access.passwords import MOST_WAITING, NOBODYS, Threads, outdated
@@ -29,7 +29,7 @@ from telehealth.core.ids import AccountId, ParticipantId, VisitId
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.people.rules import Clinician
-from tests.access.conftest import PASSWORD, Audit
+from tests.access.conftest import PASSWORD, Audit, stored_password
 
 EMAIL = "ada@clinic.example"
 WRONG = "a long and noisy evening"
@@ -45,7 +45,10 @@ async def try_once(unit_of_work: UnitOfWork, email: str = EMAIL, password: str =
 
 async def open_one(unit_of_work: UnitOfWork, account: Account, replaces: str | None = None) -> Opened:
     """A session without the password: for tests of what comes after."""
-    opened = await unit_of_work.run(service.open_staff_session, SYSTEM, account.id, replaces=replaces)
+    compared = await unit_of_work.run(stored_password, SYSTEM, account.id)
+    opened = await unit_of_work.run(
+        service.open_staff_session, SYSTEM, account.id, compared=compared, replaces=replaces
+    )
     assert opened is not None
     return opened
 
@@ -140,7 +143,7 @@ async def test_success_forgets_the_wrong_tries(unit_of_work: UnitOfWork, account
     for _ in range(3):
         for _ in range(FREE_TRIES - 1):
             assert await guess(unit_of_work) == 0
-        assert await unit_of_work.run(service.open_staff_session, SYSTEM, account.id)
+        await open_one(unit_of_work, account)
     assert await guess(unit_of_work) == 0
 
 
@@ -205,8 +208,31 @@ async def test_a_new_password_and_a_disabled_account_end_every_session(
 
 
 async def test_an_account_disabled_while_signing_in_opens_nothing(unit_of_work: UnitOfWork, account: Account) -> None:
+    compared = await unit_of_work.run(stored_password, SYSTEM, account.id)
     await unit_of_work.run(service.disable_account, SYSTEM, account.id)
-    assert await unit_of_work.run(service.open_staff_session, SYSTEM, account.id) is None
+    assert await unit_of_work.run(service.open_staff_session, SYSTEM, account.id, compared=compared) is None
+
+
+async def test_a_password_changed_while_signing_in_opens_nothing_and_stays(
+    unit_of_work: UnitOfWork, account: Account
+) -> None:
+    compared = await unit_of_work.run(stored_password, SYSTEM, account.id)
+    about_to_commit = asyncio.Event()
+
+    async def change(unit: Unit) -> None:
+        await service.set_password(unit, account.id, "another long evening")
+        about_to_commit.set()
+        await asyncio.sleep(0.2)
+
+    changing = asyncio.create_task(unit_of_work.run(change))
+    await about_to_commit.wait()
+    old = await unit_of_work.run(
+        service.open_staff_session, SYSTEM, account.id, compared=compared, resealed="the old one, sealed anew"
+    )
+    await changing
+    assert old is None
+    assert await unit_of_work.run(stored_password, SYSTEM, account.id) not in (compared, "the old one, sealed anew")
+    assert await try_once(unit_of_work, password="another long evening") is None
 
 
 async def test_accounts_that_cannot_be(unit_of_work: UnitOfWork, account: Account, doctor: Clinician) -> None:
@@ -235,7 +261,7 @@ async def test_a_guest_reaches_one_visit_until_it_is_over_or_revoked(
 
     async def open_one(minutes: int) -> str:
         return await unit_of_work.run(
-            service.open_guest_session,
+            guests.open_guest_session,
             SYSTEM,
             participant_id=participant,
             visit_id=visit,
@@ -250,7 +276,7 @@ async def test_a_guest_reaches_one_visit_until_it_is_over_or_revoked(
     clock.advance(timedelta(minutes=10))
     assert await credentials.session(short) is None
     assert await credentials.session(long) == guest
-    await unit_of_work.run(service.revoke_guest_sessions, SYSTEM, participant)
+    await unit_of_work.run(guests.revoke_guest_sessions, SYSTEM, participant)
     assert await credentials.session(long) is None
 
 

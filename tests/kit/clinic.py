@@ -12,6 +12,7 @@ from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.scheduling import service as scheduling
 from telehealth.scheduling.rules import VisitType, WeeklyHours, Window
+from telehealth.visits import guests
 from telehealth.visits import service as visits
 from telehealth.visits.rules import Visit
 
@@ -67,8 +68,8 @@ async def book(unit: Unit, clinic: Clinic, start: datetime = TUESDAY_NINE) -> vi
 
 async def guest_of(unit_of_work: UnitOfWork, booked: visits.Booked) -> Actor:
     """The patient, after the identity step."""
-    answer = await unit_of_work.run(visits.identify_guest, SYSTEM, booked.link_secret, BORN)
-    assert isinstance(answer, visits.Identified)
+    answer = await unit_of_work.run(guests.identify_guest, SYSTEM, booked.link_secret, BORN)
+    assert isinstance(answer, guests.Identified)
     return guest(answer.visit, answer.participant.id)
 
 

@@ -30,6 +30,7 @@ from telehealth.scheduling import queries as times
 from telehealth.scheduling import service as scheduling
 from telehealth.scheduling.rules import VisitType, WeeklyHours, Window
 from telehealth.settings import Settings, read_settings
+from telehealth.visits import guests
 from telehealth.visits import service as visits
 from telehealth.visits.rules import DeviceCheck
 from tests.kit.clinic import guest as guest_actor
@@ -124,7 +125,7 @@ async def move_in(unit: Unit) -> Residents:
     own, other = await _course(unit, kind, "Ada", "Rosa"), await _course(unit, kind, "Grace", "Luis")
     admin, admin_id = await _signed_in(unit, Role.ADMIN)
     desk, desk_id = await _signed_in(unit, Role.FRONT_DESK)
-    again = await access.open_staff_session(unit, desk_id)
+    again = await access.open_staff_session(unit, desk_id, compared="")
     assert again is not None
     clinician, _ = await _signed_in(unit, Role.CLINICIAN, own.clinician)
     integration, grant, token = await _integration(unit, own.patient, admin_id)
@@ -164,8 +165,8 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     await scheduling.publish_hours(unit, clinician.id, WeeklyHours("UTC", ALWAYS))
     host = replace(SYSTEM, id=UUID(int=1), role=Role.CLINICIAN, person_id=clinician.id, purpose=Purpose.TREATMENT)
     booked = await _booked(unit, kind, clinician, patient)
-    identified = await visits.identify_guest(unit, booked.link_secret, BORN)
-    assert isinstance(identified, visits.Identified)
+    identified = await guests.identify_guest(unit, booked.link_secret, BORN)
+    assert isinstance(identified, guests.Identified)
     visit, hosting = booked.visit.id, replace(unit, actor=host)
     guest = replace(unit, actor=guest_actor(identified.visit, identified.participant.id))
     await visits.record_check(guest, visit, DeviceCheck.GOOD)

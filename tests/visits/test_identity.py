@@ -7,13 +7,15 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select, text
 
+from telehealth.access.authentication import StoredCredentials
 from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.errors import NotFound
 from telehealth.core.time import FixedClock
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.visits import queries, service
-from telehealth.visits.service import Closed, Identification, Identified, Locked, Mistaken
+from telehealth.visits import guests, queries, service
+from telehealth.visits.guests import Closed, Identification, Identified, Locked, Mistaken
+from telehealth.visits.rules import DeviceCheck
 from tests.kit.clinic import BORN, book, open_clinic
 
 WRONG = date(1950, 1, 1)
@@ -25,10 +27,10 @@ async def _booked(unit_of_work: UnitOfWork) -> service.Booked:
 
 
 async def _say(unit_of_work: UnitOfWork, secret: str, born: date) -> Identification:
-    return await unit_of_work.run(service.identify_guest, SYSTEM, secret, born)
+    return await unit_of_work.run(guests.identify_guest, SYSTEM, secret, born)
 
 
-async def test_the_right_date_opens_a_session_until_the_window_closes(
+async def test_the_right_date_opens_a_session_that_outlasts_a_long_call(
     unit_of_work: UnitOfWork, clock: FixedClock
 ) -> None:
     booked = await _booked(unit_of_work)
@@ -37,7 +39,7 @@ async def test_the_right_date_opens_a_session_until_the_window_closes(
         answer = await _say(unit_of_work, booked.link_secret, BORN)
         assert isinstance(answer, Identified)
         assert answer.visit == booked.visit
-        assert clock.now() + timedelta(seconds=answer.max_age) == booked.visit.closes_at
+        assert clock.now() + timedelta(seconds=answer.max_age) == booked.visit.closes_at + timedelta(hours=12)
 
 
 async def test_five_wrong_dates_pause_the_link_and_it_comes_back(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
@@ -66,6 +68,54 @@ async def test_a_link_of_a_visit_long_over(unit_of_work: UnitOfWork, clock: Fixe
     clock.advance(booked.visit.closes_at - clock.now())
     assert await _say(unit_of_work, booked.link_secret, BORN) == Closed()
     assert isinstance(await _say(unit_of_work, booked.link_secret, WRONG), Mistaken)
+
+
+async def test_an_overrunning_call_keeps_its_guest_and_the_end_sees_them_out(
+    unit_of_work: UnitOfWork, clock: FixedClock
+) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    booked = await unit_of_work.run(book, SYSTEM, clinic)
+    visit_id, secret, sessions = booked.visit.id, booked.link_secret, StoredCredentials(unit_of_work)
+    clock.advance(booked.visit.starts_at - clock.now())
+    first = await _let_in(unit_of_work, secret)
+    patient = await sessions.session(first)
+    assert patient is not None
+    await unit_of_work.run(service.record_check, patient, visit_id, DeviceCheck.GOOD)
+    await unit_of_work.run(service.make_ready, patient, visit_id)
+    await unit_of_work.run(service.admit, clinic.clinician_actor, visit_id)
+    await unit_of_work.run(service.connected, SYSTEM, visit_id)
+
+    clock.advance(booked.visit.closes_at + timedelta(hours=1) - clock.now())
+    assert await sessions.session(first) == patient
+    second = await _let_in(unit_of_work, secret)
+    assert await sessions.session(second) == patient
+
+    await unit_of_work.run(service.end, clinic.clinician_actor, visit_id)
+    clock.advance(timedelta(minutes=29))
+    assert await sessions.session(first) == patient  # reads that it is done
+    assert await _say(unit_of_work, secret, BORN) == Closed()
+    clock.advance(timedelta(minutes=1))
+    assert [await sessions.session(each) for each in (first, second)] == [None, None]
+
+
+async def test_a_visit_that_is_over_shows_its_last_page_for_a_while(
+    unit_of_work: UnitOfWork, clock: FixedClock
+) -> None:
+    booked = await _booked(unit_of_work)
+    clock.advance(booked.visit.starts_at - clock.now())
+    before = await _let_in(unit_of_work, booked.link_secret)
+    await unit_of_work.run(service.cancel, SYSTEM, booked.visit.id, reason="technical")
+    after = await _let_in(unit_of_work, booked.link_secret)
+    sessions = StoredCredentials(unit_of_work)
+    assert await sessions.session(before) is not None
+    clock.advance(timedelta(minutes=30))
+    assert [await sessions.session(each) for each in (before, after)] == [None, None]
+
+
+async def _let_in(unit_of_work: UnitOfWork, secret: str) -> str:
+    answer = await _say(unit_of_work, secret, BORN)
+    assert isinstance(answer, Identified)
+    return answer.secret
 
 
 async def test_every_try_is_in_the_audit_log(unit_of_work: UnitOfWork) -> None:

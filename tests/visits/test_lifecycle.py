@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telehealth.core.actors import Role
+from telehealth.visits.joining import lockout, tries_left
 from telehealth.visits.rules import (
     ENDINGS,
     TRANSITIONS,
@@ -20,9 +21,7 @@ from telehealth.visits.rules import (
     allowed,
     decide,
     judge_check,
-    lockout,
     replay,
-    tries_left,
 )
 
 NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)

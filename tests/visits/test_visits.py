@@ -65,6 +65,26 @@ async def test_a_visit_from_booking_to_the_record(unit_of_work: UnitOfWork, cloc
     assert await unit_of_work.run(_audited, SYSTEM, visit_id) >= Counter({"create": 1, "update": 9})
 
 
+async def test_arriving_twice_at_once_is_arriving(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    booked = await unit_of_work.run(book, SYSTEM, clinic)
+    patient = await guest_of(unit_of_work, booked)
+    clock.advance(TUESDAY_NINE - clock.now())
+    about_to_commit = asyncio.Event()
+
+    async def arrive_slowly(unit: Unit) -> Visit:
+        visit = await service.arrive(unit, booked.visit.id)
+        about_to_commit.set()
+        await asyncio.sleep(0.2)
+        return visit
+
+    first = asyncio.create_task(unit_of_work.run(arrive_slowly, patient))
+    await about_to_commit.wait()
+    second = await unit_of_work.run(service.arrive, patient, booked.visit.id)
+    assert second == await first
+    assert second.revision == 2
+
+
 async def test_what_is_refused_leaves_nothing(unit_of_work: UnitOfWork) -> None:
     clinic = await unit_of_work.run(open_clinic, SYSTEM)
     booked = await unit_of_work.run(book, SYSTEM, clinic)

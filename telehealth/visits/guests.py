@@ -1,0 +1,106 @@
+"""Guests of a visit: the identity step behind the personal link, and the end of the sessions it opens."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+
+from telehealth.access import guests as access
+from telehealth.access.rules import digest
+from telehealth.core.actors import Role
+from telehealth.core.ids import ParticipantId, PatientId
+from telehealth.db.unit import Unit
+from telehealth.people import queries as people
+from telehealth.visits import queries
+from telehealth.visits.joining import LAST_PAGE, TRIES, lockout, session_end, tries_left
+from telehealth.visits.models import ParticipantRow, VisitRow
+from telehealth.visits.rules import Participant, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """It is them: `secret` and `max_age` (seconds) are for the cookie of a session bound to this one visit."""
+
+    participant: Participant
+    visit: Visit
+    secret: str
+    max_age: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mistaken:
+    """The link or the date is not right; nobody hears which. `tries_left` is None when there is nothing to count."""
+
+    tries_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """Too many tries. The clinic helps by phone."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """It is them, and the visit is over for good."""
+
+
+Identification = Identified | Mistaken | Locked | Closed
+
+
+async def identify_guest(unit: Unit, link_secret: str, birth_date: date) -> Identification:
+    """Whoever has the link and knows the date of birth gets a session: see `joining.session_end`.
+
+    A wrong try is answered, not raised: the count of tries must outlive the refusal. The link stays valid.
+    """
+    row = await unit.session.scalar(
+        select(ParticipantRow)
+        .where(ParticipantRow.link_hash == digest(link_secret), ParticipantRow.revoked_at.is_(None))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        unit.audit("execute", "participant_link", None, outcome="mistaken")
+        return Mistaken(None)
+    if row.locked_until is not None and row.locked_until > unit.now:
+        unit.audit("execute", "participant_link", row.id, outcome="locked")
+        return Locked(row.locked_until)
+    patient = await people.patient(unit, PatientId(row.person_id))
+    return _wrong(unit, row) if patient.birth_date != birth_date else await _right(unit, row)
+
+
+def _wrong(unit: Unit, row: ParticipantRow) -> Mistaken | Locked:
+    row.attempts += 1
+    unit.audit("execute", "participant_link", row.id, patient_id=row.person_id, outcome="mistaken")
+    if row.attempts % TRIES:
+        return Mistaken(tries_left(row.attempts))
+    row.locked_until = unit.now + lockout(row.attempts)
+    return Locked(row.locked_until)
+
+
+async def _right(unit: Unit, row: ParticipantRow) -> Identified | Closed:
+    row.attempts, row.locked_until, row.verified_at = 0, None, unit.now
+    found = await unit.session.get_one(VisitRow, row.visit_id)
+    visit = queries.visit_of(found)
+    unit.audit("execute", "participant_link", row.id, patient_id=visit.patient_id)
+    until = session_end(visit, unit.now)
+    if until <= unit.now:
+        return Closed()
+    participant = queries.participant_of(row)
+    secret = await access.open_guest_session(
+        unit,
+        participant_id=ParticipantId(row.id),
+        visit_id=visit.id,
+        person_id=participant.person_id,
+        until=until,
+    )
+    return Identified(participant, visit, secret, int((until - unit.now).total_seconds()))
+
+
+async def see_out(unit: Unit, visit: Visit) -> None:
+    """The visit is over: sessions of its guests last as long as its last page is shown, and no longer."""
+    participants = await unit.session.scalars(
+        select(ParticipantRow.id).where(ParticipantRow.visit_id == visit.id, ParticipantRow.role == Role.PATIENT)
+    )
+    await access.shorten_guest_sessions(unit, participants.all(), unit.now + LAST_PAGE)
