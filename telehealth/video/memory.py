@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from telehealth.core.ids import VisitId
 from telehealth.video.ports import Behind, Delivery, Outcome
-from telehealth.video.rules import REPLAY, Event, Room, Send, step
+from telehealth.video.room import Room
+from telehealth.video.rules import REPLAY, Event, Send, step
 
 
 @dataclass
@@ -32,6 +33,9 @@ class MemoryRooms:
         async with kept.changed:
             kept.changed.notify_all()
         return Outcome(kept.room, effects)
+
+    async def look(self, visit_id: VisitId) -> Room:
+        return self._rooms[visit_id].room if visit_id in self._rooms else Room()
 
     @asynccontextmanager
     async def follow(self, visit_id: VisitId, after: int) -> AsyncIterator[AsyncGenerator[Delivery, None]]:

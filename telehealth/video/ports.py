@@ -10,7 +10,8 @@ from uuid import UUID
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.grants import MediaSessionId
 from telehealth.core.ids import VisitId
-from telehealth.video.rules import Effect, Event, Room
+from telehealth.video.room import Room
+from telehealth.video.rules import Effect, Event
 
 
 class RoomsAway(Refusal):
@@ -51,13 +52,17 @@ class Outcome:
 
 
 class RoomBus(Protocol):
-    """Rooms by visit. Both functions raise RoomsAway when the place they live in cannot be reached."""
+    """Rooms by visit. All functions raise RoomsAway when the place they live in cannot be reached."""
 
     async def apply(self, visit_id: VisitId, event: Event) -> Outcome:
         """Decide one event with `rules.step`, after every event before it, and make its deliveries followable.
 
         All of it happens or nothing. A room nobody has touched for two minutes is empty again, with number 0.
         """
+        ...
+
+    async def look(self, visit_id: VisitId) -> Room:
+        """The room as it stands, left as it is; the empty one, with number 0, when there is none."""
         ...
 
     def follow(self, visit_id: VisitId, after: int) -> AbstractAsyncContextManager[AsyncGenerator[Delivery, None]]:

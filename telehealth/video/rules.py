@@ -6,15 +6,14 @@ The room of a visit has one seat for the clinician and one for the patient. PROT
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Literal, assert_never
 from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import Kind, Refusal
+from telehealth.video.room import RESUMABLE, MediaState, Room, Seat, agreed
 
 LEASE = timedelta(seconds=15)  # three missed beats: the process that held the socket is gone
-RESUMABLE = timedelta(seconds=60)
 REPLAY = 512
 TICKET_LIFE = timedelta(seconds=60)
 
@@ -35,64 +34,6 @@ class VisitOver(Refusal):
 
 class SeatTaken(Refusal):
     kind, slug, title = Kind.CONFLICT, "seat-taken", "Somebody else has this seat in the call"
-
-
-class MediaState(StrEnum):
-    """RTCPeerConnectionState (W3C WebRTC, section 4.3.3), as one side reports it."""
-
-    NEW = "new"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    DISCONNECTED = "disconnected"
-    FAILED = "failed"
-    CLOSED = "closed"
-
-
-class Together(StrEnum):
-    """What both sides agree on about their media."""
-
-    NOT_YET = "not_yet"
-    CONNECTED = "connected"
-    LOST = "lost"
-
-
-LOST = frozenset({MediaState.DISCONNECTED, MediaState.FAILED, MediaState.CLOSED})
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """`session` outlives a broken socket, `connection` is one socket (None: away), `ack` the last command obeyed."""
-
-    role: Role
-    holder: UUID
-    session: str
-    connection: str | None
-    seen_at: datetime
-    admitted: bool
-    ack: int = 0
-    media: MediaState = MediaState.NEW
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """`seq` numbers every event of the room, `generation` every pair of peer connections."""
-
-    seq: int = 0
-    generation: int = 0
-    seats: tuple[Seat, ...] = ()
-    together: Together = Together.NOT_YET
-
-    def of_connection(self, connection: str) -> Seat | None:
-        return next((seat for seat in self.seats if seat.connection == connection), None)
-
-    def of_role(self, role: Role) -> Seat | None:
-        return next((seat for seat in self.seats if seat.role is role), None)
-
-    def peers(self, seat: Seat) -> tuple[Seat, ...]:
-        """Whom this seat may hear and reach: nobody, until both are admitted."""
-        if not seat.admitted:
-            return ()
-        return tuple(other for other in self.seats if other.role is not seat.role and other.admitted)
 
 
 # Commands: what a person's browser asks for.
@@ -217,7 +158,7 @@ Effect = Send | Answer | NoSeat | Taken
 def step(room: Room, event: Event) -> tuple[Room, tuple[Effect, ...]]:
     """The room after the event, and what to do about it. Numbers in `Send` go on from `room.seq`, without gaps."""
     changed, effects = _react(room, event)
-    settled = replace(changed, together=_agreed(changed, event.at))
+    settled = replace(changed, together=agreed(changed, event.at))
     told, news = _announce(room, settled)
     if isinstance(event, Arrived) and Taken() not in effects:
         news = (*news, Answer(_welcome(told, event)))
@@ -329,22 +270,6 @@ def _forget_silent(room: Room, at: datetime) -> Room:
         room,
         seats=tuple(replace(seat, connection=None) if at - seat.seen_at > LEASE else seat for seat in room.seats),
     )
-
-
-def _agreed(room: Room, at: datetime) -> Together:
-    """Both connected, or both without media; as long as they differ, what was agreed before."""
-    clinician, patient = room.of_role(Role.CLINICIAN), room.of_role(Role.PATIENT)
-    if clinician is None or patient is None or patient not in room.peers(clinician):
-        return room.together
-    if clinician.media is patient.media is MediaState.CONNECTED:
-        return Together.CONNECTED
-    if room.together is Together.CONNECTED and _without(clinician, at) and _without(patient, at):
-        return Together.LOST
-    return room.together
-
-
-def _without(seat: Seat, at: datetime) -> bool:
-    return seat.media in LOST or (seat.connection is None and at - seat.seen_at > RESUMABLE)
 
 
 def _announce(before: Room, after: Room) -> tuple[Room, tuple[Effect, ...]]:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from telehealth.http.schemas import Instant, Message
-from telehealth.video.rules import Bye, Chat, Command, MediaState, Renew, Report, Resume, Signal
+from telehealth.video.room import MediaState
+from telehealth.video.rules import Bye, Chat, Command, Renew, Report, Resume, Signal
 
 Number = Annotated[int, Field(ge=1, lt=2**53)]
 Sdp = Annotated[str, Field(min_length=1, max_length=60_000)]

@@ -14,7 +14,8 @@ from telehealth.core.grants import MediaSessionId
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
 from telehealth.video.models import TicketRow
-from telehealth.video.rules import TICKET_LIFE, NotAdmitted, TicketInvalid, Together, VisitOver
+from telehealth.video.room import Together
+from telehealth.video.rules import TICKET_LIFE, NotAdmitted, TicketInvalid, VisitOver
 from telehealth.visits import service as visits
 from telehealth.visits.rules import BEFORE_CALL, IN_CALL, Visit, VisitStatus
 
@@ -92,6 +93,11 @@ async def settle_media(unit: Unit, visit_id: VisitId, together: Together) -> Vis
             return await visits.interrupted(unit, visit_id)
         case _:
             return visit
+
+
+async def interrupt_silent(unit: Unit, visit_id: VisitId) -> None:
+    """Nobody is in the call of this visit any more, and nobody was left to say so. Raises NotNow when it is not on."""
+    await visits.interrupted(unit, visit_id, cause="silence")
 
 
 async def open_check(unit: Unit, visit_id: UUID) -> tuple[MediaSessionId, datetime]:

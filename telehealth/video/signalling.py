@@ -11,6 +11,7 @@ from telehealth.core.actors import SYSTEM
 from telehealth.core.ports import Signals
 from telehealth.http.socket import CloseCode, Closed, Socket
 from telehealth.video.ports import Delivery, IceServers, RoomBus, RoomsAway
+from telehealth.video.room import Room, Together
 from telehealth.video.rules import (
     Answer,
     Arrived,
@@ -20,11 +21,9 @@ from telehealth.video.rules import (
     Event,
     NoSeat,
     NotAdmitted,
-    Room,
     Said,
     SeatTaken,
     Taken,
-    Together,
     VisitOver,
 )
 from telehealth.video.schemas import Hello, Ping, read_hello, read_said
@@ -83,9 +82,11 @@ class Conversation:
             await _until_first_ends(self._listen(), self._deliver(deliveries, welcome["seq"]), self._watch())
 
     async def drop(self) -> None:
-        """The socket is gone. The seat stays for a while, and media do not notice."""
-        with suppress(RoomsAway):
-            await self._bus.apply(self._visit.id, Dropped(self._now(), self._connection))
+        """The socket is gone. The seat stays for a while, and media do not notice; unless the last one hung up."""
+        with suppress(RoomsAway, NotNow):
+            outcome = await self._bus.apply(self._visit.id, Dropped(self._now(), self._connection))
+            if outcome.room.together is Together.LOST:
+                await self._unit_of_work.run(settle_media, SYSTEM, self._visit.id, Together.LOST)
 
     async def _arrive(self, hello: Hello) -> dict[str, Any]:
         arrived = Arrived(

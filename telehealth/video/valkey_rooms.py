@@ -18,7 +18,8 @@ from redis.exceptions import RedisError
 from telehealth.core.ids import VisitId
 from telehealth.db.vault import SealBroken, Vault
 from telehealth.video.ports import Behind, Delivery, Outcome, RoomsAway
-from telehealth.video.rules import REPLAY, Event, Room, Send, step
+from telehealth.video.room import Room
+from telehealth.video.rules import REPLAY, Event, Send, step
 
 TIMEOUT_SECONDS = 1.0
 BLOCK_MILLISECONDS = 2000
@@ -64,6 +65,13 @@ class ValkeyRooms:
             raise RoomsAway from None
         raise RoomsAway
 
+    async def look(self, visit_id: VisitId) -> Room:
+        state, _ = _keys(visit_id)
+        try:
+            return _room(await self._client.get(state))
+        except (RedisError, OSError):
+            raise RoomsAway from None
+
     @asynccontextmanager
     async def follow(self, visit_id: VisitId, after: int) -> AsyncIterator[AsyncGenerator[Delivery, None]]:
         deliveries = self._deliveries(visit_id, after)
@@ -79,7 +87,7 @@ class ValkeyRooms:
     async def _try(self, visit_id: VisitId, event: Event) -> Outcome | None:
         state, stream = _keys(visit_id)
         before = await self._client.get(state) or b""
-        room, effects = step(ROOM.validate_json(before) if before else Room(), event)
+        room, effects = step(_room(before), event)
         entries = [part for each in effects if isinstance(each, Send) for part in self._entry(visit_id, each)]
         arguments = [before, ROOM.dump_json(room), ROOM_SECONDS, REPLAY, *entries]
         changed = await self._change(keys=[state, stream], args=arguments)
@@ -108,6 +116,10 @@ class ValkeyRooms:
         except SealBroken:
             raise RoomsAway from None
         return Delivery(int(name.partition(b"-")[0]), fields[b"to"].decode(), json.loads(body))
+
+
+def _room(state: bytes | str | None) -> Room:
+    return ROOM.validate_json(state) if state else Room()
 
 
 def _keys(visit_id: VisitId) -> tuple[str, str]:

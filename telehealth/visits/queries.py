@@ -143,6 +143,12 @@ async def join_decision(unit: Unit, visit_id: UUID) -> JoinDecision:
     )
 
 
+async def in_progress(unit: Unit) -> list[VisitId]:
+    """The visits whose call is on, longest unchanged first. Ids alone leave no audit row."""
+    query = select(VisitRow.id).where(VisitRow.status == VisitStatus.IN_PROGRESS, await visible(unit))
+    return [VisitId(found) for found in await unit.session.scalars(query.order_by(VisitRow.changed_at))]
+
+
 def participant_of(row: ParticipantRow) -> Participant:
     role = Role(row.role)
     person = PatientId(row.person_id) if role is Role.PATIENT else ClinicianId(row.person_id)

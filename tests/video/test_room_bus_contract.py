@@ -14,7 +14,8 @@ from telehealth.core.ids import VisitId
 from telehealth.db.vault import Vault
 from telehealth.video.memory import MemoryRooms
 from telehealth.video.ports import Behind, Delivery, RoomBus, RoomsAway
-from telehealth.video.rules import REPLAY, Answer, Arrived, Chat, Room, Said, Signal
+from telehealth.video.room import Room
+from telehealth.video.rules import REPLAY, Answer, Arrived, Chat, Said, Signal
 from telehealth.video.valkey_rooms import ValkeyRooms
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -114,6 +115,13 @@ async def test_who_missed_more_than_is_kept_is_told_so(buses: Buses, visit: Visi
     assert len(await heard(buses.other, visit, room.seq + 1, count=REPLAY)) == REPLAY
 
 
+async def test_whoever_looks_sees_the_room_and_changes_nothing(buses: Buses, visit: VisitId) -> None:
+    assert await buses.one.look(visit) == Room()
+    room = await both_arrive(buses, visit)
+    assert [await bus.look(visit) for bus in (buses.one, buses.other)] == [room, room]
+    assert (await buses.one.apply(visit, Said(NOW, "c", Chat(1, "word")))).room.seq == room.seq + 1
+
+
 async def test_rooms_of_different_visits_are_strangers(buses: Buses, visit: VisitId) -> None:
     await both_arrive(buses, visit)
     assert (await buses.one.apply(VisitId(uuid4()), clinician())).room.generation == 1
@@ -149,6 +157,8 @@ async def test_without_valkey_rooms_are_away(visit: VisitId) -> None:
     rooms = ValkeyRooms("unix:///nowhere/valkey.sock", VAULT)
     with pytest.raises(RoomsAway):
         await rooms.apply(visit, clinician())
+    with pytest.raises(RoomsAway):
+        await rooms.look(visit)
     with pytest.raises(RoomsAway):
         await heard(rooms, visit, 0, count=1)
     await rooms.close()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telehealth.core.actors import Role
+from telehealth.video.room import MediaState, Room, Together, silent
 from telehealth.video.rules import (
     Answer,
     Arrived,
@@ -18,17 +19,14 @@ from telehealth.video.rules import (
     Dropped,
     Effect,
     Event,
-    MediaState,
     NoSeat,
     Renew,
     Report,
     Resume,
-    Room,
     Said,
     Send,
     Signal,
     Taken,
-    Together,
     step,
     view,
 )
@@ -200,6 +198,31 @@ def test_a_window_that_was_closed_counts_as_lost_after_a_minute() -> None:
     room, _ = run(Dropped(after(1), "p"), said("c", Report(2, 2, MediaState.FAILED), at=9), room=connect(both_here()))
     assert room.together is Together.CONNECTED
     assert run(Beat(after(62), "c", admitted=True), room=room)[0].together is Together.LOST
+
+
+def test_a_call_that_everybody_left_is_lost() -> None:
+    room, _ = run(said("c", Bye(2)), room=connect(both_here()))
+    assert room.together is Together.CONNECTED  # the patient has not said so yet
+    assert run(said("p", Bye(2), at=2), room=room)[0].together is Together.LOST
+    assert run(said("p", Report(2, 2, MediaState.FAILED), at=9), room=room)[0].together is Together.LOST
+    assert run(Dropped(after(2), "p"), arrived(PATIENT, "p2", at=3), room=room)[0].together is Together.LOST
+
+
+def test_whoever_hung_up_may_come_back() -> None:
+    room, _ = run(said("c", Bye(2)), said("p", Report(2, 2, MediaState.FAILED)), room=connect(both_here()))
+    room, _ = run(arrived(CLINICIAN, "c2", at=20), room=room)
+    assert room.together is Together.LOST
+    reports = [said("c2", Report(1, 3, MediaState.CONNECTED)), said("p", Report(3, 3, MediaState.CONNECTED))]
+    assert run(*reports, room=room)[0].together is Together.CONNECTED
+
+
+def test_a_call_whose_browsers_crashed_falls_silent_after_a_minute() -> None:
+    room, _ = run(Dropped(after(5), "c"), Dropped(after(8), "p"), room=connect(both_here()))
+    assert not silent(room, after(65))
+    assert not silent(room, after(68))  # one is still believed
+    assert silent(room, after(69))
+    assert silent(Room(), START)
+    assert not silent(both_here(), START)  # they are about to connect
 
 
 # What holds whatever anyone does, in any order.

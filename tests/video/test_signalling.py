@@ -77,10 +77,25 @@ async def test_a_call_across_two_web_processes(
                 await host.say("bye")
                 assert (await host.ended())[0] == 1000
                 assert (await second.hear("state"))["peers"] == []
-                await status_becomes(unit_of_work, meeting.visit_id, VisitStatus.IN_PROGRESS)
+                await status_becomes(unit_of_work, meeting.visit_id, VisitStatus.INTERRUPTED)
                 await unit_of_work.run(visits.end, meeting.clinician, meeting.visit_id)
                 code, _, heard = await second.ended(within=7)
                 assert (code, heard[-1]["reason"]) == (4410, "ended")
+
+
+async def test_a_call_that_both_hang_up_is_interrupted_and_goes_on_when_they_come_back(
+    webs: Sequence[Behind], meeting: Meeting, unit_of_work: UnitOfWork
+) -> None:
+    for _ in range(2):
+        async with talking(webs[0], meeting, host=True) as host, talking(webs[1], meeting, host=False) as guest:
+            for talker in (host, guest):
+                await talker.say("media_state", generation=guest.welcome["generation"], state="connected")
+            await status_becomes(unit_of_work, meeting.visit_id, VisitStatus.IN_PROGRESS)
+            await host.say("bye")
+            assert (await host.ended())[0] == 1000
+            await guest.say("bye")
+            assert (await guest.ended())[0] == 1000
+        await status_becomes(unit_of_work, meeting.visit_id, VisitStatus.INTERRUPTED)
 
 
 async def _hear_each_other(host: Talker, guest: Talker, generation: int) -> None:

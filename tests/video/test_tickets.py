@@ -15,7 +15,8 @@ from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.video import service
 from telehealth.video.models import TicketRow
-from telehealth.video.rules import NotAdmitted, TicketInvalid, Together, VisitOver
+from telehealth.video.room import Together
+from telehealth.video.rules import NotAdmitted, TicketInvalid, VisitOver
 from telehealth.visits import service as visits
 from telehealth.visits.rules import VisitStatus
 from tests.kit.meetings import Meeting
