@@ -150,6 +150,13 @@ def create_visit() -> None:
     op.create_index("ix_visit_clinician_id_starts_at", "visit", ["clinician_id", "starts_at"], unique=False)
     op.create_index("ix_visit_patient_id_starts_at", "visit", ["patient_id", "starts_at"], unique=False)
     op.create_index("ix_visit_starts_at", "visit", ["starts_at"], unique=False)
+    op.create_index(
+        "ix_visit_status_unfinished",
+        "visit",
+        ["status"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('arrived', 'ready', 'admitting', 'in_progress', 'interrupted', 'ended')"),
+    )
 
 
 def create_availability_rule() -> None:
