@@ -1,4 +1,7 @@
-"""The diagram in telehealth/README.md, drawn from the contracts: `python -m tests.architecture.floor_plan`."""
+"""The floor plan in telehealth/README.md, drawn from the contracts: `python -m tests.architecture.floor_plan --write`.
+
+Without `--write` it is printed.
+"""
 
 import re
 import sys
@@ -10,32 +13,30 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "telehealth" / "README.md"
+BEGIN, END = "<!-- drawn from the contracts -->", "<!-- end -->"
 _GAP = "   "
 
 
 def floor_plan() -> str:
-    """Markdown: the floors, then the files inside a package, as two blocks of fixed-width text, top first."""
+    """Markdown: the floors and the files inside a package, top first, then every contract in its own words."""
     contracts = {each["id"]: each for each in _contracts()}
     floors, files = (_floors(contracts[name]) for name in ("floors", "files"))
     packages = sorted(each.removeprefix("telehealth.") for each in contracts["files"]["containers"])
+    told = (f"- {each['name']}." for each in contracts.values())
     return "\n".join(
         (
-            "```text",
-            *_drawn(floors),
-            "```",
-            "",
-            f"Inside {_listed(packages)}:",
-            "",
-            "```text",
-            *_drawn(files),
-            "```",
+            *("```text", *_drawn(floors), "```", ""),
+            *(f"Inside {_listed(packages)}:", "", "```text", *_drawn(files), "```", ""),
+            *("The contracts in `pyproject.toml`, which `lint-imports` checks:", "", *told),
         )
     )
 
 
-def promises() -> str:
-    """Markdown: every contract in its own words."""
-    return "\n".join(f"- {each['name']}." for each in _contracts())
+def written(text: str, plan: str) -> str:
+    """The text with that plan between its marks."""
+    before, rest = text.split(f"{BEGIN}\n", 1)
+    _, after = rest.split(f"{END}\n", 1)
+    return f"{before}{BEGIN}\n\n{plan}\n\n{END}\n{after}"
 
 
 def _contracts() -> list[dict[str, Any]]:
@@ -75,5 +76,12 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(most)} and {last}"
 
 
+def main() -> None:
+    if sys.argv[1:] == ["--write"]:
+        README.write_text(written(README.read_text(), floor_plan()))
+    else:
+        sys.stdout.write(f"{floor_plan()}\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"{floor_plan()}\n\n{promises()}\n")
+    main()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from telehealth.cli.reference import reference
-from tests.architecture.floor_plan import README, ROOT, floor_plan, promises
+from tests.architecture.floor_plan import README, ROOT, floor_plan, written
 
 DOCUMENTS = [ROOT / name for name in ("README.md", "CHANGELOG.md", "telehealth/README.md", "tests/README.md")]
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
@@ -16,8 +16,7 @@ FROM_INDEX = re.compile(r"https?://|--index|--find-links|^-e|file:", re.MULTILIN
 
 def test_the_floor_plan_is_the_contracts() -> None:
     text = README.read_text()
-    assert floor_plan() in text, "python -m tests.architecture.floor_plan"
-    assert promises() in text, "python -m tests.architecture.floor_plan"
+    assert text == written(text, floor_plan()), "python -m tests.architecture.floor_plan --write"
 
 
 def test_the_settings_reference_is_the_settings() -> None:
