@@ -11,6 +11,7 @@ from telehealth import __version__
 from telehealth.cli import redrive as again
 from telehealth.cli.accounts import HERE, State, accounts, integrations, read_here
 from telehealth.cli.addresses import Ports, free_ports
+from telehealth.cli.clinic import clinic, visit_types
 from telehealth.cli.doctor import examine, report
 from telehealth.cli.environment import of_installation
 from telehealth.cli.errors import CannotStart, told_in_words
@@ -31,6 +32,8 @@ app = typer.Typer(
 
 app.add_typer(accounts, name="accounts")
 app.add_typer(integrations, name="integrations")
+app.add_typer(visit_types, name="visit-types")
+app.command()(clinic)
 
 _Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="TCP port of the web process")]
 _MediaPort = Annotated[

@@ -19,12 +19,13 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.call import Call, Kit
 from telehealth.http.locales import Locales
 from telehealth.http.pages import open_pages
+from telehealth.http.ports import Authenticator
 from telehealth.visits import routes, service
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.ports import FollowUps
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest_of, open_clinic
 from tests.kit.staff import NothingDue, open_account
-from tests.kit.web import ORIGIN
+from tests.kit.web import ORIGIN, KnownActors
 
 
 @dataclass
@@ -48,8 +49,10 @@ async def _rings() -> AsyncIterator[None]:
 
 
 def _call(unit_of_work: UnitOfWork, actor: Actor, signals: Ringing) -> Call:
-    ports = Ports({Signals: signals, FollowUps: NothingDue()})
-    request = Request({"type": "http", "headers": [], "path": "/", "query_string": b""})
+    authenticator = KnownActors({"reader": actor})
+    ports = Ports({Signals: signals, FollowUps: NothingDue(), Authenticator: authenticator})
+    headers = [(b"authorization", b"Bearer reader")]
+    request = Request({"type": "http", "headers": headers, "path": "/", "query_string": b""})
     return Call(request, actor, Kit(unit_of_work, ports, open_pages(Locales.load()), ORIGIN))
 
 
