@@ -24,7 +24,7 @@ class GrantInvalid(Refusal):
 
 class GrantLedgerFull(Refusal):
     kind: ClassVar[Kind] = Kind.BUSY
-    slug, title = "media-busy", "The media node takes no more work now"
+    slug, title = "grants-full", "The media node takes no more work now"
 
 
 class GrantVerifier:

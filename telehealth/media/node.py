@@ -38,13 +38,13 @@ class SessionExists(Refusal):
 
 class NodeFull(Refusal):
     kind: ClassVar[Kind] = Kind.BUSY
-    slug, title = "media-busy", "The media node takes no more work now"
+    slug, title = "node-full", "The media node takes no more work now"
 
 
 class NodeMisplaced(Refusal):
     """TELEHEALTH_MEDIA_HOST is no address of this machine."""
 
-    kind, slug, title = Kind.AWAY, "media-away", "The media node cannot be reached by media"
+    kind, slug, title = Kind.AWAY, "node-misplaced", "The media node cannot be reached by media"
 
 
 class Session:
