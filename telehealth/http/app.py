@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from telehealth.http.call import Kit
 from telehealth.http.endpoint import Endpoint
@@ -26,6 +26,7 @@ from telehealth.http.socket import SocketDoor
 
 STATIC = Path(__file__).parent.parent / "web" / "static"
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+PROBES = ("/healthz", "/readyz")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,18 @@ class Resource:
     async def __call__(self, request: Request) -> Response:
         method = "GET" if request.method == "HEAD" and "HEAD" not in self.endpoints else request.method
         return await self.endpoints[method](request)
+
+
+class OwnHost:
+    """Refuses requests for another host (DNS rebinding), but for questions after health: probes ask by address."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str]) -> None:
+        self._app = app
+        self._guarded = TrustedHostMiddleware(app, allowed_hosts=hosts, www_redirect=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app if scope.get("path") in PROBES else self._guarded
+        await app(scope, receive, send)
 
 
 def build_app(kit: Kit, operations: Sequence[Operation], sockets: Iterable[SocketDoor]) -> ASGIApp:
@@ -52,7 +65,7 @@ def build_app(kit: Kit, operations: Sequence[Operation], sockets: Iterable[Socke
     app = Starlette(
         routes=routes,
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+            Middleware(OwnHost, hosts=hosts),
         ],
         exception_handlers={HTTPException: _unrouted(kit, paths), Exception: _failed(kit)},
     )
