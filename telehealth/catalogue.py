@@ -28,7 +28,10 @@ from telehealth.tasks.work import Subscription, Sweep, sweep
 PACKAGES = (
     "people",
     "access",
-    "scheduling",
+    "scheduling.availability",
+    "scheduling.booking",
+    "scheduling.calendars",
+    "scheduling.waitlist",
     "visits",
     "video",
     "records",

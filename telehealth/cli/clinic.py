@@ -12,8 +12,8 @@ from telehealth.cli.house import in_house
 from telehealth.core.ids import VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.people import service as people
-from telehealth.scheduling import queries, service
-from telehealth.scheduling.rules import VisitType
+from telehealth.scheduling.booking import queries, service
+from telehealth.scheduling.booking.rules import VisitType
 
 visit_types = typer.Typer(no_args_is_help=True, help="Kinds of visit that can be booked: add or change one, list them.")
 

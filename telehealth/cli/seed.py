@@ -30,9 +30,11 @@ from telehealth.people import queries as people_read
 from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.records.backend_services import BackendServices, read_key
-from telehealth.scheduling import queries as scheduling_read
-from telehealth.scheduling import service as scheduling
-from telehealth.scheduling.rules import VisitType, WeeklyHours, Window
+from telehealth.scheduling.availability import service as availability
+from telehealth.scheduling.availability.rules import WeeklyHours, Window
+from telehealth.scheduling.booking import queries as scheduling_read
+from telehealth.scheduling.booking import service as scheduling
+from telehealth.scheduling.booking.rules import VisitType
 from telehealth.settings import Settings, read_settings
 from telehealth.tasks.outbound import NoAnswer, NotSent, open_client
 from telehealth.visits import service as visits
@@ -117,7 +119,7 @@ async def _add_clinician(  # noqa: PLR0917 -- the columns of the table above
     clinician = await people.add_clinician(
         unit, given=given, family=family, prefix=prefix, email=email, time_zone=zone, languages=languages
     )
-    await scheduling.publish_hours(unit, clinician.id, WeeklyHours(zone, windows))
+    await availability.publish_hours(unit, clinician.id, WeeklyHours(zone, windows))
     return clinician
 
 

@@ -2,7 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+ZONES = tuple(
+    sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+)
 
 
 class Clock(Protocol):

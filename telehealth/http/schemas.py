@@ -1,5 +1,6 @@
 """The wire's own shapes: closed messages, problem documents, pages of a list."""
 
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -41,3 +42,11 @@ class Problem(BaseModel):
     instance: str | None = None
     request_id: str | None = None
     errors: list[Fault] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One input of a form that is not right; `code` is a word the templates know."""
+
+    field: str
+    code: str

@@ -13,17 +13,17 @@ from starlette.responses import Response
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
-from telehealth.core.time import parse_zone
+from telehealth.core.time import ZONES, parse_zone
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.http.credentials import GUEST_COOKIE, set_cookie
+from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
 from telehealth.people import service as registration
 from telehealth.people.rules import Clinic, Clinician, Patient
-from telehealth.scheduling import queries as scheduling
-from telehealth.scheduling.queries import Asked
-from telehealth.scheduling.rules import SlotRefused
-from telehealth.scheduling.schemas import ZONES, FieldError
+from telehealth.scheduling.booking import queries as scheduling
+from telehealth.scheduling.booking.queries import Asked
+from telehealth.scheduling.booking.rules import SlotRefused
 from telehealth.visits import guests, queries, service
 from telehealth.visits.joining import Stage, stage_of
 from telehealth.visits.ports import DueFollowUp, FollowUps

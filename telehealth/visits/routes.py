@@ -13,7 +13,7 @@ from telehealth.http.call import Call, Reply
 from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.sse import EVENTS, stream
 from telehealth.people import queries as people
-from telehealth.scheduling.rules import CalendarBusy, OutsideHours, PatientBusy, SlotTaken, TooFar, TooSoon
+from telehealth.scheduling.booking.rules import CalendarBusy, OutsideHours, PatientBusy, SlotTaken, TooFar, TooSoon
 from telehealth.visits import pages, queries, service
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.ports import FollowUps

@@ -8,10 +8,9 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter, ValidationError
 
 from telehealth.core.actors import Role
-from telehealth.http.schemas import Instant, Message
+from telehealth.http.schemas import FieldError, Instant, Message
 from telehealth.people.rules import Patient
 from telehealth.people.schemas import Email, Language, Name, Phone, Zone
-from telehealth.scheduling.schemas import FieldError
 from telehealth.visits.joining import JoinReason
 from telehealth.visits.rules import (
     TRANSITIONS,

@@ -14,8 +14,8 @@ from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.scheduling import service as scheduling
-from telehealth.scheduling.rules import Occupied
+from telehealth.scheduling.booking import service as scheduling
+from telehealth.scheduling.booking.rules import Occupied
 from telehealth.visits import guests, queries
 from telehealth.visits.models import ParticipantRow, VisitEventRow, VisitRow
 from telehealth.visits.rules import (

@@ -115,7 +115,10 @@ def unlisted(pyproject: Path, packages: tuple[str, ...], tree: Path) -> Iterator
     for package in packages:
         if f"telehealth.{package}" not in contracts["files"]["containers"]:
             yield f"{package} is not among the containers of the contract files"
-        if f"telehealth.{package}" not in contracts["media"]["forbidden_modules"] and package in PACKAGES:
+        floor, _, name = package.rpartition(".")
+        if f"telehealth.{floor or name}" not in contracts["media"]["forbidden_modules"] and package in PACKAGES:
             yield f"{package} is not among what the contract media forbids"
-        if (tree / "telehealth" / package / "models.py").exists() and f"models-{package}" not in contracts:
-            yield f"{package} has tables and no contract models-{package}"
+        if (
+            tree / "telehealth" / Path(*package.split(".")) / "models.py"
+        ).exists() and f"models-{name}" not in contracts:
+            yield f"{package} has tables and no contract models-{name}"

@@ -10,8 +10,10 @@ from telehealth.core.ids import VisitTypeId
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient
-from telehealth.scheduling import service as scheduling
-from telehealth.scheduling.rules import VisitType, WeeklyHours, Window
+from telehealth.scheduling.availability import service as availability
+from telehealth.scheduling.availability.rules import WeeklyHours, Window
+from telehealth.scheduling.booking import service as scheduling
+from telehealth.scheduling.booking.rules import VisitType
 from telehealth.visits import guests
 from telehealth.visits import service as visits
 from telehealth.visits.rules import Visit
@@ -45,7 +47,7 @@ async def open_clinic(unit: Unit) -> Clinic:
     kind = VisitType(id=VisitTypeId(unit.new_id()), code="video", name="Video visit", minutes=20, grid=20)
     await scheduling.add_visit_type(unit, kind)
     windows = tuple(Window(weekday, 9 * 60, 17 * 60) for weekday in range(1, 6))
-    await scheduling.publish_hours(unit, clinician.id, WeeklyHours("America/Chicago", windows))
+    await availability.publish_hours(unit, clinician.id, WeeklyHours("America/Chicago", windows))
     await people.set_clinic(unit, name="Riverside", phone="+1 507 555 0100", time_zone="America/Chicago")
     return Clinic(clinician, patient, kind)
 

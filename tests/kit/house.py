@@ -26,9 +26,11 @@ from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.records import service as records
 from telehealth.records.rules import NoteKind
-from telehealth.scheduling import queries as times
-from telehealth.scheduling import service as scheduling
-from telehealth.scheduling.rules import VisitType, WeeklyHours, Window
+from telehealth.scheduling.availability import service as availability
+from telehealth.scheduling.availability.rules import WeeklyHours, Window
+from telehealth.scheduling.booking import queries as times
+from telehealth.scheduling.booking import service as scheduling
+from telehealth.scheduling.booking.rules import VisitType
 from telehealth.settings import Settings, read_settings
 from telehealth.visits import guests
 from telehealth.visits import service as visits
@@ -162,7 +164,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         unit, given=doctor, family="Lindqvist", prefix="Dr.", email=f"{doctor.lower()}@clinic.example", time_zone="UTC"
     )
     patient = await people.register_patient(unit, given=name, family="Moreno", birth_date=BORN)
-    await scheduling.publish_hours(unit, clinician.id, WeeklyHours("UTC", ALWAYS))
+    await availability.publish_hours(unit, clinician.id, WeeklyHours("UTC", ALWAYS))
     host = replace(SYSTEM, id=UUID(int=1), role=Role.CLINICIAN, person_id=clinician.id, purpose=Purpose.TREATMENT)
     booked = await _booked(unit, kind, clinician, patient)
     identified = await guests.identify_guest(unit, booked.link_secret, BORN)

@@ -9,7 +9,7 @@ from telehealth.core.actors import Actor, Purpose, Role
 from telehealth.core.ids import PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.people import service as people
-from telehealth.scheduling.models import VisitTypeRow
+from telehealth.scheduling.booking.models import VisitTypeRow
 from telehealth.visits.models import VisitRow
 from telehealth.visits.rules import VisitStatus
 

@@ -11,7 +11,7 @@ from telehealth.core.events import Event
 from telehealth.core.ids import PatientId
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.scheduling.rules import PatientBusy, SlotTaken
+from telehealth.scheduling.booking.rules import PatientBusy, SlotTaken
 from telehealth.visits import service as visits
 from telehealth.visits.events import VisitBooked
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, open_clinic, register

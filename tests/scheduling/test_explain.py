@@ -10,20 +10,17 @@ from hypothesis import strategies as st
 
 from telehealth.core.ids import VisitTypeId
 from telehealth.core.intervals import Interval
-from telehealth.scheduling.rules import (
+from telehealth.scheduling.availability.rules import (
     DAY,
-    Calendar,
     InvalidHours,
     Minutes,
-    Reason,
-    VisitType,
     WeeklyHours,
     Window,
     check_hours,
-    horizons,
     open_segments,
     to_minute,
 )
+from telehealth.scheduling.booking.rules import Calendar, Reason, VisitType, horizons
 from tests.scheduling.test_membership import naive_minutes
 
 NOON = to_minute(datetime(2026, 10, 31, 12, tzinfo=UTC))  # the day before New York sets its clocks back

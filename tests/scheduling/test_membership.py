@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from telehealth.core.intervals import Interval, union
-from telehealth.scheduling.rules import (
+from telehealth.scheduling.availability.rules import (
     DAY,
     EPOCH,
     Minutes,

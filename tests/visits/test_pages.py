@@ -16,7 +16,7 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
 from telehealth.http.ports import Authenticator
-from telehealth.scheduling import routes as scheduling
+from telehealth.scheduling.availability import routes as scheduling
 from telehealth.visits import routes
 from telehealth.visits.ports import FollowUps
 from tests.kit.clinic import BORN, TUESDAY_NINE, Clinic, open_clinic

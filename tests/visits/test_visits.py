@@ -16,8 +16,8 @@ from telehealth.core.time import FixedClock, parse_zone
 from telehealth.db.audit import AuditRow
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.scheduling import queries as scheduling
-from telehealth.scheduling.rules import OutsideHours, Slot, SlotTaken, TooFar, TooSoon
+from telehealth.scheduling.booking import queries as scheduling
+from telehealth.scheduling.booking.rules import OutsideHours, Slot, SlotTaken, TooFar, TooSoon
 from telehealth.visits import queries, service
 from telehealth.visits.rules import DeviceCheck, NotNow, Visit, VisitStatus, replay
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest, guest_of, open_clinic, register

@@ -1,35 +1,20 @@
-"""Commands of scheduling: publish hours, take time, give it back."""
+"""Commands of booking: take time, give it back."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
-from telehealth.core.actors import Role
-from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
-from telehealth.scheduling import queries
-from telehealth.scheduling.models import AvailabilityRuleRow, HoursRow, OccupancyRow, VisitTypeRow
-from telehealth.scheduling.queries import Asked
-from telehealth.scheduling.rules import (
-    DAY,
-    REFUSALS,
-    CalendarBusy,
-    Minutes,
-    Occupied,
-    OutsideHours,
-    Reason,
-    VisitType,
-    WeeklyHours,
-    check_hours,
-    to_instant,
-    to_minute,
-    to_minute_up,
-)
+from telehealth.scheduling.availability.rules import DAY, Minutes, to_instant, to_minute, to_minute_up
+from telehealth.scheduling.booking import queries
+from telehealth.scheduling.booking.models import OccupancyRow, VisitTypeRow
+from telehealth.scheduling.booking.queries import Asked
+from telehealth.scheduling.booking.rules import REFUSALS, CalendarBusy, Occupied, OutsideHours, Reason, VisitType
 
 LOCK_NOT_AVAILABLE = "55P03"
 LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '2s'")
@@ -57,43 +42,6 @@ async def add_visit_type(unit: Unit, kind: VisitType) -> VisitType:
     await unit.session.execute(statement)
     unit.audit("update", "visit_type", kind.id)
     return kind
-
-
-async def publish_hours(
-    unit: Unit, clinician_id: ClinicianId, hours: WeeklyHours, *, revision: int | None = None
-) -> int:
-    """Replace a clinician's weekly hours; visits already booked stay. Answers the new revision.
-
-    A clinician publishes their own. Raises NotFound, InvalidHours; raises Stale when `revision` is given and is not the
-    present one.
-    """
-    if unit.actor.role is Role.CLINICIAN and unit.actor.person_id != clinician_id:
-        raise NotFound
-    check_hours(hours)
-    values = {"time_zone": hours.time_zone, "published_at": unit.now}
-    changed: int | None = await unit.session.scalar(
-        upsert(HoursRow)
-        .values(clinician_id=clinician_id, revision=1, **values)
-        .on_conflict_do_update(index_elements=["clinician_id"], set_={**values, "revision": HoursRow.revision + 1})
-        .returning(HoursRow.revision)
-    )
-    if changed is None or (revision is not None and changed != revision + 1):
-        raise Stale
-    await unit.session.execute(delete(AvailabilityRuleRow).where(AvailabilityRuleRow.clinician_id == clinician_id))
-    if hours.windows:
-        rows = [
-            {
-                "id": unit.new_id(),
-                "clinician_id": clinician_id,
-                "weekday": window.weekday,
-                "start_minute": window.start,
-                "end_minute": window.end,
-            }
-            for window in hours.windows
-        ]
-        await unit.session.execute(insert(AvailabilityRuleRow), rows)
-    unit.audit("update", "hours", clinician_id)
-    return changed
 
 
 async def occupy(

@@ -12,22 +12,10 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
-from telehealth.scheduling.models import AvailabilityRuleRow, HoursRow, OccupancyRow, VisitTypeRow
-from telehealth.scheduling.rules import (
-    DAY,
-    Calendar,
-    Minutes,
-    Slot,
-    VisitType,
-    WeeklyHours,
-    Window,
-    first_slots,
-    horizons,
-    open_segments,
-    to_instant,
-    to_minute,
-    to_minute_up,
-)
+from telehealth.scheduling.availability.queries import weekly_hours
+from telehealth.scheduling.availability.rules import DAY, Minutes, open_segments, to_instant, to_minute, to_minute_up
+from telehealth.scheduling.booking.models import OccupancyRow, VisitTypeRow
+from telehealth.scheduling.booking.rules import Calendar, Slot, VisitType, first_slots, horizons
 
 
 async def visit_types(unit: Unit) -> list[VisitType]:
@@ -61,41 +49,6 @@ def visit_type_of(row: VisitTypeRow) -> VisitType:
         opens_before=row.opens_before,
         closes_after=row.closes_after,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedHours:
-    """`revision` counts publications; 0 when nothing was ever published."""
-
-    hours: WeeklyHours
-    revision: int
-
-
-async def hours(unit: Unit, clinician_id: UUID) -> PublishedHours | None:
-    """A clinician's weekly hours; None when none were published yet."""
-    row = await unit.session.get(HoursRow, clinician_id)
-    if row is None:
-        return None
-    published = await weekly_hours(unit, [ClinicianId(clinician_id)])
-    return PublishedHours(published[ClinicianId(clinician_id)], row.revision)
-
-
-async def weekly_hours(unit: Unit, clinician_ids: Sequence[ClinicianId]) -> dict[ClinicianId, WeeklyHours]:
-    """The weekly hours of those clinicians who published any. One statement."""
-    rule = AvailabilityRuleRow
-    rows = await unit.session.execute(
-        select(HoursRow.clinician_id, HoursRow.time_zone, rule.weekday, rule.start_minute, rule.end_minute)
-        .join(rule, rule.clinician_id == HoursRow.clinician_id, isouter=True)
-        .where(HoursRow.clinician_id.in_(clinician_ids))
-        .order_by(HoursRow.clinician_id, rule.weekday, rule.start_minute)
-    )
-    zones: dict[ClinicianId, str] = {}
-    windows: dict[ClinicianId, list[Window]] = defaultdict(list)
-    for clinician_id, zone, weekday, start, end in rows:
-        zones[ClinicianId(clinician_id)] = zone
-        if weekday is not None:
-            windows[ClinicianId(clinician_id)].append(Window(weekday, start, end))
-    return {each: WeeklyHours(zone, tuple(windows[each])) for each, zone in zones.items()}
 
 
 async def busy(

@@ -1,4 +1,4 @@
-"""The ways in to scheduling: hours, kinds of visits, free times."""
+"""The ways in to availability: hours."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -8,25 +8,17 @@ from starlette.responses import Response
 from telehealth.access import queries as access
 from telehealth.core.actors import Role, Scope
 from telehealth.core.errors import NotFound, Stale
-from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
+from telehealth.core.ids import ClinicianId
+from telehealth.core.time import ZONES
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call, Reply
 from telehealth.http.operation import operation, page
+from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
-from telehealth.scheduling import queries, service
-from telehealth.scheduling.queries import PublishedHours
-from telehealth.scheduling.rules import InvalidHours, Slot, WeeklyHours
-from telehealth.scheduling.schemas import (
-    ZONES,
-    FieldError,
-    Hours,
-    HoursForm,
-    HoursQuery,
-    SearchSlots,
-    Slots,
-    VisitTypes,
-    hours_as_form,
-)
+from telehealth.scheduling.availability import queries, service
+from telehealth.scheduling.availability.queries import PublishedHours
+from telehealth.scheduling.availability.rules import InvalidHours, WeeklyHours
+from telehealth.scheduling.availability.schemas import Hours, HoursForm, HoursQuery, hours_as_form
 
 
 async def read_hours(call: Call, clinician: UUID) -> Reply[Hours]:
@@ -39,16 +31,6 @@ async def publish_hours(call: Call, clinician: UUID, body: Hours) -> Reply[Hours
     """Replace your weekly hours. Visits already booked stay. If-Match guards against a change made elsewhere."""
     revision = await call.run(service.publish_hours, ClinicianId(clinician), body.weekly(), revision=_if_match(call))
     return Reply(Hours.of(body.weekly()), headers={"ETag": f'"{revision}"'})
-
-
-async def list_visit_types(call: Call) -> VisitTypes:
-    """What can be booked."""
-    return VisitTypes.of(await call.run(queries.visit_types))
-
-
-async def search_slots(call: Call, body: SearchSlots) -> Slots:
-    """Free times, earliest first. What is offered here can be booked."""
-    return Slots.of(await call.run(_search, body))
 
 
 async def hours_page(call: Call, query: HoursQuery) -> Response:
@@ -121,22 +103,6 @@ async def _own_hours(unit: Unit) -> tuple[str, PublishedHours]:
     return name, await _hours(unit, ClinicianId(account.person_id))
 
 
-async def _search(unit: Unit, asked: SearchSlots) -> list[Slot]:
-    clinicians = [ClinicianId(each) for each in asked.clinician_ids]
-    patient_id = None if asked.patient_id is None else PatientId(asked.patient_id)
-    if patient_id is not None:
-        unit.audit("read", "patient_calendar", patient_id, patient_id=(await people.patient(unit, patient_id)).id)
-    return await queries.slots(
-        unit,
-        visit_type_id=VisitTypeId(asked.visit_type_id),
-        clinician_ids=clinicians or [each.id for each in await people.clinicians(unit)],
-        start=asked.start,
-        end=asked.end,
-        limit=asked.limit,
-        patient_id=patient_id,
-    )
-
-
 OPERATIONS = (
     operation("GET", "/v1/clinicians/{clinician:uuid}/hours", read_hours, needs=Scope.CLINICIANS_READ),
     operation(
@@ -146,8 +112,6 @@ OPERATIONS = (
         needs=Scope.HOURS_WRITE,
         errors=(InvalidHours, Stale),
     ),
-    operation("GET", "/v1/visit-types", list_visit_types, needs=Scope.SLOTS_READ),
-    operation("POST", "/v1/slots/search", search_slots, needs=Scope.SLOTS_READ, errors=(NotFound,)),
 )
 PAGES = (
     page("GET", "/hours", hours_page, needs=Scope.HOURS_WRITE),

@@ -1,20 +1,14 @@
-"""What scheduling says and hears on the wire."""
+"""What availability says and hears on the wire."""
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Self
-from uuid import UUID
-from zoneinfo import available_timezones
 
 from pydantic import ConfigDict, Field, model_validator
 
-from telehealth.http.schemas import Instant, Message
-from telehealth.scheduling.rules import DAY, Slot, VisitType, WeeklyHours, Window
+from telehealth.http.schemas import FieldError, Message
+from telehealth.scheduling.availability.rules import DAY, WeeklyHours, Window
 
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
-ZONES = tuple(
-    sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
-)
 ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 EndTime = Annotated[str, Field(pattern=r"^(([0-3][0-9]|4[0-7]):[0-5][0-9]|48:00)$")]
 ZoneName = Annotated[str, Field(min_length=1, max_length=64)]
@@ -49,59 +43,11 @@ class Hours(Message):
         return cls(time_zone=hours.time_zone, windows=[HoursWindow.of(each) for each in hours.windows])
 
 
-class VisitTypeView(Message):
-    id: UUID
-    code: str
-    name: str
-    minutes: int
-
-
-class VisitTypes(Message):
-    items: list[VisitTypeView]
-
-    @classmethod
-    def of(cls, kinds: list[VisitType]) -> Self:
-        return cls(items=[VisitTypeView.model_validate(kind) for kind in kinds])
-
-
-class SearchSlots(Message):
-    """Free times in [start, end). Without clinicians, anyone's; with a patient, only when the patient is free too."""
-
-    visit_type_id: UUID
-    clinician_ids: Annotated[list[UUID], Field(max_length=50, default_factory=list)]
-    patient_id: UUID | None = None
-    start: Instant
-    end: Instant
-    limit: Annotated[int, Field(ge=1, le=200)] = 20
-
-
-class SlotView(Message):
-    clinician_id: UUID
-    start: Instant
-    end: Instant
-
-
-class Slots(Message):
-    items: list[SlotView]
-
-    @classmethod
-    def of(cls, slots: list[Slot]) -> Self:
-        return cls(items=[SlotView.model_validate(slot) for slot in slots])
-
-
 class HoursQuery(Message):
     """`saved=1` after a form was taken; `lang` chooses the page's language."""
 
     saved: bool = False
     lang: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One input of a form that is not right; `code` is a word the templates know."""
-
-    field: str
-    code: str
 
 
 class HoursForm(Message):

@@ -1,16 +1,16 @@
-"""Tables of scheduling. `occupancy` is the one truth about busy time; its exclusion constraint is the last word."""
+"""Tables of visit types and of busy time. `occupancy` is the one truth; its exclusion constraint is the last word."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, literal_column, text
+from sqlalchemy import CheckConstraint, Index, func, literal_column, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal
 from telehealth.db.tables import Table, plain
-from telehealth.scheduling.rules import SlotTaken
+from telehealth.scheduling.booking.rules import SlotTaken
 
 
 class VisitTypeRow(Table):
@@ -35,34 +35,6 @@ class VisitTypeRow(Table):
     __table_args__ = (
         CheckConstraint("minutes > 0 AND grid > 0 AND grid_offset >= 0 AND grid_offset < grid", name="grid"),
         CheckConstraint("buffer_before >= 0 AND buffer_after >= 0", name="buffers"),
-    )
-
-
-class HoursRow(Table):
-    """The zone in which a clinician's weekly hours are meant; `revision` counts publications."""
-
-    __tablename__ = "hours"
-
-    clinician_id: Mapped[UUID] = plain(ForeignKey("clinician.id"), primary_key=True)
-    time_zone: Mapped[str] = plain()
-    revision: Mapped[int] = plain()
-    published_at: Mapped[datetime] = plain()
-
-
-class AvailabilityRuleRow(Table):
-    """One weekly window: ISO weekday, minutes since local midnight, the end up to 2880."""
-
-    __tablename__ = "availability_rule"
-
-    id: Mapped[UUID] = plain(primary_key=True)
-    clinician_id: Mapped[UUID] = plain(ForeignKey("hours.clinician_id"), index=True)
-    weekday: Mapped[int] = plain()
-    start_minute: Mapped[int] = plain()
-    end_minute: Mapped[int] = plain()
-
-    __table_args__ = (
-        CheckConstraint("weekday BETWEEN 1 AND 7", name="weekday"),
-        CheckConstraint("0 <= start_minute AND start_minute < end_minute AND end_minute <= 2880", name="window"),
     )
 
 

@@ -1,0 +1,1 @@
+"""Tables of calendars. Private to this package."""

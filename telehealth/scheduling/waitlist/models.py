@@ -1,0 +1,1 @@
+"""Tables of waitlist. Private to this package."""
