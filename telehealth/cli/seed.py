@@ -31,7 +31,7 @@ from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.records.backend_services import BackendServices, read_key
 from telehealth.scheduling.availability import service as availability
-from telehealth.scheduling.availability.rules import WeeklyHours, Window
+from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import queries as scheduling_read
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import VisitType
@@ -40,8 +40,8 @@ from telehealth.tasks.outbound import NoAnswer, NotSent, open_client
 from telehealth.visits import service as visits
 
 console = Console(highlight=False, soft_wrap=True)
-ALWAYS = tuple(Window(weekday, 0, 24 * 60) for weekday in range(1, 8))
-OFFICE = tuple(Window(weekday, 9 * 60, 17 * 60) for weekday in range(1, 6))
+ALWAYS = tuple(Rule(weekday, 0, 24 * 60) for weekday in range(1, 8))
+OFFICE = tuple(Rule(weekday, 9 * 60, 17 * 60) for weekday in range(1, 6))
 CLINICIANS = (
     ("Dr.", "Amara", "Okafor", "America/Chicago", ("en", "fr"), ALWAYS),
     ("Dr.", "Lucía", "Ferreyra", "America/Bogota", ("es", "en"), OFFICE),
@@ -113,7 +113,7 @@ async def seed(unit: Unit, passwords: dict[str, str], public_key: dict[str, Any]
 
 
 async def _add_clinician(  # noqa: PLR0917 -- the columns of the table above
-    unit: Unit, prefix: str, given: str, family: str, zone: str, languages: tuple[str, ...], windows: tuple[Window, ...]
+    unit: Unit, prefix: str, given: str, family: str, zone: str, languages: tuple[str, ...], windows: tuple[Rule, ...]
 ) -> Clinician:
     email = f"{family.lower()}@clinic.example"
     clinician = await people.add_clinician(

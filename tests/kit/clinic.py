@@ -11,7 +11,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.scheduling.availability import service as availability
-from telehealth.scheduling.availability.rules import WeeklyHours, Window
+from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import VisitType
 from telehealth.visits import guests
@@ -46,7 +46,7 @@ async def open_clinic(unit: Unit) -> Clinic:
     patient = await register(unit, "Rosa")
     kind = VisitType(id=VisitTypeId(unit.new_id()), code="video", name="Video visit", minutes=20, grid=20)
     await scheduling.add_visit_type(unit, kind)
-    windows = tuple(Window(weekday, 9 * 60, 17 * 60) for weekday in range(1, 6))
+    windows = tuple(Rule(weekday, 9 * 60, 17 * 60) for weekday in range(1, 6))
     await availability.publish_hours(unit, clinician.id, WeeklyHours("America/Chicago", windows))
     await people.set_clinic(unit, name="Riverside", phone="+1 507 555 0100", time_zone="America/Chicago")
     return Clinic(clinician, patient, kind)

@@ -27,7 +27,7 @@ from telehealth.people.rules import Clinician, Patient
 from telehealth.records import service as records
 from telehealth.records.rules import NoteKind
 from telehealth.scheduling.availability import service as availability
-from telehealth.scheduling.availability.rules import WeeklyHours, Window
+from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import queries as times
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import VisitType
@@ -42,7 +42,7 @@ from tests.kit.staff import open_account
 
 ORIGIN = "http://localhost"
 BORN = date(1947, 6, 5)
-ALWAYS = tuple(Window(weekday, 0, 24 * 60) for weekday in range(1, 8))
+ALWAYS = tuple(Rule(weekday, 0, 24 * 60) for weekday in range(1, 8))
 NOTE = "Better. Ölbad, 5 µg, 血圧."
 
 

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from telehealth.core.ids import VisitTypeId
 from telehealth.core.intervals import Interval
+from telehealth.scheduling.availability.checks import InvalidHours, check_hours
 from telehealth.scheduling.availability.rules import (
     DAY,
-    InvalidHours,
     Minutes,
+    Rule,
     WeeklyHours,
-    Window,
-    check_hours,
     open_segments,
     to_minute,
 )
@@ -25,7 +24,7 @@ from tests.scheduling.test_membership import naive_minutes
 
 NOON = to_minute(datetime(2026, 10, 31, 12, tzinfo=UTC))  # the day before New York sets its clocks back
 SPAN = Interval(NOON, NOON + 2 * DAY)
-HOURS = WeeklyHours("America/New_York", (Window(6, 9 * 60, 13 * 60), Window(7, 0, 8 * 60), Window(1, 9 * 60, 12 * 60)))
+HOURS = WeeklyHours("America/New_York", (Rule(6, 9 * 60, 13 * 60), Rule(7, 0, 8 * 60), Rule(1, 9 * 60, 12 * 60)))
 
 
 def kind(**changes: int) -> VisitType:
@@ -126,10 +125,10 @@ def test_every_reason(
     ("hours", "fault"),
     [
         (WeeklyHours("Mars/Olympus", ()), "zone"),
-        (WeeklyHours("UTC", (Window(1, 600, 600),)), "order"),
-        (WeeklyHours("UTC", (Window(1, 600, 600 + DAY + 1),)), "order"),
-        (WeeklyHours("UTC", (Window(1, 600, 720), Window(1, 700, 800))), "overlap"),
-        (WeeklyHours("UTC", (Window(1, 0, 60), Window(7, 1380, DAY + 30))), "overlap"),
+        (WeeklyHours("UTC", (Rule(1, 600, 600),)), "order"),
+        (WeeklyHours("UTC", (Rule(1, 600, 600 + DAY + 1),)), "order"),
+        (WeeklyHours("UTC", (Rule(1, 600, 720), Rule(1, 700, 800))), "overlap"),
+        (WeeklyHours("UTC", (Rule(1, 0, 60), Rule(7, 1380, DAY + 30))), "overlap"),
     ],
 )
 def test_hours_that_make_no_sense(hours: WeeklyHours, fault: str) -> None:
@@ -139,7 +138,7 @@ def test_hours_that_make_no_sense(hours: WeeklyHours, fault: str) -> None:
 
 
 def test_hours_that_touch_are_fine() -> None:
-    check_hours(WeeklyHours("UTC", (Window(1, 0, 600), Window(1, 600, DAY), Window(7, 1380, DAY))))
+    check_hours(WeeklyHours("UTC", (Rule(1, 0, 600), Rule(1, 600, DAY), Rule(7, 1380, DAY))))
 
 
 def test_horizons_cover_the_span_once() -> None:

@@ -12,8 +12,8 @@ from telehealth.scheduling.availability.rules import (
     DAY,
     EPOCH,
     Minutes,
+    Rule,
     WeeklyHours,
-    Window,
     open_segments,
     segments,
     to_instant,
@@ -45,7 +45,7 @@ def naive_minutes(hours: WeeklyHours, span: Minutes) -> set[int]:
         local = (EPOCH + timedelta(minutes=minute)).astimezone(zone)
         reading = local.hour * 60 + local.minute
         yesterday = (local.date() - timedelta(days=1)).isoweekday()
-        for window in hours.windows:
+        for window in hours.rules:
             today_is = window.weekday == local.isoweekday() and window.start <= reading < window.end
             spill = window.weekday == yesterday and window.start <= reading + DAY < window.end
             if today_is or spill:
@@ -73,7 +73,7 @@ def changes(zone_name: str) -> list[date]:
 
 CHANGE_DAYS = [(zone, day) for zone in ZONES for day in changes(zone)]
 windows = st.builds(
-    lambda weekday, start, length: Window(weekday, start, min(start + length, start + DAY)),
+    lambda weekday, start, length: Rule(weekday, start, min(start + length, start + DAY)),
     st.integers(1, 7),
     st.integers(0, DAY - 1),
     st.integers(1, DAY),
@@ -82,8 +82,8 @@ windows = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(CHANGE_DAYS), st.lists(windows, min_size=1, max_size=4), st.integers(-DAY, DAY))
-@example(("Pacific/Apia", date(2011, 12, 30)), [Window(5, 0, DAY)], 0)
-def test_around_clock_changes(change: tuple[str, date], week: list[Window], shift: int) -> None:
+@example(("Pacific/Apia", date(2011, 12, 30)), [Rule(5, 0, DAY)], 0)
+def test_around_clock_changes(change: tuple[str, date], week: list[Rule], shift: int) -> None:
     zone, day = change
     middle = to_minute(datetime.combine(day, datetime.min.time(), UTC)) + shift
     hours, span = WeeklyHours(zone, tuple(week)), Interval(middle - DAY, middle + DAY)
@@ -100,7 +100,7 @@ def test_days_of_a_zone_tile_all_time(zone: str) -> None:
 
 
 def test_a_skipped_hour_yields_nothing_and_a_repeated_one_counts_twice() -> None:
-    hours = WeeklyHours("America/New_York", (Window(7, 60, 180),))  # Sundays 01:00 to 03:00
+    hours = WeeklyHours("America/New_York", (Rule(7, 60, 180),))  # Sundays 01:00 to 03:00
     spring = to_minute(datetime(2026, 3, 8, tzinfo=UTC))
     autumn = to_minute(datetime(2026, 11, 1, tzinfo=UTC))
     assert len(covered(hours, Interval(spring, spring + DAY))) == 60

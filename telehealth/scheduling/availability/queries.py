@@ -10,7 +10,7 @@ from sqlalchemy import select
 from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
 from telehealth.scheduling.availability.models import AvailabilityRuleRow, HoursRow
-from telehealth.scheduling.availability.rules import WeeklyHours, Window
+from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ async def weekly_hours(unit: Unit, clinician_ids: Sequence[ClinicianId]) -> dict
         .order_by(HoursRow.clinician_id, rule.weekday, rule.start_minute)
     )
     zones: dict[ClinicianId, str] = {}
-    windows: dict[ClinicianId, list[Window]] = defaultdict(list)
+    windows: dict[ClinicianId, list[Rule]] = defaultdict(list)
     for clinician_id, zone, weekday, start, end in rows:
         zones[ClinicianId(clinician_id)] = zone
         if weekday is not None:
-            windows[ClinicianId(clinician_id)].append(Window(weekday, start, end))
+            windows[ClinicianId(clinician_id)].append(Rule(weekday, start, end))
     return {each: WeeklyHours(zone, tuple(windows[each])) for each, zone in zones.items()}

@@ -16,8 +16,9 @@ from telehealth.http.operation import operation, page
 from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
 from telehealth.scheduling.availability import queries, service
+from telehealth.scheduling.availability.checks import InvalidHours
 from telehealth.scheduling.availability.queries import PublishedHours
-from telehealth.scheduling.availability.rules import InvalidHours, WeeklyHours
+from telehealth.scheduling.availability.rules import WeeklyHours
 from telehealth.scheduling.availability.schemas import Hours, HoursForm, HoursQuery, hours_as_form
 
 

@@ -1,47 +1,136 @@
-"""When someone is open: local hours become instants. Pure.
+"""When someone or something is open: local hours become instants. Pure.
 
 Points in time are integer minutes since the Unix epoch, intervals are half-open. An instant is inside local hours when
 its local clock reading is (the membership rule): clock time that is skipped yields nothing, clock time that is repeated
-counts twice.
+counts twice. Every decision is made for one local date at a time, in the zone the resource is in on that date: weekly
+rules that begin on it, what spills into it from the night before, the override or holiday that takes their place.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from itertools import pairwise
+from typing import Any
+from uuid import UUID
 
-from telehealth.core.errors import Kind, Refusal
-from telehealth.core.intervals import Interval
+from telehealth.core.ids import VisitTypeId
+from telehealth.core.intervals import Interval, subtract, union
 from telehealth.core.time import parse_zone
 
 Minutes = Interval[int]
+Terms = tuple[frozenset[VisitTypeId], int | None, int]  # only, release_before, staffing
 DAY = 24 * 60
 LONGEST_WINDOW_END = 2 * DAY
 EARLIEST_OFFSET, LATEST_OFFSET = -16 * 60, 16 * 60  # every local day of every zone lies within these
 SAMPLE = 180  # no zone changes its clocks twice within three hours
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_DAY = EPOCH.toordinal()
+WHOLE = 100  # percent of one provider
+DAYS_REMEMBERED = 4_000
+ANY_TYPE: frozenset[VisitTypeId] = frozenset()
 
 
-class InvalidHours(Refusal):
-    """`fault` is order (an end before its start), overlap, or zone."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Weekly hours: ISO weekday 1 (Monday) to 7, minutes since local midnight; an end past 1440 is the next day's.
 
-    kind, slug, title = Kind.INVALID, "invalid-hours", "These hours do not make sense"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Window:
-    """Weekly hours: ISO weekday 1 (Monday) to 7, minutes since local midnight; an end past 1440 is the next day's."""
+    It holds for what begins on local dates from `valid_from` to `valid_to`, both included. With `only`, the time is
+    kept for those visit types until `release_before` minutes before a start; then it is anyone's. `staffing` is
+    percent of one provider.
+    """
 
     weekday: int
     start: int
     end: int
+    valid_from: date | None = None
+    valid_to: date | None = None
+    only: frozenset[VisitTypeId] = ANY_TYPE
+    release_before: int | None = None
+    staffing: int = WHOLE
+
+    def holds_on(self, day: date) -> bool:
+        """Whether the rule has an occurrence that begins on this local date."""
+        return (
+            self.weekday == day.isoweekday()
+            and (self.valid_from is None or self.valid_from <= day)
+            and (self.valid_to is None or day <= self.valid_to)
+        )
+
+
+def order(rule: Rule) -> tuple[int, int, int]:
+    """Rules as a week reads them."""
+    return rule.weekday, rule.start, rule.end
 
 
 @dataclass(frozen=True, slots=True)
 class WeeklyHours:
     time_zone: str
-    windows: tuple[Window, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """The hours of one local date, in place of its weekly rules; none means closed.
+
+    Windows are minutes since that midnight. What the night before would bring past midnight is cut; a window of the
+    override itself may end on the next day, as a rule may.
+    """
+
+    day: date
+    windows: tuple[Minutes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOff:
+    """Away: either the instants of `span`, or the local dates `first` to `last`, both included.
+
+    With `only`, the time is closed to those visit types and stays open to all others.
+    """
+
+    span: Minutes | None = None
+    first: date | None = None
+    last: date | None = None
+    only: frozenset[VisitTypeId] = ANY_TYPE
+    reason: str = ""
+    id: UUID | None = None
+
+    def covers(self, day: date) -> bool:
+        """Whether the whole of this local date is off."""
+        return self.first is not None and self.last is not None and self.first <= day <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """On the local dates `first` to `last`, both included, hours are meant in another zone."""
+
+    first: date
+    last: date
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Resource:
+    """Someone or something a visit needs: a clinician (whose id it shares), an interpreter, a room.
+
+    `version` grows with every change and is never used twice. `memory` keeps what was computed from this version.
+    """
+
+    id: UUID
+    kind: str
+    name: str
+    time_zone: str
+    version: int
+    capacity: int = 1
+    pools: frozenset[str] = frozenset()
+    skills: frozenset[str] = frozenset()
+    retired: bool = False
+    rules: tuple[Rule, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    time_off: tuple[TimeOff, ...] = ()
+    travel: tuple[Travel, ...] = ()
+    holidays: frozenset[date] = frozenset()
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +139,17 @@ class Segment:
 
     span: Minutes
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A stretch of open instants on one local date with one offset from UTC; see Rule for the rest."""
+
+    span: Minutes
+    offset: int
+    only: frozenset[VisitTypeId] = ANY_TYPE
+    release_before: int | None = None
+    staffing: int = WHOLE
 
 
 def to_minute(instant: datetime) -> int:
@@ -64,27 +164,6 @@ def to_minute_up(instant: datetime) -> int:
 
 def to_instant(minute: int) -> datetime:
     return EPOCH + timedelta(minutes=minute)
-
-
-def check_hours(hours: WeeklyHours) -> None:
-    """Raises InvalidHours: a window is empty or too long, two overlap on the week's circle, or the zone is unknown."""
-    try:
-        parse_zone(hours.time_zone)
-    except ValueError:
-        raise InvalidHours(fault="zone") from None
-    for window in hours.windows:
-        if not (0 <= window.start < DAY and window.start < window.end <= window.start + DAY):
-            raise InvalidHours(fault="order", weekday=window.weekday)
-    week = sorted(_on_the_week(window) for window in hours.windows)
-    circle = [*week, *(Interval(each.start + 7 * DAY, each.end + 7 * DAY) for each in week[:1])]
-    for earlier, later in pairwise(circle):
-        if later.start < earlier.end:
-            raise InvalidHours(fault="overlap", weekday=earlier.start // DAY + 1)
-
-
-def _on_the_week(window: Window) -> Minutes:
-    monday = (window.weekday - 1) * DAY
-    return Interval(monday + window.start, monday + window.end)
 
 
 @lru_cache(maxsize=200_000)
@@ -134,23 +213,128 @@ def _change_between(time_zone: str, before: int, after: int) -> int:
     return after
 
 
+def zone_on(resource: Resource, day: date) -> str:
+    """The zone the resource is in on that local date; of two journeys, the one that began last."""
+    away = [each for each in resource.travel if each.first <= day <= each.last]
+    return max(away, key=lambda each: each.first).time_zone if away else resource.time_zone
+
+
+def openings(resource: Resource, span: Minutes) -> Sequence[Opening]:
+    """What is open in `span`, in order of start; stretches may touch, and overlap where rules or journeys do.
+
+    Overrides, holidays, journeys and time off for all visit types are in it; `blocked` has the rest.
+    """
+    found: list[Opening] = []
+    for day in _local_days(span):
+        today = openings_of_day(resource, day)
+        if span.contains(Interval(day * DAY - LATEST_OFFSET, (day + 1) * DAY - EARLIEST_OFFSET)):
+            found += today
+        else:
+            found += [_clip(each, span) for each in today if each.span.overlaps(span)]
+    if resource.travel:  # the dates of two zones overlap
+        found.sort(key=lambda each: each.span)
+    return found
+
+
+def openings_of_day(resource: Resource, day: int) -> tuple[Opening, ...]:
+    """What is open on one local date, `day` being days since the epoch. Computed once for a version."""
+    days: dict[int, tuple[Opening, ...]] = resource.memory.setdefault("days", {})
+    known = days.get(day)
+    if known is None:
+        if len(days) >= DAYS_REMEMBERED:
+            days.clear()
+        known = days[day] = tuple(_open_on(resource, day))
+    return known
+
+
+def blocked(resource: Resource, visit_type_id: VisitTypeId, span: Minutes) -> list[Minutes]:
+    """Time off in `span` that closes this visit type, though other types may still be open."""
+    scoped = [each for each in resource.time_off if visit_type_id in each.only]
+    if not scoped:
+        return []
+    pieces = [each.span for each in scoped if each.span is not None]
+    for day in _local_days(span):
+        today = _date(day)
+        if any(each.covers(today) for each in scoped):
+            pieces += [segment.span for segment in segments(zone_on(resource, today), day)]
+    return union(_cut(each, span) for each in pieces if each.overlaps(span))
+
+
+def _open_on(resource: Resource, day: int) -> list[Opening]:
+    today = _date(day)
+    everyone = [each for each in resource.time_off if not each.only]
+    if any(each.covers(today) for each in everyone):
+        return []
+    away = [each.span for each in everyone if each.span is not None]
+    midnight = day * DAY
+    found = [
+        Opening(piece, segment.offset, *terms)
+        for terms, windows in _windows_on(resource, today)
+        for segment in segments(zone_on(resource, today), day)
+        for piece in subtract(_overlaps(windows, midnight - segment.offset, segment.span), away)
+    ]
+    return sorted(found, key=lambda each: each.span)
+
+
+def _windows_on(resource: Resource, today: date) -> list[tuple[Terms, list[Minutes]]]:
+    """The local windows of one date by their terms: those that begin on it, then what the night before brings."""
+    by_terms: dict[Terms, list[Minutes]] = defaultdict(list)
+    for rule in _beginning_on(resource, today):
+        by_terms[_terms(rule)].append(Interval(rule.start, min(rule.end, DAY)))
+    if not (today in resource.holidays or today in _overrides(resource)):
+        for rule in _beginning_on(resource, today - timedelta(days=1)):
+            if rule.end > DAY:
+                by_terms[_terms(rule)].append(Interval(max(rule.start - DAY, 0), rule.end - DAY))
+    return [(terms, union(windows)) for terms, windows in by_terms.items()]
+
+
+def _beginning_on(resource: Resource, day: date) -> Iterable[Rule]:
+    override = _overrides(resource).get(day)
+    if override is not None:
+        return [Rule(day.isoweekday(), each.start, each.end) for each in override.windows]
+    if day in resource.holidays:
+        return ()
+    return [rule for rule in resource.rules if rule.holds_on(day)]
+
+
+def _overrides(resource: Resource) -> dict[date, Override]:
+    found: dict[date, Override] | None = resource.memory.get("overrides")
+    if found is None:
+        found = resource.memory["overrides"] = {each.day: each for each in resource.overrides}
+    return found
+
+
+def _terms(rule: Rule) -> Terms:
+    return rule.only, rule.release_before, rule.staffing
+
+
+def _overlaps(windows: Iterable[Minutes], midnight: int, within: Minutes) -> Iterator[Minutes]:
+    for window in windows:
+        start, end = max(midnight + window.start, within.start), min(midnight + window.end, within.end)
+        if start < end:
+            yield Interval(start, end)
+
+
+def _local_days(span: Minutes) -> range:
+    """Every date, as days since the epoch, that is a local date of an instant in `span` somewhere."""
+    return range((span.start + EARLIEST_OFFSET) // DAY, (span.end + LATEST_OFFSET) // DAY + 1)
+
+
+def _date(day: int) -> date:
+    return date.fromordinal(day + EPOCH_DAY)
+
+
+def _cut(piece: Minutes, span: Minutes) -> Minutes:
+    return Interval(max(piece.start, span.start), min(piece.end, span.end))
+
+
+def _clip(opening: Opening, span: Minutes) -> Opening:
+    return opening if span.contains(opening.span) else replace(opening, span=_cut(opening.span, span))
+
+
 def open_segments(hours: WeeklyHours, span: Minutes) -> list[Segment]:
     """The hours as stretches of constant offset within `span`, in order; stretches may touch."""
-    first, last = span.start // DAY - 3, span.end // DAY + 2
-    found: set[tuple[int, int, int]] = set()
-    for day in range(first, last + 1):
-        for window in hours.windows:
-            if window.weekday == (day + 3) % 7 + 1:  # 1 January 1970 was a Thursday
-                found.update(_within(hours.time_zone, day, window, span))
-    return [Segment(Interval(start, end), offset) for start, end, offset in sorted(found)]
-
-
-def _within(time_zone: str, day: int, window: Window, span: Minutes) -> Iterator[tuple[int, int, int]]:
-    for later in range((window.end - 1) // DAY + 1):
-        midnight = (day + later) * DAY
-        low, high = max(window.start - later * DAY, 0), min(window.end - later * DAY, DAY)
-        for segment in segments(time_zone, day + later):
-            start = max(segment.span.start, midnight + low - segment.offset, span.start)
-            end = min(segment.span.end, midnight + high - segment.offset, span.end)
-            if start < end:
-                yield start, end, segment.offset
+    resource = Resource(
+        id=UUID(int=0), kind="clinician", name="", time_zone=hours.time_zone, version=0, rules=hours.rules
+    )
+    return [Segment(each.span, each.offset) for each in openings(resource, span)]

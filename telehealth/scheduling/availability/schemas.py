@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from telehealth.http.schemas import FieldError, Message
-from telehealth.scheduling.availability.rules import DAY, WeeklyHours, Window
+from telehealth.scheduling.availability.rules import DAY, Rule, WeeklyHours, order
 
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -23,11 +23,11 @@ class HoursWindow(Message):
     start: ClockTime
     end: EndTime
 
-    def window(self) -> Window:
-        return Window(self.weekday, minute_of_day(self.start), minute_of_day(self.end))
+    def window(self) -> Rule:
+        return Rule(self.weekday, minute_of_day(self.start), minute_of_day(self.end))
 
     @classmethod
-    def of(cls, window: Window) -> Self:
+    def of(cls, window: Rule) -> Self:
         return cls(weekday=window.weekday, start=clock_time(window.start), end=clock_time(window.end))
 
 
@@ -36,11 +36,11 @@ class Hours(Message):
     windows: Annotated[list[HoursWindow], Field(max_length=70)]
 
     def weekly(self) -> WeeklyHours:
-        return WeeklyHours(self.time_zone, tuple(sorted(each.window() for each in self.windows)))
+        return WeeklyHours(self.time_zone, tuple(sorted((each.window() for each in self.windows), key=order)))
 
     @classmethod
     def of(cls, hours: WeeklyHours) -> Self:
-        return cls(time_zone=hours.time_zone, windows=[HoursWindow.of(each) for each in hours.windows])
+        return cls(time_zone=hours.time_zone, windows=[HoursWindow.of(each) for each in hours.rules])
 
 
 class HoursQuery(Message):
@@ -78,9 +78,9 @@ class HoursForm(Message):
                     errors.append(window)
                 elif window is not None:
                     windows.append(window)
-        return WeeklyHours(self.zone, tuple(sorted(windows))), errors
+        return WeeklyHours(self.zone, tuple(sorted(windows, key=order))), errors
 
-    def _window(self, day: int, part: str) -> Window | FieldError | None:
+    def _window(self, day: int, part: str) -> Rule | FieldError | None:
         shown = self.shown()
         names = [f"{edge}_{day}{part}" for edge in ("from", "to")]
         missing = [name for name in names if name not in shown]
@@ -93,14 +93,14 @@ class HoursForm(Message):
             return FieldError(wrong, "invalid")
         start, end = (minute_of_day(shown[name]) for name in names)
         end = end or DAY  # 00:00 as an end is the midnight that ends the day
-        return Window(day, start, end) if start < end else FieldError(names[1], "order")
+        return Rule(day, start, end) if start < end else FieldError(names[1], "order")
 
 
 def hours_as_form(hours: WeeklyHours) -> dict[str, str]:
     """What the page shows of published hours: the first two windows of each day."""
     shown = {"zone": hours.time_zone}
     for day in range(1, 8):
-        of_day = [window for window in hours.windows if window.weekday == day]
+        of_day = [window for window in hours.rules if window.weekday == day]
         for part, window in zip(PARTS, of_day, strict=False):
             shown[f"from_{day}{part}"] = clock_time(window.start)
             shown[f"to_{day}{part}"] = clock_time(window.end % DAY)

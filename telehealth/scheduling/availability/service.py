@@ -7,8 +7,9 @@ from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
+from telehealth.scheduling.availability.checks import check_hours
 from telehealth.scheduling.availability.models import AvailabilityRuleRow, HoursRow
-from telehealth.scheduling.availability.rules import WeeklyHours, check_hours
+from telehealth.scheduling.availability.rules import WeeklyHours
 
 
 async def publish_hours(
@@ -32,7 +33,7 @@ async def publish_hours(
     if changed is None or (revision is not None and changed != revision + 1):
         raise Stale
     await unit.session.execute(delete(AvailabilityRuleRow).where(AvailabilityRuleRow.clinician_id == clinician_id))
-    if hours.windows:
+    if hours.rules:
         rows = [
             {
                 "id": unit.new_id(),
@@ -41,7 +42,7 @@ async def publish_hours(
                 "start_minute": window.start,
                 "end_minute": window.end,
             }
-            for window in hours.windows
+            for window in hours.rules
         ]
         await unit.session.execute(insert(AvailabilityRuleRow), rows)
     unit.audit("update", "hours", clinician_id)
