@@ -1,6 +1,7 @@
 """What happened to a visit. One event for each command of the lifecycle, written in the transaction of the command."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from telehealth.core.events import Event
 from telehealth.core.ids import ClinicianId, PatientId, VisitId
@@ -19,6 +20,7 @@ class VisitEvent(Event):
 
 
 FRONT_DESK_TOPIC = "front-desk"
+QUEUE_TOPIC = "queue"
 
 
 def visit_topic(visit_id: VisitId) -> str:
@@ -119,3 +121,13 @@ class VisitMarkedAsError(VisitEvent):
 
 class VisitCorrected(VisitEvent):
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueMoved(Event):
+    """Someone came into the queue, left it, was taken from it, or lost or got back the connection."""
+
+    entry_id: UUID
+
+    def topics(self) -> tuple[str, ...]:
+        return (QUEUE_TOPIC,)

@@ -14,9 +14,10 @@ from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.sse import EVENTS, stream
 from telehealth.people import queries as people
 from telehealth.scheduling.booking.rules import CalendarBusy, OutsideHours, PatientBusy, SlotTaken, TooFar, TooSoon
-from telehealth.visits import pages, queries, service
+from telehealth.visits import pages, queries, service, walk_ins
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.ports import FollowUps
+from telehealth.visits.queue import AlreadyWaiting, NobodyWaits, QueueLeft
 from telehealth.visits.rules import NotNow, Visit
 from telehealth.visits.schemas import (
     BoardEntry,
@@ -209,7 +210,8 @@ async def _board_version(unit: Unit, follow_ups: FollowUps) -> str:
 _BOOKING = (NotFound, SlotTaken, OutsideHours, TooSoon, TooFar, PatientBusy, CalendarBusy)
 _BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
 _CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
-VISIT = "/v1/visits/{visit:uuid}"
+_QUEUEING, _WAITING = (NotFound, AlreadyWaiting), (NotFound, QueueLeft)
+VISIT, ENTRY = "/v1/visits/{visit:uuid}", "/v1/queue/{entry:uuid}"
 OPERATIONS = (
     operation("POST", "/v1/visits", book_visit, needs=_BOOK, purpose=_CARE, status=201, errors=_BOOKING),
     operation("GET", VISIT, read_visit, needs=_READ, purpose=_CARE, errors=(NotFound,)),
@@ -226,6 +228,13 @@ OPERATIONS = (
     operation("GET", f"{VISIT}/join", read_join, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
     operation("GET", f"{VISIT}/stream", follow_visit, needs=_JOIN, purpose=_OWN, answers=EVENTS),
     operation("GET", "/v1/lifecycle", read_lifecycle, needs=PUBLIC),
+    operation("POST", "/v1/queue", walk_ins.enqueue, needs=_BOOK, purpose=_CARE, status=201, errors=_QUEUEING),
+    operation("GET", "/v1/queue", walk_ins.read_queue, needs=_READ, purpose=_CARE),
+    operation("POST", "/v1/queue/next", walk_ins.take_next, needs=_HOST, purpose=_CARE, errors=(NobodyWaits, NotFound)),
+    operation("GET", ENTRY, walk_ins.read_queue_entry, needs=_READ, purpose=_CARE, errors=(NotFound,)),
+    operation("DELETE", ENTRY, walk_ins.leave_queue, needs=_BOOK, purpose=_CARE, status=204, errors=_WAITING),
+    operation("POST", f"{ENTRY}/drop", walk_ins.drop_from_queue, needs=_BOOK, purpose=_CARE, errors=_WAITING),
+    operation("POST", f"{ENTRY}/return", walk_ins.return_to_queue, needs=_BOOK, purpose=_CARE, errors=_WAITING),
 )
 PAGES = (
     page("GET", "/", pages.front_door, needs=PUBLIC),

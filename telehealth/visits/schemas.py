@@ -12,6 +12,7 @@ from telehealth.http.schemas import FieldError, Instant, Message
 from telehealth.people.rules import Patient
 from telehealth.people.schemas import Email, Language, Name, Phone, Zone
 from telehealth.visits.joining import JoinReason
+from telehealth.visits.queue import Standing
 from telehealth.visits.rules import (
     TRANSITIONS,
     Command,
@@ -185,6 +186,54 @@ class LifecycleView(Message):
         return cls(
             statuses=list(VisitStatus), transitions=rows, diagram="\n".join(["stateDiagram-v2", *dict.fromkeys(arrows)])
         )
+
+
+# The queue
+
+Jurisdiction = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
+
+
+class Enqueue(Message):
+    """`jurisdiction` is where the patient is now (ISO 3166-1 or -2); a higher `priority` is more urgent."""
+
+    patient_id: UUID
+    visit_type_id: UUID
+    jurisdiction: Jurisdiction | None = None
+    priority: Annotated[int, Field(ge=0, le=9)] = 0
+
+
+class TakeNext(Message):
+    """Of one kind of visit, or of any."""
+
+    visit_type_id: UUID | None
+
+
+class QueueQuery(Message):
+    visit_type_id: UUID | None = None
+
+
+class QueueEntryView(Message):
+    """`position` 1 is next; `minutes` until they are seen is null while nobody serves the queue."""
+
+    id: UUID
+    patient_id: UUID
+    visit_type_id: UUID
+    priority: int
+    came_at: datetime
+    dropped_at: datetime | None
+    taken_at: datetime | None
+    left_at: datetime | None
+    position: int | None
+    minutes: float | None
+
+    @classmethod
+    def of(cls, standing: Standing) -> Self:
+        entry = {name: getattr(standing.entry, name) for name in cls.model_fields if hasattr(standing.entry, name)}
+        return cls(**entry, position=standing.position, minutes=standing.minutes)
+
+
+class QueueView(Message):
+    items: list[QueueEntryView]
 
 
 # Forms

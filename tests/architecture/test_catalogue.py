@@ -26,6 +26,7 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "PatientLeft",
         "PatientMissed",
         "PatientReady",
+        "QueueMoved",
         "VisitAdmitted",
         "VisitCompleted",
         "VisitCorrected",

@@ -74,12 +74,17 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "visits.identify": "the personal link is the credential, and this is the identity step",
     "exchange.metadata": "a CapabilityStatement is read before signing in (FHIR R4, section 2.21)",
 }
+TOGETHER = "all staff serve the queue together"
 TYPED_AGAIN = "the form is shown again with what was typed, to the person who typed it"
 EXEMPT: Mapping[tuple[str, Check], str] = {
     ("scheduling.read_hours", Check.STRANGER): "all staff see when a clinician works",
     ("access.revoke_grant", Check.STRANGER): "an admin holds every grant of the house: there is no other's",
     ("visits.times", Check.STRANGER): "staff book for every patient of the clinic",
     ("visits.choose", Check.STRANGER): "staff book for every patient of the clinic",
+    ("visits.read_queue_entry", Check.STRANGER): TOGETHER,
+    ("visits.leave_queue", Check.STRANGER): TOGETHER,
+    ("visits.drop_from_queue", Check.STRANGER): TOGETHER,
+    ("visits.return_to_queue", Check.STRANGER): TOGETHER,
     ("access.close_session", Check.ECHO): "reads nothing but the cookie, and would sign this walk out",
     ("access.submit_sign_in", Check.ECHO): TYPED_AGAIN,
     ("scheduling.save_hours", Check.ECHO): TYPED_AGAIN,

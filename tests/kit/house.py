@@ -32,7 +32,7 @@ from telehealth.scheduling.booking import queries as times
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import VisitType
 from telehealth.settings import Settings, read_settings
-from telehealth.visits import guests
+from telehealth.visits import guests, waiting
 from telehealth.visits import service as visits
 from telehealth.visits.rules import DeviceCheck
 from tests.kit.clinic import guest as guest_actor
@@ -62,14 +62,16 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Residents:
-    """`credentials` are request headers; `own` is whose clinician, guest and grant they are, `other` is not theirs.
+    """`credentials` are request headers, `entry` waits in the queue.
 
+    `own` is whose clinician, guest and grant they are, `other` is not theirs.
     `leaver` is a second session of the front desk, to sign out with.
     """
 
     own: Course
     other: Course
     visit_type: VisitType
+    entry: UUID
     integration: IntegrationId
     grant: GrantId
     credentials: Mapping[Role, Mapping[str, str]]
@@ -135,6 +137,7 @@ async def move_in(unit: Unit) -> Residents:
         own=own,
         other=other,
         visit_type=kind,
+        entry=(await waiting.enqueue(unit, patient_id=own.patient.id, visit_type_id=kind.id)).entry.id,
         integration=integration,
         grant=grant,
         credentials={

@@ -32,6 +32,7 @@ WORDS: Mapping[str, Callable[[Residents], str]] = {
     "slug": lambda _: "not-found",
     "link": lambda residents: residents.own.link,
     "grant": lambda residents: str(residents.grant),
+    "entry": lambda residents: str(residents.entry),
 }
 BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "access.open_session": lambda _: {"email": "nobody@clinic.example", "password": "a long and quiet evening"},
@@ -62,6 +63,11 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     },
     "visits.move_visit": lambda _: {"start": soon(days=2)},
     "visits.cancel_visit": lambda _: {"reason": "other"},
+    "visits.enqueue": lambda residents: {
+        "patient_id": str(residents.own.patient.id),
+        "visit_type_id": str(residents.visit_type.id),
+    },
+    "visits.take_next": lambda residents: {"visit_type_id": str(residents.visit_type.id)},
     "visits.check_devices": lambda _: {"camera": "ok", "microphone": "ok", "speaker": "ok"},
     "visits.found": lambda _: {**BOXES, "name": "Rosa"},
     "visits.register": lambda _: {
