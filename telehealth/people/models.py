@@ -3,11 +3,11 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped
 
-from telehealth.db.tables import Table, pii, plain
+from telehealth.db.tables import Table, phi, pii, plain
 from telehealth.people.rules import PatientKnown
 
 
@@ -52,6 +52,47 @@ class ClinicRow(Table):
     time_zone: Mapped[str] = plain()
 
     __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+
+class LicenceRow(Table):
+    """A clinician may practise in a jurisdiction (ISO 3166-1 or 3166-2) on these inclusive local dates there."""
+
+    __tablename__ = "licence"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    clinician_id: Mapped[UUID] = plain(ForeignKey("clinician.id"), index=True)
+    jurisdiction: Mapped[str] = plain(index=True)
+    first: Mapped[date | None] = plain()
+    last: Mapped[date | None] = plain()
+    added_at: Mapped[datetime] = plain()
+
+    __table_args__ = (CheckConstraint("first <= last", name="dates"),)
+
+
+class PatientLocationRow(Table):
+    """Where a patient will be on these inclusive local dates, and who said so. `position` is the order of telling.
+
+    A row is never changed but to withdraw it: what was attested, and when, is evidence for the licence of a visit.
+    """
+
+    __tablename__ = "patient_location"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    position: Mapped[int] = plain(BigInteger, Identity(always=True))
+    patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"))
+    jurisdiction: Mapped[str] = pii()
+    first: Mapped[date | None] = pii()
+    last: Mapped[date | None] = pii()
+    attested_at: Mapped[datetime] = plain()
+    attested_by: Mapped[str] = plain()
+    withdrawn_at: Mapped[datetime | None] = plain()
+
+    __table_args__ = (
+        CheckConstraint("first <= last", name="dates"),
+        Index(
+            "ix_patient_location_patient_id", "patient_id", "position", postgresql_where=text("withdrawn_at IS NULL")
+        ),
+    )
 
 
 CONFLICTS = {"uq_patient_identifier": PatientKnown}

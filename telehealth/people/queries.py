@@ -2,15 +2,21 @@
 and has left the audit row there; a search by name has no such thing before it and audits here.
 """
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import JSON, ColumnElement, ScalarSelect, func, select, text
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
-from telehealth.people.models import ClinicianRow, ClinicRow, PatientRow
+from telehealth.people import licensing
+from telehealth.people.licensing import Licence, Whereabouts
+from telehealth.people.models import ClinicianRow, ClinicRow, LicenceRow, PatientLocationRow, PatientRow
 from telehealth.people.rules import UNNAMED_CLINIC, Clinic, Clinician, Patient, is_called
 
 MOST_FOUND = 20
@@ -95,3 +101,94 @@ def to_clinician(row: ClinicianRow) -> Clinician:
         time_zone=row.time_zone,
         languages=tuple(row.languages),
     )
+
+
+# Licences and whereabouts
+
+
+async def licences(unit: Unit, clinician_id: ClinicianId) -> list[Licence]:
+    """The clinician's licences, by jurisdiction and date."""
+    rows = await unit.session.scalars(
+        select(LicenceRow)
+        .where(LicenceRow.clinician_id == clinician_id)
+        .order_by(LicenceRow.jurisdiction, LicenceRow.first.nulls_first(), LicenceRow.last, LicenceRow.id)
+    )
+    return [Licence(ClinicianId(row.clinician_id), row.jurisdiction, row.first, row.last) for row in rows]
+
+
+async def licensed_jurisdictions(unit: Unit) -> list[str]:
+    """Wherever anyone here holds or held a licence, in the order of the codes."""
+    rows = await unit.session.scalars(select(LicenceRow.jurisdiction).distinct().order_by(LicenceRow.jurisdiction))
+    return list(rows)
+
+
+async def may_treat(unit: Unit, jurisdiction: str, at: datetime) -> frozenset[ClinicianId]:
+    """Every clinician who may treat a patient who is there at that instant."""
+    held = parse_licences(await unit.session.scalar(select(licences_json_in(jurisdiction))))
+    return frozenset(each for each, theirs in held.items() if licensing.may_treat(theirs, jurisdiction, at))
+
+
+async def whereabouts(unit: Unit, patient_id: PatientId) -> list[Whereabouts]:
+    """Where the patient told to be, the oldest attestation first: where two overlap, the later one counts."""
+    return parse_whereabouts(await unit.session.scalar(select(whereabouts_json(patient_id))))
+
+
+async def location_at(unit: Unit, patient_id: PatientId, at: datetime) -> str | None:
+    """The jurisdiction the patient told to be in at that instant."""
+    moment = Interval(at, at + licensing.ONE_SECOND)
+    found = licensing.stays(await whereabouts(unit, patient_id), moment)
+    return found[0].jurisdiction if found else None
+
+
+def whereabouts_json(patient_id: UUID) -> ScalarSelect[Any]:
+    """A column for a statement of another package: `parse_whereabouts` reads it."""
+    row = PatientLocationRow
+    return (
+        select(_list_of(row.jurisdiction, row.first, row.last, order_by=row.position))
+        .where(row.patient_id == patient_id, row.withdrawn_at.is_(None))
+        .scalar_subquery()
+    )
+
+
+def licences_json(patient_id: UUID) -> ScalarSelect[Any]:
+    """All licences wherever that patient told to be, as a column: `parse_licences` reads it."""
+    told = select(PatientLocationRow.jurisdiction).where(
+        PatientLocationRow.patient_id == patient_id, PatientLocationRow.withdrawn_at.is_(None)
+    )
+    return _licences_json(LicenceRow.jurisdiction.in_(told))
+
+
+def licences_json_in(jurisdiction: str) -> ScalarSelect[Any]:
+    """All licences of one jurisdiction, as a column: `parse_licences` reads it."""
+    return _licences_json(LicenceRow.jurisdiction == jurisdiction)
+
+
+def parse_whereabouts(rows: Iterable[Sequence[Any]] | None) -> list[Whereabouts]:
+    return [Whereabouts(place, _day(first), _day(last)) for place, first, last in rows or ()]
+
+
+def parse_licences(rows: Iterable[Sequence[Any]] | None) -> dict[ClinicianId, list[Licence]]:
+    """By clinician; who holds none of them is absent."""
+    held: dict[ClinicianId, list[Licence]] = {}
+    for holder, place, first, last in rows or ():
+        clinician_id = ClinicianId(UUID(holder))
+        held.setdefault(clinician_id, []).append(Licence(clinician_id, place, _day(first), _day(last)))
+    return held
+
+
+def _licences_json(which: ColumnElement[bool]) -> ScalarSelect[Any]:
+    row = LicenceRow
+    return (
+        select(_list_of(row.clinician_id, row.jurisdiction, row.first, row.last, order_by=row.id))
+        .where(which)
+        .scalar_subquery()
+    )
+
+
+def _list_of(*columns: Any, order_by: Any) -> ColumnElement[Any]:
+    rows = func.json_agg(aggregate_order_by(func.json_build_array(*columns), order_by))
+    return func.coalesce(rows, text("'[]'::json"), type_=JSON)
+
+
+def _day(iso: str | None) -> date | None:
+    return None if iso is None else date.fromisoformat(iso)

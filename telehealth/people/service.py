@@ -1,13 +1,20 @@
-"""Registering people."""
+"""Registering people, where clinicians are licensed, and where patients say they will be."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
 
+from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 
+from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
-from telehealth.people.models import ClinicianRow, ClinicRow, PatientRow
+from telehealth.people import queries as people
+from telehealth.people.jurisdictions import zones_of
+from telehealth.people.licensing import Licence, UnfitDates, UnfitPlace, Whereabouts, dates_there
+from telehealth.people.models import ClinicianRow, ClinicRow, LicenceRow, PatientLocationRow, PatientRow
 from telehealth.people.queries import to_clinician, to_patient
 from telehealth.people.rules import Clinic, Clinician, NotBornYet, Patient, is_identifier, own_identifier
 
@@ -91,3 +98,94 @@ def _checked_identifier(text: str) -> str:
     if not is_identifier(text):
         raise ValueError("an identifier is written system|value")
     return text
+
+
+# Licences and whereabouts
+
+
+async def replace_licences(unit: Unit, clinician_id: ClinicianId, licences: Sequence[Licence]) -> list[Licence]:
+    """These and no others, of whichever clinician each of them names. Raises NotFound, UnfitDates, UnfitPlace."""
+    clinician = await people.clinician(unit, clinician_id)
+    await unit.session.execute(delete(LicenceRow).where(LicenceRow.clinician_id == clinician.id))
+    for licence in licences:
+        _add_licence(unit, replace(licence, clinician_id=clinician.id))
+    unit.audit("update", "licence", clinician.id)
+    return await people.licences(unit, clinician.id)
+
+
+async def add_licence(unit: Unit, licence: Licence) -> list[Licence]:
+    """One more; the answer has them all. Raises NotFound, UnfitDates, UnfitPlace."""
+    clinician = await people.clinician(unit, licence.clinician_id)
+    _add_licence(unit, licence)
+    unit.audit("create", "licence", clinician.id)
+    return await people.licences(unit, clinician.id)
+
+
+async def attest(unit: Unit, patient_id: PatientId, place: Whereabouts) -> None:
+    """The patient, or staff who asked them, say where they will be; on those dates it counts before what was told
+    earlier. Raises NotFound, UnfitDates, UnfitPlace.
+    """
+    patient = await people.patient(unit, patient_id)
+    await unit.session.execute(insert(PatientLocationRow), _told(unit, patient.id, place))
+    unit.audit("create", "patient_location", patient.id, patient_id=patient.id)
+
+
+async def attest_at(unit: Unit, patient_id: PatientId, jurisdiction: str, at: datetime) -> None:
+    """The patient is, or will be, there at that instant: told for its local date. Raises like `attest`."""
+    _checked_place(jurisdiction)
+    await attest(unit, patient_id, Whereabouts(jurisdiction, *dates_there(jurisdiction, at)))
+
+
+async def replace_whereabouts(unit: Unit, patient_id: PatientId, places: Sequence[Whereabouts]) -> list[Whereabouts]:
+    """These and no others; of two that overlap the later in the list counts. What was told before stays on record as
+    withdrawn. Raises NotFound, UnfitDates, UnfitPlace.
+    """
+    patient = await people.patient(unit, patient_id)
+    if await people.whereabouts(unit, patient.id) != list(places):
+        row = PatientLocationRow
+        standing = update(row).where(row.patient_id == patient.id, row.withdrawn_at.is_(None))
+        await unit.session.execute(standing.values(withdrawn_at=unit.now))
+        for place in places:
+            await unit.session.execute(insert(row), _told(unit, patient.id, place))
+    unit.audit("update", "patient_location", patient.id, patient_id=patient.id)
+    return list(places)
+
+
+def _add_licence(unit: Unit, licence: Licence) -> None:
+    _checked(licence)
+    unit.session.add(
+        LicenceRow(
+            id=unit.new_id(),
+            clinician_id=licence.clinician_id,
+            jurisdiction=licence.jurisdiction,
+            first=licence.first,
+            last=licence.last,
+            added_at=unit.now,
+        )
+    )
+
+
+def _told(unit: Unit, patient_id: PatientId, place: Whereabouts) -> dict[str, Any]:
+    _checked(place)
+    return {
+        "id": unit.new_id(),
+        "patient_id": patient_id,
+        "jurisdiction": place.jurisdiction,
+        "first": place.first,
+        "last": place.last,
+        "attested_at": unit.now,
+        "attested_by": unit.actor.role,
+    }
+
+
+def _checked(told: Licence | Whereabouts) -> None:
+    _checked_place(told.jurisdiction)
+    if told.first and told.last and told.last < told.first:
+        raise UnfitDates
+
+
+def _checked_place(jurisdiction: str) -> None:
+    try:
+        zones_of(jurisdiction)
+    except ValueError:
+        raise UnfitPlace from None

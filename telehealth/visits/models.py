@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueCo
 from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal
-from telehealth.db.tables import Table, phi, plain
+from telehealth.db.tables import Table, phi, pii, plain
 from telehealth.visits.queue import AlreadyWaiting
 from telehealth.visits.rules import UNFINISHED, VisitStatus
 
@@ -38,8 +38,11 @@ class VisitRow(Table):
     waiting_since: Mapped[datetime | None] = phi()
     started_at: Mapped[datetime | None] = phi()
     ended_at: Mapped[datetime | None] = phi()
+    location: Mapped[str | None] = pii()
+    location_attested_at: Mapped[datetime | None] = phi()
 
     __table_args__ = (
+        CheckConstraint("(location IS NULL) = (location_attested_at IS NULL)", name="location"),
         CheckConstraint(f"status IN ({STATUSES})", name="status"),
         CheckConstraint("starts_at < ends_at", name="times"),
         Index("ix_visit_clinician_id_starts_at", "clinician_id", "starts_at"),
