@@ -157,6 +157,22 @@ def wait_after(tries: int) -> timedelta:
     return min(timedelta(minutes=1 << min(tries - FREE_TRIES, 10)), LONGEST_WAIT)
 
 
+# Dates of birth behind a personal link
+
+TRIES = 5  # then a pause
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=24)
+
+
+def tries_left(attempts: int) -> int:
+    return TRIES - attempts % TRIES
+
+
+def lockout(attempts: int) -> timedelta:
+    """15 minutes after five wrong dates, twice that after five more, up to a day."""
+    pause = FIRST_PAUSE * int(2 ** min(attempts // TRIES - 1, 10))
+    return min(pause, LONGEST_PAUSE)
+
+
 # Where to go after signing in
 
 LONGEST_PATH = 512

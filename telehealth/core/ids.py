@@ -12,11 +12,13 @@ GrantId = NewType("GrantId", UUID)
 IntegrationId = NewType("IntegrationId", UUID)
 MessageId = NewType("MessageId", UUID)
 NoteId = NewType("NoteId", UUID)
+OfferId = NewType("OfferId", UUID)
 ParticipantId = NewType("ParticipantId", UUID)
 PatientId = NewType("PatientId", UUID)
 TaskId = NewType("TaskId", UUID)
 VisitId = NewType("VisitId", UUID)
 VisitTypeId = NewType("VisitTypeId", UUID)
+WaitlistEntryId = NewType("WaitlistEntryId", UUID)
 
 
 def uuid7(now: datetime) -> UUID:

@@ -6,13 +6,13 @@ from datetime import date, datetime
 from sqlalchemy import select
 
 from telehealth.access import guests as access
-from telehealth.access.rules import digest
+from telehealth.access.rules import TRIES, digest, lockout, tries_left
 from telehealth.core.actors import Role
 from telehealth.core.ids import ParticipantId, PatientId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.visits import queries
-from telehealth.visits.joining import LAST_PAGE, TRIES, lockout, session_end, tries_left
+from telehealth.visits.joining import LAST_PAGE, session_end
 from telehealth.visits.models import ParticipantRow, VisitRow
 from telehealth.visits.rules import Participant, Visit
 

@@ -9,8 +9,6 @@ from enum import StrEnum
 
 from telehealth.visits.rules import IN_CALL, OVER, Visit, VisitStatus
 
-TRIES = 5  # at the date of birth, then a pause
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=24)
 OVERRUN = timedelta(hours=12)  # how long after the join window a call may still need its guest's session
 LAST_PAGE = timedelta(minutes=30)  # how long the page of a visit that is over can be read
 S = VisitStatus
@@ -90,13 +88,3 @@ def session_end(visit: Visit, now: datetime) -> datetime:
     if join_reason(visit, now) in {JoinReason.OPEN, JoinReason.TOO_EARLY}:
         return max(visit.closes_at, now) + OVERRUN
     return min(visit.closes_at, now + LAST_PAGE)
-
-
-def tries_left(attempts: int) -> int:
-    return TRIES - attempts % TRIES
-
-
-def lockout(attempts: int) -> timedelta:
-    """15 minutes after five wrong dates, twice that after five more, up to a day."""
-    pause = FIRST_PAUSE * int(2 ** min(attempts // TRIES - 1, 10))
-    return min(pause, LONGEST_PAUSE)

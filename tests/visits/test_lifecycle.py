@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telehealth.access.rules import lockout, tries_left
 from telehealth.core.actors import Role
-from telehealth.visits.joining import lockout, tries_left
 from telehealth.visits.rules import (
     ENDINGS,
     TRANSITIONS,
