@@ -23,6 +23,7 @@ class Scope(StrEnum):
     PATIENTS_WRITE = "patients.write"
     CLINICIANS_READ = "clinicians.read"
     HOURS_WRITE = "hours.write"
+    LICENCES_WRITE = "licences.write"
     SLOTS_READ = "slots.read"
     VISITS_BOOK = "visits.book"
     VISITS_READ = "visits.read"

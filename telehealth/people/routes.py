@@ -1,12 +1,26 @@
 """The ways in to people."""
 
-from telehealth.core.actors import Scope
+from uuid import UUID
+
+from telehealth.core.actors import Purpose, Scope
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.http.operation import operation
 from telehealth.http.schemas import Page
 from telehealth.people import queries, service
+from telehealth.people.licensing import Licence, Whereabouts
 from telehealth.people.rules import NotBornYet, PatientKnown
-from telehealth.people.schemas import ClinicianView, FindPatients, PatientsFound, PatientView, RegisterPatient
+from telehealth.people.schemas import (
+    ClinicianView,
+    FindPatients,
+    Licences,
+    Locations,
+    PatientsFound,
+    PatientView,
+    RegisterPatient,
+)
 
 
 async def register_patient(call: Call, body: RegisterPatient) -> PatientView:
@@ -26,6 +40,42 @@ async def list_clinicians(call: Call) -> Page[ClinicianView]:
     return Page(items=[ClinicianView.of(each) for each in found], next=None)
 
 
+async def read_licences(call: Call, clinician: UUID) -> Licences:
+    """Where a clinician is licensed, by jurisdiction and local date there."""
+    return Licences.of(await call.run(_licences, ClinicianId(clinician)))
+
+
+async def replace_licences(call: Call, clinician: UUID, body: Licences) -> Licences:
+    """Set where a clinician is licensed; what is not in the list ends."""
+    clinician_id = ClinicianId(clinician)
+    licences = [each.licence(clinician_id) for each in body.items]
+    return Licences.of(await call.run(service.replace_licences, clinician_id, licences))
+
+
+async def read_locations(call: Call, patient: UUID) -> Locations:
+    """Where a patient told to be."""
+    return Locations.of(await call.run(_locations, PatientId(patient)))
+
+
+async def replace_locations(call: Call, patient: UUID, body: Locations) -> Locations:
+    """Set where the patient says they will be. What was told before is kept as evidence and counts no more."""
+    places = [each.whereabouts() for each in body.items]
+    return Locations.of(await call.run(service.replace_whereabouts, PatientId(patient), places))
+
+
+async def _licences(unit: Unit, clinician_id: ClinicianId) -> list[Licence]:
+    clinician = await queries.clinician(unit, clinician_id)
+    return await queries.licences(unit, clinician.id)
+
+
+async def _locations(unit: Unit, patient_id: PatientId) -> list[Whereabouts]:
+    patient = await queries.patient(unit, patient_id)
+    unit.audit("read", "patient_location", patient.id, patient_id=patient.id)
+    return await queries.whereabouts(unit, patient.id)
+
+
+LICENCES, LOCATIONS = "/v1/clinicians/{clinician:uuid}/licences", "/v1/patients/{patient:uuid}/locations"
+_BOOK, _CARE, _UNKNOWN = Scope.VISITS_BOOK, Purpose.TREATMENT, (NotFound,)
 OPERATIONS = (
     operation(
         "POST",
@@ -37,4 +87,8 @@ OPERATIONS = (
     ),
     operation("POST", "/v1/patients/search", find_patients, needs=Scope.PATIENTS_FIND),
     operation("GET", "/v1/clinicians", list_clinicians, needs=Scope.CLINICIANS_READ),
+    operation("GET", LICENCES, read_licences, needs=Scope.CLINICIANS_READ, errors=_UNKNOWN),
+    operation("PUT", LICENCES, replace_licences, needs=Scope.LICENCES_WRITE, errors=_UNKNOWN),
+    operation("GET", LOCATIONS, read_locations, needs=_BOOK, purpose=_CARE, errors=_UNKNOWN),
+    operation("PUT", LOCATIONS, replace_locations, needs=_BOOK, purpose=_CARE, errors=_UNKNOWN),
 )

@@ -1,13 +1,16 @@
 """What people look like on the wire."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from telehealth.core.ids import ClinicianId
 from telehealth.core.time import parse_zone
 from telehealth.http.schemas import Message
+from telehealth.people.jurisdictions import LONGEST_CODE, parse_jurisdiction
+from telehealth.people.licensing import FIRST_DAY, LAST_DAY, Licence, Whereabouts
 from telehealth.people.rules import LONGEST_IDENTIFIER, Clinician, Patient, is_identifier
 
 PRINTED = r"[^\s\x00-\x1f\x7f-\x9f]"
@@ -36,6 +39,10 @@ Email = Annotated[
 ]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ().-]{3,28}[0-9]$")]
 BirthDate = Annotated[date, Field(ge=date(1850, 1, 1))]
+Jurisdiction = Annotated[
+    str, Field(min_length=2, max_length=LONGEST_CODE, examples=["US-CA", "DE"]), AfterValidator(parse_jurisdiction)
+]
+LocalDate = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 
 
 class RegisterPatient(Message):
@@ -107,3 +114,51 @@ class ClinicianView(Message):
             time_zone=clinician.time_zone,
             languages=list(clinician.languages),
         )
+
+
+class Dated(Message):
+    """A jurisdiction, ISO 3166-1 ("DE") or ISO 3166-2 ("US-CA"), and inclusive local dates there; null is no limit."""
+
+    jurisdiction: Jurisdiction
+    first: LocalDate | None = None
+    last: LocalDate | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first and self.last and self.last < self.first:
+            raise ValueError("the last date is before the first")
+        return self
+
+
+class LicenceView(Dated):
+    """A licence for a country says nothing about its subdivisions, nor the reverse."""
+
+    def licence(self, clinician_id: ClinicianId) -> Licence:
+        return Licence(clinician_id, self.jurisdiction, self.first, self.last)
+
+
+class Licences(Message):
+    """All licences of one clinician."""
+
+    items: Annotated[list[LicenceView], Field(max_length=500)]
+
+    @classmethod
+    def of(cls, licences: list[Licence]) -> Self:
+        return cls(items=[LicenceView.model_validate(each) for each in licences])
+
+
+class LocationView(Dated):
+    """Where a patient told to be."""
+
+    def whereabouts(self) -> Whereabouts:
+        return Whereabouts(self.jurisdiction, self.first, self.last)
+
+
+class Locations(Message):
+    """Where a patient will be, as far as they told; where two overlap, the later in the list counts."""
+
+    items: Annotated[list[LocationView], Field(max_length=500)]
+
+    @classmethod
+    def of(cls, places: list[Whereabouts]) -> Self:
+        return cls(items=[LocationView.model_validate(each) for each in places])

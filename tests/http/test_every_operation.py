@@ -78,6 +78,10 @@ TOGETHER = "all staff serve the queue together"
 TYPED_AGAIN = "the form is shown again with what was typed, to the person who typed it"
 EXEMPT: Mapping[tuple[str, Check], str] = {
     ("scheduling.read_hours", Check.STRANGER): "all staff see when a clinician works",
+    ("people.read_licences", Check.STRANGER): "all staff see where a clinician may work",
+    ("people.replace_licences", Check.STRANGER): "an admin answers for the licences of every clinician",
+    ("people.read_locations", Check.STRANGER): "staff book for every patient of the clinic",
+    ("people.replace_locations", Check.STRANGER): "staff book for every patient of the clinic",
     ("access.revoke_grant", Check.STRANGER): "an admin holds every grant of the house: there is no other's",
     ("visits.times", Check.STRANGER): "staff book for every patient of the clinic",
     ("visits.choose", Check.STRANGER): "staff book for every patient of the clinic",
@@ -95,6 +99,7 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("access.me", Check.TRACE): "one's own account, no patient's data",
     ("access.list_integrations", Check.TRACE): "holds no patient's data",
     ("access.list_grants", Check.TRACE): "names patients by id alone, to the admin who answers for the grants",
+    ("people.read_licences", Check.TRACE): "where a clinician is licensed is no patient's data",
     ("people.list_clinicians", Check.TRACE): "clinicians are no patients",
     ("scheduling.read_hours", Check.TRACE): "when a clinician works is no patient's data",
     ("scheduling.list_visit_types", Check.TRACE): "kinds of visits are no patient's data",

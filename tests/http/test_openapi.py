@@ -34,6 +34,8 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "access.token": "RFC 6749, section 5.2 answers 400 to what is missing, after reading any form",
     "visits.read_board": "JSON Schema has no first and last date",
     "people.find_patients": "JSON Schema has no first and last date",
+    "people.replace_licences": "ISO 3166 is a list, and dates have an order",
+    "people.replace_locations": "ISO 3166 is a list, and dates have an order",
     "video.precheck": "an offer is a text whose grammar is RFC 8866's",
     "exchange.list_summaries": "a cursor is signed",
     "exchange.search_appointments": "the grammar of search is FHIR's",

@@ -48,6 +48,8 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     },
     "people.register_patient": lambda _: PATIENT,
     "people.find_patients": lambda _: {"name": "Rosa", "birth_date": "1947-06-05"},
+    "people.replace_licences": lambda _: {"items": [{"jurisdiction": "US-CA"}]},
+    "people.replace_locations": lambda _: {"items": [{"jurisdiction": "US-CA", "first": "2026-03-05"}]},
     "scheduling.publish_hours": lambda _: {"time_zone": "UTC", "windows": []},
     "scheduling.search_slots": lambda residents: {
         "visit_type_id": str(residents.visit_type.id),

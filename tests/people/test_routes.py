@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from telehealth.access.rules import SCOPES
-from telehealth.core.actors import Actor, Role
+from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.db.unit import UnitOfWork
+from telehealth.people import service
 from telehealth.people.routes import OPERATIONS
 from tests.kit.web import bearer, client_of
 
@@ -64,3 +65,32 @@ async def test_only_the_front_desk_registers_and_no_guest_searches(client: httpx
     assert (await client.post("/v1/patients/search", json=asked, headers=bearer("patient"))).status_code == 403
     assert (await client.get("/v1/clinicians", headers=bearer("patient"))).status_code == 403
     assert (await client.get("/v1/clinicians", headers=DESK)).json() == {"items": [], "next": None}
+
+
+async def test_licences_and_locations_come_back_as_set(client: httpx.AsyncClient, unit_of_work: UnitOfWork) -> None:
+    made = (await client.post("/v1/patients", json=ANA, headers=DESK)).json()
+    ada = await unit_of_work.run(service.add_clinician, SYSTEM, given="Ada", family="Berg", email="a@clinic.example")
+    licences, locations = f"/v1/clinicians/{ada.id}/licences", f"/v1/patients/{made['id']}/locations"
+    held = {"items": [{"jurisdiction": "US-CA", "first": "2025-01-01", "last": None}]}
+    assert (await client.get(licences, headers=DESK)).json() == {"items": []}
+    assert (await client.put(licences, json=held, headers=bearer("admin"))).json() == held
+    assert (await client.get(licences, headers=bearer("clinician"))).json() == held
+    told = {
+        "items": [
+            {"jurisdiction": "US-CA", "first": None, "last": None},
+            {"jurisdiction": "DE", "first": "2026-03-05", "last": "2026-03-05"},
+        ]
+    }
+    assert (await client.put(locations, json=told, headers=DESK)).json() == told
+    assert (await client.get(locations, headers=bearer("clinician"))).json() == told
+    assert (await client.put(licences, json=held, headers=DESK)).status_code == 403
+    assert (await client.get(locations, headers=bearer("admin"))).status_code == 403
+    assert (await client.put(locations, json=told, headers=bearer("patient"))).status_code == 403
+    for wrong in ({"jurisdiction": "US-ZZ"}, {"jurisdiction": "DE", "first": "2026-03-05", "last": "2026-03-04"}):
+        for path, who in ((licences, bearer("admin")), (locations, DESK)):
+            answer = await client.put(path, json={"items": [wrong]}, headers=who)
+            assert answer.status_code == 422
+            assert "US-ZZ" not in answer.text
+    unknown = f"/v1/patients/{UUID(int=9)}/locations"
+    assert (await client.put(unknown, json=told, headers=DESK)).status_code == 404
+    assert (await client.get(unknown, headers=DESK)).status_code == 404
