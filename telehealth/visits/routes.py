@@ -13,6 +13,7 @@ from telehealth.http.call import Call, Reply
 from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.sse import EVENTS, stream
 from telehealth.people import queries as people
+from telehealth.people.licensing import UnfitPlace
 from telehealth.scheduling.booking.rules import CalendarBusy, OutsideHours, PatientBusy, SlotTaken, TooFar, TooSoon
 from telehealth.visits import pages, queries, service, walk_ins
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
@@ -210,7 +211,7 @@ async def _board_version(unit: Unit, follow_ups: FollowUps) -> str:
 _BOOKING = (NotFound, SlotTaken, OutsideHours, TooSoon, TooFar, PatientBusy, CalendarBusy)
 _BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
 _CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
-_QUEUEING, _WAITING = (NotFound, AlreadyWaiting), (NotFound, QueueLeft)
+_QUEUEING, _WAITING = (NotFound, AlreadyWaiting, UnfitPlace), (NotFound, QueueLeft)
 VISIT, ENTRY = "/v1/visits/{visit:uuid}", "/v1/queue/{entry:uuid}"
 OPERATIONS = (
     operation("POST", "/v1/visits", book_visit, needs=_BOOK, purpose=_CARE, status=201, errors=_BOOKING),

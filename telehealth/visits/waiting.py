@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, insert, select, update
+from sqlalchemy import ColumnElement, and_, case, insert, or_, select, update
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
+from telehealth.people.jurisdictions import zones_of
+from telehealth.people.licensing import UnfitPlace, may_treat
 from telehealth.scheduling.booking import queries as booking
 from telehealth.visits.events import QueueMoved
 from telehealth.visits.models import QueueEntryRow, VisitRow
@@ -43,7 +45,8 @@ async def enqueue(
     jurisdiction: str | None = None,
     priority: int = 0,
 ) -> Standing:
-    """At the end of the patient's priority. Raises NotFound, AlreadyWaiting."""
+    """At the end of the patient's priority. Raises NotFound, AlreadyWaiting, UnfitPlace."""
+    _check_place(jurisdiction)
     patient = await people.patient(unit, patient_id)
     kind = await booking.visit_type(unit, visit_type_id)
     entry = QueueEntry(
@@ -160,9 +163,11 @@ async def _remaining(unit: Unit, kind: VisitTypeId, mean: int) -> list[float]:
     return [max((each - unit.now) / timedelta(minutes=1), 0.0) for each in free_at.values()]
 
 
-async def _may_treat(_: Unit, __: ClinicianId) -> ColumnElement[bool]:
-    """Where nobody asked for the place, anyone; else who is licensed there today."""
-    return ROW.jurisdiction.is_(None)
+async def _may_treat(unit: Unit, clinician_id: ClinicianId) -> ColumnElement[bool]:
+    """Where nobody asked for the place, anyone; else who is licensed there now."""
+    held = await people.licences(unit, clinician_id)
+    places = {each.jurisdiction for each in held if may_treat(held, each.jurisdiction, unit.now)}
+    return or_(ROW.jurisdiction.is_(None), ROW.jurisdiction.in_(places))
 
 
 def _waiting(visit_type_id: VisitTypeId | None) -> ColumnElement[bool]:
@@ -190,6 +195,14 @@ async def _find(unit: Unit, entry_id: UUID, *, lock: bool = False) -> QueueEntry
     if row is None:
         raise NotFound
     return _entry_of(row)
+
+
+def _check_place(jurisdiction: str | None) -> None:
+    if jurisdiction is not None:
+        try:
+            zones_of(jurisdiction)
+        except ValueError:
+            raise UnfitPlace from None
 
 
 def _check_staff(unit: Unit) -> None:

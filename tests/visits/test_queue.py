@@ -14,6 +14,8 @@ from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.errors import NotFound
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.people import service as people
+from telehealth.people.licensing import Licence
 from telehealth.visits import waiting
 from telehealth.visits.queue import (
     AGEING,
@@ -137,3 +139,24 @@ async def test_order_standing_and_absence(unit_of_work: UnitOfWork, clock: Fixed
             await unit_of_work.run(waiting.standing, stranger, second)
     with pytest.raises(NotFound):
         await unit_of_work.run(waiting.standing, SYSTEM, uuid4())
+
+
+async def test_who_may_not_be_treated_keeps_the_place(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    licence = Licence(clinic.clinician.id, "US-NY", last=clock.now().date() + timedelta(days=1))
+    await unit_of_work.run(people.add_licence, SYSTEM, licence)
+    entries = {}
+    for place in ("US-TX", "US-NY", "US-NY", "US-CA"):
+        patient = await unit_of_work.run(register, SYSTEM, place)
+        clock.advance(minutes(1))
+        standing = await unit_of_work.run(
+            waiting.enqueue, SYSTEM, patient_id=patient.id, visit_type_id=clinic.visit_type.id, jurisdiction=place
+        )
+        entries[standing.entry.id] = place
+    taken = await unit_of_work.run(waiting.take_next, clinic.clinician_actor)
+    assert taken.id == list(entries)[1]
+    line = [entries[each.entry.id] for each in await unit_of_work.run(waiting.everyone, SYSTEM)]
+    assert line == ["US-TX", "US-NY", "US-CA"]
+    clock.advance(timedelta(days=3))
+    with pytest.raises(NobodyWaits):
+        await unit_of_work.run(waiting.take_next, clinic.clinician_actor)
