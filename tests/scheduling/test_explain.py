@@ -126,7 +126,7 @@ def test_every_reason(
     [
         (WeeklyHours("Mars/Olympus", ()), "zone"),
         (WeeklyHours("UTC", (Rule(1, 600, 600),)), "order"),
-        (WeeklyHours("UTC", (Rule(1, 600, 600 + DAY + 1),)), "order"),
+        (WeeklyHours("UTC", (Rule(1, 600, 600 + DAY + 1),)), "length"),
         (WeeklyHours("UTC", (Rule(1, 600, 720), Rule(1, 700, 800))), "overlap"),
         (WeeklyHours("UTC", (Rule(1, 0, 60), Rule(7, 1380, DAY + 30))), "overlap"),
     ],

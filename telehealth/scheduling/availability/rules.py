@@ -133,6 +133,33 @@ class Resource:
     memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceEntry:
+    """What the list of resources tells of one; `calendar_ids` are the holiday calendars attached to it."""
+
+    id: UUID
+    kind: str
+    name: str
+    time_zone: str
+    capacity: int = 1
+    pools: frozenset[str] = frozenset()
+    skills: frozenset[str] = frozenset()
+    calendar_ids: frozenset[UUID] = frozenset()
+    retired: bool = False
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HolidayCalendar:
+    """Local dates on which whoever has the calendar is closed; `everyone` has it when it is the organisation's."""
+
+    id: UUID
+    name: str
+    everyone: bool
+    days: tuple[date, ...] = ()
+    revision: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of instants with one offset from UTC, all on one local date."""

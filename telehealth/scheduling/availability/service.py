@@ -1,49 +1,328 @@
-"""Commands on availability: publish hours."""
+"""Commands on availability: publish hours, except dates from them, be away, keep resources and holidays."""
 
-from sqlalchemy import delete, insert
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId
+from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
-from telehealth.scheduling.availability.checks import check_hours
-from telehealth.scheduling.availability.models import AvailabilityRuleRow, HoursRow
-from telehealth.scheduling.availability.rules import WeeklyHours
+from telehealth.people import queries as people
+from telehealth.scheduling.availability.checks import (
+    MOST_ABSENCES,
+    MOST_OVERRIDES,
+    TooManyEntries,
+    check_holidays,
+    check_hours,
+    check_override,
+    check_time_off,
+    check_travel,
+    check_zone,
+)
+from telehealth.scheduling.availability.models import (
+    VERSIONS,
+    AvailabilityRuleRow,
+    HolidayCalendarRow,
+    OverrideRow,
+    ResourceHolidayCalendarRow,
+    ResourceRow,
+    TimeOffRow,
+    TravelRow,
+)
+from telehealth.scheduling.availability.rules import (
+    HolidayCalendar,
+    Override,
+    ResourceEntry,
+    Rule,
+    TimeOff,
+    Travel,
+    WeeklyHours,
+)
+
+CLINICIAN = "clinician"
 
 
-async def publish_hours(
-    unit: Unit, clinician_id: ClinicianId, hours: WeeklyHours, *, revision: int | None = None
-) -> int:
-    """Replace a clinician's weekly hours; visits already booked stay. Answers the new revision.
+async def publish_hours(unit: Unit, resource_id: UUID, hours: WeeklyHours, *, revision: int | None = None) -> int:
+    """Replace weekly hours; visits already booked stay. Answers the new revision.
 
     A clinician publishes their own. Raises NotFound, InvalidHours; raises Stale when `revision` is given and is not the
     present one.
     """
-    if unit.actor.role is Role.CLINICIAN and unit.actor.person_id != clinician_id:
-        raise NotFound
     check_hours(hours)
-    values = {"time_zone": hours.time_zone, "published_at": unit.now}
-    changed: int | None = await unit.session.scalar(
-        upsert(HoursRow)
-        .values(clinician_id=clinician_id, revision=1, **values)
-        .on_conflict_do_update(index_elements=["clinician_id"], set_={**values, "revision": HoursRow.revision + 1})
-        .returning(HoursRow.revision)
-    )
-    if changed is None or (revision is not None and changed != revision + 1):
+    row = await _open(unit, resource_id)
+    if revision is not None and revision != row.revision:
         raise Stale
-    await unit.session.execute(delete(AvailabilityRuleRow).where(AvailabilityRuleRow.clinician_id == clinician_id))
+    row.time_zone, row.revision, row.published_at = hours.time_zone, row.revision + 1, unit.now
+    await unit.session.execute(delete(AvailabilityRuleRow).where(AvailabilityRuleRow.resource_id == resource_id))
     if hours.rules:
-        rows = [
-            {
-                "id": unit.new_id(),
-                "clinician_id": clinician_id,
-                "weekday": window.weekday,
-                "start_minute": window.start,
-                "end_minute": window.end,
-            }
-            for window in hours.rules
+        await unit.session.execute(
+            insert(AvailabilityRuleRow), [_rule_values(unit, resource_id, each) for each in hours.rules]
+        )
+    await _changed(unit, row, "hours")
+    return row.revision
+
+
+async def put_override(unit: Unit, resource_id: UUID, override: Override, *, version: int | None = None) -> int:
+    """Set the hours of one date, in place of what it had. Answers the new version.
+
+    Raises NotFound, InvalidHours, TooManyEntries, and Stale when `version` is given and is not the present one.
+    """
+    check_override(override)
+    row = await _open(unit, resource_id, version)
+    windows = [[each.start, each.end] for each in override.windows]
+    await unit.session.execute(
+        upsert(OverrideRow)
+        .values(resource_id=resource_id, day=override.day, windows=windows)
+        .on_conflict_do_update(index_elements=["resource_id", "day"], set_={"windows": windows})
+    )
+    await _check_count(unit, OverrideRow.resource_id == resource_id, OverrideRow, MOST_OVERRIDES)
+    return await _changed(unit, row, "override")
+
+
+async def drop_override(unit: Unit, resource_id: UUID, day: date, *, version: int | None = None) -> int:
+    """The date has its weekly hours again. Answers the new version. Raises NotFound, Stale."""
+    row = await _open(unit, resource_id, version)
+    mine = (OverrideRow.resource_id == resource_id) & (OverrideRow.day == day)
+    if await unit.session.scalar(delete(OverrideRow).where(mine).returning(OverrideRow.day)) is None:
+        raise NotFound
+    return await _changed(unit, row, "override")
+
+
+async def add_time_off(unit: Unit, resource_id: UUID, away: TimeOff) -> TimeOff:
+    """Close a stretch of time, for all visit types or for some; visits already booked stay.
+
+    Raises NotFound, InvalidDates, TooManyEntries.
+    """
+    check_time_off(away)
+    row = await _open(unit, resource_id)
+    entered = replace(away, id=unit.new_id())
+    unit.session.add(
+        TimeOffRow(
+            id=entered.id,
+            resource_id=resource_id,
+            s=away.span and away.span.start,
+            e=away.span and away.span.end,
+            first=away.first,
+            last=away.last,
+            only_types=sorted(away.only),
+            reason=away.reason,
+        )
+    )
+    await unit.session.flush()
+    await _check_count(unit, TimeOffRow.resource_id == resource_id, TimeOffRow, MOST_ABSENCES)
+    await _changed(unit, row, "time_off")
+    return entered
+
+
+async def remove_time_off(unit: Unit, resource_id: UUID, time_off_id: UUID) -> None:
+    """Raises NotFound."""
+    row = await _open(unit, resource_id)
+    mine = (TimeOffRow.resource_id == resource_id) & (TimeOffRow.id == time_off_id)
+    if await unit.session.scalar(delete(TimeOffRow).where(mine).returning(TimeOffRow.id)) is None:
+        raise NotFound
+    await _changed(unit, row, "time_off")
+
+
+async def set_travel(unit: Unit, resource_id: UUID, journeys: Sequence[Travel], *, version: int | None = None) -> int:
+    """Replace all journeys. Answers the new version. Raises NotFound, InvalidDates, Stale."""
+    check_travel(journeys)
+    row = await _open(unit, resource_id, version)
+    await unit.session.execute(delete(TravelRow).where(TravelRow.resource_id == resource_id))
+    if journeys:
+        values = [
+            {"resource_id": resource_id, "first": each.first, "last": each.last, "time_zone": each.time_zone}
+            for each in journeys
         ]
-        await unit.session.execute(insert(AvailabilityRuleRow), rows)
-    unit.audit("update", "hours", clinician_id)
-    return changed
+        await unit.session.execute(insert(TravelRow), values)
+    return await _changed(unit, row, "travel")
+
+
+async def add_resource(unit: Unit, entry: ResourceEntry) -> ResourceEntry:
+    """Add an interpreter, a room or another thing; a clinician becomes a resource by publishing hours or by this.
+
+    Raises NotFound for a clinician or calendar there is not, InvalidHours for an unknown zone.
+    """
+    check_zone(entry.time_zone)
+    if entry.kind == CLINICIAN:
+        await people.clinician(unit, ClinicianId(entry.id))
+    await unit.session.execute(
+        upsert(ResourceRow)
+        .values(
+            id=entry.id,
+            clinician_id=entry.id if entry.kind == CLINICIAN else None,
+            kind=entry.kind,
+            name="",
+            time_zone=entry.time_zone,
+            version=VERSIONS.next_value(),
+            published_at=unit.now,
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+    return await change_resource(unit, entry)
+
+
+async def change_resource(unit: Unit, entry: ResourceEntry, *, version: int | None = None) -> ResourceEntry:
+    """Replace name, zone, capacity, pools, skills, calendars, and whether it is retired; its kind stays.
+
+    Raises NotFound, InvalidHours for an unknown zone, Stale.
+    """
+    check_zone(entry.time_zone)
+    row = await _open(unit, entry.id, version)
+    row.name, row.time_zone, row.capacity = entry.name, entry.time_zone, entry.capacity
+    row.pools, row.skills = sorted(entry.pools), sorted(entry.skills)
+    row.retired_at = (row.retired_at or unit.now) if entry.retired else None
+    await _attach(unit, entry.id, entry.calendar_ids)
+    return replace(entry, kind=row.kind, version=await _changed(unit, row, "resource"))
+
+
+async def retire_resource(unit: Unit, resource_id: UUID, *, version: int | None = None) -> None:
+    """It is offered no more; what is booked stays. Raises NotFound, Stale."""
+    row = await _open(unit, resource_id, version)
+    row.retired_at = row.retired_at or unit.now
+    await _changed(unit, row, "resource")
+
+
+async def verify(unit: Unit, resource_id: UUID, until: datetime | None) -> None:
+    """Say until when outside busy time is known; None: there is no outside calendar. Raises NotFound.
+
+    A time that has passed withholds the resource from self-booking. `version` stays: timetables do not depend on it.
+    """
+    statement = update(ResourceRow).where(ResourceRow.id == resource_id).values(verified_until=until)
+    if await unit.session.scalar(statement.returning(ResourceRow.id)) is None:
+        await _open(unit, resource_id)
+        await unit.session.execute(statement)
+
+
+async def add_holidays(unit: Unit, calendar: HolidayCalendar) -> HolidayCalendar:
+    """Add a calendar. Raises InvalidDates."""
+    check_holidays(calendar)
+    added = replace(calendar, days=tuple(sorted(set(calendar.days))), revision=1)
+    unit.session.add(
+        HolidayCalendarRow(
+            id=added.id, name=added.name, everyone=added.everyone, days=list(added.days), revision=added.revision
+        )
+    )
+    await unit.session.flush()
+    await _calendar_changed(unit, added.id, added.everyone)
+    return added
+
+
+async def set_holidays(unit: Unit, calendar: HolidayCalendar, *, revision: int | None = None) -> HolidayCalendar:
+    """Replace a calendar. Raises NotFound, InvalidDates, Stale."""
+    check_holidays(calendar)
+    row = await _calendar(unit, calendar.id, revision)
+    concerned = row.everyone or calendar.everyone
+    row.name, row.everyone, row.days = calendar.name, calendar.everyone, sorted(set(calendar.days))
+    row.revision += 1
+    await unit.session.flush()
+    await _calendar_changed(unit, calendar.id, concerned)
+    return replace(calendar, days=tuple(row.days), revision=row.revision)
+
+
+async def drop_holidays(unit: Unit, calendar_id: UUID, *, revision: int | None = None) -> None:
+    """Raises NotFound, Stale."""
+    row = await _calendar(unit, calendar_id, revision)
+    await _calendar_changed(unit, calendar_id, row.everyone)
+    await unit.session.delete(row)
+    await unit.session.flush()
+
+
+async def _open(unit: Unit, resource_id: UUID, version: int | None = None) -> ResourceRow:
+    """The row to change, locked; a clinician's is made when there is none yet. Raises NotFound, Stale."""
+    if unit.actor.role is Role.CLINICIAN and unit.actor.person_id != resource_id:
+        raise NotFound
+    query = select(ResourceRow).where(ResourceRow.id == resource_id).with_for_update()
+    row = await unit.session.scalar(query.execution_options(populate_existing=True))
+    if row is None:
+        await _begin(unit, ClinicianId(resource_id))
+        row = await unit.session.scalar(query)
+    if row is None:
+        raise NotFound
+    if version is not None and version != row.version:
+        raise Stale
+    return row
+
+
+async def _begin(unit: Unit, clinician_id: ClinicianId) -> None:
+    clinician = await people.clinician(unit, clinician_id)
+    await unit.session.execute(
+        upsert(ResourceRow)
+        .values(
+            id=clinician_id,
+            clinician_id=clinician_id,
+            kind=CLINICIAN,
+            name="",
+            time_zone=parse_zone(clinician.time_zone).key,
+            version=VERSIONS.next_value(),
+            published_at=unit.now,
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+
+
+async def _changed(unit: Unit, row: ResourceRow, what: str) -> int:
+    """Give the row a version that never was, and leave a trace."""
+    row.version = version = await unit.session.scalar(select(VERSIONS.next_value())) or 0  # it grows: the row is locked
+    await unit.session.flush()
+    unit.audit("update", what, row.id)
+    return version
+
+
+async def _check_count(unit: Unit, mine: Any, table: type[OverrideRow | TimeOffRow], most: int) -> None:
+    if (await unit.session.scalar(select(func.count()).select_from(table).where(mine)) or 0) > most:
+        raise TooManyEntries(most=most)
+
+
+async def _attach(unit: Unit, resource_id: UUID, calendar_ids: Iterable[UUID]) -> None:
+    link = ResourceHolidayCalendarRow
+    wanted = sorted(calendar_ids)
+    await unit.session.execute(delete(link).where(link.resource_id == resource_id))
+    known = select(func.count()).select_from(HolidayCalendarRow).where(HolidayCalendarRow.id.in_(wanted))
+    if await unit.session.scalar(known) != len(wanted):
+        raise NotFound
+    if wanted:
+        values = [{"resource_id": resource_id, "calendar_id": each} for each in wanted]
+        await unit.session.execute(insert(link), values)
+
+
+async def _calendar(unit: Unit, calendar_id: UUID, revision: int | None) -> HolidayCalendarRow:
+    row = await unit.session.scalar(
+        select(HolidayCalendarRow).where(HolidayCalendarRow.id == calendar_id).with_for_update()
+    )
+    if row is None:
+        raise NotFound
+    if revision is not None and revision != row.revision:
+        raise Stale
+    return row
+
+
+async def _calendar_changed(unit: Unit, calendar_id: UUID, everyone: bool) -> None:
+    """Whoever has the calendar has another version."""
+    row, link = ResourceRow, ResourceHolidayCalendarRow
+    attached = row.id.in_(select(link.resource_id).where(link.calendar_id == calendar_id))
+    locked = select(row.id).where(or_(literal(everyone), attached)).order_by(row.id).with_for_update()
+    ids = list(await unit.session.scalars(locked))
+    await unit.session.execute(update(row).where(row.id.in_(ids)).values(version=VERSIONS.next_value()))
+    unit.audit("update", "holiday_calendar", calendar_id)
+
+
+def _rule_values(unit: Unit, resource_id: UUID, rule: Rule) -> dict[str, Any]:
+    return {
+        "id": unit.new_id(),
+        "resource_id": resource_id,
+        "weekday": rule.weekday,
+        "start_minute": rule.start,
+        "end_minute": rule.end,
+        "valid_from": rule.valid_from,
+        "valid_to": rule.valid_to,
+        "only_types": sorted(rule.only),
+        "release_before": rule.release_before,
+        "staffing": rule.staffing,
+    }
