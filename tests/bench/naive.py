@@ -6,7 +6,7 @@ intervals are half-open; an instant is inside local hours when its local clock r
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -85,19 +85,22 @@ def members(week: Week, start: int, end: int) -> list[Span]:
 
 
 def _window(midnight: datetime, opens: int, closes: int) -> Iterator[Span]:
-    """One day's window. Where the clocks change nearby, each minute is looked at by itself."""
-    start, end = midnight + opens * MINUTE, midnight + closes * MINUTE  # local clock arithmetic
-    around = [midnight - DAY + hours * timedelta(hours=6) for hours in range(17)]
-    if len({each.utcoffset() for each in around}) == 1:
-        yield _minute(start), _minute(end)
-        return
-    at, last = _minute(start) - 1440, _minute(end) + 1440
-    wanted = start.replace(tzinfo=None), end.replace(tzinfo=None)
-    yield from (
-        (minute, minute + 1)
-        for minute in range(at, last)
-        if wanted[0] <= _instant(minute).astimezone(midnight.tzinfo).replace(tzinfo=None) < wanted[1]
-    )
+    """One day's window: for each offset in force around that day, the instants that have it and read as inside."""
+    around = {(midnight + hours * timedelta(hours=6)).utcoffset() for hours in range(-4, 13)}
+    for offset in around:
+        start = (midnight + opens * MINUTE).replace(tzinfo=timezone(offset or timedelta()))
+        yield from _having(midnight.tzinfo, start, start + (closes - opens) * MINUTE)
+
+
+def _having(zone: tzinfo | None, start: datetime, end: datetime) -> Iterator[Span]:
+    """The instants of [start, end) at which the zone has the offset of `start`."""
+    low, high, offset = _minute(start), _minute(end), start.utcoffset()
+    looked_at = {_instant(each).astimezone(zone).utcoffset() for each in (*range(low, high, 30), high - 1)}
+    if looked_at == {offset}:
+        yield low, high
+    elif offset in looked_at:
+        same = (each for each in range(low, high) if _instant(each).astimezone(zone).utcoffset() == offset)
+        yield from ((each, each + 1) for each in same)
 
 
 def _on_grid(reading: datetime, visit: Visit) -> bool:
