@@ -1,21 +1,41 @@
 """What is open and what is busy: at most four statements for a search, whatever the clinicians and days."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
+from zlib import crc32
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, any_, cast, func, null, or_, select
+from sqlalchemy.orm import aliased
 
+from telehealth.core import minutes
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
-from telehealth.scheduling.availability.queries import weekly_hours
-from telehealth.scheduling.availability.rules import DAY, Minutes, open_segments, to_instant, to_minute, to_minute_up
+from telehealth.people import licensing
+from telehealth.people import queries as people
+from telehealth.scheduling.availability import queries as availability
+from telehealth.scheduling.availability.rules import (
+    DAY,
+    EPOCH_DAY,
+    Resource,
+    segments,
+    to_instant,
+    to_minute,
+    to_minute_up,
+)
+from telehealth.scheduling.booking.explain import Judgement, Licensing, Scene, Taken, candidates
 from telehealth.scheduling.booking.models import OccupancyRow, VisitTypeRow
-from telehealth.scheduling.booking.rules import Calendar, Slot, VisitType, first_slots, horizons
+from telehealth.scheduling.booking.offered import offers
+from telehealth.scheduling.booking.rules import Audience, Minutes, Reason, RoleNeed, Slot, VisitType
+
+FIELDS = tuple(name for name in VisitType.__dataclass_fields__ if name not in {"offset", "roles", "id"})
+ENOUGH = 4  # candidates to look at for every slot wanted, at first
+FINEST = 15  # minutes; the first look is not cut finer
 
 
 async def visit_types(unit: Unit) -> list[VisitType]:
@@ -35,105 +55,354 @@ async def visit_type(unit: Unit, visit_type_id: UUID) -> VisitType:
 
 
 def visit_type_of(row: VisitTypeRow) -> VisitType:
-    return VisitType(
-        id=VisitTypeId(row.id),
-        code=row.code,
-        name=row.name,
-        minutes=row.minutes,
-        buffer_before=row.buffer_before,
-        buffer_after=row.buffer_after,
-        grid=row.grid,
-        offset=row.grid_offset,
-        notice=row.notice,
-        horizon_days=row.horizon_days,
-        opens_before=row.opens_before,
-        closes_after=row.closes_after,
-    )
-
-
-async def busy(
-    unit: Unit, resources: Sequence[UUID], span: Minutes, *, except_owner: UUID | None = None
-) -> Mapping[UUID, list[Minutes]]:
-    """Taken time of every resource that touches `span`. A hold past its time does not count, swept or not."""
-    row = OccupancyRow
-    query = select(row.resource_id, row.s, row.e).where(
-        row.resource_id.in_(resources),
-        row.state == "active",
-        row.s < span.end,
-        row.e > span.start,
-        or_(row.expires_at.is_(None), row.expires_at > func.now()),
-    )
-    if except_owner is not None:
-        query = query.where(row.owner_id != except_owner)
-    found: dict[UUID, list[Minutes]] = defaultdict(list)
-    for resource, start, end in await unit.session.execute(query.order_by(row.s)):
-        found[resource].append(Interval(start, end))
-    return found
+    plain: dict[str, Any] = {name: getattr(row, name) for name in FIELDS}
+    roles = tuple(RoleNeed(**each) for each in row.roles)
+    return VisitType(id=VisitTypeId(row.id), offset=row.grid_offset, roles=roles, **plain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a search or a booking is about: one visit type, some clinicians, perhaps a patient."""
+    """What a search or a booking is about.
 
-    visit_type: VisitType
-    clinician_ids: Sequence[ClinicianId]
+    `clinician_ids` are any of, none means everyone; `also` are further resources, all needed. `jurisdiction` is where
+    the patient will be; without it counts what the patient attested. The owner's own time is no obstacle.
+    """
+
+    visit_type_id: VisitTypeId
+    clinician_ids: Sequence[ClinicianId] = ()
+    also: tuple[UUID, ...] = ()
     patient_id: PatientId | None = None
+    jurisdiction: str | None = None
+    audience: Audience = Audience.PATIENT
     except_owner: UUID | None = None
+    booking: bool = False
 
 
-async def calendars(unit: Unit, asked: Asked, span: Minutes) -> dict[ClinicianId, Calendar]:
-    """A calendar for each clinician with published hours that decides about every start in `span`. Two statements."""
-    kind = asked.visit_type
-    around = Interval(span.start - DAY, span.end + kind.minutes + DAY)
-    taken = Interval(span.start - kind.buffer_before, span.end + kind.minutes + kind.buffer_after)
-    resources: list[UUID] = [*asked.clinician_ids, *([asked.patient_id] if asked.patient_id else [])]
-    found = await busy(unit, resources, taken, except_owner=asked.except_owner)
-    return {
-        clinician_id: Calendar(
-            visit_type=kind,
-            time_zone=published.time_zone,
-            open=open_segments(published, around),
-            busy=found.get(clinician_id, ()),
-            patient_busy=found.get(asked.patient_id, ()) if asked.patient_id else (),
-            now=to_minute_up(unit.now),
-        )
-        for clinician_id, published in (await weekly_hours(unit, asked.clinician_ids)).items()
-    }
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What every question about the same visit type, clinicians and patient stands on."""
+
+    asked: Asked
+    kind: VisitType
+    now: int
+    resources: Mapping[UUID, Resource]
+    hosts: Sequence[Resource]
+    unverified: frozenset[UUID]
+    whereabouts: Sequence[licensing.Whereabouts] = ()
+    licences: Mapping[UUID, Sequence[licensing.Licence]] = field(default_factory=dict)
+
+    def bookable(self, start: datetime, end: datetime) -> Minutes:
+        """The part of [start, end) in which anything could be booked at all."""
+        notice = self.kind.notice if self.asked.audience is Audience.PATIENT else 0
+        earliest = max(to_minute_up(start), self.now + notice)
+        latest = min(to_minute_up(end), self.now + (self.kind.horizon_days + 2) * DAY)
+        return Interval(earliest, max(earliest, latest))
+
+    def pieces(self, span: Minutes, limit: int) -> Iterator[Minutes]:
+        """`span` in two: what should hold the first `limit` slots, and the rest."""
+        if span.start >= span.end:
+            return
+        cut = self._enough(span, ENOUGH * limit)
+        yield Interval(span.start, cut)
+        if cut < span.end:
+            yield Interval(cut, span.end)
+
+    def _enough(self, span: Minutes, wanted: int) -> int:
+        """The minute before which that many starts are offered, busy or not."""
+        start, seen = span.start, 0
+        while start < span.end:
+            end = min(start - start % DAY + DAY, span.end)
+            today = [bits for host in self.hosts if (bits := self.offered(host, Interval(start, end)))]
+            count = sum(bits.bit_count() for bits in today)
+            if seen + count >= wanted:
+                return start + _first_with(today, wanted - seen, end - start)
+            start, seen = end, seen + count
+        return span.end
+
+    def offered(self, host: Resource, frame: Minutes) -> int:
+        return minutes.any_of(each.bits for each in offers(host, self.kind, frame))
+
+    def needed(self, hosts: Sequence[Resource]) -> list[UUID]:
+        """Whose busy time decides: the clinicians, what must come along, whoever could fill a role, the patient."""
+        pool = [each.id for need in self.kind.roles for each in candidates(self.resources.values(), need)]
+        patient = [self.asked.patient_id] if self.asked.patient_id else []
+        return list(dict.fromkeys([*(each.id for each in hosts), *self.asked.also, *pool, *patient]))
+
+    def licensing(self, frame: Minutes, hosts: Sequence[Resource]) -> Licensing:
+        if not self.kind.needs_licence:
+            return Licensing()
+        span = Interval(to_instant(frame.start), to_instant(frame.end))
+        if self.asked.jurisdiction is not None:
+            stays = [licensing.Stay(self.asked.jurisdiction, span)]
+        else:
+            stays = licensing.stays(self.whereabouts, span)
+        allowed = {
+            host.id: [_minutes(each) for each in licensing.licensed(self.licences.get(host.id, ()), stays)]
+            for host in hosts
+        }
+        return Licensing([_minutes(each.span) for each in stays], allowed)
 
 
-async def slots(
-    unit: Unit,
-    *,
-    visit_type_id: VisitTypeId,
-    clinician_ids: Sequence[ClinicianId],
-    start: datetime,
-    end: datetime,
-    limit: int,
-    patient_id: PatientId | None = None,
+def _first_with(sets: Sequence[int], wanted: int, length: int) -> int:
+    """The first minute before which the sets hold `wanted` members together."""
+    low, high = 0, length
+    while high - low > FINEST:
+        middle = (low + high) // 2
+        inside = minutes.filled(middle)
+        if sum((bits & inside).bit_count() for bits in sets) >= wanted:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _minutes(span: Interval[datetime]) -> Minutes:
+    return Interval(to_minute_up(span.start), to_minute_up(span.end))
+
+
+async def stand(unit: Unit, asked: Asked) -> Ground:
+    """One statement, and one more when some hours have changed since this process looked. Raises NotFound."""
+    columns: list[Any] = [VisitTypeRow, availability.stamp()]
+    if asked.jurisdiction is not None:
+        columns += [null(), people.licences_json_in(asked.jurisdiction)]
+    elif asked.patient_id is not None:
+        columns += [people.whereabouts_json(asked.patient_id), people.licences_json(asked.patient_id)]
+    else:
+        columns += [null(), null()]
+    row = (await unit.session.execute(select(*columns).where(VisitTypeRow.id == asked.visit_type_id))).one_or_none()
+    if row is None:
+        raise NotFound
+    kind, stamp, places, licences = row
+    resources = await availability.timetables(unit, stamp)
+    return Ground(
+        asked=asked,
+        kind=visit_type_of(kind),
+        now=to_minute_up(unit.now),
+        resources=resources,
+        hosts=_hosts(resources, asked),
+        unverified=availability.unverified(stamp),
+        whereabouts=people.parse_whereabouts(places),
+        licences=people.parse_licences(licences),
+    )
+
+
+def _hosts(resources: Mapping[UUID, Resource], asked: Asked) -> list[Resource]:
+    if asked.clinician_ids:
+        named = [resources[each] for each in dict.fromkeys(asked.clinician_ids) if each in resources]
+        return [each for each in named if not each.retired]
+    return [each for each in resources.values() if each.kind == "clinician" and not each.retired]
+
+
+async def scene(unit: Unit, ground: Ground, frame: Minutes, hosts: Sequence[Resource] | None = None) -> Scene:
+    """Everything that decides about starts in the frame. One statement."""
+    asked_of = ground.hosts if hosts is None else hosts
+    whole = _whole_days(frame) if ground.kind.first_of_day_only else frame
+    seen = await _seen(unit, ground, ground.needed(asked_of), whole)
+    return Scene(
+        kind=ground.kind,
+        frame=whole,
+        now=ground.now,
+        resources=ground.resources,
+        taken=seen.taken,
+        patient_id=ground.asked.patient_id,
+        also=ground.asked.also,
+        audience=ground.asked.audience,
+        booking=ground.asked.booking,
+        unverified=ground.unverified,
+        seats=seen.seats,
+        own_holds=seen.own_holds,
+        stale=seen.stale,
+        licensing=ground.licensing(whole, asked_of),
+    )
+
+
+def _whole_days(frame: Minutes) -> Minutes:
+    """The frame with the local dates it touches, wherever they are."""
+    return Interval(frame.start - 2 * DAY, frame.end + 2 * DAY)
+
+
+async def _seen(unit: Unit, ground: Ground, resource_ids: Sequence[UUID], frame: Minutes) -> Seen:
+    query = _busy_of(ground, resource_ids, frame)
+    if ground.kind.seats > 1:
+        query = query.union_all(_seats_of(ground.kind, resource_ids, frame))
+    seen = Seen()
+    for resource_id, role, stale, *rest in await unit.session.execute(query):
+        taken = Taken(*rest, role=role)
+        if stale:
+            seen.stale = True
+        elif role == "seat":
+            seen.seats[resource_id] = seen.seats.get(resource_id, frozenset()) | {taken.layer}
+        elif taken.owner_id != ground.asked.except_owner:
+            if taken.kind == "hold" and resource_id == ground.asked.patient_id and taken.owner_id:
+                seen.own_holds.add(taken.owner_id)
+            seen.taken.setdefault(resource_id, []).append(taken)
+    if seen.own_holds:  # who holds a time is not kept from it by the hold
+        for rows in seen.taken.values():
+            rows[:] = [row for row in rows if row.owner_id not in seen.own_holds]
+    return seen
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one look at busy time found."""
+
+    taken: dict[UUID, list[Taken]] = field(default_factory=dict)
+    seats: dict[UUID, frozenset[int]] = field(default_factory=dict)
+    own_holds: set[UUID] = field(default_factory=set)
+    stale: bool = False
+
+
+def _columns(table: Any) -> tuple[Any, ...]:
+    return (
+        table.resource_id,
+        table.role,
+        func.coalesce(table.expires_at <= func.now(), False).label("stale"),  # noqa: FBT003 -- SQL's false
+        table.s,
+        table.e,
+        table.kind,
+        table.owner_id,
+        table.layer,
+        table.visit_type_id,
+        table.visit_start,
+        table.risk,
+    )
+
+
+def alive(table: Any = OccupancyRow) -> ColumnElement[bool]:
+    """Time that counts. A hold past its time does not, swept or not: the database's clock says so."""
+    return and_(table.state == "active", or_(table.expires_at.is_(None), table.expires_at > func.now()))
+
+
+def among(resource_ids: Sequence[UUID], table: Any = OccupancyRow) -> ColumnElement[bool]:
+    """One array instead of a thousand parameters."""
+    return table.resource_id == any_(cast(list(resource_ids), ARRAY(Uuid())))  # type: ignore[no-any-return]
+
+
+def _busy_of(ground: Ground, resource_ids: Sequence[UUID], frame: Minutes) -> Any:
+    table, kind = OccupancyRow, ground.kind
+    near = Interval(frame.start - kind.buffer_before, frame.end + kind.minutes + kind.buffer_after)
+    wide, touching = near, and_(table.s < near.end, table.e > near.start)
+    if kind.cap_per_day or kind.cap_per_week or kind.overbook_limit:
+        around = (9 if kind.cap_per_week else 3) * DAY
+        wide = Interval(near.start - around, near.end + around)
+        touching = or_(touching, table.visit_type_id == kind.id)
+    return select(*_columns(table)).where(
+        among(resource_ids), table.state == "active", table.s < wide.end, table.e > wide.start, touching
+    )
+
+
+def _seats_of(kind: VisitType, resource_ids: Sequence[UUID], frame: Minutes) -> Any:
+    table, host = OccupancyRow, aliased(OccupancyRow)
+    sessions = select(host.owner_id).where(
+        among(resource_ids, host),
+        host.role == "host",
+        host.visit_type_id == kind.id,
+        host.state == "active",
+        host.visit_start >= frame.start,
+        host.visit_start < frame.end,
+    )
+    return select(*_columns(table)).where(table.resource_id.in_(sessions), table.role == "seat", table.state == "active")
+
+
+async def search(
+    unit: Unit, asked: Asked, span: Interval[datetime], limit: int, *, after: tuple[datetime, int, UUID] | None = None
 ) -> list[Slot]:
-    """The first free times in [start, end), earliest first; with a patient, only times the patient is free too."""
-    kind = await visit_type(unit, visit_type_id)
-    asked = Asked(visit_type=kind, clinician_ids=clinician_ids, patient_id=patient_id)
-    earliest = max(to_minute_up(start), to_minute_up(unit.now) + kind.notice)
-    latest = min(to_minute_up(end), to_minute_up(unit.now) + kind.horizon_days * DAY + 1)
-    return await free_slots(unit, asked, Interval(earliest, max(earliest, latest)), limit)
+    """The first free times in the span, by (start, rank, clinician), after that place. At most four statements."""
+    return await first_slots(unit, await stand(unit, asked), span, limit, after=after)
 
 
-async def free_slots(unit: Unit, asked: Asked, span: Minutes, limit: int) -> list[Slot]:
-    """The first `limit` starts in `span` that `explain` says yes to."""
+async def first_slots(
+    unit: Unit, ground: Ground, span: Interval[datetime], limit: int, *, after: tuple[datetime, int, UUID] | None = None
+) -> list[Slot]:
+    """`search` from where one stands already. At most two statements."""
     found: list[Slot] = []
-    for piece in horizons(span):
-        for clinician_id, calendar in (await calendars(unit, asked, piece)).items():
-            found += [_slot(clinician_id, start, asked.visit_type) for start in calendar.starts(piece)]
+    for piece in ground.pieces(ground.bookable(span.start, span.end), limit):
+        hosts = ground.hosts
+        if ground.kind.seats == 1:  # a group session may stand outside the hours
+            hosts = [host for host in hosts if ground.offered(host, piece)]
+        asked_now = await scene(unit, ground, piece, hosts)
+        found += [slot for slot in _slots(asked_now, hosts, piece) if after is None or slot.order > after]
         if len(found) >= limit:
             break
-    return first_slots(found, limit)
+    return sorted(found, key=lambda slot: slot.order)[:limit]
 
 
-def _slot(clinician_id: ClinicianId, start: int, kind: VisitType) -> Slot:
-    return Slot(clinician_id, to_instant(start), to_instant(start + kind.minutes))
+def _slots(asked: Scene, hosts: Sequence[Resource], piece: Minutes) -> Iterator[Slot]:
+    kind, inside = asked.kind, _inside(asked, piece)
+    for host in hosts:
+        judgement = Judgement(asked, host)
+        for at in minutes.minutes_of(judgement.starts & inside):
+            start = asked.frame.start + at
+            _, left = judgement.open_sessions.get(at, (None, kind.seats))
+            yield Slot(
+                start=to_instant(start),
+                rank=crc32(host.id.bytes, start // DAY),
+                clinician_id=ClinicianId(host.id),
+                end=to_instant(start + kind.minutes),
+                seats_left=left,
+            )
 
 
-def around_start(start: datetime) -> Minutes:
-    """The span of one start."""
-    return Interval(to_minute(start), to_minute(start) + 1)
+def _inside(asked: Scene, piece: Minutes) -> int:
+    return minutes.between(piece.start - asked.frame.start, piece.end - asked.frame.start, asked.length)
+
+
+async def free_starts(unit: Unit, asked: Asked, span: Interval[datetime]) -> dict[ClinicianId, list[datetime]]:
+    """Every free start of each clinician in the span, in order. At most three statements."""
+    found = await _free(unit, asked, span)
+    if found is None:
+        return {}
+    frame, free = found
+    return {each: [to_instant(frame.start + at) for at in minutes.minutes_of(bits)] for each, bits in free.items()}
+
+
+async def day_counts(unit: Unit, asked: Asked, span: Interval[datetime], zone: str) -> dict[date, int]:
+    """How many slots begin on each local date of that zone; dates without any are absent. At most three statements."""
+    found = await _free(unit, asked, span)
+    if found is None:
+        return {}
+    frame, free = found
+    counts: dict[date, int] = {}
+    for day in range(frame.start // DAY - 2, frame.end // DAY + 2):
+        pairs = [(each.span.start - frame.start, each.span.end - frame.start) for each in segments(zone, day)]
+        today = minutes.covered(pairs, frame.end - frame.start)
+        if count := sum((bits & today).bit_count() for bits in free.values()):
+            counts[date.fromordinal(day + EPOCH_DAY)] = count
+    return counts
+
+
+async def _free(
+    unit: Unit, asked: Asked, span: Interval[datetime]
+) -> tuple[Minutes, dict[ClinicianId, int]] | None:
+    ground = await stand(unit, asked)
+    piece = ground.bookable(span.start, span.end)
+    if piece.start >= piece.end:
+        return None
+    seen = await scene(unit, ground, piece)
+    inside = _inside(seen, piece)
+    return seen.frame, {ClinicianId(host.id): Judgement(seen, host).starts & inside for host in ground.hosts}
+
+
+async def explain(unit: Unit, asked: Asked, start: datetime) -> Reason:
+    """Why a visit can or cannot begin at `start`; with several clinicians, what the most willing of them says."""
+    ground = await stand(unit, asked)
+    if start.second or start.microsecond:
+        return Reason.NOT_OFFERED
+    return kindest(await judge(unit, ground, to_minute(start)), to_minute(start))
+
+
+async def judge(unit: Unit, ground: Ground, start: int) -> list[Judgement]:
+    """What each clinician's calendar says about one start. One statement."""
+    seen = await scene(unit, ground, Interval(start, start + 1))
+    return [Judgement(seen, host) for host in ground.hosts]
+
+
+KINDNESS = tuple(reversed(Reason))
+
+
+def kindest(judgements: Sequence[Judgement], start: int) -> Reason:
+    """The reason nearest to yes: the one that comes last in the order in which reasons are asked."""
+    reasons = [each.explain(start) for each in judgements]
+    if Reason.OK in reasons:
+        return Reason.OK
+    return min(reasons, key=KINDNESS.index, default=Reason.NOT_OFFERED)

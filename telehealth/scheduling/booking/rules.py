@@ -1,29 +1,46 @@
-"""Whether a visit can begin at a time: one function says so for search, booking and moving alike. Pure."""
+"""What can be booked, and why a time cannot. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from types import MappingProxyType
+from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.core.ids import ClinicianId, VisitTypeId
-from telehealth.core.intervals import Interval, union
-from telehealth.scheduling.availability.rules import DAY, Minutes, Segment, offset_at
+from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
+from telehealth.core.intervals import Interval
 
-FIRST_HORIZON_DAYS, HORIZON_GROWTH = 7, 4
+Minutes = Interval[int]
+OVERBOOKED_LAYER, EXTERNAL_LAYER = 100, 1000
+
+
+class Audience(StrEnum):
+    """For whom a time is sought. Staff and the waitlist are not held to the minimum notice."""
+
+    PATIENT = "patient"
+    STAFF = "staff"
+    WAITLIST = "waitlist"
 
 
 class Reason(StrEnum):
-    """What `explain` says about a start."""
+    """What `explain` says about a start. The codes are stable; problem documents carry them with hyphens."""
 
     OK = "ok"
     TOO_SOON = "too_soon"
     TOO_FAR = "too_far"
     NOT_OFFERED = "not_offered"
+    NOT_AVAILABLE = "not_available"
+    CALENDAR_UNVERIFIED = "calendar_unverified"
+    LOCATION_REQUIRED = "location_required"
+    JURISDICTION = "jurisdiction"
     SLOT_TAKEN = "slot_taken"
+    SESSION_FULL = "session_full"
+    DAILY_CAP = "daily_cap"
+    WEEKLY_CAP = "weekly_cap"
+    RESOURCE_TAKEN = "resource_taken"
     PATIENT_CONFLICT = "patient_conflict"
+    HOLD_EXPIRED = "hold_expired"
 
 
 class SlotRefused(Refusal):
@@ -32,47 +49,129 @@ class SlotRefused(Refusal):
     kind, slug, title = Kind.CONFLICT, "slot-refused", "This time cannot be booked"
 
 
+class TooSoon(SlotRefused):
+    kind, slug, title = Kind.INVALID, "too-soon", "This time is too soon"
+
+
+class TooFar(SlotRefused):
+    kind, slug, title = Kind.INVALID, "too-far", "This time is too far ahead"
+
+
+class NotOffered(SlotRefused):
+    kind, slug, title = Kind.INVALID, "not-offered", "This time is not offered"
+
+
+class NotAvailable(SlotRefused):
+    """It was offered, and what is offered has changed since."""
+
+    slug, title = "not-available", "This time is not offered any more"
+
+
+class CalendarUnverified(SlotRefused):
+    """The clinician's outside calendar could not be read lately, so nobody knows whether they are free."""
+
+    slug, title = "calendar-unverified", "This clinician's calendar cannot be checked at the moment"
+
+
+class LocationRequired(SlotRefused):
+    kind, slug, title = Kind.INVALID, "location-required", "Say where the patient will be at the time of the visit"
+
+
+class NotLicensed(SlotRefused):
+    kind, slug, title = Kind.INVALID, "jurisdiction", "The clinician is not licensed where the patient will be"
+
+
 class SlotTaken(SlotRefused):
     slug, title = "slot-taken", "This time has been taken"
 
 
-class OutsideHours(SlotRefused):
-    slug, title = "outside-hours", "This time is not offered"
+class SessionFull(SlotRefused):
+    slug, title = "session-full", "This group visit has no seat left"
 
 
-class TooSoon(SlotRefused):
-    slug, title = "too-soon", "This time is too soon"
+class DailyCap(SlotRefused):
+    slug, title = "daily-cap", "The clinician takes no more visits of this kind on this day"
 
 
-class TooFar(SlotRefused):
-    slug, title = "too-far", "This time is too far ahead"
+class WeeklyCap(SlotRefused):
+    slug, title = "weekly-cap", "The clinician takes no more visits of this kind in this week"
 
 
-class PatientBusy(SlotRefused):
-    slug, title = "patient-busy", "The patient has another visit at this time"
+class ResourceTaken(SlotRefused):
+    """`conflicts` lists the resources, or the kinds of resources, that are not free."""
+
+    slug, title = "resource-taken", "Somebody or something else that the visit needs is not free"
+
+
+class PatientConflict(SlotRefused):
+    slug, title = "patient-conflict", "The patient has another visit at this time"
+
+
+class HoldExpired(Refusal):
+    kind, slug, title = Kind.GONE, "hold-expired", "This time is not held for you any more"
 
 
 class CalendarBusy(Refusal):
     kind, slug, title = Kind.BUSY, "calendar-busy", "Many people are booking here right now"
 
 
+class InvalidVisitType(Refusal):
+    """`fault` names what contradicts: code, grid, buffers, seats, roles, zone."""
+
+    kind, slug, title = Kind.INVALID, "invalid-visit-type", "This kind of visit does not make sense"
+
+
 REFUSALS: Mapping[Reason, type[SlotRefused]] = MappingProxyType(
     {
         Reason.TOO_SOON: TooSoon,
         Reason.TOO_FAR: TooFar,
-        Reason.NOT_OFFERED: OutsideHours,
+        Reason.NOT_OFFERED: NotOffered,
+        Reason.NOT_AVAILABLE: NotAvailable,
+        Reason.CALENDAR_UNVERIFIED: CalendarUnverified,
+        Reason.LOCATION_REQUIRED: LocationRequired,
+        Reason.JURISDICTION: NotLicensed,
         Reason.SLOT_TAKEN: SlotTaken,
-        Reason.PATIENT_CONFLICT: PatientBusy,
+        Reason.SESSION_FULL: SessionFull,
+        Reason.DAILY_CAP: DailyCap,
+        Reason.WEEKLY_CAP: WeeklyCap,
+        Reason.RESOURCE_TAKEN: ResourceTaken,
+        Reason.PATIENT_CONFLICT: PatientConflict,
     }
 )
+# What staff may set aside with a reason. Never the law, never the patient's own calendar.
+OVERRIDABLE = frozenset(
+    {
+        Reason.TOO_SOON,
+        Reason.TOO_FAR,
+        Reason.NOT_OFFERED,
+        Reason.CALENDAR_UNVERIFIED,
+        Reason.SLOT_TAKEN,
+        Reason.DAILY_CAP,
+        Reason.WEEKLY_CAP,
+    }
+)
+# What a hold or an offer has promised already; only what is about the patient is asked again.
+PROMISED = OVERRIDABLE | {Reason.SESSION_FULL, Reason.RESOURCE_TAKEN}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RoleNeed:
+    """`count` resources of a kind beside the clinician: of a pool, with a skill, when these are named."""
+
+    kind: str
+    pool: str = ""
+    skill: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitType:
-    """What can be booked. All durations are minutes, the horizon is days.
+    """What can be booked. Durations are minutes, the horizon is local dates of the clinician, caps of 0 are none.
 
-    Starts lie on the clinician's local clock where (minutes since local midnight) mod grid = offset. The patient may
-    join from `opens_before` the start until `closes_after` the end.
+    Starts lie on the clinician's local clock (or that of `grid_tz`) where (minutes since local midnight) mod grid =
+    offset. The patient may join from `opens_before` the start until `closes_after` the end. Caps count visits of this
+    type by the clinician's local date. More than one seat makes it a group visit. A visit may be booked over another
+    (`overbook_limit` a stretch of hours) when the no-show risks of those booked add up to `overbook_threshold` percent.
     """
 
     id: VisitTypeId
@@ -81,98 +180,93 @@ class VisitType:
     minutes: int
     buffer_before: int = 0
     buffer_after: int = 0
+    buffers_inside_hours: bool = False
     grid: int = 15
     offset: int = 0
+    grid_tz: str = ""
     notice: int = 0
     horizon_days: int = 90
     opens_before: int = 30
     closes_after: int = 60
+    cap_per_day: int = 0
+    cap_per_week: int = 0
+    seats: int = 1
+    modality: str = "video"
+    roles: tuple[RoleNeed, ...] = ()
+    first_of_day_only: bool = False
+    needs_licence: bool = False
+    overbook_limit: int = 0
+    overbook_threshold: int = 80
 
     def occupies(self, start: int) -> Minutes:
         """What a visit beginning at `start` takes from the calendars of everyone in it, buffers included."""
         return Interval(start - self.buffer_before, start + self.minutes + self.buffer_after)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A time somebody wants.
+
+    `clinician_ids` are any of; none means whoever offers it. `also` are further resources, all needed. `offered` says
+    that the time came from a search. `override` is the reason for which staff set the rules aside. `jurisdiction` is
+    where the patient will be; what they attested counts when it is absent. `no_show_risk` is percent.
+    """
+
+    visit_type_id: VisitTypeId
+    patient_id: PatientId
+    start: datetime
+    clinician_ids: tuple[ClinicianId, ...] = ()
+    also: tuple[UUID, ...] = ()
+    audience: Audience = Audience.PATIENT
+    offered: bool = False
+    override: str = ""
+    jurisdiction: str | None = None
+    no_show_risk: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
+    """A free start. `rank` orders clinicians at equal times, another way each day, so that nobody is always first."""
+
+    start: datetime
+    rank: int
+    clinician_id: ClinicianId
+    end: datetime
+    seats_left: int = 1
+
+    @property
+    def order(self) -> tuple[datetime, int, UUID]:
+        return self.start, self.rank, self.clinician_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occupied:
+    """Time taken. `resources` are all besides the patient, the clinician first."""
+
+    start: datetime
+    end: datetime
+    time_zone: str
+    visit_type: VisitType
+    clinician_id: ClinicianId
+    resources: tuple[UUID, ...]
+    overbooked: bool = False
+    session_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    id: UUID
+    expires_at: datetime
+    visit_type_id: VisitTypeId
+    patient_id: PatientId
     clinician_id: ClinicianId
     start: datetime
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Occupied:
-    start: datetime
-    end: datetime
-    time_zone: str
-    visit_type: VisitType
+def extras_allowed(kind: VisitType, risks: list[int], extras: int) -> int:
+    """How many visits may still be booked over others in one stretch of hours.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Calendar:
-    """Everything that decides about starts of one visit type with one clinician, for one patient or for any.
-
-    `now` is rounded up to a minute, so that no start offered lies in the past.
+    Conservative: only when those booked are likely, taken together, to leave a gap; `risks` are percent.
     """
-
-    visit_type: VisitType
-    time_zone: str
-    open: Sequence[Segment]
-    busy: Sequence[Minutes]
-    patient_busy: Sequence[Minutes]
-    now: int
-
-    def explain(self, start: int) -> Reason:
-        """Whether a visit can begin at `start`. Search, booking and moving all ask here and nowhere else."""
-        kind = self.visit_type
-        if start < self.now + kind.notice:
-            return Reason.TOO_SOON
-        if start > self.now + kind.horizon_days * DAY:
-            return Reason.TOO_FAR
-        if not self._offered(start):
-            return Reason.NOT_OFFERED
-        taken = kind.occupies(start)
-        if any(taken.overlaps(each) for each in self.busy):
-            return Reason.SLOT_TAKEN
-        if any(taken.overlaps(each) for each in self.patient_busy):
-            return Reason.PATIENT_CONFLICT
-        return Reason.OK
-
-    def starts(self, span: Minutes) -> Iterator[int]:
-        """Every start in `span` that can be booked, earliest first."""
-        for start in self._on_grid(span):
-            if self.explain(start) is Reason.OK:
-                yield start
-
-    def _offered(self, start: int) -> bool:
-        visit = Interval(start, start + self.visit_type.minutes)
-        reading = start + offset_at(self.time_zone, start)
-        on_grid = (reading % DAY) % self.visit_type.grid == self.visit_type.offset
-        return on_grid and any(piece.contains(visit) for piece in self._hours)
-
-    @cached_property
-    def _hours(self) -> list[Minutes]:
-        return union(each.span for each in self.open)
-
-    def _on_grid(self, span: Minutes) -> Iterator[int]:
-        grid, offset = self.visit_type.grid, self.visit_type.offset
-        candidates: set[int] = set()
-        for segment in self.open:
-            start, end = max(segment.span.start, span.start), min(segment.span.end, span.end)
-            reading = (start + segment.offset) % DAY
-            candidates.update(range(start + (offset - reading) % grid, end, grid))
-        return iter(sorted(candidates))
-
-
-def horizons(span: Minutes) -> Iterator[Minutes]:
-    """`span` in growing pieces, so that the first few free starts are found without looking at all of it."""
-    start, days = span.start, FIRST_HORIZON_DAYS
-    while start < span.end:
-        end = min(start + days * DAY, span.end)
-        yield Interval(start, end)
-        start, days = end, days * HORIZON_GROWTH
-
-
-def first_slots(slots: Iterable[Slot], limit: int) -> list[Slot]:
-    """The earliest `limit`, clinicians in the order of their ids at equal times."""
-    return sorted(slots, key=lambda slot: (slot.start, slot.clinician_id))[:limit]
+    return max(kind.overbook_limit - extras, 0) if sum(risks) >= kind.overbook_threshold else 0

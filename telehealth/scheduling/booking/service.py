@@ -1,141 +1,221 @@
-"""Commands of booking: take time, give it back."""
+"""Commands of booking: take time, hold it, give it back. Locks first, then one more look, then the rows."""
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import func, select
 
-from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
+from telehealth.core.actors import Role
+from telehealth.core.errors import NotAllowed, NotFound
+from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
-from telehealth.scheduling.availability.rules import DAY, Minutes, to_instant, to_minute, to_minute_up
-from telehealth.scheduling.booking import queries
-from telehealth.scheduling.booking.models import OccupancyRow, VisitTypeRow
+from telehealth.scheduling.availability.rules import Resource, to_instant
+from telehealth.scheduling.booking import plans, queries, rows
+from telehealth.scheduling.booking.offered import local_day, zone_of
+from telehealth.scheduling.booking.plans import Plan
 from telehealth.scheduling.booking.queries import Asked
-from telehealth.scheduling.booking.rules import REFUSALS, CalendarBusy, Occupied, OutsideHours, Reason, VisitType
+from telehealth.scheduling.booking.rows import Claim, Kept, Part
+from telehealth.scheduling.booking.rules import (
+    PROMISED,
+    REFUSALS,
+    Audience,
+    CalendarBusy,
+    Hold,
+    HoldExpired,
+    Occupied,
+    VisitType,
+    Wanted,
+)
 
-LOCK_NOT_AVAILABLE = "55P03"
-LOCK_TIMEOUT = text("SET LOCAL lock_timeout = '2s'")
-ALTERNATIVES = 5
-ALTERNATIVES_WITHIN = 28 * DAY
-
-
-async def add_visit_type(unit: Unit, kind: VisitType) -> VisitType:
-    """Offer a new kind of visit, or change the one with this id."""
-    values = {
-        "id": kind.id,
-        "code": kind.code,
-        "name": kind.name,
-        "minutes": kind.minutes,
-        "buffer_before": kind.buffer_before,
-        "buffer_after": kind.buffer_after,
-        "grid": kind.grid,
-        "grid_offset": kind.offset,
-        "notice": kind.notice,
-        "horizon_days": kind.horizon_days,
-        "opens_before": kind.opens_before,
-        "closes_after": kind.closes_after,
-    }
-    statement = upsert(VisitTypeRow).values(values).on_conflict_do_update(index_elements=["id"], set_=values)
-    await unit.session.execute(statement)
-    unit.audit("update", "visit_type", kind.id)
-    return kind
+HOLD_SECONDS = 300
+PLANS = 8  # how often somebody else may be quicker before we say so
+STAFF = frozenset({Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN, Role.SYSTEM})
 
 
-async def occupy(
-    unit: Unit,
-    *,
-    clinician_id: ClinicianId,
-    patient_id: PatientId,
-    visit_type_id: VisitTypeId,
-    start: datetime,
-    owner_id: UUID,
-) -> Occupied:
-    """Take the time of a visit for its owner, in the clinician's and the patient's calendar at once.
+async def occupy(unit: Unit, wanted: Wanted, owner_id: UUID) -> Occupied:
+    """Take the time of a visit for its owner: in everyone's and everything's calendar, or in nobody's.
 
-    An owner that has time already moves: its own time is no obstacle and is given back. Raises SlotTaken,
-    OutsideHours, TooSoon, TooFar or PatientBusy with free alternatives, CalendarBusy when the locks do not come.
+    An owner that has time already moves: its own time is no obstacle and is given back. Of several clinicians the one
+    with the fewest visits of the last 30 days gives it. Raises a SlotRefused that says why, with free alternatives;
+    CalendarBusy when the locks do not come.
     """
-    kind = await queries.visit_type(unit, visit_type_id)
-    await _lock(unit, [clinician_id, patient_id])
-    asked = Asked(visit_type=kind, clinician_ids=[clinician_id], patient_id=patient_id, except_owner=owner_id)
-    near = min(max(start, unit.now), unit.now + timedelta(days=kind.horizon_days))  # what is further is refused anyway
-    calendar = (await queries.calendars(unit, asked, queries.around_start(near))).get(clinician_id)
-    whole = start.second == 0 and start.microsecond == 0
-    reason = calendar.explain(to_minute(start)) if calendar and whole else Reason.NOT_OFFERED
-    if calendar is None or reason is not Reason.OK:
-        raise REFUSALS.get(reason, OutsideHours)(alternatives=await _alternatives(unit, asked, start))
-    taken = kind.occupies(to_minute(start))
-    await release(unit, owner_id)
-    await _drop_expired_holds(unit, [clinician_id, patient_id], taken)
-    await _insert(unit, [clinician_id, patient_id], taken, owner_id)
-    end = to_instant(to_minute(start) + kind.minutes)
-    return Occupied(start, end, calendar.time_zone, kind)
+    return await _take(unit, wanted, Claim("visit", owner_id))
+
+
+async def hold(unit: Unit, wanted: Wanted, *, seconds: int = HOLD_SECONDS) -> Hold:
+    """Keep a time for a patient while they decide. The same actor's earlier hold for that patient is given up.
+
+    Raises like `occupy`.
+    """
+    hold_id = unit.new_id()
+    for earlier in await rows.holds_of(unit, wanted.patient_id):
+        await release(unit, earlier)
+    expires_at = await _from_now(unit, seconds)
+    taken = await _take(unit, wanted, Claim("hold", hold_id, expires_at))
+    return Hold(
+        id=hold_id,
+        expires_at=expires_at,
+        visit_type_id=taken.visit_type.id,
+        patient_id=wanted.patient_id,
+        clinician_id=taken.clinician_id,
+        start=taken.start,
+        end=taken.end,
+    )
+
+
+async def reserve(unit: Unit, wanted: Wanted, *, owner_id: UUID, expires_at: datetime) -> Occupied:
+    """Keep a time for an offer of the waitlist; nobody's search shows it. Raises like `occupy`."""
+    return await _take(unit, wanted, Claim("offer", owner_id, expires_at))
+
+
+async def release_hold(unit: Unit, hold_id: UUID) -> None:
+    """Give up a hold; its time is everyone's at once. Raises NotFound when it is not the actor's, or over."""
+    kept = await rows.kept(unit, hold_id)
+    if kept is None or kept.kind != "hold" or not _is_own(unit, kept.taken_by):
+        raise NotFound
+    await release(unit, hold_id)
+
+
+async def convert(
+    unit: Unit, hold_id: UUID, owner_id: UUID, *, jurisdiction: str | None = None
+) -> tuple[Occupied, PatientId]:
+    """Turn a hold into a visit's time. What was held is honoured, whatever changed, but for the patient's own matters.
+
+    Raises HoldExpired, LocationRequired, NotLicensed, PatientConflict; NotFound for somebody else's hold.
+    """
+    kept = await rows.kept(unit, hold_id)
+    if kept is None:
+        raise HoldExpired
+    if kept.kind != "hold" or not _is_own(unit, kept.taken_by):
+        raise NotFound
+    return await _promised(unit, kept, owner_id, jurisdiction), kept.patient_id
+
+
+async def claim(unit: Unit, owner_id: UUID, new_owner_id: UUID, *, jurisdiction: str | None = None) -> Occupied:
+    """Turn the time an offer keeps into a visit's. Raises like `convert`.
+
+    When the new owner has time already, it moves: that time is given back.
+    """
+    kept = await rows.kept(unit, owner_id)
+    if kept is None:
+        raise HoldExpired
+    return await _promised(unit, kept, new_owner_id, jurisdiction)
 
 
 async def release(unit: Unit, owner_id: UUID) -> None:
-    """Give back whatever time the owner has."""
-    await unit.session.execute(
-        update(OccupancyRow)
-        .where(OccupancyRow.owner_id == owner_id, OccupancyRow.state == "active")
-        .values(state="released")
+    """Give back whatever time the owner has, and tell the waitlist."""
+    await rows.give_back(unit, owner_id)
+
+
+async def close_external(unit: Unit, resource_id: UUID, feed_no: int, busy: Sequence[Interval[int]]) -> None:
+    """Put what an outside calendar says in the place of what it said before. Never refused: visits stay beside it."""
+    await rows.replace_external(unit, resource_id, feed_no, busy)
+
+
+async def _from_now(unit: Unit, seconds: int) -> datetime:
+    """By the database's clock, with which every expiry is compared."""
+    at = await unit.session.scalar(select(func.now() + timedelta(seconds=seconds)))
+    if at is None:
+        raise AssertionError("unreachable: now() is never null")
+    return at.astimezone(UTC)
+
+
+def _is_own(unit: Unit, taken_by: UUID | None) -> bool:
+    return unit.actor.id is None or taken_by == unit.actor.id
+
+
+async def _take(unit: Unit, wanted: Wanted, claim: Claim) -> Occupied:
+    if (wanted.override or wanted.audience is Audience.STAFF) and unit.actor.role not in STAFF:
+        raise NotAllowed
+    asked = _asked(wanted, booking=claim.kind == "visit")
+    await rows.give_back(unit, claim.owner_id)  # a refusal rolls this back with everything else
+    for _ in range(PLANS):
+        ground = await queries.stand(unit, asked)
+        plan = await plans.made(unit, ground, wanted)
+        attempt = await unit.session.begin_nested()
+        await rows.lock(unit, [wanted.patient_id, *(part.resource_id for part in plan.parts)])
+        if await plans.still_holds(unit, ground, wanted, plan):
+            taken = await _settle(unit, plan, wanted, claim)
+            await attempt.commit()
+            return taken
+        await attempt.rollback()  # and with it the locks: somebody was quicker, look again
+    raise CalendarBusy(retry_after=1)
+
+
+def _asked(wanted: Wanted, *, booking: bool) -> Asked:
+    return Asked(
+        visit_type_id=wanted.visit_type_id,
+        clinician_ids=wanted.clinician_ids,
+        also=wanted.also,
+        patient_id=wanted.patient_id,
+        jurisdiction=wanted.jurisdiction,
+        audience=wanted.audience,
+        booking=booking,
     )
 
 
-async def _lock(unit: Unit, resources: list[UUID]) -> None:
-    """One at a time on each resource, always in the same order, so that nobody waits in a circle.
-
-    The exclusion constraint alone would be right too, but under contention it answers with deadlocks.
-    """
-    await unit.session.execute(LOCK_TIMEOUT)
-    try:
-        for key in sorted(_lock_key(resource) for resource in resources):
-            await unit.session.execute(select(func.pg_advisory_xact_lock(key)))
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-            raise CalendarBusy(retry_after=1) from None
-        raise
-
-
-def _lock_key(resource: UUID) -> int:
-    """The random low half of a UUIDv7 as a signed 64-bit key."""
-    return int.from_bytes(resource.bytes[8:], signed=True)
-
-
-async def _alternatives(unit: Unit, asked: Asked, start: datetime) -> list[str]:
-    earliest = max(to_minute_up(unit.now) + asked.visit_type.notice, to_minute(start) - DAY // 2)
-    latest = to_minute_up(unit.now) + asked.visit_type.horizon_days * DAY
-    span = Interval(earliest, max(earliest, min(latest, earliest + ALTERNATIVES_WITHIN)))
-    found = await queries.free_slots(unit, asked, span, ALTERNATIVES)
-    return [slot.start.isoformat().replace("+00:00", "Z") for slot in found]
+async def _settle(unit: Unit, plan: Plan, wanted: Wanted, claim: Claim) -> Occupied:
+    """Write what was decided, under the locks."""
+    kind, start, seen = plan.scene.kind, plan.start, plan.scene
+    span = kind.occupies(start)
+    for held in seen.own_holds:
+        await rows.give_back(unit, held)
+    session = plan.session_id
+    if seen.stale:
+        others = [part.resource_id for part in plan.parts] + ([session] if session else [])
+        await rows.drop_expired(unit, [wanted.patient_id, *others], span)
+    about = {"visit_type_id": kind.id, "visit_start": start, "risk": wanted.no_show_risk}
+    patient = (Part(wanted.patient_id, "patient"), span, 0)
+    if kind.seats == 1:
+        await rows.put(unit, claim, [*plan.places(span), patient], **about)
+    else:
+        if session is None:
+            session = unit.new_id()
+            await rows.put(unit, replace(claim, kind="visit", owner_id=session), plan.places(span), **about)
+        seat = (Part(session, "seat"), span, plan.free_seat)
+        await rows.put(unit, claim, [seat, patient], **about)
+        await rows.tend_session(unit, session)
+    return _occupied(kind, start, plan.host, plan.resources, overbooked=plan.overbooked, session_id=session)
 
 
-async def _drop_expired_holds(unit: Unit, resources: list[UUID], taken: Minutes) -> None:
-    await unit.session.execute(
-        update(OccupancyRow)
-        .where(
-            OccupancyRow.resource_id.in_(resources),
-            OccupancyRow.state == "active",
-            OccupancyRow.expires_at <= func.now(),
-            OccupancyRow.s < taken.end,
-            OccupancyRow.e > taken.start,
-        )
-        .values(state="released")
+async def _promised(unit: Unit, kept: Kept, owner_id: UUID, jurisdiction: str | None) -> Occupied:
+    asked = Asked(
+        visit_type_id=kept.visit_type_id,
+        clinician_ids=(ClinicianId(kept.host_id),),
+        patient_id=kept.patient_id,
+        jurisdiction=jurisdiction,
+        except_owner=kept.owner_id,
+        booking=True,
     )
+    ground = await queries.stand(unit, asked)
+    for judgement in await queries.judge(unit, ground, kept.start):
+        if broken := [each for each in judgement.reasons(kept.start) if each not in PROMISED]:
+            raise REFUSALS[broken[0]](alternatives=[])
+    await rows.give_back(unit, owner_id)
+    await rows.hand_over(unit, kept, owner_id)
+    host = ground.resources[kept.host_id]
+    return _occupied(ground.kind, kept.start, host, kept.resources, session_id=kept.session_id)
 
 
-async def _insert(unit: Unit, resources: list[UUID], taken: Minutes, owner_id: UUID) -> None:
-    rows = [
-        {
-            "id": unit.new_id(),
-            "resource_id": resource,
-            "s": taken.start,
-            "e": taken.end,
-            "kind": "visit",
-            "owner_id": owner_id,
-        }
-        for resource in resources
-    ]
-    await unit.session.execute(insert(OccupancyRow), rows)
+def _occupied(
+    kind: VisitType,
+    start: int,
+    host: Resource,
+    resources: tuple[UUID, ...],
+    *,
+    overbooked: bool = False,
+    session_id: UUID | None = None,
+) -> Occupied:
+    return Occupied(
+        start=to_instant(start),
+        end=to_instant(start + kind.minutes),
+        time_zone=zone_of(host, local_day(host, start)),
+        visit_type=kind,
+        clinician_id=ClinicianId(host.id),
+        resources=resources,
+        overbooked=overbooked,
+        session_id=session_id,
+    )

@@ -1,0 +1,347 @@
+"""Why a visit can or cannot begin at a time. Search, holding, booking, moving and the waitlist all ask here. Pure.
+
+Each reason is a set of starts that pass it, so that one look answers for a single start and for a whole month alike:
+what is offered is what no reason excludes, and what is refused has the first reason that excludes it.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+from uuid import UUID
+
+from telehealth.core import minutes
+from telehealth.core.ids import VisitTypeId
+from telehealth.core.intervals import Interval
+from telehealth.scheduling.availability.rules import DAY, Resource
+from telehealth.scheduling.booking.offered import Offer, instants_of, local_day, offers, present
+from telehealth.scheduling.booking.rules import (
+    OVERBOOKED_LAYER,
+    Audience,
+    Minutes,
+    Reason,
+    RoleNeed,
+    VisitType,
+    extras_allowed,
+)
+
+CLOSING = frozenset({"block", "external"})  # nothing goes beside these, whatever the capacity
+
+
+class Taken(NamedTuple):
+    """One row of busy time: [s, e) in minutes, buffers inside; the visit itself begins at `start`."""
+
+    s: int
+    e: int
+    kind: str = "visit"
+    owner_id: UUID | None = None
+    layer: int = 0
+    role: str = "host"
+    visit_type_id: UUID | None = None
+    start: int | None = None
+    risk: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Licensing:
+    """Where the patient's location is known, and for each clinician where they are licensed there."""
+
+    known: Sequence[Minutes] = ()
+    allowed: Mapping[UUID, Sequence[Minutes]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Everything that decides about starts in `frame` for one visit type and one patient, or any patient.
+
+    `now` is rounded up to a minute, so that no start offered lies in the past. `seats` has the taken seats of each
+    group session, `own_holds` are the patient's, and `stale` says that holds past their time are still in the table.
+    `booking` asks for the patient's location, which a search does not need yet.
+    """
+
+    kind: VisitType
+    frame: Minutes
+    now: int
+    resources: Mapping[UUID, Resource]
+    taken: Mapping[UUID, Sequence[Taken]]
+    patient_id: UUID | None = None
+    also: tuple[UUID, ...] = ()
+    audience: Audience = Audience.PATIENT
+    booking: bool = False
+    unverified: Collection[UUID] = ()
+    seats: Mapping[UUID, frozenset[int]] = field(default_factory=dict)
+    own_holds: Collection[UUID] = ()
+    stale: bool = False
+    licensing: Licensing = field(default_factory=Licensing)
+
+    @property
+    def length(self) -> int:
+        return self.frame.end - self.frame.start
+
+    @cached_property
+    def everything(self) -> int:
+        return minutes.filled(self.length)
+
+    @cached_property
+    def patient_free(self) -> int:
+        rows = self.taken.get(self.patient_id, ()) if self.patient_id else ()
+        return self.everything & ~_blocked(self, rows, 1)
+
+    @cached_property
+    def in_time(self) -> int:
+        """Starts that are not too soon. The notice is inclusive and counts elapsed minutes."""
+        notice = self.kind.notice if self.audience is Audience.PATIENT else 0
+        return minutes.between(self.now + notice - self.frame.start, self.length, self.length)
+
+    def free(self, resource_id: UUID) -> int:
+        """Starts for which someone or something beside the clinician is there and not busy."""
+        resource = self.resources.get(resource_id)
+        if resource is None or resource.retired:
+            return 0
+        rows = self.taken.get(resource_id, ())
+        return present(resource, self.kind, self.frame) & ~_blocked(self, rows, resource.capacity)
+
+    @cached_property
+    def together(self) -> int:
+        """Starts for which all of `also` are free."""
+        found = self.everything
+        for each in self.also:
+            found &= self.free(each)
+        return found
+
+    @cached_property
+    def role_members(self) -> Mapping[RoleNeed, Mapping[UUID, int]]:
+        """For each role the free starts of everyone who could fill it."""
+        return {
+            need: {each.id: self.free(each.id) for each in candidates(self.resources.values(), need, self.also)}
+            for need in self.kind.roles
+        }
+
+
+def candidates(resources: Collection[Resource], need: RoleNeed, also: Collection[UUID] = ()) -> list[Resource]:
+    """Who could fill a role, in the order of their ids."""
+    fitting = [
+        each
+        for each in resources
+        if each.kind == need.kind
+        and not each.retired
+        and each.id not in also
+        and (not need.pool or need.pool in each.pools)
+        and (not need.skill or need.skill in each.skills)
+    ]
+    return sorted(fitting, key=lambda each: each.id)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of every start with one clinician. A start passes a reason when its bit is set there."""
+
+    scene: Scene
+    host: Resource
+
+    def explain(self, start: int) -> Reason:
+        """The first reason that excludes the start, or ok."""
+        return next(iter(self.reasons(start)), Reason.OK)
+
+    def reasons(self, start: int) -> Iterator[Reason]:
+        """Everything that excludes the start, the plainest first."""
+        bit = 1 << (start - self.scene.frame.start)
+        for reason, passing in self.passing:
+            if not passing & bit:
+                yield reason
+
+    @cached_property
+    def starts(self) -> int:
+        """The starts that nothing excludes."""
+        found = self.scene.everything
+        for _, passing in self.passing:
+            found &= passing
+        return found
+
+    @cached_property
+    def passing(self) -> tuple[tuple[Reason, int], ...]:
+        scene, sessions = self.scene, self.open_sessions
+        joinable = minutes.any_of(1 << at for at in sessions)
+        found = [
+            (Reason.TOO_SOON, scene.in_time),
+            (Reason.TOO_FAR, self._near),
+            (Reason.NOT_OFFERED, self._offered | joinable),
+            *self._licensed(),
+            (Reason.CALENDAR_UNVERIFIED, self._verified),
+            (Reason.SESSION_FULL, scene.everything & ~self._full_sessions),
+            (Reason.SLOT_TAKEN, self._free | joinable),
+            *((reason, passing | joinable) for reason, passing in self._caps()),
+            (Reason.RESOURCE_TAKEN, self._roles_filled | joinable),
+            (Reason.PATIENT_CONFLICT, scene.patient_free),
+        ]
+        if scene.kind.first_of_day_only:
+            found.append((Reason.NOT_OFFERED, self._first_of_day(found)))
+        return tuple(found)
+
+    @cached_property
+    def _rows(self) -> Sequence[Taken]:
+        return self.scene.taken.get(self.host.id, ())
+
+    @cached_property
+    def _near(self) -> int:
+        """Starts on the local dates within the horizon, today being the clinician's."""
+        last = local_day(self.host, self.scene.now) + self.scene.kind.horizon_days
+        end = max((each.end for each in instants_of(self.host, last)), default=self.scene.frame.end)
+        return minutes.between(0, end - self.scene.frame.start, self.scene.length)
+
+    @cached_property
+    def _offers(self) -> list[Offer]:
+        found = []
+        for each in offers(self.host, self.scene.kind, self.scene.frame):
+            until = self.scene.length
+            if each.release is not None:
+                until = self.scene.now + each.release - self.scene.frame.start + 1
+            found.append(Offer(each.capacity, each.release, each.bits & minutes.between(0, until, self.scene.length)))
+        return found
+
+    @cached_property
+    def _offered(self) -> int:
+        return minutes.any_of(each.bits for each in self._offers)
+
+    @property
+    def _verified(self) -> int:
+        unknown = self.scene.audience is not Audience.STAFF and self.host.id in self.scene.unverified
+        return 0 if unknown else self.scene.everything
+
+    def _licensed(self) -> Iterator[tuple[Reason, int]]:
+        scene = self.scene
+        if not scene.kind.needs_licence:
+            return
+        known = _within(scene.frame, scene.licensing.known)
+        if scene.booking:
+            yield Reason.LOCATION_REQUIRED, known
+        allowed = _within(scene.frame, scene.licensing.allowed.get(self.host.id, ()))
+        yield Reason.JURISDICTION, allowed | (scene.everything & ~known)
+
+    @cached_property
+    def _free(self) -> int:
+        scene, usual = self.scene, self.host.capacity
+        free = self._unoccupied
+        for capacity in {each.capacity for each in self._offers} - {usual}:
+            special = minutes.any_of(each.bits for each in self._offers if each.capacity == capacity)
+            free = free & ~special | special & ~_blocked(scene, self._rows, capacity)
+        return free | self._extras if scene.kind.overbook_limit and scene.audience is Audience.STAFF else free
+
+    @cached_property
+    def _unoccupied(self) -> int:
+        return self.scene.everything & ~_blocked(self.scene, self._rows, self.host.capacity)
+
+    def is_free(self, start: int) -> bool:
+        """Whether the clinician has nothing else then, or a group session that this visit would join."""
+        at = start - self.scene.frame.start
+        return at in self.open_sessions or bool(self._unoccupied >> at & 1)
+
+    @cached_property
+    def _extras(self) -> int:
+        """Starts of booked visits over which the no-show rule allows another; never two at one time."""
+        scene, found = self.scene, 0
+        booked = [row for row in self._rows if row.role == "host" and row.kind == "visit" and row.start is not None]
+        for day in {local_day(self.host, row.start or 0) for row in booked}:
+            same = [row for row in booked if local_day(self.host, row.start or 0) == day]
+            extras = [row for row in same if row.layer >= OVERBOOKED_LAYER]
+            risks = [row.risk for row in same if row.layer < OVERBOOKED_LAYER]
+            if extras_allowed(scene.kind, risks, len(extras)):
+                doubled = {row.start for row in extras}
+                places = {row.start for row in same if row.start is not None} - doubled
+                found |= minutes.any_of(minutes.between(at, at + 1, scene.length) for at in self._in_frame(places))
+        return found
+
+    def _in_frame(self, starts: Collection[int | None]) -> Iterator[int]:
+        return (start - self.scene.frame.start for start in starts if start is not None)
+
+    def _caps(self) -> Iterator[tuple[Reason, int]]:
+        kind = self.scene.kind
+        if kind.cap_per_day:
+            yield Reason.DAILY_CAP, self._below(kind.cap_per_day, 1, 0)
+        if kind.cap_per_week:
+            yield Reason.WEEKLY_CAP, self._below(kind.cap_per_week, 7, 3)  # day 0 was a Thursday; weeks begin on Monday
+
+    def _below(self, cap: int, days: int, phase: int) -> int:
+        """Starts in a stretch of local dates that has fewer visits of this type than the cap."""
+        kind_id = self.scene.kind.id
+        counts = Counter(
+            (local_day(self.host, row.start) + phase) // days
+            for row in self._rows
+            if row.role == "host" and row.visit_type_id == kind_id and row.start is not None
+        )
+        full = [number for number, count in counts.items() if count >= cap]
+        closed = [day for number in full for day in range(number * days - phase, (number + 1) * days - phase)]
+        spans = [each for day in closed for each in instants_of(self.host, day)]
+        return self.scene.everything & ~_within(self.scene.frame, spans)
+
+    @cached_property
+    def _roles_filled(self) -> int:
+        found = self.scene.together
+        for need, members in self.scene.role_members.items():
+            found &= minutes.at_least([bits for each, bits in members.items() if each != self.host.id], need.count)
+        return found
+
+    @cached_property
+    def _sessions(self) -> Mapping[int, UUID]:
+        """Start to session, of the group visits of this type within the frame."""
+        if self.scene.kind.seats == 1:
+            return {}
+        return {
+            row.start - self.scene.frame.start: row.owner_id
+            for row in self._rows
+            if row.visit_type_id == self.scene.kind.id
+            and row.start is not None
+            and row.owner_id is not None
+            and self.scene.frame.start <= row.start < self.scene.frame.end
+        }
+
+    @cached_property
+    def open_sessions(self) -> Mapping[int, tuple[UUID, int]]:
+        """Minute of the frame to a group session with seats left, and how many."""
+        seats, left = self.scene.kind.seats, {}
+        for at, session in self._sessions.items():
+            free = seats - len(self.scene.seats.get(session, ()))
+            if free > 0:
+                left[at] = session, free
+        return left
+
+    @property
+    def _full_sessions(self) -> int:
+        return minutes.any_of(1 << at for at in self._sessions if at not in self.open_sessions)
+
+    def _first_of_day(self, passing: Sequence[tuple[Reason, int]]) -> int:
+        """Only the first start of each local date that nothing else excludes. The frame holds whole local dates."""
+        free, found = self.scene.everything, 0
+        for _, each in passing:
+            free &= each
+        first, last = (local_day(self.host, at) for at in (self.scene.frame.start, self.scene.frame.end))
+        for day in range(first, last + 1):
+            today = free & _within(self.scene.frame, instants_of(self.host, day))
+            found |= today & -today
+        return found
+
+
+def _within(frame: Minutes, spans: Sequence[Minutes]) -> int:
+    pairs = ((each.start - frame.start, each.end - frame.start) for each in spans)
+    return minutes.covered(pairs, frame.end - frame.start)
+
+
+def _blocked(scene: Scene, rows: Sequence[Taken], capacity: int) -> int:
+    """Starts whose occupied range would meet `capacity` others at once, or something that closes altogether."""
+    kind, origin = scene.kind, scene.frame.start
+    if capacity == 1:
+        reach = kind.minutes + kind.buffer_after - 1
+        pairs = ((row.s - reach - origin, row.e + kind.buffer_before - origin) for row in rows)
+        return minutes.covered(pairs, scene.length)
+    need = kind.buffer_before + kind.minutes + kind.buffer_after
+    around = Interval(origin - kind.buffer_before, scene.frame.end + kind.minutes + kind.buffer_after)
+    layers: dict[int, list[Minutes]] = {}
+    for row in rows:
+        layers.setdefault(-1 if row.kind in CLOSING else row.layer, []).append(Interval(row.s, row.e))
+    closed = _within(around, layers.pop(-1, []))
+    full = closed | minutes.at_least([_within(around, spans) for spans in layers.values()], capacity)
+    open_minutes = minutes.filled(around.end - around.start) & ~full
+    return scene.everything & ~minutes.fits(open_minutes, need)
+
+

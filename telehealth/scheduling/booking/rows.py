@@ -1,0 +1,289 @@
+"""The rows of `occupancy`, and the locks in front of them. What may be taken is decided before one comes here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, BigInteger, String, bindparam, cast, delete, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from telehealth.core.ids import PatientId, VisitTypeId, uuid7
+from telehealth.core.intervals import Interval, union
+from telehealth.db.unit import Unit
+from telehealth.scheduling.availability.rules import to_instant
+from telehealth.scheduling.booking.events import TimeFreed
+from telehealth.scheduling.booking.explain import Taken
+from telehealth.scheduling.booking.models import OccupancyRow
+from telehealth.scheduling.booking.queries import alive, among
+from telehealth.scheduling.booking.rules import EXTERNAL_LAYER, OVERBOOKED_LAYER, CalendarBusy, Minutes
+
+LOCK_NOT_AVAILABLE = "55P03"
+# In one round trip, in the order of the keys; who does not get a lock in two seconds is told so.
+LOCKS = text(
+    "SELECT set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(key) FROM unnest(:keys) AS key"
+).bindparams(bindparam("keys", type_=ARRAY(BigInteger)))
+LOAD_OF = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who takes time, as what, until when; a visit's has no end."""
+
+    kind: str
+    owner_id: UUID
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One resource of a visit and what it is to it, with as many places as its capacity."""
+
+    resource_id: UUID
+    role: str
+    capacity: int = 1
+    overbooked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a hold or an offer keeps, as long as it is alive."""
+
+    owner_id: UUID
+    kind: str
+    taken_by: UUID | None
+    visit_type_id: VisitTypeId
+    start: int
+    patient_id: PatientId
+    host_id: UUID
+    resources: tuple[UUID, ...]
+    session_id: UUID | None
+
+
+async def lock(unit: Unit, resources: Iterable[UUID]) -> None:
+    """One at a time on each resource, always in the same order, so that nobody waits in a circle.
+
+    The exclusion constraint alone would be right too, but under contention it answers with deadlocks.
+    """
+    keys = sorted({lock_key(resource) for resource in resources})
+    try:
+        await unit.session.execute(LOCKS, {"keys": keys})
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+            raise CalendarBusy(retry_after=1) from None
+        raise
+
+
+def lock_key(resource: UUID) -> int:
+    """The random low half of a UUIDv7 as a signed 64-bit key."""
+    return int.from_bytes(resource.bytes[8:], signed=True)
+
+
+async def put(unit: Unit, claim: Claim, taken: Minutes, places: Sequence[tuple[Part, Minutes, int]], **rest: Any) -> None:
+    """One row for each part; several where a part's places change under the visit."""
+    rows = [
+        {
+            "id": unit.new_id(),
+            "resource_id": part.resource_id,
+            "role": part.role,
+            "s": span.start,
+            "e": span.end,
+            "layer": layer,
+            "kind": claim.kind,
+            "owner_id": claim.owner_id,
+            "expires_at": claim.expires_at,
+            "taken_by": unit.actor.id,
+            **rest,
+        }
+        for part, span, layer in places
+    ]
+    await unit.session.execute(insert(OccupancyRow), rows)
+
+
+def placed(part: Part, span: Minutes, busy: Sequence[Taken]) -> list[tuple[Part, Minutes, int]]:
+    """Where a part's time goes: the lowest free layer, minute by minute, so that a free place is always found."""
+    touching = [row for row in busy if row.s < span.end and row.e > span.start]
+    if part.overbooked:
+        taken = {row.layer for row in touching}
+        return [(part, span, next(n for n in range(OVERBOOKED_LAYER, EXTERNAL_LAYER) if n not in taken))]
+    if part.capacity == 1 or not touching:
+        return [(part, span, 0)]
+    edges = sorted({span.start, span.end, *(edge for row in touching for edge in (row.s, row.e))})
+    cuts = [each for each in edges if span.start <= each <= span.end]
+    found: list[tuple[Part, Minutes, int]] = []
+    for start, end in zip(cuts, cuts[1:], strict=False):
+        taken = {row.layer for row in touching if row.s < end and row.e > start}
+        before = found[-1] if found else None
+        if before is not None and before[2] not in taken:
+            found[-1] = part, Interval(before[1].start, end), before[2]
+        else:
+            found.append((part, Interval(start, end), next(n for n in range(part.capacity) if n not in taken)))
+    return found
+
+
+async def give_back(unit: Unit, owner_id: UUID) -> None:
+    """Release an owner's time and say what is free again. A group session ends with its last seat."""
+    seat_of = await unit.session.scalar(
+        select(OccupancyRow.resource_id).where(
+            OccupancyRow.owner_id == owner_id, OccupancyRow.role == "seat", OccupancyRow.state == "active"
+        )
+    )
+    if seat_of is not None:
+        await lock(unit, await _hosts_of(unit, seat_of))
+    await _release(unit, owner_id)
+    if seat_of is not None:
+        await tend_session(unit, seat_of)
+
+
+async def _release(unit: Unit, owner_id: UUID) -> None:
+    table = OccupancyRow
+    freed = await unit.session.execute(
+        update(table)
+        .where(table.owner_id == owner_id, table.state == "active")
+        .values(state="released")
+        .returning(table.resource_id, table.role, table.visit_type_id, table.s, table.e)
+    )
+    for resource_id, role, visit_type_id, start, end in freed:
+        if role == "host" and visit_type_id is not None:
+            unit.emit(
+                TimeFreed(
+                    resource_id=resource_id, visit_type_id=visit_type_id, start=to_instant(start), end=to_instant(end)
+                )
+            )
+
+
+async def _hosts_of(unit: Unit, owner_id: UUID) -> Sequence[UUID]:
+    table = OccupancyRow
+    found = await unit.session.scalars(
+        select(table.resource_id).where(table.owner_id == owner_id, table.role == "host", table.state == "active")
+    )
+    return found.all()
+
+
+async def tend_session(unit: Unit, session_id: UUID) -> None:
+    """A group session lasts as long as its seats: for good with a visit in it, else until its last hold runs out."""
+    table = OccupancyRow
+    seats = (
+        await unit.session.scalars(select(table.expires_at).where(table.resource_id == session_id, alive()))
+    ).all()
+    if not seats:
+        await _release(unit, session_id)
+        return
+    last = None if None in seats else max(each for each in seats if each is not None)
+    await unit.session.execute(
+        update(table).where(table.owner_id == session_id, table.state == "active").values(expires_at=last)
+    )
+
+
+async def drop_expired(unit: Unit, resources: Sequence[UUID], taken: Minutes) -> None:
+    """Holds past their time make room. Under the locks of the resources."""
+    table = OccupancyRow
+    await unit.session.execute(
+        update(table)
+        .where(
+            among(resources),
+            table.state == "active",
+            table.expires_at <= func.now(),
+            table.s < taken.end,
+            table.e > taken.start,
+        )
+        .values(state="released")
+    )
+
+
+async def holds_of(unit: Unit, patient_id: PatientId, *, touching: Minutes | None = None) -> Sequence[UUID]:
+    """A patient's holds: the actor's own, or whoever's when they touch a time the patient now takes."""
+    table = OccupancyRow
+    query = select(table.owner_id).where(
+        table.resource_id == patient_id, table.state == "active", table.kind == "hold", table.role == "patient"
+    )
+    if touching is None:
+        query = query.where(table.taken_by.is_not_distinct_from(unit.actor.id))
+    else:
+        query = query.where(table.s < touching.end, table.e > touching.start)
+    return (await unit.session.scalars(query)).all()
+
+
+async def kept(unit: Unit, owner_id: UUID) -> Kept | None:
+    """What a hold or an offer keeps; None when it is over. Its rows are locked against a second claim."""
+    table = OccupancyRow
+    found = (
+        await unit.session.scalars(
+            select(table).where(table.owner_id == owner_id, table.kind != "visit", alive()).with_for_update()
+        )
+    ).all()
+    patient = next((row for row in found if row.role == "patient"), None)
+    if patient is None or patient.visit_type_id is None or patient.visit_start is None:
+        return None
+    seat = next((row.resource_id for row in found if row.role == "seat"), None)
+    hosts = [row.resource_id for row in found if row.role == "host"] if seat is None else await _hosts_of(unit, seat)
+    others = [row.resource_id for row in found if row.role == "resource"]
+    return Kept(
+        owner_id=owner_id,
+        kind=patient.kind,
+        taken_by=patient.taken_by,
+        visit_type_id=VisitTypeId(patient.visit_type_id),
+        start=patient.visit_start,
+        patient_id=PatientId(patient.resource_id),
+        host_id=hosts[0],
+        resources=tuple(dict.fromkeys([*hosts, *others])),
+        session_id=seat,
+    )
+
+
+async def hand_over(unit: Unit, claimed: Kept, owner_id: UUID) -> None:
+    """From a hold or an offer to a visit."""
+    await unit.session.execute(
+        update(OccupancyRow)
+        .where(OccupancyRow.owner_id == claimed.owner_id, OccupancyRow.state == "active")
+        .values(owner_id=owner_id, kind="visit", expires_at=None)
+    )
+    if claimed.session_id is not None:
+        await tend_session(unit, claimed.session_id)
+
+
+async def replace_external(unit: Unit, resource_id: UUID, feed_no: int, busy: Sequence[Minutes]) -> None:
+    """All that one feed closes, on a layer of its own."""
+    table, layer = OccupancyRow, EXTERNAL_LAYER + feed_no
+    await unit.session.execute(
+        delete(table).where(table.resource_id == resource_id, table.layer == layer, table.kind == "external")
+    )
+    rows = [
+        {
+            "id": unit.new_id(),
+            "resource_id": resource_id,
+            "s": each.start,
+            "e": each.end,
+            "kind": "external",
+            "owner_id": resource_id,
+            "layer": layer,
+        }
+        for each in union(busy)
+    ]
+    if rows:
+        await unit.session.execute(insert(table), rows)
+
+
+async def loads(unit: Unit, resources: Sequence[UUID]) -> Mapping[UUID, tuple[int, str]]:
+    """How many visits each was given in the last 30 days, and the id of the last, which tells when. One statement."""
+    table = OccupancyRow
+    last = func.max(cast(table.id, String))
+    found = await unit.session.execute(
+        select(table.resource_id, func.count(), last)
+        .where(
+            among(resources),
+            table.role.in_(("host", "resource")),
+            table.kind == "visit",
+            table.state == "active",
+            table.id >= uuid7_floor(unit.now - LOAD_OF),
+        )
+        .group_by(table.resource_id)
+    )
+    return {resource: (count, newest) for resource, count, newest in found}
+
+
+def uuid7_floor(at: datetime) -> UUID:
+    """The smallest identifier made at that instant or later."""
+    return UUID(int=uuid7(at).int >> 80 << 80)
+
