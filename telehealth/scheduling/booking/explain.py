@@ -12,9 +12,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from telehealth.core import minutes
-from telehealth.core.ids import VisitTypeId
 from telehealth.core.intervals import Interval
-from telehealth.scheduling.availability.rules import DAY, Resource
+from telehealth.scheduling.availability.rules import Resource
 from telehealth.scheduling.booking.offered import Offer, instants_of, local_day, offers, present
 from telehealth.scheduling.booking.rules import (
     OVERBOOKED_LAYER,
@@ -343,5 +342,3 @@ def _blocked(scene: Scene, rows: Sequence[Taken], capacity: int) -> int:
     full = closed | minutes.at_least([_within(around, spans) for spans in layers.values()], capacity)
     open_minutes = minutes.filled(around.end - around.start) & ~full
     return scene.everything & ~minutes.fits(open_minutes, need)
-
-

@@ -80,7 +80,7 @@ def instants_of(resource: Resource, day: int) -> list[Minutes]:
 
 
 @lru_cache(maxsize=4096)
-def _number(kind: VisitType) -> int:
+def _number(kind: VisitType) -> int:  # noqa: ARG001 -- the cache looks at it
     """A short name for equal visit types, so that looking up what is remembered does not hash them over and over."""
     return next(numbers)
 

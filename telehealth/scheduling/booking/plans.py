@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from telehealth.core.intervals import Interval
@@ -131,14 +132,14 @@ def _parts(judgement: Judgement, start: int, load: Load, *, overbooked: bool) ->
     return tuple(chosen)
 
 
-async def _refusal(
-    unit: Unit, ground: Ground, wanted: Wanted, judgements: Sequence[Judgement]
-) -> Exception:
+async def _refusal(unit: Unit, ground: Ground, wanted: Wanted, judgements: Sequence[Judgement]) -> Exception:
     reason = queries.kindest(judgements, to_minute(wanted.start))
     alternatives = await _alternatives(unit, ground, wanted)
     if reason is Reason.NOT_OFFERED and wanted.offered:
         return NotAvailable(alternatives=alternatives)
-    extras = {"conflicts": _conflicts(judgements[0], to_minute(wanted.start))} if reason is Reason.RESOURCE_TAKEN else {}
+    extras = (
+        {"conflicts": _conflicts(judgements[0], to_minute(wanted.start))} if reason is Reason.RESOURCE_TAKEN else {}
+    )
     return REFUSALS[reason](alternatives=alternatives, **extras)
 
 

@@ -1,6 +1,5 @@
 """What is open and what is busy: at most four statements for a search, whatever the clinicians and days."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -8,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zlib import crc32
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, and_, any_, cast, func, null, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, cast, func, null, or_, select
 from sqlalchemy.orm import aliased
 
 from telehealth.core import minutes
@@ -89,7 +88,7 @@ class Ground:
     hosts: Sequence[Resource]
     unverified: frozenset[UUID]
     whereabouts: Sequence[licensing.Whereabouts] = ()
-    licences: Mapping[UUID, Sequence[licensing.Licence]] = field(default_factory=dict)
+    licences: Mapping[ClinicianId, Sequence[licensing.Licence]] = field(default_factory=dict)
 
     def bookable(self, start: datetime, end: datetime) -> Minutes:
         """The part of [start, end) in which anything could be booked at all."""
@@ -137,7 +136,7 @@ class Ground:
         else:
             stays = licensing.stays(self.whereabouts, span)
         allowed = {
-            host.id: [_minutes(each) for each in licensing.licensed(self.licences.get(host.id, ()), stays)]
+            host.id: [_minutes(each) for each in licensing.licensed(self.licences.get(ClinicianId(host.id), ()), stays)]
             for host in hosts
         }
         return Licensing([_minutes(each.span) for each in stays], allowed)
@@ -221,47 +220,54 @@ def _whole_days(frame: Minutes) -> Minutes:
     return Interval(frame.start - 2 * DAY, frame.end + 2 * DAY)
 
 
-async def _seen(unit: Unit, ground: Ground, resource_ids: Sequence[UUID], frame: Minutes) -> Seen:
-    query = _busy_of(ground, resource_ids, frame)
-    if ground.kind.seats > 1:
-        query = query.union_all(_seats_of(ground.kind, resource_ids, frame))
-    seen = Seen()
-    for resource_id, role, stale, *rest in await unit.session.execute(query):
-        taken = Taken(*rest, role=role)
-        if stale:
-            seen.stale = True
-        elif role == "seat":
-            seen.seats[resource_id] = seen.seats.get(resource_id, frozenset()) | {taken.layer}
-        elif taken.owner_id != ground.asked.except_owner:
-            if taken.kind == "hold" and resource_id == ground.asked.patient_id and taken.owner_id:
-                seen.own_holds.add(taken.owner_id)
-            seen.taken.setdefault(resource_id, []).append(taken)
-    if seen.own_holds:  # who holds a time is not kept from it by the hold
-        for rows in seen.taken.values():
-            rows[:] = [row for row in rows if row.owner_id not in seen.own_holds]
-    return seen
-
-
 @dataclass(slots=True)
 class Seen:
     """What one look at busy time found."""
 
+    asked: Asked
     taken: dict[UUID, list[Taken]] = field(default_factory=dict)
     seats: dict[UUID, frozenset[int]] = field(default_factory=dict)
     own_holds: set[UUID] = field(default_factory=set)
     stale: bool = False
 
+    def note(self, resource_id: UUID, row: Taken) -> None:
+        if row.role == "seat":
+            self.seats[resource_id] = self.seats.get(resource_id, frozenset()) | {row.layer}
+        elif row.owner_id != self.asked.except_owner:
+            self.taken.setdefault(resource_id, []).append(row)
+            if row.kind == "hold" and resource_id == self.asked.patient_id and row.owner_id:
+                self.own_holds.add(row.owner_id)
+
+    def forget_own_holds(self) -> None:
+        """Who holds a time is not kept from it by the hold."""
+        for rows in self.taken.values() if self.own_holds else ():
+            rows[:] = [row for row in rows if row.owner_id not in self.own_holds]
+
+
+async def _seen(unit: Unit, ground: Ground, resource_ids: Sequence[UUID], frame: Minutes) -> Seen:
+    query = _busy_of(ground, resource_ids, frame)
+    if ground.kind.seats > 1:
+        query = query.union_all(_seats_of(ground.kind, resource_ids, frame))
+    seen = Seen(ground.asked)
+    for resource_id, stale, *row in await unit.session.execute(query):
+        if stale:
+            seen.stale = True
+        else:
+            seen.note(resource_id, Taken(*row))
+    seen.forget_own_holds()
+    return seen
+
 
 def _columns(table: Any) -> tuple[Any, ...]:
     return (
         table.resource_id,
-        table.role,
-        func.coalesce(table.expires_at <= func.now(), False).label("stale"),  # noqa: FBT003 -- SQL's false
+        func.coalesce(table.expires_at <= func.now(), False).label("stale"),
         table.s,
         table.e,
         table.kind,
         table.owner_id,
         table.layer,
+        table.role,
         table.visit_type_id,
         table.visit_start,
         table.risk,
@@ -301,7 +307,9 @@ def _seats_of(kind: VisitType, resource_ids: Sequence[UUID], frame: Minutes) -> 
         host.visit_start >= frame.start,
         host.visit_start < frame.end,
     )
-    return select(*_columns(table)).where(table.resource_id.in_(sessions), table.role == "seat", table.state == "active")
+    return select(*_columns(table)).where(
+        table.resource_id.in_(sessions), table.role == "seat", table.state == "active"
+    )
 
 
 async def search(
@@ -371,9 +379,7 @@ async def day_counts(unit: Unit, asked: Asked, span: Interval[datetime], zone: s
     return counts
 
 
-async def _free(
-    unit: Unit, asked: Asked, span: Interval[datetime]
-) -> tuple[Minutes, dict[ClinicianId, int]] | None:
+async def _free(unit: Unit, asked: Asked, span: Interval[datetime]) -> tuple[Minutes, dict[ClinicianId, int]] | None:
     ground = await stand(unit, asked)
     piece = ground.bookable(span.start, span.end)
     if piece.start >= piece.end:

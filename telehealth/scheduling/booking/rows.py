@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -80,7 +81,7 @@ def lock_key(resource: UUID) -> int:
     return int.from_bytes(resource.bytes[8:], signed=True)
 
 
-async def put(unit: Unit, claim: Claim, taken: Minutes, places: Sequence[tuple[Part, Minutes, int]], **rest: Any) -> None:
+async def put(unit: Unit, claim: Claim, places: Sequence[tuple[Part, Minutes, int]], **rest: Any) -> None:
     """One row for each part; several where a part's places change under the visit."""
     rows = [
         {
@@ -112,7 +113,7 @@ def placed(part: Part, span: Minutes, busy: Sequence[Taken]) -> list[tuple[Part,
     edges = sorted({span.start, span.end, *(edge for row in touching for edge in (row.s, row.e))})
     cuts = [each for each in edges if span.start <= each <= span.end]
     found: list[tuple[Part, Minutes, int]] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         taken = {row.layer for row in touching if row.s < end and row.e > start}
         before = found[-1] if found else None
         if before is not None and before[2] not in taken:
@@ -164,9 +165,7 @@ async def _hosts_of(unit: Unit, owner_id: UUID) -> Sequence[UUID]:
 async def tend_session(unit: Unit, session_id: UUID) -> None:
     """A group session lasts as long as its seats: for good with a visit in it, else until its last hold runs out."""
     table = OccupancyRow
-    seats = (
-        await unit.session.scalars(select(table.expires_at).where(table.resource_id == session_id, alive()))
-    ).all()
+    seats = (await unit.session.scalars(select(table.expires_at).where(table.resource_id == session_id, alive()))).all()
     if not seats:
         await _release(unit, session_id)
         return
@@ -286,4 +285,3 @@ async def loads(unit: Unit, resources: Sequence[UUID]) -> Mapping[UUID, tuple[in
 def uuid7_floor(at: datetime) -> UUID:
     """The smallest identifier made at that instant or later."""
     return UUID(int=uuid7(at).int >> 80 << 80)
-

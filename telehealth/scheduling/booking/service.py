@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -117,7 +118,7 @@ async def close_external(unit: Unit, resource_id: UUID, feed_no: int, busy: Sequ
 
 async def _from_now(unit: Unit, seconds: int) -> datetime:
     """By the database's clock, with which every expiry is compared."""
-    at = await unit.session.scalar(select(func.now() + timedelta(seconds=seconds)))
+    at: datetime | None = await unit.session.scalar(select(func.now() + timedelta(seconds=seconds)))
     if at is None:
         raise AssertionError("unreachable: now() is never null")
     return at.astimezone(UTC)
@@ -167,7 +168,7 @@ async def _settle(unit: Unit, plan: Plan, wanted: Wanted, claim: Claim) -> Occup
     if seen.stale:
         others = [part.resource_id for part in plan.parts] + ([session] if session else [])
         await rows.drop_expired(unit, [wanted.patient_id, *others], span)
-    about = {"visit_type_id": kind.id, "visit_start": start, "risk": wanted.no_show_risk}
+    about: dict[str, Any] = {"visit_type_id": kind.id, "visit_start": start, "risk": wanted.no_show_risk}
     patient = (Part(wanted.patient_id, "patient"), span, 0)
     if kind.seats == 1:
         await rows.put(unit, claim, [*plan.places(span), patient], **about)
