@@ -16,7 +16,6 @@ from telehealth.core.time import SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
-from telehealth.exchange.ports import CursorKey
 from telehealth.followups.board import BoardFollowUps
 from telehealth.followups.ports import FollowUpSpeed
 from telehealth.http.app import build_app
@@ -25,6 +24,7 @@ from telehealth.http.house import OPERATIONS, Description
 from telehealth.http.locales import Locales
 from telehealth.http.openapi import openapi
 from telehealth.http.pages import open_pages
+from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
 from telehealth.notifications.ports import Mailer, MailFrom, PublicUrl

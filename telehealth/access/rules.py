@@ -40,7 +40,16 @@ SCOPES: Mapping[Role, frozenset[Scope]] = {
             Scope.VISITS_READ,
         }
     ),
-    Role.ADMIN: frozenset({Scope.SELF, Scope.CLINICIANS_READ, Scope.LICENCES_WRITE, Scope.INTEGRATIONS_WRITE}),
+    Role.ADMIN: frozenset(
+        {
+            Scope.SELF,
+            Scope.SLOTS_READ,
+            Scope.VISIT_TYPES_WRITE,
+            Scope.CLINICIANS_READ,
+            Scope.LICENCES_WRITE,
+            Scope.INTEGRATIONS_WRITE,
+        }
+    ),
     Role.PATIENT: frozenset({Scope.VISITS_JOIN}),
     Role.INTEGRATION: frozenset(
         {Scope.SUMMARIES_READ, Scope.FHIR_APPOINTMENT, Scope.FHIR_ENCOUNTER, Scope.FHIR_DOCUMENT_REFERENCE}

@@ -24,6 +24,7 @@ from telehealth.bootstrap import House, open_house
 from telehealth.cli.state import write_private
 from telehealth.core.actors import SYSTEM, Purpose, Role, Scope
 from telehealth.core.ids import VisitTypeId
+from telehealth.core.intervals import Interval
 from telehealth.core.time import SystemClock
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people_read
@@ -34,6 +35,7 @@ from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import queries as scheduling_read
 from telehealth.scheduling.booking import service as scheduling
+from telehealth.scheduling.booking.queries import Asked
 from telehealth.scheduling.booking.rules import VisitType
 from telehealth.settings import Settings, read_settings
 from telehealth.tasks.outbound import NoAnswer, NotSent, open_client
@@ -143,15 +145,8 @@ async def book_soon(unit: Unit) -> tuple[str, Patient, datetime]:
     birth_date = date.fromisoformat(resource["birthDate"])
     (patient,) = await people_read.find_patients(unit, resource["name"][0]["family"], birth_date)
     clinician = next(each for each in await people_read.clinicians(unit) if each.email == CLINICIAN_EMAIL)
-    (slot,) = await scheduling_read.slots(
-        unit,
-        visit_type_id=VISIT_TYPE.id,
-        clinician_ids=[clinician.id],
-        start=unit.now,
-        end=unit.now + timedelta(days=1),
-        limit=1,
-        patient_id=patient.id,
-    )
+    asked = Asked(visit_type_id=VISIT_TYPE.id, clinician_ids=[clinician.id], patient_id=patient.id)
+    (slot,) = await scheduling_read.search(unit, asked, Interval(unit.now, unit.now + timedelta(days=1)), 1)
     booked = await visits.book(
         unit, patient_id=patient.id, clinician_id=clinician.id, visit_type_id=VISIT_TYPE.id, start=slot.start
     )

@@ -25,6 +25,7 @@ class Scope(StrEnum):
     HOURS_WRITE = "hours.write"
     LICENCES_WRITE = "licences.write"
     SLOTS_READ = "slots.read"
+    VISIT_TYPES_WRITE = "visit-types.write"
     VISITS_BOOK = "visits.book"
     VISITS_READ = "visits.read"
     VISITS_JOIN = "visits.join"

@@ -11,14 +11,13 @@ from telehealth.core.actors import Scope
 from telehealth.exchange import queries
 from telehealth.exchange.bundles import address, bundle, understand, unknown
 from telehealth.exchange.capability import capability_statement
-from telehealth.exchange.ports import CursorKey
 from telehealth.exchange.resources import drawn
 from telehealth.exchange.rules import ResourceType, UnfitSearch
 from telehealth.exchange.schemas import FeedSummary, Search, SummaryFeed, SummaryQuery
 from telehealth.http.call import Call
 from telehealth.http.fhir import resource_response
 from telehealth.http.operation import PUBLIC, interaction, operation
-from telehealth.http.paging import Cursors
+from telehealth.http.paging import CursorKey, Cursors
 
 
 async def list_summaries(call: Call, query: SummaryQuery) -> SummaryFeed:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
+from telehealth.core.intervals import Interval
 from telehealth.core.time import ZONES, parse_zone
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
@@ -209,7 +210,7 @@ async def _free_times(unit: Unit, patient_id: PatientId, query: TimesQuery) -> d
     first = max(query.day or desk.today, desk.today)
     days = None
     if kind and clinician:
-        asked = Asked(visit_type=kind, clinician_ids=[clinician.id], patient_id=patient_id)
+        asked = Asked(visit_type_id=kind.id, clinician_ids=[clinician.id], patient_id=patient_id)
         days = await _days(unit, asked, first, desk.zone)
     return {
         "me": desk.me,
@@ -243,15 +244,7 @@ def _picked(things: Sequence[Any], wanted: UUID | None) -> Any:
 
 async def _days(unit: Unit, asked: Asked, first: date, zone: ZoneInfo) -> list[dict[str, Any]]:
     start, _ = queries.whole_day(first, zone)
-    slots = await scheduling.slots(
-        unit,
-        visit_type_id=asked.visit_type.id,
-        clinician_ids=asked.clinician_ids,
-        start=start,
-        end=start + timedelta(days=DAYS_SHOWN),
-        limit=TIMES_SHOWN,
-        patient_id=asked.patient_id,
-    )
+    slots = await scheduling.search(unit, asked, Interval(start, start + timedelta(days=DAYS_SHOWN)), TIMES_SHOWN)
     return [
         {"day": day, "times": [{"start": slot.start, "offer": slot.start.isoformat()} for slot in group]}
         for day, group in groupby(slots, key=lambda slot: slot.start.astimezone(zone).date())

@@ -14,7 +14,7 @@ from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.sse import EVENTS, stream
 from telehealth.people import queries as people
 from telehealth.people.licensing import UnfitPlace
-from telehealth.scheduling.booking.rules import CalendarBusy, OutsideHours, PatientBusy, SlotTaken, TooFar, TooSoon
+from telehealth.scheduling.booking.rules import REFUSALS, CalendarBusy
 from telehealth.visits import pages, queries, service, walk_ins
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.ports import FollowUps
@@ -208,7 +208,7 @@ async def _board_version(unit: Unit, follow_ups: FollowUps) -> str:
     return f"{version}-{await follow_ups.wanted_mark(unit)}"
 
 
-_BOOKING = (NotFound, SlotTaken, OutsideHours, TooSoon, TooFar, PatientBusy, CalendarBusy)
+_BOOKING = (NotFound, *REFUSALS.values(), CalendarBusy)
 _BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
 _CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
 _QUEUEING, _WAITING = (NotFound, AlreadyWaiting, UnfitPlace), (NotFound, QueueLeft)

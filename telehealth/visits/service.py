@@ -15,7 +15,7 @@ from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.scheduling.booking import service as scheduling
-from telehealth.scheduling.booking.rules import Occupied
+from telehealth.scheduling.booking.rules import Occupied, Wanted
 from telehealth.visits import guests, queries
 from telehealth.visits.models import ParticipantRow, VisitEventRow, VisitRow
 from telehealth.visits.rules import (
@@ -62,7 +62,7 @@ async def book(
 ) -> Booked:
     """Book a visit and invite the patient and the clinician.
 
-    A clinician books with themselves. Raises NotFound, SlotTaken, OutsideHours, TooSoon, TooFar, PatientBusy,
+    A clinician books with themselves. Raises NotFound, SlotTaken, NotOffered, TooSoon, TooFar, PatientConflict,
     CalendarBusy.
     """
     if unit.actor.role is Role.CLINICIAN and unit.actor.person_id != clinician_id:
@@ -70,14 +70,8 @@ async def book(
     patient = await people.patient(unit, patient_id)
     clinician = await people.clinician(unit, clinician_id)
     visit_id = VisitId(unit.new_id())
-    occupied = await scheduling.occupy(
-        unit,
-        clinician_id=clinician.id,
-        patient_id=patient.id,
-        visit_type_id=visit_type_id,
-        start=start,
-        owner_id=visit_id,
-    )
+    wanted = Wanted(visit_type_id=visit_type_id, patient_id=patient.id, start=start, clinician_ids=(clinician.id,))
+    occupied = await scheduling.occupy(unit, wanted, visit_id)
     visit = Visit(
         id=visit_id,
         patient_id=patient.id,
@@ -103,14 +97,13 @@ async def reschedule(unit: Unit, visit_id: UUID, *, start: datetime, revision: i
     """
     visit = await queries.find(unit, visit_id, lock=True)
     decide(Command.RESCHEDULE, visit.status, unit.actor.role, situation_of(visit, unit.now))
-    occupied = await scheduling.occupy(
-        unit,
-        clinician_id=visit.clinician_id,
-        patient_id=visit.patient_id,
+    wanted = Wanted(
         visit_type_id=visit.visit_type_id,
+        patient_id=visit.patient_id,
         start=start,
-        owner_id=visit.id,
+        clinician_ids=(visit.clinician_id,),
     )
+    occupied = await scheduling.occupy(unit, wanted, visit.id)
     return await _change(unit, visit_id, Command.RESCHEDULE, revision=revision, values=_times(occupied))
 
 

@@ -17,6 +17,7 @@ from telehealth.bootstrap import open_web
 from telehealth.catalogue import read_catalogue
 from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
 from telehealth.core.ids import AccountId, GrantId, IntegrationId, TaskId, VisitId, VisitTypeId
+from telehealth.core.intervals import Interval
 from telehealth.core.time import SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import Unit, UnitOfWork
@@ -195,14 +196,8 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
 
 
 async def _booked(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> visits.Booked:
-    (slot,) = await times.slots(
-        unit,
-        visit_type_id=kind.id,
-        clinician_ids=[clinician.id],
-        start=unit.now,
-        end=unit.now + timedelta(hours=1),
-        limit=1,
-    )
+    asked = times.Asked(visit_type_id=kind.id, clinician_ids=[clinician.id])
+    (slot,) = await times.search(unit, asked, Interval(unit.now, unit.now + timedelta(hours=1)), 1)
     return await visits.book(
         unit, patient_id=patient.id, clinician_id=clinician.id, visit_type_id=kind.id, start=slot.start
     )

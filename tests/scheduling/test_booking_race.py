@@ -11,7 +11,7 @@ from telehealth.core.events import Event
 from telehealth.core.ids import PatientId
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.scheduling.booking.rules import PatientBusy, SlotTaken
+from telehealth.scheduling.booking.rules import PatientConflict, SlotTaken
 from telehealth.visits import service as visits
 from telehealth.visits.events import VisitBooked
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, open_clinic, register
@@ -39,7 +39,7 @@ async def test_one_patient_is_not_in_two_places(unit_of_work: UnitOfWork) -> Non
     outcomes = await asyncio.gather(
         *(unit_of_work.run(book, SYSTEM, clinic) for clinic in (first, second)), return_exceptions=True
     )
-    assert {type(each) for each in outcomes} == {visits.Booked, PatientBusy}
+    assert {type(each) for each in outcomes} == {visits.Booked, PatientConflict}
 
 
 async def test_pairs_that_cross_do_not_deadlock(unit_of_work: UnitOfWork) -> None:
@@ -52,7 +52,7 @@ async def test_pairs_that_cross_do_not_deadlock(unit_of_work: UnitOfWork) -> Non
     )
     kinds = Counter(type(each) for each in outcomes)
     assert kinds[visits.Booked] == 4
-    assert set(kinds) <= {visits.Booked, SlotTaken, PatientBusy}
+    assert set(kinds) <= {visits.Booked, SlotTaken, PatientConflict}
 
 
 async def test_the_constraint_has_the_last_word(unit_of_work: UnitOfWork) -> None:

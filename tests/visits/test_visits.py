@@ -17,7 +17,7 @@ from telehealth.db.audit import AuditRow
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.scheduling.booking import queries as scheduling
-from telehealth.scheduling.booking.rules import OutsideHours, Slot, SlotTaken, TooFar, TooSoon
+from telehealth.scheduling.booking.rules import NotOffered, Slot, SlotTaken, TooFar, TooSoon
 from telehealth.visits import queries, service
 from telehealth.visits.rules import DeviceCheck, NotNow, Visit, VisitStatus, replay
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest, guest_of, open_clinic, register
@@ -179,9 +179,9 @@ async def test_what_search_offers_can_be_booked_and_nothing_else(unit_of_work: U
         (timedelta(days=-7), TooSoon),
         (timedelta(days=91), TooFar),
         (timedelta(days=2_900_000), TooFar),
-        (timedelta(minutes=7), OutsideHours),
-        (timedelta(seconds=1), OutsideHours),
-        (timedelta(hours=-2), OutsideHours),
+        (timedelta(minutes=7), NotOffered),
+        (timedelta(seconds=1), NotOffered),
+        (timedelta(hours=-2), NotOffered),
     ]
     for later, refusal in refusals:
         with pytest.raises(refusal):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal
 from telehealth.db.tables import Table, plain
-from telehealth.scheduling.booking.rules import SlotTaken
+from telehealth.scheduling.booking.rules import SlotTaken, VisitTypeKnown
 
 
 class VisitTypeRow(Table):
@@ -97,4 +97,4 @@ class OccupancyRow(Table):
     )
 
 
-CONFLICTS: Mapping[str, type[Refusal]] = {"ex_occupancy_taken": SlotTaken}
+CONFLICTS: Mapping[str, type[Refusal]] = {"ex_occupancy_taken": SlotTaken, "uq_visit_type_code": VisitTypeKnown}

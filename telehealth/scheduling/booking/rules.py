@@ -10,6 +10,8 @@ from uuid import UUID
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
+from telehealth.core.time import ZONES
+from telehealth.scheduling.availability.rules import DAY
 
 Minutes = Interval[int]
 OVERBOOKED_LAYER, EXTERNAL_LAYER = 100, 1000
@@ -119,6 +121,10 @@ class InvalidVisitType(Refusal):
     """`fault` names what contradicts: code, grid, buffers, seats, roles, zone."""
 
     kind, slug, title = Kind.INVALID, "invalid-visit-type", "This kind of visit does not make sense"
+
+
+class VisitTypeKnown(Refusal):
+    kind, slug, title = Kind.CONFLICT, "visit-type-known", "Another kind of visit has this code"
 
 
 REFUSALS: Mapping[Reason, type[SlotRefused]] = MappingProxyType(
@@ -270,3 +276,18 @@ def extras_allowed(kind: VisitType, risks: list[int], extras: int) -> int:
     Conservative: only when those booked are likely, taken together, to leave a gap; `risks` are percent.
     """
     return max(kind.overbook_limit - extras, 0) if sum(risks) >= kind.overbook_threshold else 0
+
+
+def check_visit_type(kind: VisitType) -> None:
+    """Raises InvalidVisitType: `fault` names what contradicts itself."""
+    wrong = {
+        "grid": not 0 <= kind.offset < kind.grid <= DAY,
+        "minutes": not 0 < kind.minutes <= DAY,
+        "buffers": not (0 <= kind.buffer_before <= DAY and 0 <= kind.buffer_after <= DAY),
+        "seats": kind.seats < 1 or (kind.seats > 1 and kind.overbook_limit > 0),
+        "roles": any(need.count < 1 or not need.kind for need in kind.roles),
+        "zone": bool(kind.grid_tz) and kind.grid_tz not in ZONES and kind.grid_tz != "UTC",
+    }
+    for fault, is_wrong in wrong.items():
+        if is_wrong:
+            raise InvalidVisitType(fault=fault)

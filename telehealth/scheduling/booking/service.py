@@ -1,12 +1,13 @@
 """Commands of booking: take time, hold it, give it back. Locks first, then one more look, then the rows."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotAllowed, NotFound
@@ -15,6 +16,7 @@ from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
 from telehealth.scheduling.availability.rules import Resource, to_instant
 from telehealth.scheduling.booking import plans, queries, rows
+from telehealth.scheduling.booking.models import VisitTypeRow
 from telehealth.scheduling.booking.offered import local_day, zone_of
 from telehealth.scheduling.booking.plans import Plan
 from telehealth.scheduling.booking.queries import Asked
@@ -29,11 +31,33 @@ from telehealth.scheduling.booking.rules import (
     Occupied,
     VisitType,
     Wanted,
+    check_visit_type,
 )
 
 HOLD_SECONDS = 300
 PLANS = 8  # how often somebody else may be quicker before we say so
 STAFF = frozenset({Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN, Role.SYSTEM})
+
+
+async def add_visit_type(unit: Unit, kind: VisitType) -> VisitType:
+    """Offer a new kind of visit, or change the one with this id. Raises InvalidVisitType, VisitTypeKnown."""
+    check_visit_type(kind)
+    values: dict[str, Any] = {name: getattr(kind, name) for name in queries.FIELDS}
+    values |= {"id": kind.id, "grid_offset": kind.offset, "roles": [asdict(need) for need in kind.roles]}
+    values["retired_at"] = None
+    statement = upsert(VisitTypeRow).values(values).on_conflict_do_update(index_elements=["id"], set_=values)
+    await unit.session.execute(statement)
+    unit.audit("update", "visit_type", kind.id)
+    return kind
+
+
+async def retire_visit_type(unit: Unit, visit_type_id: UUID) -> None:
+    """Offer it no more; visits that have it stay. Raises NotFound."""
+    row = await unit.session.get(VisitTypeRow, visit_type_id)
+    if row is None:
+        raise NotFound
+    row.retired_at = row.retired_at or unit.now
+    unit.audit("update", "visit_type", visit_type_id)
 
 
 async def occupy(unit: Unit, wanted: Wanted, owner_id: UUID) -> Occupied:
