@@ -35,8 +35,7 @@ from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import queries as scheduling_read
 from telehealth.scheduling.booking import service as scheduling
-from telehealth.scheduling.booking.queries import Asked
-from telehealth.scheduling.booking.rules import VisitType
+from telehealth.scheduling.booking.rules import Asked, VisitType
 from telehealth.settings import Settings, read_settings
 from telehealth.tasks.outbound import NoAnswer, NotSent, open_client
 from telehealth.visits import service as visits

@@ -23,8 +23,7 @@ from telehealth.people import queries as people
 from telehealth.people import service as registration
 from telehealth.people.rules import Clinic, Clinician, Patient
 from telehealth.scheduling.booking import queries as scheduling
-from telehealth.scheduling.booking.queries import Asked
-from telehealth.scheduling.booking.rules import SlotRefused
+from telehealth.scheduling.booking.rules import Asked, SlotRefused
 from telehealth.visits import guests, queries, service
 from telehealth.visits.joining import Stage, stage_of
 from telehealth.visits.ports import DueFollowUp, FollowUps

@@ -6,7 +6,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from telehealth.core.actors import Purpose, Role, Scope
-from telehealth.core.errors import NotFound, Stale
+from telehealth.core.errors import NotFound, Refusal, Stale
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call, Reply
@@ -14,7 +14,7 @@ from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.sse import EVENTS, stream
 from telehealth.people import queries as people
 from telehealth.people.licensing import UnfitPlace
-from telehealth.scheduling.booking.rules import REFUSALS, CalendarBusy
+from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy
 from telehealth.visits import pages, queries, service, walk_ins
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.ports import FollowUps
@@ -208,7 +208,7 @@ async def _board_version(unit: Unit, follow_ups: FollowUps) -> str:
     return f"{version}-{await follow_ups.wanted_mark(unit)}"
 
 
-_BOOKING = (NotFound, *REFUSALS.values(), CalendarBusy)
+_BOOKING: tuple[type[Refusal], ...] = (NotFound, *SLOT_REFUSALS, CalendarBusy)
 _BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
 _CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
 _QUEUEING, _WAITING = (NotFound, AlreadyWaiting, UnfitPlace), (NotFound, QueueLeft)

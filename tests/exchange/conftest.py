@@ -14,8 +14,8 @@ from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
 from telehealth.core.ids import AccountId, IntegrationId
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.exchange.ports import CursorKey
 from telehealth.exchange.routes import OPERATIONS
+from telehealth.http.paging import CursorKey
 from telehealth.records import service as records
 from telehealth.records.rules import NoteKind
 from telehealth.visits.rules import VisitStatus

@@ -31,7 +31,7 @@ from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import queries as times
 from telehealth.scheduling.booking import service as scheduling
-from telehealth.scheduling.booking.rules import VisitType
+from telehealth.scheduling.booking.rules import Asked, VisitType
 from telehealth.settings import Settings, read_settings
 from telehealth.visits import guests, waiting
 from telehealth.visits import service as visits
@@ -196,7 +196,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
 
 
 async def _booked(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> visits.Booked:
-    asked = times.Asked(visit_type_id=kind.id, clinician_ids=[clinician.id])
+    asked = Asked(visit_type_id=kind.id, clinician_ids=[clinician.id])
     (slot,) = await times.search(unit, asked, Interval(unit.now, unit.now + timedelta(hours=1)), 1)
     return await visits.book(
         unit, patient_id=patient.id, clinician_id=clinician.id, visit_type_id=kind.id, start=slot.start

@@ -12,12 +12,13 @@ from sqlalchemy import select
 from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.errors import NotFound, Refusal, Stale
 from telehealth.core.ids import ParticipantId
+from telehealth.core.intervals import Interval
 from telehealth.core.time import FixedClock, parse_zone
 from telehealth.db.audit import AuditRow
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.scheduling.booking import queries as scheduling
-from telehealth.scheduling.booking.rules import NotOffered, Slot, SlotTaken, TooFar, TooSoon
+from telehealth.scheduling.booking.rules import Asked, NotOffered, Slot, SlotTaken, TooFar, TooSoon
 from telehealth.visits import queries, service
 from telehealth.visits.rules import DeviceCheck, NotNow, Visit, VisitStatus, replay
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest, guest_of, open_clinic, register
@@ -221,14 +222,9 @@ async def test_the_board_of_a_day(unit_of_work: UnitOfWork, clock: FixedClock) -
 
 
 async def _slots(unit: Unit, clinic: Clinic) -> list[Slot]:
-    return await scheduling.slots(
-        unit,
-        visit_type_id=clinic.visit_type.id,
-        clinician_ids=[clinic.clinician.id],
-        start=TUESDAY_NINE - timedelta(hours=9),
-        end=TUESDAY_NINE + timedelta(hours=15),
-        limit=100,
-    )
+    asked = Asked(visit_type_id=clinic.visit_type.id, clinician_ids=[clinic.clinician.id])
+    day = Interval(TUESDAY_NINE - timedelta(hours=9), TUESDAY_NINE + timedelta(hours=15))
+    return await scheduling.search(unit, asked, day, 100)
 
 
 async def _outbox(unit: Unit) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, func, literal_column, text
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal
@@ -37,7 +37,7 @@ class VisitTypeRow(Table):
     cap_per_week: Mapped[int] = plain(server_default=text("0"))
     seats: Mapped[int] = plain(server_default=text("1"))
     modality: Mapped[str] = plain(server_default=text("'video'"))
-    roles: Mapped[list[dict[str, Any]]] = plain(server_default=text("'[]'"))
+    roles: Mapped[list[dict[str, Any]]] = plain(JSONB(), server_default=text("'[]'"))
     first_of_day_only: Mapped[bool] = plain(server_default=text("false"))
     needs_licence: Mapped[bool] = plain(server_default=text("false"))
     overbook_limit: Mapped[int] = plain(server_default=text("0"))

@@ -19,6 +19,7 @@ from telehealth.scheduling.booking.rules import (
     NotAvailable,
     NotOffered,
     Reason,
+    ResourceTaken,
     Wanted,
 )
 
@@ -136,10 +137,10 @@ async def _refusal(unit: Unit, ground: Ground, wanted: Wanted, judgements: Seque
     alternatives = await _alternatives(unit, ground, wanted)
     if reason is Reason.NOT_OFFERED and wanted.offered:
         return NotAvailable(alternatives=alternatives)
-    extras = (
-        {"conflicts": _conflicts(judgements[0], to_minute(wanted.start))} if reason is Reason.RESOURCE_TAKEN else {}
-    )
-    return REFUSALS[reason](alternatives=alternatives, **extras)
+    if reason is Reason.RESOURCE_TAKEN:
+        conflicts = _conflicts(judgements[0], to_minute(wanted.start))
+        return ResourceTaken(alternatives=alternatives, conflicts=conflicts)
+    return REFUSALS[reason](alternatives=alternatives)
 
 
 def _conflicts(judgement: Judgement, start: int) -> list[str]:

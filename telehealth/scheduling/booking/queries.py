@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from telehealth.core import minutes
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
+from telehealth.core.ids import ClinicianId, VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
 from telehealth.people import licensing
@@ -30,7 +30,7 @@ from telehealth.scheduling.availability.rules import (
 from telehealth.scheduling.booking.explain import Judgement, Licensing, Scene, Taken, candidates
 from telehealth.scheduling.booking.models import OccupancyRow, VisitTypeRow
 from telehealth.scheduling.booking.offered import offers
-from telehealth.scheduling.booking.rules import Audience, Minutes, Reason, RoleNeed, Slot, VisitType
+from telehealth.scheduling.booking.rules import Asked, Audience, Minutes, Reason, RoleNeed, Slot, VisitType
 
 FIELDS = tuple(name for name in VisitType.__dataclass_fields__ if name not in {"offset", "roles", "id"})
 ENOUGH = 4  # candidates to look at for every slot wanted, at first
@@ -57,24 +57,6 @@ def visit_type_of(row: VisitTypeRow) -> VisitType:
     plain: dict[str, Any] = {name: getattr(row, name) for name in FIELDS}
     roles = tuple(RoleNeed(**each) for each in row.roles)
     return VisitType(id=VisitTypeId(row.id), offset=row.grid_offset, roles=roles, **plain)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a search or a booking is about.
-
-    `clinician_ids` are any of, none means everyone; `also` are further resources, all needed. `jurisdiction` is where
-    the patient will be; without it counts what the patient attested. The owner's own time is no obstacle.
-    """
-
-    visit_type_id: VisitTypeId
-    clinician_ids: Sequence[ClinicianId] = ()
-    also: tuple[UUID, ...] = ()
-    patient_id: PatientId | None = None
-    jurisdiction: str | None = None
-    audience: Audience = Audience.PATIENT
-    except_owner: UUID | None = None
-    booking: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

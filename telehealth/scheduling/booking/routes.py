@@ -1,11 +1,11 @@
 """The ways in to booking: kinds of visits, free times, holds."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from telehealth.core.actors import Purpose, Role, Scope
-from telehealth.core.errors import NotAllowed, NotFound
+from telehealth.core.errors import NotAllowed, NotFound, Refusal
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.core.time import parse_zone
@@ -16,11 +16,12 @@ from telehealth.http.paging import CursorKey, Cursors
 from telehealth.http.schemas import Fault
 from telehealth.people import queries as people
 from telehealth.scheduling.booking import queries, service
-from telehealth.scheduling.booking.queries import Asked
 from telehealth.scheduling.booking.rules import (
-    REFUSALS,
+    SLOT_REFUSALS,
+    Asked,
     Audience,
     CalendarBusy,
+    Hold,
     InvalidVisitType,
     Slot,
     VisitType,
@@ -154,11 +155,11 @@ async def _search(unit: Unit, body: SearchSlots, after: Place | None) -> list[Sl
     return await queries.search(unit, asked, span, body.limit, after=after)
 
 
-async def _count_days(unit: Unit, query: DaysQuery) -> dict[object, int]:
+async def _count_days(unit: Unit, query: DaysQuery) -> dict[date, int]:
     zone = parse_zone(query.time_zone)
     start, end = (datetime.combine(day, time(), zone) for day in (query.first, query.last + timedelta(days=1)))
     span = Interval(start.astimezone(UTC), end.astimezone(UTC))
-    return {**await queries.day_counts(unit, await _allowed(unit, query.asked), span, query.time_zone)}
+    return await queries.day_counts(unit, await _allowed(unit, query.asked), span, query.time_zone)
 
 
 async def _allowed(unit: Unit, asked: Asked) -> Asked:
@@ -171,7 +172,7 @@ async def _allowed(unit: Unit, asked: Asked) -> Asked:
     return asked
 
 
-async def _hold(unit: Unit, wanted: Wanted, seconds: int) -> service.Hold:
+async def _hold(unit: Unit, wanted: Wanted, seconds: int) -> Hold:
     patient = await people.patient(unit, wanted.patient_id)
     if unit.actor.role is Role.CLINICIAN and wanted.clinician_ids != (unit.actor.person_id,):
         raise NotFound
@@ -180,7 +181,7 @@ async def _hold(unit: Unit, wanted: Wanted, seconds: int) -> service.Hold:
     return held
 
 
-REFUSED = (NotFound, *REFUSALS.values(), CalendarBusy)
+REFUSED: tuple[type[Refusal], ...] = (NotFound, *SLOT_REFUSALS, CalendarBusy)
 _SLOTS, _BOOK, _WRITE = Scope.SLOTS_READ, Scope.VISITS_BOOK, Scope.VISIT_TYPES_WRITE
 TYPE = "/v1/visit-types/{visit_type:uuid}"
 _WRONG = (NotFound, InvalidVisitType, VisitTypeKnown)

@@ -1,6 +1,6 @@
 """What can be booked, and why a time cannot. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -144,6 +144,7 @@ REFUSALS: Mapping[Reason, type[SlotRefused]] = MappingProxyType(
         Reason.PATIENT_CONFLICT: PatientConflict,
     }
 )
+SLOT_REFUSALS: tuple[type[Refusal], ...] = tuple(REFUSALS.values())
 # What staff may set aside with a reason. Never the law, never the patient's own calendar.
 OVERRIDABLE = frozenset(
     {
@@ -207,6 +208,24 @@ class VisitType:
     def occupies(self, start: int) -> Minutes:
         """What a visit beginning at `start` takes from the calendars of everyone in it, buffers included."""
         return Interval(start - self.buffer_before, start + self.minutes + self.buffer_after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a search or a booking is about.
+
+    `clinician_ids` are any of, none means everyone; `also` are further resources, all needed. `jurisdiction` is where
+    the patient will be; without it counts what the patient attested. The owner's own time is no obstacle.
+    """
+
+    visit_type_id: VisitTypeId
+    clinician_ids: Sequence[ClinicianId] = ()
+    also: tuple[UUID, ...] = ()
+    patient_id: PatientId | None = None
+    jurisdiction: str | None = None
+    audience: Audience = Audience.PATIENT
+    except_owner: UUID | None = None
+    booking: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

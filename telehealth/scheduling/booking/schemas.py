@@ -10,8 +10,7 @@ from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.core.time import parse_zone
 from telehealth.http.schemas import Instant, Message
-from telehealth.scheduling.booking.queries import Asked
-from telehealth.scheduling.booking.rules import Audience, Hold, RoleNeed, Slot, VisitType
+from telehealth.scheduling.booking.rules import Asked, Audience, Hold, RoleNeed, Slot, VisitType
 
 LONGEST_SEARCH = timedelta(days=366)
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
@@ -51,7 +50,7 @@ class VisitTypeForm(Message):
     cap_per_week: Annotated[int, Field(ge=0, le=5000)] = 0
     seats: Annotated[int, Field(ge=1, le=200)] = 1
     modality: Literal["video", "audio", "chat", "in_person"] = "video"
-    roles: Annotated[list[Role], Field(max_length=10)] = []
+    roles: Annotated[list[Role], Field(max_length=10, default_factory=list)]
     first_of_day_only: bool = False
     needs_licence: bool = False
     overbook_limit: Annotated[int, Field(ge=0, le=10)] = 0

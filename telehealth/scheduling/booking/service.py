@@ -19,11 +19,11 @@ from telehealth.scheduling.booking import plans, queries, rows
 from telehealth.scheduling.booking.models import VisitTypeRow
 from telehealth.scheduling.booking.offered import local_day, zone_of
 from telehealth.scheduling.booking.plans import Plan
-from telehealth.scheduling.booking.queries import Asked
 from telehealth.scheduling.booking.rows import Claim, Kept, Part
 from telehealth.scheduling.booking.rules import (
     PROMISED,
     REFUSALS,
+    Asked,
     Audience,
     CalendarBusy,
     Hold,
