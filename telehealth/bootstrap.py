@@ -12,7 +12,7 @@ from telehealth import __version__
 from telehealth.access.authentication import StoredCredentials
 from telehealth.catalogue import Catalogue, read_catalogue
 from telehealth.core.ports import Ports, Signals
-from telehealth.core.time import SystemClock
+from telehealth.core.time import Clock, SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
@@ -54,8 +54,10 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, *, pool_size: int = WORKER_POOL) -> AsyncIterator[House]:
-    """Engine, push, ports; closed in reverse order."""
+async def open_house(
+    settings: Settings, *, pool_size: int = WORKER_POOL, clock: Clock | None = None
+) -> AsyncIterator[House]:
+    """Engine, push, ports; closed in reverse order. Without a clock, the machine's."""
     catalogue = read_catalogue()
     async with AsyncExitStack() as stack:
         engine = open_engine(settings.database_url.get_secret_value(), pool_size=pool_size)
@@ -65,16 +67,16 @@ async def open_house(settings: Settings, *, pool_size: int = WORKER_POOL) -> Asy
         nudger = Nudger(open_publisher(settings.broker_url.get_secret_value()), signals)
         stack.push_async_callback(nudger.close)
         vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
-        unit_of_work = UnitOfWork(engine, SystemClock(), vault, catalogue.conflicts, nudger.nudge)
+        unit_of_work = UnitOfWork(engine, clock or SystemClock(), vault, catalogue.conflicts, nudger.nudge)
         ports = await _outside(settings, unit_of_work, stack)
         ports |= {Signals: signals, Authenticator: StoredCredentials(unit_of_work)}
         yield House(catalogue, unit_of_work, Ports(ports))
 
 
 @asynccontextmanager
-async def open_web(settings: Settings) -> AsyncIterator[ASGIApp]:
+async def open_web(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[ASGIApp]:
     """The web application with everything behind it open."""
-    async with open_house(settings, pool_size=WEB_POOL) as house:
+    async with open_house(settings, pool_size=WEB_POOL, clock=clock) as house:
         operations = (*OPERATIONS, *house.catalogue.operations)
         description = Description(openapi(operations, version=__version__))
         kit = Kit(

@@ -18,7 +18,7 @@ from telehealth.catalogue import read_catalogue
 from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
 from telehealth.core.ids import AccountId, GrantId, IntegrationId, TaskId, VisitId, VisitTypeId
 from telehealth.core.intervals import Interval
-from telehealth.core.time import SystemClock
+from telehealth.core.time import Clock, SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
@@ -105,14 +105,14 @@ def settings_of(database: str, valkey: str, **changed: str) -> Settings:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[tuple[ASGIApp, UnitOfWork]]:
+async def open_house(settings: Settings, clock: Clock | None = None) -> AsyncIterator[tuple[ASGIApp, UnitOfWork]]:
     """The web application, and a unit of work on the same database to arrange and to look."""
     engine = open_engine(settings.database_url.get_secret_value())
     vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
 
-    unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, _unheard)
+    unit_of_work = UnitOfWork(engine, clock or SystemClock(), vault, read_catalogue().conflicts, _unheard)
     try:
-        async with open_web(settings) as app:
+        async with open_web(settings, clock=clock) as app:
             yield Impatient(app), unit_of_work
     finally:
         await engine.dispose()
