@@ -47,6 +47,7 @@ SCOPES: Mapping[Role, frozenset[Scope]] = {
             Scope.VISIT_TYPES_WRITE,
             Scope.CLINICIANS_READ,
             Scope.LICENCES_WRITE,
+            Scope.RESOURCES_WRITE,
             Scope.INTEGRATIONS_WRITE,
         }
     ),

@@ -23,6 +23,7 @@ class Scope(StrEnum):
     PATIENTS_WRITE = "patients.write"
     CLINICIANS_READ = "clinicians.read"
     HOURS_WRITE = "hours.write"
+    RESOURCES_WRITE = "resources.write"
     LICENCES_WRITE = "licences.write"
     SLOTS_READ = "slots.read"
     VISIT_TYPES_WRITE = "visit-types.write"

@@ -1,6 +1,6 @@
 """What a handler sees of a request, and what it may answer."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
@@ -33,7 +33,7 @@ class Reply(Generic[Body]):
     """A message with headers or another status than the operation's."""
 
     body: Body
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     status: int | None = None
 
 

@@ -1,19 +1,17 @@
 """The ways to a note: read, save, sign, and the signed summary."""
 
-import re
 from uuid import UUID
 
 from telehealth.core.actors import Purpose, Scope
 from telehealth.core.errors import ConditionMissing, NotFound, Stale
 from telehealth.http.call import Call, Reply
+from telehealth.http.conditions import etag, required_match
 from telehealth.http.operation import operation, page
 from telehealth.http.sse import EVENTS
 from telehealth.records import pages, queries, service
 from telehealth.records.queries import Note
 from telehealth.records.rules import AlreadySigned, NothingToSign, NotToBeSigned
 from telehealth.records.schemas import NoteView, SaveNote, SummaryView
-
-ENTITY_TAG = re.compile(r'"(\d{1,9})"')
 
 
 async def read_note(call: Call, visit: UUID) -> Reply[NoteView]:
@@ -24,13 +22,13 @@ async def read_note(call: Call, visit: UUID) -> Reply[NoteView]:
 async def save_note(call: Call, visit: UUID, body: SaveNote) -> Reply[NoteView]:
     """Save the draft over the version named by If-Match; the first with `If-None-Match: *` or version 0."""
     return _shown(
-        await call.run(service.save_draft, visit, version=_version(call), content=body.content, kind=body.kind)
+        await call.run(service.save_draft, visit, version=required_match(call), content=body.content, kind=body.kind)
     )
 
 
 async def sign_note(call: Call, visit: UUID) -> Reply[NoteView]:
     """Sign the version named by If-Match. It is frozen and goes to the patient record by itself."""
-    return _shown(await call.run(service.sign, visit, version=_version(call)))
+    return _shown(await call.run(service.sign, visit, version=required_match(call)))
 
 
 async def read_summary(call: Call, visit: UUID) -> SummaryView:
@@ -39,20 +37,7 @@ async def read_summary(call: Call, visit: UUID) -> SummaryView:
 
 
 def _shown(note: Note) -> Reply[NoteView]:
-    return Reply(NoteView.model_validate(note), headers={"ETag": f'"{note.version}"', "Cache-Control": "no-store"})
-
-
-def _version(call: Call) -> int:
-    """RFC 9110, section 13.1: a strong entity tag. A tag that was never given out is as good as an old one."""
-    tag = call.header("if-match")
-    if tag is None:
-        if (call.header("if-none-match") or "").strip() != "*":
-            raise ConditionMissing
-        return 0
-    match = ENTITY_TAG.fullmatch(tag.strip())
-    if match is None:
-        raise Stale
-    return int(match[1])
+    return Reply(NoteView.model_validate(note), headers={**etag(note.version), "Cache-Control": "no-store"})
 
 
 NOTE = "/v1/visits/{visit:uuid}/note"

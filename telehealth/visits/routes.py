@@ -10,6 +10,7 @@ from telehealth.core.errors import NotFound, Refusal, Stale
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call, Reply
+from telehealth.http.conditions import etag, if_match
 from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.sse import EVENTS, stream
 from telehealth.people import queries as people
@@ -137,22 +138,11 @@ async def _follow(call: Call, visit: UUID) -> Response:
 
 def _shown(call: Call, seen: Seen) -> Reply[VisitView]:
     visit, now = seen
-    return Reply(VisitView.of(visit, call.actor.role, now), headers={"ETag": f'"{visit.revision}"'})
+    return Reply(VisitView.of(visit, call.actor.role, now), headers=etag(visit.revision))
 
 
 def _to_guest(visit: Visit) -> GuestVisitView:
     return GuestVisitView.model_validate(visit)
-
-
-def if_match(call: Call) -> int | None:
-    """The revision in If-Match, none when it is absent or `*`. Raises Stale for a tag that was never ours."""
-    tag = call.header("if-match")
-    if tag is None or tag == "*":
-        return None
-    digits = tag.strip('"')
-    if not digits.isdecimal() or len(digits) > 9:
-        raise Stale
-    return int(digits)
 
 
 async def _book(unit: Unit, asked: BookVisit) -> tuple[service.Booked, datetime]:

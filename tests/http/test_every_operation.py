@@ -75,9 +75,25 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "exchange.metadata": "a CapabilityStatement is read before signing in (FHIR R4, section 2.21)",
 }
 TOGETHER = "all staff serve the queue together"
+OFFICE = "an admin answers for the resources of the whole house"
+HOURS = "all staff see when a clinician works"
+NO_PATIENT = "when somebody works is no patient's data"
 TYPED_AGAIN = "the form is shown again with what was typed, to the person who typed it"
 EXEMPT: Mapping[tuple[str, Check], str] = {
-    ("scheduling.read_hours", Check.STRANGER): "all staff see when a clinician works",
+    ("scheduling.read_hours", Check.STRANGER): HOURS,
+    ("scheduling.list_overrides", Check.STRANGER): HOURS,
+    ("scheduling.list_time_off", Check.STRANGER): HOURS,
+    ("scheduling.list_travel", Check.STRANGER): HOURS,
+    ("scheduling.read_resource_hours", Check.STRANGER): HOURS,
+    ("scheduling.change_resource", Check.STRANGER): OFFICE,
+    ("scheduling.retire_resource", Check.STRANGER): OFFICE,
+    ("scheduling.publish_resource_hours", Check.STRANGER): OFFICE,
+    ("scheduling.put_resource_override", Check.STRANGER): OFFICE,
+    ("scheduling.drop_resource_override", Check.STRANGER): OFFICE,
+    ("scheduling.add_resource_time_off", Check.STRANGER): OFFICE,
+    ("scheduling.remove_resource_time_off", Check.STRANGER): OFFICE,
+    ("scheduling.replace_holiday_calendar", Check.STRANGER): OFFICE,
+    ("scheduling.drop_holiday_calendar", Check.STRANGER): OFFICE,
     ("people.read_licences", Check.STRANGER): "all staff see where a clinician may work",
     ("people.replace_licences", Check.STRANGER): "an admin answers for the licences of every clinician",
     ("people.read_locations", Check.STRANGER): "staff book for every patient of the clinic",
@@ -101,9 +117,15 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("access.list_grants", Check.TRACE): "names patients by id alone, to the admin who answers for the grants",
     ("people.read_licences", Check.TRACE): "where a clinician is licensed is no patient's data",
     ("people.list_clinicians", Check.TRACE): "clinicians are no patients",
-    ("scheduling.read_hours", Check.TRACE): "when a clinician works is no patient's data",
+    ("scheduling.read_hours", Check.TRACE): NO_PATIENT,
+    ("scheduling.list_overrides", Check.TRACE): NO_PATIENT,
+    ("scheduling.list_time_off", Check.TRACE): NO_PATIENT,
+    ("scheduling.list_travel", Check.TRACE): NO_PATIENT,
+    ("scheduling.read_resource_hours", Check.TRACE): NO_PATIENT,
+    ("scheduling.list_resources", Check.TRACE): NO_PATIENT,
+    ("scheduling.list_holiday_calendars", Check.TRACE): NO_PATIENT,
     ("scheduling.list_visit_types", Check.TRACE): "kinds of visits are no patient's data",
-    ("scheduling.hours_page", Check.TRACE): "when a clinician works is no patient's data",
+    ("scheduling.hours_page", Check.TRACE): NO_PATIENT,
     ("visits.find", Check.TRACE): "an empty form",
     ("visits.follow_board", Check.TRACE): "says that the board changed, never what: the board itself is audited",
 }

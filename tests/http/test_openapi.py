@@ -30,6 +30,7 @@ ENDLESS = {  # answered by a stream that ends after half an hour; the house unde
     "visits.follow_visit_as_staff",
     "records.follow_room",
 }
+ZONES_AND_ORDER = "what overlaps, ends before it starts, is in a zone that is not on the map or centuries away"
 BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed request may still be refused there
     "access.token": "RFC 6749, section 5.2 answers 400 to what is missing, after reading any form",
     "visits.read_board": "JSON Schema has no first and last date",
@@ -41,7 +42,12 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "exchange.search_appointments": "the grammar of search is FHIR's",
     "exchange.search_encounters": "the grammar of search is FHIR's",
     "exchange.search_documents": "the grammar of search is FHIR's",
-    "scheduling.publish_hours": "windows that overlap, zones that are not on the map",
+    "scheduling.publish_hours": ZONES_AND_ORDER,
+    "scheduling.publish_resource_hours": ZONES_AND_ORDER,
+    "scheduling.put_override": ZONES_AND_ORDER,
+    "scheduling.put_resource_override": ZONES_AND_ORDER,
+    "scheduling.set_travel": ZONES_AND_ORDER,
+    "scheduling.replace_holiday_calendar": ZONES_AND_ORDER,
     "records.sign_note": "a note that says nothing is not signed",
     **{each.name: "a key that was used for another body" for each in OPERATIONS.values() if each.creates},
 }
@@ -204,6 +210,10 @@ def _known(served: Served) -> dict[str, list[str]]:
         "path.task": [own.task, other.task],
         "path.clinician": [own.clinician.id, other.clinician.id],
         "path.grant": [residents.grant],
+        "path.resource": [own.clinician.id],
+        "path.calendar": [residents.calendar],
+        "path.absence": [residents.absence],
+        "path.day": ["2030-03-05"],
         "path.slug": ["not-found", "stale"],
         "query.patient": [f"Patient/{own.patient.id}"],
         "query.visit": [own.visit],

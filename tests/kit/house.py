@@ -28,7 +28,7 @@ from telehealth.people.rules import Clinician, Patient
 from telehealth.records import service as records
 from telehealth.records.rules import NoteKind
 from telehealth.scheduling.availability import service as availability
-from telehealth.scheduling.availability.rules import Rule, WeeklyHours
+from telehealth.scheduling.availability.rules import HolidayCalendar, Rule, TimeOff, WeeklyHours
 from telehealth.scheduling.booking import queries as times
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import Asked, VisitType
@@ -66,13 +66,15 @@ class Residents:
     """`credentials` are request headers, `entry` waits in the queue.
 
     `own` is whose clinician, guest and grant they are, `other` is not theirs.
-    `leaver` is a second session of the front desk, to sign out with.
+    `leaver` is a second session of the front desk, to sign out with. `absence` is time off of `own`'s clinician.
     """
 
     own: Course
     other: Course
     visit_type: VisitType
     entry: UUID
+    calendar: UUID
+    absence: UUID
     integration: IntegrationId
     grant: GrantId
     credentials: Mapping[Role, Mapping[str, str]]
@@ -139,6 +141,8 @@ async def move_in(unit: Unit) -> Residents:
         other=other,
         visit_type=kind,
         entry=(await waiting.enqueue(unit, patient_id=own.patient.id, visit_type_id=kind.id)).entry.id,
+        calendar=(await availability.add_holidays(unit, HolidayCalendar(unit.new_id(), "Town", False))).id,
+        absence=await _absence(unit, own.clinician),
         integration=integration,
         grant=grant,
         credentials={
@@ -161,6 +165,13 @@ async def _signed_in(unit: Unit, role: Role, clinician: Clinician | None = None)
     secret = await open_account(unit, role, clinician.id if clinician else None)
     found = await unit.session.scalar(text("SELECT id FROM account WHERE role = :role"), {"role": role})
     return secret, AccountId(found)
+
+
+async def _absence(unit: Unit, clinician: Clinician) -> UUID:
+    away = TimeOff(first=date(2030, 1, 1), last=date(2030, 1, 2))
+    added = await availability.add_time_off(unit, clinician.id, away)
+    assert added.id is not None
+    return added.id
 
 
 async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course:

@@ -17,6 +17,8 @@ from tests.kit.integrations import jwks_of, new_key
 Json = dict[str, Any]
 ACTING = (Role.PATIENT, Role.INTEGRATION, Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN)
 BOXES = {"birth_day": "5", "birth_month": "6", "birth_year": "1947"}
+TRIP = {"first": "2030-03-05", "last": "2030-03-06", "time_zone": "Asia/Dubai"}
+ALL_DAYS = [{"weekday": day, "start": "00:00", "end": "24:00"} for day in range(1, 8)]
 PATIENT = {"given": "Inés", "family": "Vidal", "birth_date": "1950-02-03"}
 
 IDS: Mapping[str, Callable[[Course], UUID]] = {
@@ -33,6 +35,10 @@ WORDS: Mapping[str, Callable[[Residents], str]] = {
     "link": lambda residents: residents.own.link,
     "grant": lambda residents: str(residents.grant),
     "entry": lambda residents: str(residents.entry),
+    "resource": lambda residents: str(residents.own.clinician.id),
+    "calendar": lambda residents: str(residents.calendar),
+    "absence": lambda residents: str(residents.absence),
+    "day": lambda _: "2030-03-05",
 }
 BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "access.open_session": lambda _: {"email": "nobody@clinic.example", "password": "a long and quiet evening"},
@@ -51,6 +57,16 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "people.replace_licences": lambda _: {"items": [{"jurisdiction": "US-CA"}]},
     "people.replace_locations": lambda _: {"items": [{"jurisdiction": "US-CA", "first": "2026-03-05"}]},
     "scheduling.publish_hours": lambda _: {"time_zone": "UTC", "windows": []},
+    "scheduling.put_override": lambda _: {"windows": [{"start": "22:00", "end": "26:00"}]},
+    "scheduling.add_time_off": lambda _: {"first": "2030-03-05", "last": "2030-03-06", "reason": "congress"},
+    "scheduling.set_travel": lambda _: {"items": [TRIP]},
+    "scheduling.add_resource": lambda _: {"kind": "room", "name": "Room 2", "time_zone": "UTC", "pools": ["rooms"]},
+    "scheduling.change_resource": lambda _: {"name": "Room 2", "skills": ["es"]},
+    "scheduling.publish_resource_hours": lambda _: {"time_zone": "UTC", "windows": ALL_DAYS},
+    "scheduling.put_resource_override": lambda _: {"windows": []},
+    "scheduling.add_resource_time_off": lambda _: {"start": "2030-03-05T09:00:00Z", "end": "2030-03-05T10:00:00Z"},
+    "scheduling.add_holiday_calendar": lambda _: {"name": "Town", "days": ["2030-12-25"]},
+    "scheduling.replace_holiday_calendar": lambda _: {"name": "Town", "days": ["2030-12-25", "2030-12-26"]},
     "scheduling.search_slots": lambda residents: {
         "visit_type_id": str(residents.visit_type.id),
         "start": soon(),

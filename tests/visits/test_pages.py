@@ -220,6 +220,15 @@ async def test_a_new_patient_at_the_desk(house: House) -> None:
     assert (await house.desk.get(taken.headers["location"])).status_code == 200
 
 
+FOR_EVERYONE: dict[str, object] = {
+    "valid_from": None,
+    "valid_to": None,
+    "only": [],
+    "release_before": None,
+    "staffing": 100,
+}
+
+
 async def test_my_hours(house: House) -> None:
     shown = await house.clinician.get("/hours")
     assert 'name="from_1a" type="time" step="300" value="09:00"' in shown.text
@@ -229,7 +238,7 @@ async def test_my_hours(house: House) -> None:
     hours = await house.desk.get(api)
     assert hours.json() == {
         "time_zone": "Europe/Paris",
-        "windows": [{"weekday": 2, "start": "18:00", "end": "24:00"}],
+        "windows": [{"weekday": 2, "start": "18:00", "end": "24:00", **FOR_EVERYONE}],
     }
     assert hours.headers["etag"] == '"2"'
     overlap = {"zone": "Europe/Paris", "from_2a": "09:00", "to_2a": "12:00", "from_2b": "11:00", "to_2b": "13:00"}

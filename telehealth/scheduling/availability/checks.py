@@ -9,6 +9,7 @@ from telehealth.core.intervals import Interval
 from telehealth.core.time import parse_zone
 from telehealth.scheduling.availability.rules import (
     DAY,
+    EPOCH_DAY,
     LONGEST_WINDOW_END,
     HolidayCalendar,
     Minutes,
@@ -22,6 +23,7 @@ from telehealth.scheduling.availability.rules import (
 
 WEEK = 7 * DAY
 EARLIEST, LATEST = date(2000, 1, 1), date(2199, 12, 31)
+FIRST_MINUTE, LAST_MINUTE = ((each.toordinal() - EPOCH_DAY) * DAY for each in (EARLIEST, LATEST))
 LONGEST_RANGE = timedelta(days=3653)  # ten years
 MOST_OVERRIDES = 1_000
 MOST_ABSENCES = 1_000
@@ -75,6 +77,8 @@ def check_time_off(away: TimeOff) -> None:
     if away.span is not None:
         if away.span.start == away.span.end:
             raise InvalidDates("The end is not after the start.", fault="order")
+        if not FIRST_MINUTE <= away.span.start <= away.span.end <= LAST_MINUTE:
+            raise InvalidDates("The time is too far from now.", fault="range")
         _check_dates(to_instant(away.span.start).date(), to_instant(away.span.end).date())
     elif away.first is None or away.last is None:
         raise InvalidDates("Say from when until when.", fault="order")

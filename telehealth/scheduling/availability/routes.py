@@ -1,120 +1,149 @@
-"""The ways in to availability: hours."""
+"""The ways in to availability: hours, overrides, absences and journeys of clinicians, resources, holidays."""
 
-from collections.abc import Mapping
 from uuid import UUID
 
-from starlette.responses import Response
-
-from telehealth.access import queries as access
 from telehealth.core.actors import Role, Scope
 from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId
-from telehealth.core.time import ZONES
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call, Reply
+from telehealth.http.conditions import etag, if_match
 from telehealth.http.operation import operation, page
-from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
-from telehealth.scheduling.availability import queries, service
-from telehealth.scheduling.availability.checks import InvalidHours
-from telehealth.scheduling.availability.queries import PublishedHours
-from telehealth.scheduling.availability.rules import WeeklyHours
-from telehealth.scheduling.availability.schemas import Hours, HoursForm, HoursQuery, hours_as_form
+from telehealth.scheduling.availability import administration, pages, queries, service
+from telehealth.scheduling.availability.checks import InvalidDates, InvalidHours, TooManyEntries
+from telehealth.scheduling.availability.rules import CLINICIAN, Resource, TimeOff
+from telehealth.scheduling.availability.schemas import (
+    AddTimeOff,
+    DayHours,
+    Hours,
+    Journeys,
+    Overrides,
+    OverrideView,
+    TimeOffList,
+    TimeOffView,
+    parse_day,
+)
 
 
 async def read_hours(call: Call, clinician: UUID) -> Reply[Hours]:
     """A clinician's weekly hours; none in the clinician's own zone when nothing was published yet."""
-    published = await call.run(_hours, ClinicianId(clinician))
-    return Reply(Hours.of(published.hours), headers={"ETag": f'"{published.revision}"'})
+    published = await call.run(pages.published_hours, ClinicianId(clinician))
+    return Reply(Hours.of(published.hours), headers=etag(published.revision))
 
 
 async def publish_hours(call: Call, clinician: UUID, body: Hours) -> Reply[Hours]:
     """Replace your weekly hours. Visits already booked stay. If-Match guards against a change made elsewhere."""
-    revision = await call.run(service.publish_hours, ClinicianId(clinician), body.weekly(), revision=_if_match(call))
-    return Reply(Hours.of(body.weekly()), headers={"ETag": f'"{revision}"'})
+    hours = body.weekly()
+    revision = await call.run(service.publish_hours, clinician, hours, revision=if_match(call))
+    return Reply(Hours.of(hours), headers=etag(revision))
 
 
-async def hours_page(call: Call, query: HoursQuery) -> Response:
-    """My weekly hours."""
-    name, published = await call.run(_own_hours)
-    return _hours_form(call, name, hours_as_form(published.hours), saved=query.saved)
+async def list_overrides(call: Call, clinician: UUID) -> Reply[Overrides]:
+    """The dates on which a clinician's hours are others than every week."""
+    found = await call.run(_resource, ClinicianId(clinician))
+    return Reply(Overrides.of(found), headers=etag(found.version))
 
 
-async def save_hours(call: Call, body: HoursForm) -> Response:
-    """Take the form; show it again with what is wrong in it."""
-    hours, errors = body.read()
-    if not errors:
-        try:
-            await call.run(service.publish_hours, _own_id(call), hours)
-        except InvalidHours as invalid:
-            errors = [_error_of(invalid)]
-        else:
-            return call.redirect("/hours?saved=1")
-    name, _ = await call.run(_own_hours)
-    return _hours_form(call, name, body.shown(), errors=errors)
+async def put_override(call: Call, clinician: UUID, day: str, body: DayHours) -> Reply[OverrideView]:
+    """Set your hours of one date, in place of the weekly ones; no windows: closed. Visits already booked stay."""
+    override = body.override(parse_day(day))
+    version = await call.run(service.put_override, clinician, override, version=if_match(call))
+    return Reply(OverrideView.of(override), headers=etag(version))
 
 
-def _hours_form(
-    call: Call, name: str, form: Mapping[str, str], *, errors: list[FieldError] | None = None, saved: bool = False
-) -> Response:
-    zones = ZONES if form["zone"] in ZONES else (form["zone"], *ZONES)
-    return call.render(
-        "hours.html",
-        status=422 if errors else 200,
-        me={"name": name},
-        form=form,
-        zones=zones,
-        saved=saved,
-        errors=errors or [],
-    )
+async def drop_override(call: Call, clinician: UUID, day: str) -> None:
+    """Have your weekly hours on this date again."""
+    await call.run(service.drop_override, clinician, parse_day(day), version=if_match(call))
 
 
-def _error_of(invalid: InvalidHours) -> FieldError:
-    fault = str(invalid.extras["fault"])
-    return FieldError("zone", "invalid") if fault == "zone" else FieldError(f"from_{invalid.extras['weekday']}b", fault)
+async def list_time_off(call: Call, clinician: UUID) -> TimeOffList:
+    """When a clinician is away; why, for those whom it concerns."""
+    found = await call.run(_time_off, ClinicianId(clinician))
+    return TimeOffList(items=[TimeOffView.of(each) for each in found])
 
 
-def _if_match(call: Call) -> int | None:
-    """The revision in If-Match, none when it is absent or `*`. Raises Stale for a tag that was never ours."""
-    tag = call.header("if-match")
-    if tag is None or tag == "*":
-        return None
-    digits = tag.strip('"')
-    if not digits.isdecimal() or len(digits) > 9:
-        raise Stale
-    return int(digits)
+async def add_time_off(call: Call, clinician: UUID, body: AddTimeOff) -> TimeOffView:
+    """Be away, for all visit types or for some. Visits already booked stay."""
+    added: TimeOff = await call.run(service.add_time_off, clinician, body.time_off())
+    return TimeOffView.of(added)
 
 
-def _own_id(call: Call) -> ClinicianId:
-    if call.actor.role is not Role.CLINICIAN or call.actor.person_id is None:
-        raise NotFound
-    return ClinicianId(call.actor.person_id)
+async def remove_time_off(call: Call, clinician: UUID, absence: UUID) -> None:
+    """Be there after all."""
+    await call.run(service.remove_time_off, clinician, absence)
 
 
-async def _hours(unit: Unit, clinician_id: ClinicianId) -> PublishedHours:
+async def list_travel(call: Call, clinician: UUID) -> Reply[Journeys]:
+    """The dates on which a clinician's hours are meant in another zone."""
+    found = await call.run(_resource, ClinicianId(clinician))
+    return Reply(Journeys.of(found.travel), headers=etag(found.version))
+
+
+async def set_travel(call: Call, clinician: UUID, body: Journeys) -> Reply[Journeys]:
+    """Replace your journeys. If-Match guards against a change made elsewhere."""
+    journeys = body.travel()
+    version = await call.run(service.set_travel, clinician, journeys, version=if_match(call))
+    return Reply(Journeys.of(journeys), headers=etag(version))
+
+
+async def _resource(unit: Unit, clinician_id: ClinicianId) -> Resource:
     clinician = await people.clinician(unit, clinician_id)
-    published = await queries.hours(unit, clinician_id)
-    return published or PublishedHours(WeeklyHours(clinician.time_zone), 0)
+    try:
+        return await queries.resource(unit, clinician_id)
+    except NotFound:  # who has published nothing yet
+        return Resource(id=clinician_id, kind=CLINICIAN, name="", time_zone=clinician.time_zone, version=service.NEVER)
 
 
-async def _own_hours(unit: Unit) -> tuple[str, PublishedHours]:
-    account, name = await access.own_account(unit)
-    if account.person_id is None:
-        raise NotFound
-    return name, await _hours(unit, ClinicianId(account.person_id))
+async def _time_off(unit: Unit, clinician_id: ClinicianId) -> list[TimeOff]:
+    await people.clinician(unit, clinician_id)
+    found = await queries.time_off(unit, clinician_id)
+    if unit.actor.role is Role.CLINICIAN and unit.actor.person_id != clinician_id:
+        return [TimeOff(each.span, each.first, each.last, each.only, id=each.id) for each in found]
+    return found
 
 
+OF_CLINICIAN, OF_RESOURCE = "/v1/clinicians/{clinician:uuid}", "/v1/resources/{resource:uuid}"
+CALENDARS, CALENDAR = "/v1/holiday-calendars", "/v1/holiday-calendars/{calendar:uuid}"
+_DAY, _ABSENCE = "/overrides/{day}", "/time-off/{absence:uuid}"
+_SEE, _OWN, _ALL = Scope.CLINICIANS_READ, Scope.HOURS_WRITE, Scope.RESOURCES_WRITE
+_HOURS, _DATES = (InvalidHours, Stale), (InvalidDates, TooManyEntries)
+_OVERRIDE, _TRAVEL = (InvalidHours, TooManyEntries, Stale), (InvalidDates, Stale)
+_of = administration
 OPERATIONS = (
-    operation("GET", "/v1/clinicians/{clinician:uuid}/hours", read_hours, needs=Scope.CLINICIANS_READ),
+    operation("GET", f"{OF_CLINICIAN}/hours", read_hours, needs=_SEE),
+    operation("PUT", f"{OF_CLINICIAN}/hours", publish_hours, needs=_OWN, errors=_HOURS),
+    operation("GET", f"{OF_CLINICIAN}/overrides", list_overrides, needs=_SEE),
+    operation("PUT", f"{OF_CLINICIAN}{_DAY}", put_override, needs=_OWN, errors=_OVERRIDE),
+    operation("DELETE", f"{OF_CLINICIAN}{_DAY}", drop_override, needs=_OWN, status=204, errors=(Stale,)),
+    operation("GET", f"{OF_CLINICIAN}/time-off", list_time_off, needs=_SEE),
+    operation("POST", f"{OF_CLINICIAN}/time-off", add_time_off, needs=_OWN, status=201, errors=_DATES),
+    operation("DELETE", f"{OF_CLINICIAN}{_ABSENCE}", remove_time_off, needs=_OWN, status=204),
+    operation("GET", f"{OF_CLINICIAN}/travel", list_travel, needs=_SEE),
+    operation("PUT", f"{OF_CLINICIAN}/travel", set_travel, needs=_OWN, errors=_TRAVEL),
+    operation("GET", "/v1/resources", _of.list_resources, needs=_SEE),
+    operation("POST", "/v1/resources", _of.add_resource, needs=_ALL, status=201, errors=(InvalidHours, NotFound)),
+    operation("PUT", OF_RESOURCE, _of.change_resource, needs=_ALL, errors=(Stale,)),
+    operation("DELETE", OF_RESOURCE, _of.retire_resource, needs=_ALL, status=204, errors=(Stale,)),
+    operation("GET", f"{OF_RESOURCE}/hours", _of.read_resource_hours, needs=_SEE),
+    operation("PUT", f"{OF_RESOURCE}/hours", _of.publish_resource_hours, needs=_ALL, errors=_HOURS),
+    operation("PUT", f"{OF_RESOURCE}{_DAY}", _of.put_resource_override, needs=_ALL, errors=_OVERRIDE),
     operation(
-        "PUT",
-        "/v1/clinicians/{clinician:uuid}/hours",
-        publish_hours,
-        needs=Scope.HOURS_WRITE,
-        errors=(InvalidHours, Stale),
+        "DELETE",
+        f"{OF_RESOURCE}{_DAY}",
+        _of.drop_resource_override,
+        needs=_ALL,
+        status=204,
+        errors=(Stale,),
     ),
+    operation("POST", f"{OF_RESOURCE}/time-off", _of.add_resource_time_off, needs=_ALL, status=201, errors=_DATES),
+    operation("DELETE", f"{OF_RESOURCE}{_ABSENCE}", _of.remove_resource_time_off, needs=_ALL, status=204),
+    operation("GET", CALENDARS, _of.list_holiday_calendars, needs=_SEE),
+    operation("POST", CALENDARS, _of.add_holiday_calendar, needs=_ALL, status=201, errors=(InvalidDates,)),
+    operation("PUT", CALENDAR, _of.replace_holiday_calendar, needs=_ALL, errors=_TRAVEL),
+    operation("DELETE", CALENDAR, _of.drop_holiday_calendar, needs=_ALL, status=204, errors=(Stale,)),
 )
 PAGES = (
-    page("GET", "/hours", hours_page, needs=Scope.HOURS_WRITE),
-    page("POST", "/hours", save_hours, needs=Scope.HOURS_WRITE),
+    page("GET", "/hours", pages.hours_page, needs=_OWN),
+    page("POST", "/hours", pages.save_hours, needs=_OWN),
 )

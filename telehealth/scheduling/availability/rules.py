@@ -26,6 +26,7 @@ EARLIEST_OFFSET, LATEST_OFFSET = -16 * 60, 16 * 60  # every local day of every z
 SAMPLE = 180  # no zone changes its clocks twice within three hours
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DAY = EPOCH.toordinal()
+CLINICIAN = "clinician"
 WHOLE = 100  # percent of one provider
 DAYS_REMEMBERED = 4_000
 ANY_TYPE: frozenset[VisitTypeId] = frozenset()

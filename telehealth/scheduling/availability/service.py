@@ -37,6 +37,7 @@ from telehealth.scheduling.availability.models import (
     TravelRow,
 )
 from telehealth.scheduling.availability.rules import (
+    CLINICIAN,
     HolidayCalendar,
     Override,
     ResourceEntry,
@@ -46,7 +47,7 @@ from telehealth.scheduling.availability.rules import (
     WeeklyHours,
 )
 
-CLINICIAN = "clinician"
+NEVER = 0  # the version of a clinician who has published nothing
 
 
 async def publish_hours(unit: Unit, resource_id: UUID, hours: WeeklyHours, *, revision: int | None = None) -> int:
@@ -145,41 +146,33 @@ async def set_travel(unit: Unit, resource_id: UUID, journeys: Sequence[Travel], 
 
 
 async def add_resource(unit: Unit, entry: ResourceEntry) -> ResourceEntry:
-    """Add an interpreter, a room or another thing; a clinician becomes a resource by publishing hours or by this.
-
-    Raises NotFound for a clinician or calendar there is not, InvalidHours for an unknown zone.
-    """
+    """Add an interpreter, a room or another thing. Raises NotFound for a calendar there is not, InvalidHours (zone)."""
     check_zone(entry.time_zone)
-    if entry.kind == CLINICIAN:
-        await people.clinician(unit, ClinicianId(entry.id))
     await unit.session.execute(
-        upsert(ResourceRow)
-        .values(
+        insert(ResourceRow).values(
             id=entry.id,
-            clinician_id=entry.id if entry.kind == CLINICIAN else None,
             kind=entry.kind,
             name="",
             time_zone=entry.time_zone,
             version=VERSIONS.next_value(),
             published_at=unit.now,
         )
-        .on_conflict_do_nothing(index_elements=["id"])
     )
     return await change_resource(unit, entry)
 
 
 async def change_resource(unit: Unit, entry: ResourceEntry, *, version: int | None = None) -> ResourceEntry:
-    """Replace name, zone, capacity, pools, skills, calendars, and whether it is retired; its kind stays.
+    """Replace name, capacity, pools, skills, calendars, and whether it is retired.
 
-    Raises NotFound, InvalidHours for an unknown zone, Stale.
+    Its kind stays, and so does its zone, which hours are published in. Raises NotFound, Stale.
     """
-    check_zone(entry.time_zone)
     row = await _open(unit, entry.id, version)
-    row.name, row.time_zone, row.capacity = entry.name, entry.time_zone, entry.capacity
+    row.name, row.capacity = entry.name, entry.capacity
     row.pools, row.skills = sorted(entry.pools), sorted(entry.skills)
     row.retired_at = (row.retired_at or unit.now) if entry.retired else None
     await _attach(unit, entry.id, entry.calendar_ids)
-    return replace(entry, kind=row.kind, version=await _changed(unit, row, "resource"))
+    changed = await _changed(unit, row, "resource")
+    return replace(entry, kind=row.kind, time_zone=row.time_zone, version=changed)
 
 
 async def retire_resource(unit: Unit, resource_id: UUID, *, version: int | None = None) -> None:
@@ -240,12 +233,13 @@ async def _open(unit: Unit, resource_id: UUID, version: int | None = None) -> Re
         raise NotFound
     query = select(ResourceRow).where(ResourceRow.id == resource_id).with_for_update()
     row = await unit.session.scalar(query.execution_options(populate_existing=True))
+    read = row.version if row else NEVER
     if row is None:
         await _begin(unit, ClinicianId(resource_id))
         row = await unit.session.scalar(query)
     if row is None:
         raise NotFound
-    if version is not None and version != row.version:
+    if version is not None and version != read:
         raise Stale
     return row
 
