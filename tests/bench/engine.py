@@ -7,52 +7,34 @@ from uuid import UUID
 
 from sqlalchemy import event
 
+from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.intervals import Interval
-from telehealth.db.unit import Unit
 from telehealth.scheduling.availability.rules import to_instant, to_minute
 from telehealth.scheduling.booking import queries, service
-from telehealth.scheduling.booking.queries import Asked
-from telehealth.scheduling.booking.rules import Occupied, Slot
+from telehealth.scheduling.booking.rules import Asked, Occupied, Slot, Wanted
 from tests.bench.clinic import Clinic
 
 
 async def first_slots(clinic: Clinic, clinicians: Sequence[ClinicianId], limit: int) -> list[Slot]:
     """The first free times with any of them, in all of the workload's days."""
-    start, end = _days(clinic)
-    return await clinic.unit_of_work.run(
-        queries.slots,
-        visit_type_id=clinic.visit_type_id,
-        clinician_ids=clinicians,
-        start=start,
-        end=end,
-        limit=limit,
-    )
+    asked = Asked(visit_type_id=clinic.visit_type_id, clinician_ids=clinicians)
+    return await clinic.unit_of_work.run(queries.search, SYSTEM, asked, Interval(*_days(clinic)), limit)
 
 
-async def grids(clinic: Clinic, clinicians: Sequence[ClinicianId]) -> list[list[int]]:
+async def grids(clinic: Clinic, clinicians: Sequence[ClinicianId]) -> list[list[datetime]]:
     """Every free time of each of them, in all of the workload's days."""
-    return await clinic.unit_of_work.run(_grids, clinic=clinic, clinicians=clinicians)
-
-
-async def _grids(unit: Unit, clinic: Clinic, clinicians: Sequence[ClinicianId]) -> list[list[int]]:
-    kind = await queries.visit_type(unit, clinic.visit_type_id)
-    asked = Asked(visit_type=kind, clinician_ids=clinicians)
-    span = Interval(clinic.workload.start, clinic.workload.end)
-    found = await queries.calendars(unit, asked, span)
-    return [list(found[each].starts(span)) for each in clinicians]
+    asked = Asked(visit_type_id=clinic.visit_type_id, clinician_ids=clinicians)
+    found = await clinic.unit_of_work.run(queries.free_starts, SYSTEM, asked, Interval(*_days(clinic)))
+    return [found[each] for each in clinicians]
 
 
 async def occupy(clinic: Clinic, *, clinician: ClinicianId, patient: PatientId, start: int, owner: UUID) -> Occupied:
     """One booking through the service layer, in a transaction of its own. Raises what it is refused with."""
-    return await clinic.unit_of_work.run(
-        service.occupy,
-        clinician_id=clinician,
-        patient_id=patient,
-        visit_type_id=clinic.visit_type_id,
-        start=to_instant(start),
-        owner_id=owner,
+    wanted = Wanted(
+        visit_type_id=clinic.visit_type_id, patient_id=patient, start=to_instant(start), clinician_ids=(clinician,)
     )
+    return await clinic.unit_of_work.run(service.occupy, SYSTEM, wanted, owner)
 
 
 def minute(slot: Slot) -> int:

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from telehealth.core.time import SystemClock
+from telehealth.scheduling.availability.rules import to_minute
 from tests.bench import clock_changes, engine, naive, peers
 from tests.bench.clinic import Clinic, open_clinic
 from tests.bench.figures import Report, Times, repeat
@@ -113,7 +114,8 @@ async def _grids(clinic: Clinic, report: Report) -> tuple[float, list[list[int]]
     some = clinic.clinician_ids[:GRIDS]
     times = await repeat(lambda _: engine.grids(clinic, some), 20)
     report.times("100 clinicians' grids, database included", times)
-    return times.percentile(0.5), await engine.grids(clinic, some)
+    found = await engine.grids(clinic, some)
+    return times.percentile(0.5), [[to_minute(start) for start in each] for each in found]
 
 
 def _naive(workload: Workload, report: Report, ours: float) -> list[list[int]]:

@@ -70,6 +70,8 @@ async def made(unit: Unit, ground: Ground, wanted: Wanted) -> Plan:
     start = to_minute(wanted.start)
     if to_instant(start) != wanted.start:
         raise NotOffered(alternatives=await _alternatives(unit, ground, wanted))
+    if beyond := ground.out_of_reach(start):
+        raise REFUSALS[beyond](alternatives=await _alternatives(unit, ground, wanted))
     judgements = await queries.judge(unit, ground, start)
     aside = _set_aside(ground, wanted, start)
     fitting = {each.host.id: (each, set(each.reasons(start))) for each in judgements}

@@ -33,6 +33,7 @@ from telehealth.scheduling.booking.offered import offers
 from telehealth.scheduling.booking.rules import Asked, Audience, Minutes, Reason, RoleNeed, Slot, VisitType
 
 FIELDS = tuple(name for name in VisitType.__dataclass_fields__ if name not in {"offset", "roles", "id"})
+FARTHEST_DAYS = 3 * 366  # nobody books beyond, with whatever reason
 ENOUGH = 4  # candidates to look at for every slot wanted, at first
 FINEST = 15  # minutes; the first look is not cut finer
 
@@ -78,6 +79,12 @@ class Ground:
         earliest = max(to_minute_up(start), self.now + notice)
         latest = min(to_minute_up(end), self.now + (self.kind.horizon_days + 2) * DAY)
         return Interval(earliest, max(earliest, latest))
+
+    def out_of_reach(self, start: int) -> Reason | None:
+        """Why a start is too far away in time to be looked at; nothing of what is near needs an answer here."""
+        if start < self.now - DAY:
+            return Reason.TOO_SOON
+        return Reason.TOO_FAR if start > self.now + FARTHEST_DAYS * DAY else None
 
     def pieces(self, span: Minutes, limit: int) -> Iterator[Minutes]:
         """`span` in two: what should hold the first `limit` slots, and the rest."""
@@ -376,6 +383,8 @@ async def explain(unit: Unit, asked: Asked, start: datetime) -> Reason:
     ground = await stand(unit, asked)
     if start.second or start.microsecond:
         return Reason.NOT_OFFERED
+    if beyond := ground.out_of_reach(to_minute(start)):
+        return beyond
     return kindest(await judge(unit, ground, to_minute(start)), to_minute(start))
 
 
