@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal
 from telehealth.db.tables import Table, phi, pii, plain
-from telehealth.visits.queue import AlreadyWaiting
+from telehealth.visits.queue import AlreadyQueued
 from telehealth.visits.rules import UNFINISHED, VisitStatus
 
 STATUSES = ", ".join(f"'{status}'" for status in VisitStatus)
@@ -118,4 +118,4 @@ class QueueEntryRow(Table):
     )
 
 
-CONFLICTS: Mapping[str, type[Refusal]] = {"uq_queue_entry_patient_id_waiting": AlreadyWaiting}
+CONFLICTS: Mapping[str, type[Refusal]] = {"uq_queue_entry_patient_id_waiting": AlreadyQueued}

@@ -18,8 +18,8 @@ AGEING = timedelta(minutes=30)
 GRACE = timedelta(minutes=5)  # a patient whose connection drops and who is back within this keeps their place
 
 
-class AlreadyWaiting(Refusal):
-    kind, slug, title = Kind.CONFLICT, "already-waiting", "The patient is in the queue already"
+class AlreadyQueued(Refusal):
+    kind, slug, title = Kind.CONFLICT, "already-queued", "The patient is in the queue already"
 
 
 class NobodyWaits(Refusal):

@@ -19,7 +19,7 @@ from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy
 from telehealth.visits import pages, queries, service, walk_ins
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.ports import FollowUps
-from telehealth.visits.queue import AlreadyWaiting, NobodyWaits, QueueLeft
+from telehealth.visits.queue import AlreadyQueued, NobodyWaits, QueueLeft
 from telehealth.visits.rules import NotNow, Visit
 from telehealth.visits.schemas import (
     BoardEntry,
@@ -201,7 +201,7 @@ async def _board_version(unit: Unit, follow_ups: FollowUps) -> str:
 _BOOKING: tuple[type[Refusal], ...] = (NotFound, *SLOT_REFUSALS, CalendarBusy)
 _BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
 _CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
-_QUEUEING, _WAITING = (NotFound, AlreadyWaiting, UnfitPlace), (NotFound, QueueLeft)
+_QUEUEING, _WAITING = (NotFound, AlreadyQueued, UnfitPlace), (NotFound, QueueLeft)
 VISIT, ENTRY = "/v1/visits/{visit:uuid}", "/v1/queue/{entry:uuid}"
 OPERATIONS = (
     operation("POST", "/v1/visits", book_visit, needs=_BOOK, purpose=_CARE, status=201, errors=_BOOKING),

@@ -45,7 +45,7 @@ async def enqueue(
     jurisdiction: str | None = None,
     priority: int = 0,
 ) -> Standing:
-    """At the end of the patient's priority. Raises NotFound, AlreadyWaiting, UnfitPlace."""
+    """At the end of the patient's priority. Raises NotFound, AlreadyQueued, UnfitPlace."""
     _check_place(jurisdiction)
     patient = await people.patient(unit, patient_id)
     kind = await booking.visit_type(unit, visit_type_id)

@@ -20,7 +20,7 @@ from telehealth.visits import waiting
 from telehealth.visits.queue import (
     AGEING,
     GRACE,
-    AlreadyWaiting,
+    AlreadyQueued,
     NobodyWaits,
     QueueEntry,
     QueueLeft,
@@ -116,7 +116,7 @@ async def test_order_standing_and_absence(unit_of_work: UnitOfWork, clock: Fixed
     kind = clinic.visit_type.id
     hurried = await unit_of_work.run(waiting.enqueue, SYSTEM, patient_id=urgent.id, visit_type_id=kind, priority=1)
     assert (hurried.position, hurried.minutes) == (1, None)
-    with pytest.raises(AlreadyWaiting):
+    with pytest.raises(AlreadyQueued):
         await unit_of_work.run(waiting.enqueue, SYSTEM, patient_id=urgent.id, visit_type_id=kind)
     await unit_of_work.run(waiting.drop, SYSTEM, hurried.entry.id)
     assert (await unit_of_work.run(waiting.take_next, clinic.clinician_actor)).id == first
