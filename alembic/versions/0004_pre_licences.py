@@ -15,6 +15,7 @@ def upgrade() -> None:
     create_patient_location()
     op.add_column("visit", sa.Column("location", sa.String(), nullable=True))
     op.add_column("visit", sa.Column("location_attested_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("visit", sa.Column("licensed_there", sa.Boolean(), nullable=True))
     op.create_check_constraint(
         op.f("ck_visit_location"), "visit", "(location IS NULL) = (location_attested_at IS NULL)"
     )
@@ -22,6 +23,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_constraint(op.f("ck_visit_location"), "visit", type_="check")
+    op.drop_column("visit", "licensed_there")
     op.drop_column("visit", "location_attested_at")
     op.drop_column("visit", "location")
     op.drop_table("patient_location")

@@ -5,6 +5,7 @@ has no catalogue. Knows neither requests nor responses: pages pass plain strings
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -98,6 +99,11 @@ class Locale:
             return babel.Locale.parse(code, sep="-").get_display_name(self.region) or code
         except (ValueError, babel.UnknownLocaleError):
             return code
+
+    def countries(self, codes: Iterable[str]) -> list[tuple[str, str]]:
+        """ISO 3166-1 codes with the names this language has for them, in the order of the names."""
+        named = [(code, str(self.region.territories.get(code, code))) for code in codes]
+        return sorted(named, key=lambda each: unicodedata.normalize("NFKD", each[1].casefold()))
 
     def words(self, script: str) -> dict[str, str]:
         """Message to translation for a module of `web/static` and all it imports; English is in their source."""

@@ -1,7 +1,7 @@
 """Where clinicians are licensed and patients are: ISO 3166-1 countries, ISO 3166-2 subdivisions, their clocks. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -139,6 +139,24 @@ def zones_of(jurisdiction: str) -> tuple[str, ...]:
     if not CODE.fullmatch(jurisdiction) or country in DIVIDED or country not in COUNTRIES:
         raise ValueError("not a country of ISO 3166-1 or a subdivision of ISO 3166-2")
     return COUNTRIES[country]
+
+
+def choices(also: Iterable[str] = ()) -> dict[str, list[tuple[str, str]]]:
+    """What a person chooses from: by country its parts as (code, name), none for a country that is chosen whole.
+
+    `also` are further jurisdictions to choose from, such as those somebody is licensed in. The name of a country is
+    empty: every language has its own.
+    """
+    found: dict[str, list[tuple[str, str]]] = {country: [] for country in COUNTRIES}
+    for code, name in SUBDIVISIONS.items():
+        found[code[:2]].append((code, name))
+    for code in sorted(set(also) - set(SUBDIVISIONS)):
+        parts = found[code[:2]]
+        if code in DIVIDED:
+            parts.insert(0, (code, ""))
+        elif code not in COUNTRIES:
+            parts.extend([(code, code)] if parts else [(code[:2], ""), (code, code)])
+    return found
 
 
 def parse_jurisdiction(text: str) -> str:

@@ -63,6 +63,12 @@ class DeviceChecked(VisitEvent):
     __slots__ = ()
 
 
+class LocationAttested(VisitEvent):
+    """The patient said where they are."""
+
+    __slots__ = ()
+
+
 class PatientReady(VisitEvent):
     __slots__ = ()
 

@@ -40,6 +40,7 @@ class VisitRow(Table):
     ended_at: Mapped[datetime | None] = phi()
     location: Mapped[str | None] = pii()
     location_attested_at: Mapped[datetime | None] = phi()
+    licensed_there: Mapped[bool | None] = plain()
 
     __table_args__ = (
         CheckConstraint("(location IS NULL) = (location_attested_at IS NULL)", name="location"),

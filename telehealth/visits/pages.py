@@ -1,4 +1,4 @@
-"""The pages of visits: the board, booking, the personal link, the patient's one page. They work without scripts."""
+"""The pages of visits: the board, booking, the personal link. They work without scripts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from telehealth.core.actors import Role
-from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.core.time import ZONES, parse_zone
@@ -21,13 +20,12 @@ from telehealth.http.credentials import GUEST_COOKIE, set_cookie
 from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
 from telehealth.people import service as registration
-from telehealth.people.rules import Clinic, Clinician, Patient
+from telehealth.people.rules import Clinician, Patient
 from telehealth.scheduling.booking import queries as scheduling
 from telehealth.scheduling.booking.rules import Asked, SlotRefused
 from telehealth.visits import guests, queries, service
-from telehealth.visits.joining import Stage, stage_of
 from telehealth.visits.ports import DueFollowUp, FollowUps
-from telehealth.visits.rules import DeviceCheck, LinkOver, Visit, VisitStatus
+from telehealth.visits.rules import LinkOver, Visit, VisitStatus
 from telehealth.visits.schemas import BirthForm, ChosenTime, FindForm, NewPatientForm, TimesQuery
 
 TIMES_SHOWN, DAYS_SHOWN = 80, 14
@@ -83,6 +81,7 @@ def _row(visit: Visit, patient: Patient) -> dict[str, Any]:
         "status": visit.status,
         "waiting_since": visit.waiting_since if visit.status is VisitStatus.READY else None,
         "check": visit.check,
+        "misplaced": visit.licensed_there is False,
     }
 
 
@@ -311,59 +310,3 @@ async def _identity_step(
         phone=clinic.phone or None,
         clinic=clinic.name,
     )
-
-
-# The patient's one page
-
-
-async def own_visit(call: Call) -> Response:
-    """Check, wait, talk, done. Opening it inside the join window is arriving."""
-    return call.render("visit.html", **await call.run(_own_visit))
-
-
-async def ready(call: Call) -> Response:
-    """Into the waiting room without scripts: nothing could be checked."""
-    await call.run(_ready_unchecked)
-    return call.redirect("/visit")
-
-
-async def _own_visit(unit: Unit) -> dict[str, Any]:
-    visit = await service.open_visit(unit, _own_visit_id(unit))
-    if visit.status is VisitStatus.BOOKED and stage_of(visit, unit.now) is Stage.CHECK:
-        visit = await service.arrive(unit, visit.id)
-    patient = await people.patient(unit, visit.patient_id)
-    clinician = await people.clinician(unit, visit.clinician_id)
-    clinic = await people.clinic(unit)
-    return {
-        "preferred": patient.language,
-        "visit": {
-            "id": visit.id,
-            "starts_at": visit.starts_at,
-            "minutes": visit.minutes,
-            "clinician_name": clinician.name,
-        },
-        "zone": parse_zone(patient.time_zone),
-        "phone": clinic.phone or None,
-        "clinic": clinic.name,
-        "emergency": _emergency(clinic),
-        "opens_at": visit.opens_at,
-        "stage": stage_of(visit, unit.now),
-    }
-
-
-async def _ready_unchecked(unit: Unit) -> None:
-    visit_id = _own_visit_id(unit)
-    visit = await service.record_check(unit, visit_id, DeviceCheck.WAIVED, cause="no-scripts")
-    if visit.status is VisitStatus.ARRIVED:
-        await service.make_ready(unit, visit_id)
-
-
-def _own_visit_id(unit: Unit) -> UUID:
-    if unit.actor.visit_id is None:
-        raise NotFound
-    return unit.actor.visit_id
-
-
-def _emergency(clinic: Clinic) -> str:
-    """911 in the Americas; 112 in Europe, and from a mobile phone nearly everywhere (3GPP TS 22.101, section 10)."""
-    return "911" if clinic.time_zone.startswith(("America/", "US/", "Canada/")) else "112"

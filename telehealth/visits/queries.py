@@ -86,6 +86,9 @@ def visit_of(row: VisitRow) -> Visit:
         waiting_since=row.waiting_since,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        location=row.location,
+        location_attested_at=row.location_attested_at,
+        licensed_there=row.licensed_there,
     )
 
 

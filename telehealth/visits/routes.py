@@ -15,13 +15,14 @@ from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.sse import EVENTS, stream
 from telehealth.people import queries as people
 from telehealth.people.licensing import UnfitPlace
-from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy
-from telehealth.visits import pages, queries, service, walk_ins
+from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy, LocationRequired
+from telehealth.visits import own_page, pages, queries, service, walk_ins
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.ports import FollowUps
 from telehealth.visits.queue import AlreadyQueued, NobodyWaits, QueueLeft
-from telehealth.visits.rules import NotNow, Visit
+from telehealth.visits.rules import JurisdictionMismatch, NotNow, Visit
 from telehealth.visits.schemas import (
+    AttestLocation,
     BoardEntry,
     BoardQuery,
     BoardView,
@@ -105,6 +106,11 @@ async def arrive(call: Call, visit: UUID) -> GuestVisitView:
 async def check_devices(call: Call, visit: UUID, body: CheckReport) -> GuestVisitView:
     """Tell how camera, microphone and network did."""
     return _to_guest(await call.run(service.record_check, visit, body.judged()))
+
+
+async def attest_location(call: Call, visit: UUID, body: AttestLocation) -> GuestVisitView:
+    """Say where you are: the clinician may treat you only in a place they are licensed for."""
+    return _to_guest(await call.run(service.attest_location, visit, body.jurisdiction))
 
 
 async def make_ready(call: Call, visit: UUID) -> GuestVisitView:
@@ -200,6 +206,7 @@ async def _board_version(unit: Unit, follow_ups: FollowUps) -> str:
 
 _BOOKING: tuple[type[Refusal], ...] = (NotFound, *SLOT_REFUSALS, CalendarBusy)
 _BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
+_START = (NotFound, NotNow, LocationRequired, JurisdictionMismatch)
 _CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
 _QUEUEING, _WAITING = (NotFound, AlreadyQueued, UnfitPlace), (NotFound, QueueLeft)
 VISIT, ENTRY = "/v1/visits/{visit:uuid}", "/v1/queue/{entry:uuid}"
@@ -208,14 +215,15 @@ OPERATIONS = (
     operation("GET", VISIT, read_visit, needs=_READ, purpose=_CARE, errors=(NotFound,)),
     operation("POST", f"{VISIT}/reschedule", move_visit, needs=_BOOK, purpose=_CARE, errors=(*_BOOKING, NotNow, Stale)),
     operation("POST", f"{VISIT}/cancel", cancel_visit, needs=_BOOK, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
-    operation("POST", f"{VISIT}/admit", admit_patient, needs=_HOST, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
+    operation("POST", f"{VISIT}/admit", admit_patient, needs=_HOST, purpose=_CARE, errors=(*_START, Stale)),
     operation("POST", f"{VISIT}/end", end_visit, needs=_HOST, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
     operation("GET", f"{VISIT}/changes", follow_visit_as_staff, needs=_READ, purpose=_CARE, answers=EVENTS),
     operation("GET", "/v1/board", read_board, needs=_READ, purpose=_CARE),
     operation("GET", "/v1/board/stream", follow_board, needs=_READ, purpose=_CARE, answers=EVENTS),
     operation("POST", f"{VISIT}/arrive", arrive, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("POST", f"{VISIT}/check", check_devices, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
-    operation("POST", f"{VISIT}/ready", make_ready, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
+    operation("POST", f"{VISIT}/location", attest_location, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
+    operation("POST", f"{VISIT}/ready", make_ready, needs=_JOIN, purpose=_OWN, errors=_START),
     operation("GET", f"{VISIT}/join", read_join, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
     operation("GET", f"{VISIT}/stream", follow_visit, needs=_JOIN, purpose=_OWN, answers=EVENTS),
     operation("GET", "/v1/lifecycle", read_lifecycle, needs=PUBLIC),
@@ -230,7 +238,7 @@ OPERATIONS = (
 PAGES = (
     page("GET", "/", pages.front_door, needs=PUBLIC),
     page("GET", "/day", pages.day, needs=_READ, purpose=_CARE),
-    page("POST", "/visits/{visit:uuid}/admit", pages.admit, needs=_HOST, purpose=_CARE, errors=(NotNow,)),
+    page("POST", "/visits/{visit:uuid}/admit", pages.admit, needs=_HOST, purpose=_CARE, errors=_START),
     page("POST", "/visits/{visit:uuid}/end", pages.end, needs=_HOST, purpose=_CARE, errors=(NotNow,)),
     page("GET", "/book", pages.find, needs=_BOOK),
     page("POST", "/book", pages.found, needs=Scope.PATIENTS_FIND),
@@ -239,7 +247,15 @@ PAGES = (
     page("POST", "/book/{patient:uuid}", pages.choose, needs=_BOOK, purpose=_CARE),
     page("GET", "/join/{link}", pages.join, needs=PUBLIC),
     page("POST", "/join/{link}", pages.identify, needs=PUBLIC, purpose=_OWN),
-    page("GET", "/visit", pages.own_visit, needs=_JOIN, purpose=_OWN),
-    page("POST", "/visit/ready", pages.ready, needs=_JOIN, purpose=_OWN, errors=(NotNow,)),
+    page("GET", "/visit", own_page.own_visit, needs=_JOIN, purpose=_OWN),
+    page("POST", "/visit/location", own_page.say_where, needs=_JOIN, purpose=_OWN, errors=(NotNow,)),
+    page(
+        "POST",
+        "/visit/ready",
+        own_page.ready,
+        needs=_JOIN,
+        purpose=_OWN,
+        errors=(NotNow, LocationRequired, JurisdictionMismatch),
+    ),
 )
 SOCKETS = ()

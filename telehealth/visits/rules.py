@@ -45,6 +45,7 @@ class Command(StrEnum):
     RESCHEDULE = "reschedule"
     ARRIVE = "arrive"
     CHECK = "check"
+    ATTEST = "attest"
     MAKE_READY = "make_ready"
     ADMIT = "admit"
     CONNECT = "connect"
@@ -92,13 +93,23 @@ class NotNow(Refusal):
     kind, slug, title = Kind.CONFLICT, "not-now", "This is not possible in the visit's present state"
 
 
+class JurisdictionMismatch(Refusal):
+    """`alternatives` names the clinicians who may treat there now, and whether another time may be chosen."""
+
+    kind, slug, title = Kind.CONFLICT, "jurisdiction-mismatch", "The clinician is not licensed where the patient is"
+
+
 class LinkOver(Refusal):
     kind, slug, title = Kind.GONE, "link-over", "This link was for a visit that is over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One visit. `time_zone` is the zone its time was meant in; joining is possible in [opens_at, closes_at)."""
+    """One visit. `time_zone` is the zone its time was meant in; joining is possible in [opens_at, closes_at).
+
+    `location` is the jurisdiction (ISO 3166) the patient said at check-in they are in, `licensed_there` whether the
+    clinician might treat them there when they said so; None as long as nobody had to say.
+    """
 
     id: VisitId
     patient_id: PatientId
@@ -117,6 +128,9 @@ class Visit:
     waiting_since: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    location: str | None = None
+    location_attested_at: datetime | None = None
+    licensed_there: bool | None = None
 
     @property
     def minutes(self) -> int:
@@ -156,7 +170,8 @@ class Situation:
 
 def situation_of(visit: Visit, now: datetime, *, reason: str = "", earlier: VisitStatus | None = None) -> Situation:
     kept = {name: getattr(visit, name) for name in ("opens_at", "closes_at", "starts_at", "changed_at", "check")}
-    return Situation(now=now, reason=reason, earlier=earlier, **kept)
+    licensed = visit.licensed_there is not False
+    return Situation(now=now, reason=reason, earlier=earlier, location_licensed=licensed, **kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +233,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.ARRIVE, ({S.BOOKED}, S.ARRIVED), {R.PATIENT}, happened.PatientArrived, IN_WINDOW, IDENTIFIED),
     _row(C.CHECK, ({S.ARRIVED}, S.ARRIVED), {R.PATIENT}, happened.DeviceChecked),
     _row(C.CHECK, ({S.READY}, S.READY), {R.PATIENT}, happened.DeviceChecked),
+    _row(C.ATTEST, ({S.ARRIVED}, S.ARRIVED), {R.PATIENT}, happened.LocationAttested),
+    _row(C.ATTEST, ({S.READY}, S.READY), {R.PATIENT}, happened.LocationAttested),
     _row(C.MAKE_READY, ({S.ARRIVED}, S.READY), {R.PATIENT}, happened.PatientReady, CONSENT, LICENSED, CHECKED),
     _row(C.ADMIT, ({S.READY}, S.ADMITTING), {R.CLINICIAN}, happened.VisitAdmitted, LICENSED),
     _row(C.CONNECT, ({S.ADMITTING}, S.IN_PROGRESS), CALL_PARTIES, happened.VisitStarted, BOTH_SIDES),

@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from telehealth.core.actors import Role
 from telehealth.http.schemas import FieldError, Instant, Message
 from telehealth.people.rules import Patient
-from telehealth.people.schemas import Email, Language, Name, Phone, Zone
+from telehealth.people.schemas import Email, Jurisdiction, Language, Name, Phone, Zone
 from telehealth.visits.joining import JoinReason
 from telehealth.visits.queue import Standing
 from telehealth.visits.rules import (
@@ -46,7 +46,11 @@ class CancelVisit(Message):
 
 
 class VisitView(Message):
-    """A visit as staff see it. `allowed` lists the commands that whoever asks may give now."""
+    """A visit as staff see it. `allowed` lists the commands that whoever asks may give now.
+
+    `location` is where the patient said at check-in they are (ISO 3166); `licensed_there` false: the clinician may not
+    treat them there, the time is kept, and staff find another clinician or another time.
+    """
 
     id: UUID
     patient_id: UUID
@@ -63,6 +67,8 @@ class VisitView(Message):
     waiting_since: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
+    location: str | None
+    licensed_there: bool | None
     allowed: list[Command]
 
     @classmethod
@@ -79,7 +85,7 @@ class BookedView(Message):
 
 
 class GuestVisitView(Message):
-    """A visit as its patient sees it."""
+    """A visit as its patient sees it. `licensed_there` false: the clinician may not treat them where they are."""
 
     id: UUID
     status: VisitStatus
@@ -87,6 +93,20 @@ class GuestVisitView(Message):
     ends_at: datetime
     time_zone: str
     check: DeviceCheck | None
+    location: str | None
+    licensed_there: bool | None
+
+
+class AttestLocation(Message):
+    """The country (ISO 3166-1) or subdivision (ISO 3166-2) the patient is in, such as US-CA."""
+
+    jurisdiction: Jurisdiction
+
+
+class LocationForm(Message):
+    """`jurisdiction` as the page lists them; empty when nothing was chosen."""
+
+    jurisdiction: Jurisdiction | Literal[""] = ""
 
 
 class JoinView(Message):
@@ -189,8 +209,6 @@ class LifecycleView(Message):
 
 
 # The queue
-
-Jurisdiction = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 
 
 class Enqueue(Message):

@@ -14,18 +14,22 @@ from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
+from telehealth.people import service as registration
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import Occupied, Wanted
-from telehealth.visits import guests, queries
+from telehealth.visits import check_in, guests, queries
 from telehealth.visits.models import ParticipantRow, VisitEventRow, VisitRow
 from telehealth.visits.rules import (
     GRACE,
     IN_CALL,
+    LICENSED,
     OVER,
     WAITING,
     Command,
     Decision,
     DeviceCheck,
+    NotNow,
+    Situation,
     Visit,
     VisitStatus,
     decide,
@@ -33,6 +37,7 @@ from telehealth.visits.rules import (
 )
 
 CLAIMED_AT_ONCE = 50
+BEGINNING = frozenset({Command.MAKE_READY, Command.ADMIT})
 
 
 async def open_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
@@ -153,15 +158,35 @@ async def record_check(unit: Unit, visit_id: UUID, check: DeviceCheck, *, cause:
     return await _change(unit, visit_id, Command.CHECK, cause=cause, values={"check": check})
 
 
+async def attest_location(unit: Unit, visit_id: UUID, jurisdiction: str) -> Visit:
+    """The patient says where they are now. It stands also when the clinician may not treat them there: the visit then
+    waits, its time kept, for what staff decide. Raises NotNow, UnfitPlace.
+    """
+    visit = await arrive(unit, visit_id)
+    await registration.attest_at(unit, visit.patient_id, jurisdiction, unit.now)
+    values = {
+        "location": jurisdiction,
+        "location_attested_at": unit.now,
+        "licensed_there": await check_in.is_licensed(unit, visit, jurisdiction),
+    }
+    return await _change(unit, visit_id, Command.ATTEST, values=values)
+
+
 async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
-    """Into the waiting room. Who goes there with failing devices waives the check; the clinician sees it failed."""
+    """Into the waiting room. Who goes there with failing devices waives the check; the clinician sees it failed.
+
+    Raises NotNow; LocationRequired and JurisdictionMismatch for a kind of visit that needs a licence.
+    """
     visit = await arrive(unit, visit_id)
     cause = "check-failed" if visit.check is DeviceCheck.FAILED else ""
     return await _change(unit, visit_id, Command.MAKE_READY, cause=cause, values={"waiting_since": unit.now})
 
 
 async def admit(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
-    """The clinician takes the patient in; of two who try at once, one does."""
+    """The clinician takes the patient in; of two who try at once, one does.
+
+    Raises NotNow, Stale; LocationRequired and JurisdictionMismatch for a kind of visit that needs a licence.
+    """
     return await _change(unit, visit_id, Command.ADMIT, revision=revision)
 
 
@@ -257,7 +282,7 @@ async def _change(
         raise Stale
     earlier = await queries.earlier_status(unit, visit_id) if command is Command.CORRECT else None
     situation = situation_of(visit, unit.now, reason=cause, earlier=earlier)
-    decision = decide(command, visit.status, unit.actor.role, situation)
+    decision = await _decided(unit, visit, command, situation)
     changes: dict[str, Any] = {
         **(values or {}),
         "status": decision.after,
@@ -272,6 +297,21 @@ async def _change(
     if changed.status in OVER:
         await guests.see_out(unit, changed)
     return changed
+
+
+async def _decided(unit: Unit, visit: Visit, command: Command, situation: Situation) -> Decision:
+    """The decision, with the licence as it is now where it matters. Raises NotNow, LocationRequired,
+    JurisdictionMismatch.
+    """
+    if command in BEGINNING:
+        licensed = await check_in.is_licensed(unit, visit, visit.location)
+        situation = replace(situation, location_licensed=licensed is not False)
+    try:
+        return decide(command, visit.status, unit.actor.role, situation)
+    except NotNow as refused:
+        if refused.extras.get("reason") == LICENSED.name:
+            raise await check_in.refusal(unit, visit) from None
+        raise
 
 
 async def _remember(unit: Unit, visit: Visit, decision: Decision, *, cause: str) -> None:

@@ -86,6 +86,8 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "visit_type_id": str(residents.visit_type.id),
     },
     "visits.take_next": lambda residents: {"visit_type_id": str(residents.visit_type.id)},
+    "visits.attest_location": lambda _: {"jurisdiction": "US-CA"},
+    "visits.say_where": lambda _: {"jurisdiction": "US-CA"},
     "visits.check_devices": lambda _: {"camera": "ok", "microphone": "ok", "speaker": "ok"},
     "visits.found": lambda _: {**BOXES, "name": "Rosa"},
     "visits.register": lambda _: {

@@ -51,6 +51,7 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
     },
     S.ARRIVED: {
         C.CHECK: S.ARRIVED,
+        C.ATTEST: S.ARRIVED,
         C.MAKE_READY: S.READY,
         C.CANCEL: S.CANCELLED,
         C.PROVIDER_NO_SHOW: S.PROVIDER_NO_SHOW,
@@ -58,6 +59,7 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
     },
     S.READY: {
         C.CHECK: S.READY,
+        C.ATTEST: S.READY,
         C.ADMIT: S.ADMITTING,
         C.CANCEL: S.CANCELLED,
         C.PROVIDER_NO_SHOW: S.PROVIDER_NO_SHOW,

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace as Data
 from zoneinfo import ZoneInfo
 
+from telehealth.people.jurisdictions import choices
+
 NOW = datetime(2026, 3, 3, 14, 25, tzinfo=UTC)
 HERE = ZoneInfo("Europe/Paris")
 THERE = ZoneInfo("America/Chicago")
@@ -37,6 +39,7 @@ def _visit(**more: object) -> Data:
         "status": "ready",
         "waiting_since": NOW - timedelta(minutes=4),
         "check": "good",
+        "misplaced": False,
     }
     return Data(**(known | more))
 
@@ -51,6 +54,7 @@ def _board() -> list[Data]:
             status=status,
             waiting_since=NOW - timedelta(minutes=4) if status in {"ready", "arrived"} else None,
             check=CHECKS[at],
+            misplaced=status == "arrived",
         )
         for at, status in enumerate(STATUSES)
     ]
@@ -98,7 +102,8 @@ _PERSON = {"name": "Rosa", "given_name": "Rosa", "family_name": "", "email": "x"
 _FORM = {**_BIRTH, **_PERSON, "zone": "America/Chicago"}
 _TYPES = [Data(id="a", name="Video visit", minutes=20), Data(id="b", name="Follow-up by video", minutes=10)]
 _PHONE = {"phone": "+15075550134"}
-_PATIENT = {**_CLINIC, **_PHONE, "zone": THERE, "visit": _visit(), "emergency": "911", "opens_at": NOW}
+_PATIENT = {**_CLINIC, **_PHONE, "zone": THERE, "visit": _visit(), "emergency": "911", "opens_at": NOW, "place": None}
+_PLACE = Data(options=choices(["DE-BY"]), chosen="US-NV", misplaced=True)
 _BOARD = {"stream": "/v1/board/stream", "visits": _board(), "follow_ups": _tasks()}
 _FIND = {"me": DESK, "errors": [], "patient": None, "form": _FORM, **_ZONES}
 _MATCH = Data(id="p1", name=NAMES[0], birth_date=date(1958, 11, 2), zone=THERE)
@@ -184,6 +189,7 @@ SAMPLES = (
         Sample(f"visit_{stage}", "visit.html", {**_PATIENT, "stage": stage}, "/visit")
         for stage in ("early", "check", "waiting", "call", "ended", "over")
     ),
+    Sample("visit_misplaced", "visit.html", {**_PATIENT, "stage": "check", "place": _PLACE}, "/visit"),
     Sample(
         "problem",
         "problem.html",

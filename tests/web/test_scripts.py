@@ -232,6 +232,38 @@ def test_from_the_check_through_the_waiting_room_to_the_end(chromium: Browser) -
         expect(page.locator("#ended-title")).to_be_focused()
 
 
+def test_nobody_waits_where_the_clinician_is_not_licensed(chromium: Browser) -> None:
+    with stage(chromium, "visit_misplaced") as staged:
+        told: list[dict[str, Any]] = []
+
+        def location(route: Route) -> None:
+            told.append(json.loads(route.request.post_data or ""))
+            says({"licensed_there": told[-1]["jurisdiction"] == "US-CA"})(route)
+
+        def ready(route: Route) -> None:
+            staged.api[f"GET {API}/join"] = join("ready")
+            says({})(route)
+
+        staged.api |= {
+            f"GET {API}/join": join("arrived"),
+            f"GET {API}/stream": events,
+            f"POST {API}/check": says({}),
+            f"POST {API}/location": location,
+            f"POST {API}/ready": ready,
+        }
+        page = staged.open()
+        expect(page.locator("#jurisdiction")).to_have_value("US-NV")
+        page.select_option("#jurisdiction", "DE-BY")
+        page.click("#enter")
+        eventually(page, lambda: len(told) == 1)
+        expect(page.locator("#misplaced")).to_be_visible()
+        expect(page.locator("#check")).to_be_visible()
+        page.select_option("#jurisdiction", "US-CA")
+        page.click("#enter")
+        expect(page.locator("#waiting-title")).to_be_focused()
+        assert told == [{"jurisdiction": "DE-BY"}, {"jurisdiction": "US-CA"}]
+
+
 def test_who_is_early_arrives_when_the_door_opens(chromium: Browser) -> None:
     with stage(chromium, "visit_early") as staged:
 

@@ -212,11 +212,19 @@ function heard(code, kind, text) {
   $("play").focus();
 }
 
+async function told() {
+  if (!$("jurisdiction")) return true;
+  const { body } = await call("POST", `${api}/location`, { jurisdiction: $("jurisdiction").value });
+  $("misplaced").hidden = body.licensed_there !== false;
+  return $("misplaced").hidden;
+}
+
 $("ready").addEventListener("submit", async (event) => {
   event.preventDefault();
   $("enter").disabled = true;
   try {
     await call("POST", `${api}/check`, found);
+    if (!(await told())) return;
     rechecking = false;
     await call("POST", `${api}/ready`, {}).catch((error) => {
       if (error.status !== 409) throw error; // already waiting: a second check
