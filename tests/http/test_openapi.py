@@ -49,7 +49,6 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "scheduling.put_resource_override": ZONES_AND_ORDER,
     "scheduling.set_travel": ZONES_AND_ORDER,
     "scheduling.replace_holiday_calendar": ZONES_AND_ORDER,
-    "scheduling.publish_hours": "windows that overlap, zones that are not on the map",
     "scheduling.search_slots": "a cursor is signed, dates have an order, zones are on the map",
     "scheduling.count_days": "dates have an order, zones are on the map",
     "scheduling.hold_time": "either an offer, which is signed, or a time",
