@@ -22,7 +22,7 @@ from telehealth.scheduling.availability.rules import (
 )
 from telehealth.scheduling.booking.explain import Judgement, Scene, Taken
 from telehealth.scheduling.booking.rules import Reason, VisitType
-from tests.scheduling.test_membership import naive_minutes
+from tests.scheduling.test_membership import naive_minutes, resource_of
 
 NOON = to_minute(datetime(2026, 10, 31, 12, tzinfo=UTC))  # the day before New York sets its clocks back
 FRIDAY_MIDNIGHT = to_minute(datetime(2026, 10, 31, 4, tzinfo=UTC))  # 31 October 00:00 EDT; later midnights are EST
@@ -75,7 +75,7 @@ def starts(visit_type: VisitType, busy: list[Minutes], patient_busy: list[Minute
     return [SPAN.start + at for at in minutes_of(found.starts)]
 
 
-OPEN = naive_minutes(HOURS, Interval(SPAN.start, SPAN.end + 60))
+OPEN = {at for at, _ in naive_minutes(resource_of(HOURS.time_zone, *HOURS.rules), Interval(SPAN.start, SPAN.end + 60))}
 
 
 @settings(max_examples=60, deadline=None)

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute
 
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import ClinicianId, VisitTypeId
+from telehealth.core.ids import VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
 from telehealth.scheduling.availability.models import (
@@ -259,28 +259,20 @@ def to_entry(row: ResourceRow, calendar_ids: Iterable[UUID]) -> ResourceEntry:
 
 
 async def hours(unit: Unit, resource_id: UUID) -> PublishedHours | None:
-    """Weekly hours; None when none were published yet."""
-    row = await unit.session.get(ResourceRow, resource_id, populate_existing=True)
-    if row is None or not row.revision:
-        return None
-    own_id = ClinicianId(resource_id)
-    return PublishedHours((await weekly_hours(unit, [own_id]))[own_id], row.revision)
-
-
-async def weekly_hours(unit: Unit, resource_ids: Sequence[ClinicianId]) -> dict[ClinicianId, WeeklyHours]:
-    """The weekly hours of those who are known. One statement."""
+    """Weekly hours; None when none were published yet. One statement."""
     row = ResourceRow
-    rules = _parts(row.id)["rules"]
-    found = await unit.session.execute(select(row.id, row.time_zone, rules).where(row.id.in_(resource_ids)))
-    return {ClinicianId(each): WeeklyHours(zone, tuple(map(_to_rule, listed or ()))) for each, zone, listed in found}
+    found = await unit.session.execute(
+        select(row.time_zone, row.revision, _parts(row.id)["rules"]).where(row.id == resource_id, row.revision > 0)
+    )
+    for zone, revision, rules in found:
+        return PublishedHours(WeeklyHours(zone, tuple(map(_to_rule, rules or ()))), revision)
+    return None
 
 
 async def time_off(unit: Unit, resource_id: UUID) -> list[TimeOff]:
-    """Absences with their reasons, as they were entered."""
-    rows = await unit.session.scalars(
-        select(TimeOffRow).where(TimeOffRow.resource_id == resource_id).order_by(TimeOffRow.id)
-    )
-    return [to_time_off(row) for row in rows]
+    """Absences with their reasons, the first one first."""
+    rows = await unit.session.scalars(select(TimeOffRow).where(TimeOffRow.resource_id == resource_id))
+    return sorted(map(to_time_off, rows), key=lambda each: each.begins)
 
 
 def to_time_off(row: TimeOffRow) -> TimeOff:

@@ -96,6 +96,13 @@ class TimeOff:
     reason: str = ""
     id: UUID | None = None
 
+    @property
+    def begins(self) -> int:
+        """About when, in minutes since the epoch: a date is taken as one in UTC."""
+        if self.span is not None:
+            return self.span.start
+        return (self.first.toordinal() - EPOCH_DAY) * DAY if self.first is not None else 0
+
     def covers(self, day: date) -> bool:
         """Whether the whole of this local date is off."""
         return self.first is not None and self.last is not None and self.first <= day <= self.last
@@ -358,11 +365,3 @@ def _cut(piece: Minutes, span: Minutes) -> Minutes:
 
 def _clip(opening: Opening, span: Minutes) -> Opening:
     return opening if span.contains(opening.span) else replace(opening, span=_cut(opening.span, span))
-
-
-def open_segments(hours: WeeklyHours, span: Minutes) -> list[Segment]:
-    """The hours as stretches of constant offset within `span`, in order; stretches may touch."""
-    resource = Resource(
-        id=UUID(int=0), kind="clinician", name="", time_zone=hours.time_zone, version=0, rules=hours.rules
-    )
-    return [Segment(each.span, each.offset) for each in openings(resource, span)]
