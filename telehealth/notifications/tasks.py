@@ -21,17 +21,17 @@ log = logging.getLogger(__name__)
 
 
 async def invite(unit: Unit, event: VisitBooked) -> None:
-    await service.tell(unit, MessageKind.INVITATION, event.visit_id, recipients=_both(event), due_at=unit.now)
+    await _tell(unit, MessageKind.INVITATION, event)
     await _remind(unit, event)
 
 
 async def move(unit: Unit, event: VisitRescheduled) -> None:
-    await service.tell(unit, MessageKind.MOVED, event.visit_id, recipients=_both(event), due_at=unit.now)
+    await _tell(unit, MessageKind.MOVED, event)
     await _remind(unit, event)
 
 
 async def call_off(unit: Unit, event: VisitCancelled) -> None:
-    await service.tell(unit, MessageKind.CANCELLATION, event.visit_id, recipients=_both(event), due_at=unit.now)
+    await _tell(unit, MessageKind.CANCELLATION, event)
 
 
 async def tell_due(unit: Unit, event: FollowUpDue) -> None:
@@ -73,6 +73,12 @@ async def _written(work: Work, message: Message) -> Mail | Unsendable | Unwritte
         return desk.write(facts, now=work.clock.now()) if isinstance(facts, Facts) else facts
     except Exception as error:  # noqa: BLE001 -- one message's fault stops no other; it is kept with the row
         return Unwritten(type(error).__name__)
+
+
+async def _tell(unit: Unit, kind: MessageKind, event: VisitEvent) -> None:
+    """Once for a whole series: the nearest visit's message. The others come up with their reminders."""
+    if event.told_by is None:
+        await service.tell(unit, kind, event.visit_id, recipients=_both(event), due_at=unit.now)
 
 
 def _both(event: VisitEvent) -> tuple[Recipient, Recipient]:

@@ -9,11 +9,15 @@ from telehealth.core.ids import ClinicianId, PatientId, VisitId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitEvent(Event):
-    """Wakes the pages of the visit, the clinician's board and the front desk's board."""
+    """Wakes the pages of the visit, the clinician's board and the front desk's board.
+
+    `told_by` is another visit of the same series whose message stands for this one's too.
+    """
 
     visit_id: VisitId
     patient_id: PatientId
     clinician_id: ClinicianId
+    told_by: VisitId | None = None
 
     def topics(self) -> tuple[str, ...]:
         return (visit_topic(self.visit_id), clinician_topic(self.clinician_id), FRONT_DESK_TOPIC)
@@ -48,6 +52,12 @@ class VisitBooked(VisitEvent):
 
 
 class VisitRescheduled(VisitEvent):
+    __slots__ = ()
+
+
+class VisitHandedOver(VisitEvent):
+    """Another clinician gives the visit now; `clinician_id` is the one who no longer does."""
+
     __slots__ = ()
 
 

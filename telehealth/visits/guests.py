@@ -1,14 +1,15 @@
-"""Guests of a visit: the identity step behind the personal link, and the end of the sessions it opens."""
+"""Guests of a visit: their invitation, the identity step behind the personal link, the end of the sessions it opens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from telehealth.access import guests as access
-from telehealth.access.rules import TRIES, digest, lockout, tries_left
+from telehealth.access.rules import TRIES, digest, lockout, new_secret, tries_left
 from telehealth.core.actors import Role
-from telehealth.core.ids import ParticipantId, PatientId
+from telehealth.core.ids import ClinicianId, ParticipantId, PatientId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.visits import queries
@@ -47,6 +48,40 @@ class Closed:
 
 
 Identification = Identified | Mistaken | Locked | Closed
+
+
+async def invite(unit: Unit, visit: Visit, role: Role, person_id: PatientId | ClinicianId) -> str:
+    """A participant; a patient gets a personal link, whose secret is the answer (empty for staff)."""
+    return (await invite_all(unit, [(visit, role, person_id)]))[0]
+
+
+async def invite_all(unit: Unit, invited: Sequence[tuple[Visit, Role, PatientId | ClinicianId]]) -> list[str]:
+    """The secrets of their links, in that order."""
+    made = [(unit.new_id(), new_secret() if each[1] is Role.PATIENT else "", each) for each in invited]
+    rows = [
+        {
+            "id": participant_id,
+            "visit_id": visit.id,
+            "role": role,
+            "person_id": person_id,
+            "created_at": unit.now,
+            "link_hash": digest(secret) if secret else None,
+            "link": unit.vault.seal(("participant", "link", participant_id), secret) if secret else None,
+        }
+        for participant_id, secret, (visit, role, person_id) in made
+    ]
+    await unit.session.execute(insert(ParticipantRow), rows)
+    return [secret for _, secret, _ in made]
+
+
+async def change_host(unit: Unit, visit: Visit, clinician_id: ClinicianId) -> None:
+    """Another clinician is invited in the place of the one who was; one who comes back is invited as before."""
+    row = ParticipantRow
+    of_staff = (row.visit_id == visit.id, row.role == Role.CLINICIAN)
+    await unit.session.execute(update(row).where(*of_staff, row.revoked_at.is_(None)).values(revoked_at=unit.now))
+    back = update(row).where(*of_staff, row.person_id == clinician_id).values(revoked_at=None).returning(row.id)
+    if await unit.session.scalar(back) is None:
+        await invite(unit, visit, Role.CLINICIAN, clinician_id)
 
 
 async def identify_guest(unit: Unit, link_secret: str, birth_date: date) -> Identification:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal
@@ -18,6 +18,12 @@ OPEN_STATUSES = ", ".join(f"'{status}'" for status in VisitStatus if status in U
 
 
 class VisitRow(Table):
+    """`local_start` is the clock time that was meant, in `time_zone` by the rules of `tzdata`.
+
+    `team` are the clinicians any of whom would do, null when it had to be this one, empty when anyone would.
+    `override` is why staff set the rules aside, sealed.
+    """
+
     __tablename__ = "visit"
 
     id: Mapped[UUID] = plain(primary_key=True)
@@ -41,17 +47,48 @@ class VisitRow(Table):
     location: Mapped[str | None] = pii()
     location_attested_at: Mapped[datetime | None] = phi()
     licensed_there: Mapped[bool | None] = plain()
+    planned_location: Mapped[str | None] = pii()
+    local_start: Mapped[str] = phi()
+    tzdata: Mapped[str] = plain()
+    team: Mapped[list[UUID] | None] = plain(ARRAY(Uuid))
+    also: Mapped[list[UUID]] = plain(ARRAY(Uuid), server_default=text("'{}'"))
+    overbooked: Mapped[bool] = plain(server_default=text("false"))
+    override: Mapped[bytes | None] = phi(LargeBinary)
+    series_id: Mapped[UUID | None] = plain(ForeignKey("series.id"))
+    occurrence: Mapped[int | None] = plain()
 
     __table_args__ = (
         CheckConstraint("(location IS NULL) = (location_attested_at IS NULL)", name="location"),
         CheckConstraint(f"status IN ({STATUSES})", name="status"),
         CheckConstraint("starts_at < ends_at", name="times"),
+        CheckConstraint("(series_id IS NULL) = (occurrence IS NULL)", name="series"),
+        UniqueConstraint("series_id", "occurrence"),
         Index("ix_visit_clinician_id_starts_at", "clinician_id", "starts_at"),
         Index("ix_visit_patient_id_starts_at", "patient_id", "starts_at"),
         Index("ix_visit_starts_at", "starts_at"),
         Index("ix_visit_changed_at", "changed_at", "id"),
         Index("ix_visit_status_unfinished", "status", postgresql_where=text(f"status IN ({OPEN_STATUSES})")),
     )
+
+
+class SeriesRow(Table):
+    """Visits that repeat: what was agreed. Which of them there are, the visits say."""
+
+    __tablename__ = "series"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"), index=True)
+    clinician_id: Mapped[UUID] = plain(ForeignKey("clinician.id"))
+    visit_type_id: Mapped[UUID] = plain(ForeignKey("visit_type.id"))
+    rrule: Mapped[str] = phi()
+    time_zone: Mapped[str] = plain()
+    local_start: Mapped[str] = phi()
+    policy: Mapped[str] = plain()
+    revision: Mapped[int] = plain()
+    created_at: Mapped[datetime] = plain()
+    changed_at: Mapped[datetime] = plain()
+
+    __table_args__ = (CheckConstraint("policy IN ('atomic', 'skip')", name="policy"),)
 
 
 class VisitEventRow(Table):

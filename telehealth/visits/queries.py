@@ -14,17 +14,19 @@ from telehealth.access import queries as access
 from telehealth.access.rules import Everyone, Granted
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId, VisitTypeId
+from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, SeriesId, VisitId, VisitTypeId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.visits.joining import JoinDecision, JoinReason, join_reason, what_to_do
-from telehealth.visits.models import ParticipantRow, VisitEventRow, VisitRow
+from telehealth.visits.models import ParticipantRow, SeriesRow, VisitEventRow, VisitRow
 from telehealth.visits.rules import (
     UNFINISHED,
     Command,
     DeviceCheck,
     Participant,
+    Policy,
+    Series,
     Step,
     Visit,
     VisitStatus,
@@ -89,7 +91,58 @@ def visit_of(row: VisitRow) -> Visit:
         location=row.location,
         location_attested_at=row.location_attested_at,
         licensed_there=row.licensed_there,
+        local_start=row.local_start,
+        tzdata=row.tzdata,
+        planned_location=row.planned_location,
+        team=None if row.team is None else tuple(ClinicianId(each) for each in row.team),
+        also=tuple(row.also),
+        overbooked=row.overbooked,
+        series_id=None if row.series_id is None else SeriesId(row.series_id),
+        occurrence=row.occurrence,
     )
+
+
+async def find_series(unit: Unit, series_id: UUID, *, lock: bool = False) -> Series:
+    """The series, when it is the actor's to see; `lock` as in `find`. Raises NotFound."""
+    query = select(SeriesRow).where(SeriesRow.id == series_id, await _visible_series(unit))
+    found = await unit.session.scalar(
+        (query.with_for_update() if lock else query).execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound
+    return Series(
+        id=SeriesId(found.id),
+        patient_id=PatientId(found.patient_id),
+        clinician_id=ClinicianId(found.clinician_id),
+        visit_type_id=VisitTypeId(found.visit_type_id),
+        rrule=found.rrule,
+        time_zone=found.time_zone,
+        local_start=found.local_start,
+        policy=Policy(found.policy),
+        revision=found.revision,
+        changed_at=found.changed_at,
+    )
+
+
+async def _visible_series(unit: Unit) -> ColumnElement[bool]:
+    match unit.actor.role:
+        case Role.SYSTEM | Role.FRONT_DESK:
+            return true()
+        case Role.CLINICIAN:
+            return SeriesRow.clinician_id == unit.actor.person_id
+        case Role.INTEGRATION:
+            granted = await access.patients_granted(unit, APPOINTMENTS)
+            return true() if isinstance(granted, Everyone) else SeriesRow.patient_id.in_(granted)
+        case _:
+            return false()
+
+
+async def visits_of_series(unit: Unit, series_id: UUID, *, lock: bool = False) -> list[Visit]:
+    """Its visits that are the actor's to see, in their order; those called off among them."""
+    query = (
+        select(VisitRow).where(VisitRow.series_id == series_id, await visible(unit)).order_by(VisitRow.occurrence)
+    ).execution_options(populate_existing=True)
+    return [visit_of(row) for row in await unit.session.scalars(query.with_for_update() if lock else query)]
 
 
 @dataclass(frozen=True, slots=True)

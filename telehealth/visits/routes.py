@@ -6,8 +6,8 @@ from uuid import UUID
 from starlette.responses import Response
 
 from telehealth.core.actors import Purpose, Role, Scope
-from telehealth.core.errors import NotFound, Refusal, Stale
-from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
+from telehealth.core.errors import NotAllowed, NotFound, Refusal, Stale
+from telehealth.core.ids import ClinicianId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call, Reply
 from telehealth.http.conditions import etag, if_match
@@ -15,25 +15,23 @@ from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.sse import EVENTS, stream
 from telehealth.people import queries as people
 from telehealth.people.licensing import UnfitPlace
-from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy, LocationRequired
-from telehealth.visits import own_page, pages, queries, service, walk_ins
+from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy, HoldExpired, LocationRequired
+from telehealth.scheduling.recurrence.rules import InvalidRecurrence
+from telehealth.visits import bookings, own_page, pages, queries, service, walk_ins
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.ports import FollowUps
 from telehealth.visits.queue import AlreadyQueued, NobodyWaits, QueueLeft
-from telehealth.visits.rules import JurisdictionMismatch, NotNow, Visit
+from telehealth.visits.rules import JurisdictionMismatch, NotNow, SeriesConflict, Visit
 from telehealth.visits.schemas import (
     AttestLocation,
     BoardEntry,
     BoardQuery,
     BoardView,
-    BookedView,
-    BookVisit,
     CancelVisit,
     CheckReport,
     GuestVisitView,
     JoinView,
     LifecycleView,
-    MoveVisit,
     VisitView,
 )
 
@@ -42,21 +40,9 @@ Seen = tuple[Visit, datetime]
 # Staff
 
 
-async def book_visit(call: Call, body: BookVisit) -> BookedView:
-    """Book a visit. The answer carries the patient's personal link; the invitation carries it too."""
-    booked, now = await call.run(_book, body)
-    view = VisitView.of(booked.visit, call.actor.role, now)
-    return BookedView(visit=view, link=f"{call.kit.public_url}{queries.LINK_PATH}{booked.link_secret}")
-
-
 async def read_visit(call: Call, visit: UUID) -> Reply[VisitView]:
     """One visit, and what can be done with it now."""
     return _shown(call, await call.run(_open, visit))
-
-
-async def move_visit(call: Call, visit: UUID, body: MoveVisit) -> Reply[VisitView]:
-    """Give a booked visit another time: same visit, same link, or nothing changes."""
-    return _shown(call, await call.run(_move, visit, body.start, if_match(call)))
 
 
 async def cancel_visit(call: Call, visit: UUID, body: CancelVisit) -> Reply[VisitView]:
@@ -151,23 +137,8 @@ def _to_guest(visit: Visit) -> GuestVisitView:
     return GuestVisitView.model_validate(visit)
 
 
-async def _book(unit: Unit, asked: BookVisit) -> tuple[service.Booked, datetime]:
-    booked = await service.book(
-        unit,
-        patient_id=PatientId(asked.patient_id),
-        clinician_id=ClinicianId(asked.clinician_id),
-        visit_type_id=VisitTypeId(asked.visit_type_id),
-        start=asked.start,
-    )
-    return booked, unit.now
-
-
 async def _open(unit: Unit, visit_id: UUID) -> Seen:
     return await service.open_visit(unit, visit_id), unit.now
-
-
-async def _move(unit: Unit, visit_id: UUID, start: datetime, revision: int | None) -> Seen:
-    return await service.reschedule(unit, visit_id, start=start, revision=revision), unit.now
 
 
 async def _cancel(unit: Unit, visit_id: UUID, reason: str, revision: int | None) -> Seen:
@@ -204,19 +175,64 @@ async def _board_version(unit: Unit, follow_ups: FollowUps) -> str:
     return f"{version}-{await follow_ups.wanted_mark(unit)}"
 
 
-_BOOKING: tuple[type[Refusal], ...] = (NotFound, *SLOT_REFUSALS, CalendarBusy)
+_BOOKING: tuple[type[Refusal], ...] = (NotFound, NotAllowed, CalendarBusy, *SLOT_REFUSALS)
+_SERIES = (NotFound, InvalidRecurrence, CalendarBusy)
+_CHANGING = (NotFound, NotNow, Stale)
 _BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
 _START = (NotFound, NotNow, LocationRequired, JurisdictionMismatch)
 _CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
 _QUEUEING, _WAITING = (NotFound, AlreadyQueued, UnfitPlace), (NotFound, QueueLeft)
-VISIT, ENTRY = "/v1/visits/{visit:uuid}", "/v1/queue/{entry:uuid}"
+VISIT, SERIES, ENTRY = "/v1/visits/{visit:uuid}", "/v1/series/{series:uuid}", "/v1/queue/{entry:uuid}"
 OPERATIONS = (
-    operation("POST", "/v1/visits", book_visit, needs=_BOOK, purpose=_CARE, status=201, errors=_BOOKING),
+    operation(
+        "POST",
+        "/v1/visits",
+        bookings.book_visit,
+        needs=_BOOK,
+        purpose=_CARE,
+        status=201,
+        errors=(*_BOOKING, HoldExpired),
+    ),
     operation("GET", VISIT, read_visit, needs=_READ, purpose=_CARE, errors=(NotFound,)),
-    operation("POST", f"{VISIT}/reschedule", move_visit, needs=_BOOK, purpose=_CARE, errors=(*_BOOKING, NotNow, Stale)),
+    operation(
+        "POST",
+        f"{VISIT}/confirm",
+        bookings.confirm_visit,
+        needs=_BOOK,
+        purpose=_CARE,
+        errors=(*_BOOKING, NotNow, Stale),
+    ),
+    operation(
+        "POST",
+        f"{VISIT}/reschedule",
+        bookings.move_visit,
+        needs=_BOOK,
+        purpose=_CARE,
+        errors=(*_BOOKING, NotNow, Stale),
+    ),
     operation("POST", f"{VISIT}/cancel", cancel_visit, needs=_BOOK, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
     operation("POST", f"{VISIT}/admit", admit_patient, needs=_HOST, purpose=_CARE, errors=(*_START, Stale)),
     operation("POST", f"{VISIT}/end", end_visit, needs=_HOST, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
+    operation(
+        "POST",
+        "/v1/series",
+        bookings.book_series,
+        needs=_BOOK,
+        purpose=_CARE,
+        status=201,
+        errors=(*_SERIES, SeriesConflict),
+    ),
+    operation("POST", "/v1/series/search", bookings.search_series, needs=_BOOK, purpose=_CARE, errors=_SERIES),
+    operation("GET", SERIES, bookings.read_series, needs=_READ, purpose=_CARE, errors=(NotFound,)),
+    operation("POST", f"{SERIES}/cancel", bookings.cancel_series, needs=_BOOK, purpose=_CARE, errors=_CHANGING),
+    operation(
+        "POST",
+        f"{SERIES}/reschedule",
+        bookings.move_series,
+        needs=_BOOK,
+        purpose=_CARE,
+        errors=(*_CHANGING, SeriesConflict, CalendarBusy),
+    ),
     operation("GET", f"{VISIT}/changes", follow_visit_as_staff, needs=_READ, purpose=_CARE, answers=EVENTS),
     operation("GET", "/v1/board", read_board, needs=_READ, purpose=_CARE),
     operation("GET", "/v1/board/stream", follow_board, needs=_READ, purpose=_CARE, answers=EVENTS),

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import Kind, Refusal
-from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId, VisitTypeId
+from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, SeriesId, VisitId, VisitTypeId
 from telehealth.visits import events as happened
 
 GRACE = timedelta(minutes=5)  # how long an interrupted call may come back before the system ends it
@@ -105,10 +106,14 @@ class LinkOver(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One visit. `time_zone` is the zone its time was meant in; joining is possible in [opens_at, closes_at).
+    """One visit; joining is possible in [opens_at, closes_at).
 
     `location` is the jurisdiction (ISO 3166) the patient said at check-in they are in, `licensed_there` whether the
-    clinician might treat them there when they said so; None as long as nobody had to say.
+    clinician might treat them there when they said so; None as long as nobody had to say. `planned_location` is where
+    they were to be when it was booked, if that was said.
+    `local_start` (YYYY-MM-DDTHH:MM) is the clock time that was meant in `time_zone`, by the zone rules of `tzdata`.
+    `team` are the clinicians any of whom would do: none named is anyone, None is this one alone. `also` are further
+    resources. `occurrence` counts a series from 1.
     """
 
     id: VisitId
@@ -131,6 +136,14 @@ class Visit:
     location: str | None = None
     location_attested_at: datetime | None = None
     licensed_there: bool | None = None
+    local_start: str = ""
+    tzdata: str = ""
+    planned_location: str | None = None
+    team: tuple[ClinicianId, ...] | None = None
+    also: tuple[UUID, ...] = ()
+    overbooked: bool = False
+    series_id: SeriesId | None = None
+    occurrence: int | None = None
 
     @property
     def minutes(self) -> int:
@@ -313,6 +326,38 @@ def replay(steps: Iterable[Step]) -> VisitStatus | None:
             raise ValueError("the history has a gap")
         status = step.after
     return status
+
+
+# Series
+
+
+class Policy(StrEnum):
+    """What becomes of a series of which not every time is free: nothing at all, or what is left of it."""
+
+    ATOMIC = "atomic"
+    SKIP = "skip"
+
+
+class SeriesConflict(Refusal):
+    """`conflicts` lists the numbers of the occurrences that cannot be booked, `details` why and what is free."""
+
+    kind, slug, title = Kind.CONFLICT, "series-conflict", "Not every time of this series can be booked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Visits that repeat, as they were agreed: `rrule` (RFC 5545, section 3.3.10) from `local_start` in `time_zone`."""
+
+    id: SeriesId
+    patient_id: PatientId
+    clinician_id: ClinicianId
+    visit_type_id: VisitTypeId
+    rrule: str
+    time_zone: str
+    local_start: str
+    policy: Policy
+    revision: int
+    changed_at: datetime
 
 
 # The device check

@@ -1,13 +1,14 @@
 """What visits say and hear on the wire, and in the forms of their pages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from telehealth.core.actors import Role
+from telehealth.core.ids import ClinicianId
 from telehealth.http.schemas import FieldError, Instant, Message
 from telehealth.people.rules import Patient
 from telehealth.people.schemas import Email, Jurisdiction, Language, Name, Phone, Zone
@@ -26,19 +27,64 @@ from telehealth.visits.rules import (
 
 CancelReason = Literal["patient_request", "clinician_unavailable", "technical", "duplicate", "other"]
 Word = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+Team = Annotated[tuple[UUID, ...], Field(max_length=200)]
+Resources = Annotated[tuple[UUID, ...], Field(max_length=20)]
+Reason = Annotated[str, Field(max_length=500)]
 EARLIEST_YEAR = 1850
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 
 
+def team_of(clinician_id: UUID | None, clinician_ids: Iterable[UUID]) -> tuple[ClinicianId, ...]:
+    """Everyone named, once."""
+    named = [*([clinician_id] if clinician_id else []), *clinician_ids]
+    return tuple(ClinicianId(each) for each in dict.fromkeys(named))
+
+
 class BookVisit(Message):
+    """One of three: a search's `offer`, a `hold_id`, or a `visit_type_id` and `start` with clinicians any of whom do.
+
+    `override` is why staff set the rules aside. `request` asks for the time without taking it; staff confirm.
+    """
+
     patient_id: UUID
-    clinician_id: UUID
-    visit_type_id: UUID
-    start: Instant
+    offer: Annotated[str, Field(max_length=2000)] | None = None
+    hold_id: UUID | None = None
+    clinician_id: UUID | None = None
+    clinician_ids: Team = ()
+    visit_type_id: UUID | None = None
+    start: Instant | None = None
+    also: Resources = ()
+    override: Reason = ""
+    request: bool = False
+    location: Jurisdiction | None = None
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        freely = self.visit_type_id is not None and self.start is not None
+        if [self.offer is not None, self.hold_id is not None, freely].count(True) != 1:
+            raise ValueError("one of offer, hold_id, or visit_type_id with start")
+        if not freely and (self.visit_type_id or self.start or self.clinician_id or self.clinician_ids or self.also):
+            raise ValueError("an offer and a hold say themselves what they are for")
+        if self.hold_id is not None and (self.request or self.override):
+            raise ValueError("a hold has its time already")
+        return self
+
+    @property
+    def team(self) -> tuple[ClinicianId, ...]:
+        return team_of(self.clinician_id, self.clinician_ids)
 
 
 class MoveVisit(Message):
+    """Without clinicians the visit stays with its own."""
+
     start: Instant
+    clinician_id: UUID | None = None
+    clinician_ids: Team = ()
+    override: Reason = ""
+
+    @property
+    def team(self) -> tuple[ClinicianId, ...]:
+        return team_of(self.clinician_id, self.clinician_ids)
 
 
 class CancelVisit(Message):
@@ -62,6 +108,10 @@ class VisitView(Message):
     opens_at: datetime
     closes_at: datetime
     time_zone: str
+    local_start: str
+    overbooked: bool
+    series_id: UUID | None
+    occurrence: int | None
     revision: int
     check: DeviceCheck | None
     waiting_since: datetime | None
@@ -78,10 +128,10 @@ class VisitView(Message):
 
 
 class BookedView(Message):
-    """`link` is the patient's own address for this visit; it asks for the date of birth."""
+    """`link` is the patient's own address for this visit; it asks for the date of birth. Null while only requested."""
 
     visit: VisitView
-    link: str
+    link: str | None
 
 
 class GuestVisitView(Message):

@@ -1,43 +1,41 @@
 """Commands on visits. Each transition writes its history entry and its event in the transaction that makes it."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
-from telehealth.access.rules import digest, new_secret
 from telehealth.core.actors import Role
-from telehealth.core.errors import NotFound, Stale
+from telehealth.core.errors import NotAllowed, NotFound, Stale
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
+from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.people import service as registration
-from telehealth.scheduling.booking import service as scheduling
-from telehealth.scheduling.booking.rules import Occupied, Wanted
+from telehealth.scheduling.booking import queries as slots
+from telehealth.scheduling.booking import service as booking
+from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused
 from telehealth.visits import check_in, guests, queries
-from telehealth.visits.models import ParticipantRow, VisitEventRow, VisitRow
+from telehealth.visits.events import VisitHandedOver
+from telehealth.visits.models import VisitRow
 from telehealth.visits.rules import (
     GRACE,
     IN_CALL,
-    LICENSED,
-    OVER,
+    STAFF,
     WAITING,
     Command,
-    Decision,
     DeviceCheck,
-    NotNow,
-    Situation,
     Visit,
     VisitStatus,
     decide,
     situation_of,
 )
+from telehealth.visits.steps import begin, change, try_to_occupy
+from telehealth.visits.wishes import Wish, others, placed, visit_for, wanted, wish_of
 
 CLAIMED_AT_ONCE = 50
-BEGINNING = frozenset({Command.MAKE_READY, Command.ADMIT})
 
 
 async def open_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
@@ -65,80 +63,174 @@ class Booked:
 async def book(
     unit: Unit, *, patient_id: PatientId, clinician_id: ClinicianId, visit_type_id: VisitTypeId, start: datetime
 ) -> Booked:
-    """Book a visit and invite the patient and the clinician.
+    """`appoint` with one clinician."""
+    wish = Wish(patient_id=patient_id, clinician_ids=(clinician_id,), visit_type_id=visit_type_id, start=start)
+    return await appoint(unit, wish)
 
-    A clinician books with themselves. Raises NotFound, SlotTaken, NotOffered, TooSoon, TooFar, PatientConflict,
-    CalendarBusy.
+
+async def appoint(unit: Unit, wish: Wish) -> Booked:
+    """Book a visit and invite the patient and the clinician: of several, the one with the least to do.
+
+    A clinician books with themselves. Raises NotFound, a SlotRefused that says why, CalendarBusy; NotAllowed when
+    someone who is not staff sets the rules aside.
     """
-    if unit.actor.role is Role.CLINICIAN and unit.actor.person_id != clinician_id:
-        raise NotFound
-    patient = await people.patient(unit, patient_id)
-    clinician = await people.clinician(unit, clinician_id)
+    wish = await checked(unit, wish)
     visit_id = VisitId(unit.new_id())
-    wanted = Wanted(visit_type_id=visit_type_id, patient_id=patient.id, start=start, clinician_ids=(clinician.id,))
-    occupied = await scheduling.occupy(unit, wanted, visit_id)
-    visit = Visit(
-        id=visit_id,
-        patient_id=patient.id,
-        clinician_id=clinician.id,
+    occupied = await booking.occupy(unit, wanted(wish, unit.actor.role), visit_id)
+    return await _booked(unit, visit_for(wish, visit_id, occupied, now=unit.now), override=wish.override)
+
+
+async def book_hold(unit: Unit, hold_id: UUID, *, patient_id: PatientId, location: str | None = None) -> Booked:
+    """Book the time that a hold keeps. Raises HoldExpired, NotFound for somebody else's, and like `appoint`."""
+    visit_id = VisitId(unit.new_id())
+    occupied, held_for = await booking.convert(unit, hold_id, visit_id, jurisdiction=location)
+    if held_for != patient_id:
+        raise NotFound
+    wish = Wish(
+        patient_id=held_for,
         visit_type_id=occupied.visit_type.id,
-        visit_type=occupied.visit_type.code,
-        status=VisitStatus.BOOKED,
-        revision=1,
-        changed_at=unit.now,
-        **_times(occupied),
+        start=occupied.start,
+        clinician_ids=(occupied.clinician_id,),
+        also=others(occupied),
+        location=location,
     )
-    decision = decide(Command.BOOK, None, unit.actor.role, situation_of(visit, unit.now))
-    await unit.session.execute(insert(VisitRow), {**asdict(visit), "created_at": unit.now})
-    await _remember(unit, visit, decision, cause="")
-    await _invite(unit, visit, Role.CLINICIAN, clinician.id)
-    return Booked(visit, await _invite(unit, visit, Role.PATIENT, patient.id))
+    return await _booked(unit, visit_for(await checked(unit, wish), visit_id, occupied, now=unit.now))
 
 
-async def reschedule(unit: Unit, visit_id: UUID, *, start: datetime, revision: int | None = None) -> Visit:
-    """Move a booked visit: same visit, same links, and the old time is given up only when the new one is taken.
+async def request(unit: Unit, wish: Wish) -> Visit:
+    """Ask for a visit at a time without taking it: staff confirm, and of two who ask for one time one gets it.
 
-    Raises like `book`, and NotNow, Stale.
+    Until then it stands with the first clinician who could, or the first who was asked for. Raises NotFound.
     """
-    visit = await queries.find(unit, visit_id, lock=True)
-    decide(Command.RESCHEDULE, visit.status, unit.actor.role, situation_of(visit, unit.now))
-    wanted = Wanted(
-        visit_type_id=visit.visit_type_id,
-        patient_id=visit.patient_id,
-        start=start,
-        clinician_ids=(visit.clinician_id,),
+    wish = await checked(unit, wish)
+    kind = await slots.visit_type(unit, wish.visit_type_id)
+    host = await _likely_host(unit, wish)
+    occupied = Occupied(
+        start=wish.start,
+        end=wish.start + timedelta(minutes=kind.minutes),
+        time_zone=(await people.clinician(unit, host)).time_zone,
+        visit_type=kind,
+        clinician_id=host,
+        resources=(host, *wish.also),
     )
-    occupied = await scheduling.occupy(unit, wanted, visit.id)
-    return await _change(unit, visit_id, Command.RESCHEDULE, revision=revision, values=_times(occupied))
+    visit = visit_for(wish, unit.new_id(), occupied, now=unit.now, status=VisitStatus.REQUESTED)
+    await begin(unit, Command.REQUEST, [visit])
+    return visit
 
 
-def _times(occupied: Occupied) -> dict[str, Any]:
-    kind = occupied.visit_type
-    return {
-        "starts_at": occupied.start,
-        "ends_at": occupied.end,
-        "opens_at": occupied.start - timedelta(minutes=kind.opens_before),
-        "closes_at": occupied.end + timedelta(minutes=kind.closes_after),
-        "time_zone": occupied.time_zone,
-    }
+async def confirm(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Booked:
+    """Staff give a requested visit its time. Raises like `appoint`, and NotNow, Stale."""
+    visit = await _to_change(unit, visit_id, Command.BOOK, revision)
+    if unit.actor.role not in STAFF:
+        raise NotAllowed
+    wish = wish_of(visit)
+    if unit.actor.role is Role.CLINICIAN:
+        wish = replace(wish, clinician_ids=(visit.clinician_id,))
+    occupied = await booking.occupy(unit, wanted(wish, unit.actor.role), visit.id)
+    booked = await change(unit, visit_id, Command.BOOK, values=placed(visit, occupied))
+    return Booked(booked, await invite_both(unit, booked))
 
 
-async def _invite(unit: Unit, visit: Visit, role: Role, person_id: PatientId | ClinicianId) -> str:
-    """A participant; a patient gets a personal link, whose secret is the answer (empty for staff)."""
-    participant_id = unit.new_id()
-    row: dict[str, Any] = {
-        "id": participant_id,
-        "visit_id": visit.id,
-        "role": role,
-        "person_id": person_id,
-        "created_at": unit.now,
-    }
-    secret = new_secret() if role is Role.PATIENT else ""
-    if secret:
-        sealed = unit.vault.seal(("participant", "link", participant_id), secret)
-        row |= {"link_hash": digest(secret), "link": sealed}
-    await unit.session.execute(insert(ParticipantRow), row)
-    return secret
+async def reschedule(
+    unit: Unit,
+    visit_id: UUID,
+    *,
+    start: datetime,
+    revision: int | None = None,
+    clinician_ids: Sequence[ClinicianId] = (),
+    override: str = "",
+) -> Visit:
+    """Move a booked visit: same visit, same link, and the old time is given up only when the new one is taken.
+
+    The clinician stays the same when they can; else, for a visit booked with a team, another of the team gives it.
+    `clinician_ids` are those it is to move to instead. Raises like `appoint`, and NotNow, Stale.
+    """
+    visit = await _to_change(unit, visit_id, Command.RESCHEDULE, revision)
+    wish = replace(wish_of(visit), start=start, override=override)
+    wish = await checked(unit, replace(wish, clinician_ids=tuple(clinician_ids) or (visit.clinician_id,)))
+    try:
+        occupied = await try_to_occupy(unit, wanted(wish, unit.actor.role), visit.id)
+    except SlotRefused:
+        if clinician_ids or visit.team is None or unit.actor.role is Role.CLINICIAN:
+            raise
+        occupied = await booking.occupy(
+            unit, wanted(replace(wish, clinician_ids=visit.team), unit.actor.role), visit.id
+        )
+    return await move(unit, visit, occupied, override=override)
+
+
+async def move(
+    unit: Unit,
+    visit: Visit,
+    occupied: Occupied,
+    *,
+    override: str = "",
+    local_start: str = "",
+    told_by: VisitId | None = None,
+) -> Visit:
+    """Write down that the visit has another time now, and another clinician perhaps. `occupied` has been taken."""
+    values = placed(visit, occupied, local_start)
+    if override:
+        values["override"] = unit.vault.seal(("visit", "override", visit.id), override)
+    if occupied.clinician_id != visit.clinician_id:
+        await guests.change_host(unit, visit, occupied.clinician_id)
+        unit.emit(VisitHandedOver(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id))
+    return await change(unit, visit.id, Command.RESCHEDULE, values=values, told_by=told_by)
+
+
+async def checked(unit: Unit, wish: Wish) -> Wish:
+    """The wish, if it is the actor's to have. Raises NotFound, NotAllowed."""
+    role = unit.actor.role
+    if role is Role.CLINICIAN:
+        own = () if unit.actor.person_id is None else (ClinicianId(unit.actor.person_id),)
+        if wish.clinician_ids not in ((), own):
+            raise NotFound
+        wish = replace(wish, clinician_ids=own)
+    if role is Role.PATIENT and unit.actor.person_id != wish.patient_id:
+        raise NotFound
+    if wish.override and role not in STAFF:
+        raise NotAllowed
+    await people.patient(unit, wish.patient_id)
+    if wish.clinician_ids:
+        await people.clinician(unit, wish.clinician_ids[0])
+    return wish
+
+
+async def _booked(unit: Unit, visit: Visit, *, override: str = "") -> Booked:
+    sealed = unit.vault.seal(("visit", "override", visit.id), override) if override else None
+    await begin(unit, Command.BOOK, [visit], override=sealed)
+    return Booked(visit, await invite_both(unit, visit))
+
+
+async def invite_both(unit: Unit, visit: Visit) -> str:
+    """The clinician and the patient; answers the secret of the patient's link."""
+    await guests.invite(unit, visit, Role.CLINICIAN, visit.clinician_id)
+    return await guests.invite(unit, visit, Role.PATIENT, visit.patient_id)
+
+
+async def _likely_host(unit: Unit, wish: Wish) -> ClinicianId:
+    asked = Asked(
+        visit_type_id=wish.visit_type_id,
+        clinician_ids=wish.clinician_ids,
+        also=wish.also,
+        patient_id=wish.patient_id,
+        jurisdiction=wish.location,
+    )
+    free = await slots.search(unit, asked, Interval(wish.start, wish.start + timedelta(minutes=1)), 1)
+    candidates = [each.clinician_id for each in free] or list(wish.clinician_ids)
+    candidates = candidates or [each.id for each in await people.clinicians(unit)]
+    if not candidates:
+        raise NotFound
+    return candidates[0]
+
+
+async def _to_change(unit: Unit, visit_id: UUID, command: Command, revision: int | None) -> Visit:
+    """The visit, locked, when that command may be given. What the machine says comes before what calendars say."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    if revision is not None and revision != visit.revision:
+        raise Stale
+    decide(command, visit.status, unit.actor.role, situation_of(visit, unit.now))
+    return visit
 
 
 # Transitions
@@ -149,13 +241,13 @@ async def arrive(unit: Unit, visit_id: UUID) -> Visit:
     visit = await queries.find(unit, visit_id, lock=True)
     if visit.status in WAITING | IN_CALL:
         return visit
-    return await _change(unit, visit_id, Command.ARRIVE)
+    return await change(unit, visit_id, Command.ARRIVE)
 
 
 async def record_check(unit: Unit, visit_id: UUID, check: DeviceCheck, *, cause: str = "") -> Visit:
     """How the patient's devices and network did; `cause` is a code, such as why it was waived."""
     await arrive(unit, visit_id)
-    return await _change(unit, visit_id, Command.CHECK, cause=cause, values={"check": check})
+    return await change(unit, visit_id, Command.CHECK, cause=cause, values={"check": check})
 
 
 async def attest_location(unit: Unit, visit_id: UUID, jurisdiction: str) -> Visit:
@@ -169,7 +261,7 @@ async def attest_location(unit: Unit, visit_id: UUID, jurisdiction: str) -> Visi
         "location_attested_at": unit.now,
         "licensed_there": await check_in.is_licensed(unit, visit, jurisdiction),
     }
-    return await _change(unit, visit_id, Command.ATTEST, values=values)
+    return await change(unit, visit_id, Command.ATTEST, values=values)
 
 
 async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
@@ -179,7 +271,7 @@ async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
     """
     visit = await arrive(unit, visit_id)
     cause = "check-failed" if visit.check is DeviceCheck.FAILED else ""
-    return await _change(unit, visit_id, Command.MAKE_READY, cause=cause, values={"waiting_since": unit.now})
+    return await change(unit, visit_id, Command.MAKE_READY, cause=cause, values={"waiting_since": unit.now})
 
 
 async def admit(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
@@ -187,7 +279,7 @@ async def admit(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> V
 
     Raises NotNow, Stale; LocationRequired and JurisdictionMismatch for a kind of visit that needs a licence.
     """
-    return await _change(unit, visit_id, Command.ADMIT, revision=revision)
+    return await change(unit, visit_id, Command.ADMIT, revision=revision)
 
 
 async def connected(unit: Unit, visit_id: UUID) -> Visit:
@@ -197,9 +289,9 @@ async def connected(unit: Unit, visit_id: UUID) -> Visit:
         case VisitStatus.IN_PROGRESS:
             return visit
         case VisitStatus.INTERRUPTED:
-            return await _change(unit, visit_id, Command.RESUME)
+            return await change(unit, visit_id, Command.RESUME)
         case _:
-            return await _change(unit, visit_id, Command.CONNECT, values={"started_at": unit.now})
+            return await change(unit, visit_id, Command.CONNECT, values={"started_at": unit.now})
 
 
 async def interrupted(unit: Unit, visit_id: UUID, *, cause: str = "") -> Visit:
@@ -207,50 +299,50 @@ async def interrupted(unit: Unit, visit_id: UUID, *, cause: str = "") -> Visit:
     visit = await queries.find(unit, visit_id, lock=True)
     if visit.status is VisitStatus.INTERRUPTED:
         return visit
-    return await _change(unit, visit_id, Command.DROP, cause=cause)
+    return await change(unit, visit_id, Command.DROP, cause=cause)
 
 
 async def end(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
     """The clinician finishes the visit. Hanging up does not."""
-    return await _change(unit, visit_id, Command.END, revision=revision, values={"ended_at": unit.now})
+    return await change(unit, visit_id, Command.END, revision=revision, values={"ended_at": unit.now})
 
 
 async def complete(unit: Unit, visit_id: UUID) -> Visit:
     """The signed note is in the record."""
-    return await _change(unit, visit_id, Command.COMPLETE)
+    return await change(unit, visit_id, Command.COMPLETE)
 
 
 async def cancel(unit: Unit, visit_id: UUID, *, reason: str, revision: int | None = None) -> Visit:
     """Give up the visit before it begins; `reason` is a code. The time is free again at once."""
-    return await _change(unit, visit_id, Command.CANCEL, cause=reason, revision=revision)
+    return await change(unit, visit_id, Command.CANCEL, cause=reason, revision=revision)
 
 
 async def leave(unit: Unit, visit_id: UUID) -> Visit:
     """The patient goes without having been seen."""
-    return await _change(unit, visit_id, Command.LEAVE)
+    return await change(unit, visit_id, Command.LEAVE)
 
 
 async def note_patient_no_show(unit: Unit, visit_id: UUID) -> Visit:
-    return await _change(unit, visit_id, Command.PATIENT_NO_SHOW)
+    return await change(unit, visit_id, Command.PATIENT_NO_SHOW)
 
 
 async def note_provider_no_show(unit: Unit, visit_id: UUID) -> Visit:
-    return await _change(unit, visit_id, Command.PROVIDER_NO_SHOW)
+    return await change(unit, visit_id, Command.PROVIDER_NO_SHOW)
 
 
 async def fail(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
     """No clinical contact was possible; `reason` is technical or clinical."""
-    return await _change(unit, visit_id, Command.FAIL, cause=reason)
+    return await change(unit, visit_id, Command.FAIL, cause=reason)
 
 
 async def mark_error(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
     """The visit should never have been entered. Its history stays."""
-    return await _change(unit, visit_id, Command.MARK_ERROR, cause=reason)
+    return await change(unit, visit_id, Command.MARK_ERROR, cause=reason)
 
 
 async def correct(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
     """Take back a wrong ending, in time."""
-    return await _change(unit, visit_id, Command.CORRECT, cause=reason)
+    return await change(unit, visit_id, Command.CORRECT, cause=reason)
 
 
 async def end_abandoned(unit: Unit) -> int:
@@ -263,72 +355,5 @@ async def end_abandoned(unit: Unit) -> int:
     )
     visit_ids = due.all()
     for visit_id in visit_ids:
-        await _change(unit, visit_id, Command.END, cause="grace-over", values={"ended_at": unit.now})
+        await change(unit, visit_id, Command.END, cause="grace-over", values={"ended_at": unit.now})
     return len(visit_ids)
-
-
-async def _change(
-    unit: Unit,
-    visit_id: UUID,
-    command: Command,
-    *,
-    cause: str = "",
-    revision: int | None = None,
-    values: Mapping[str, Any] | None = None,
-) -> Visit:
-    """Give one command to the machine, with the visit's row locked. Raises NotFound, Stale, NotNow."""
-    visit = await queries.find(unit, visit_id, lock=True)
-    if revision is not None and revision != visit.revision:
-        raise Stale
-    earlier = await queries.earlier_status(unit, visit_id) if command is Command.CORRECT else None
-    situation = situation_of(visit, unit.now, reason=cause, earlier=earlier)
-    decision = await _decided(unit, visit, command, situation)
-    changes: dict[str, Any] = {
-        **(values or {}),
-        "status": decision.after,
-        "revision": visit.revision + 1,
-        "changed_at": unit.now,
-    }
-    changed = replace(visit, **changes)
-    await unit.session.execute(update(VisitRow).where(VisitRow.id == visit_id).values(changes))
-    await _remember(unit, changed, decision, cause=cause)
-    if decision.transition.frees_time:
-        await scheduling.release(unit, visit_id)
-    if changed.status in OVER:
-        await guests.see_out(unit, changed)
-    return changed
-
-
-async def _decided(unit: Unit, visit: Visit, command: Command, situation: Situation) -> Decision:
-    """The decision, with the licence as it is now where it matters. Raises NotNow, LocationRequired,
-    JurisdictionMismatch.
-    """
-    if command in BEGINNING:
-        licensed = await check_in.is_licensed(unit, visit, visit.location)
-        situation = replace(situation, location_licensed=licensed is not False)
-    try:
-        return decide(command, visit.status, unit.actor.role, situation)
-    except NotNow as refused:
-        if refused.extras.get("reason") == LICENSED.name:
-            raise await check_in.refusal(unit, visit) from None
-        raise
-
-
-async def _remember(unit: Unit, visit: Visit, decision: Decision, *, cause: str) -> None:
-    entry = {
-        "visit_id": visit.id,
-        "seq": visit.revision,
-        "at": unit.now,
-        "command": decision.transition.command,
-        "actor_id": unit.actor.id,
-        "role": unit.actor.role,
-        "purpose": unit.actor.purpose,
-        "cause": cause,
-        "before": decision.before,
-        "after": decision.after,
-    }
-    await unit.session.execute(insert(VisitEventRow), entry)
-    action = "create" if decision.before is None else "update"
-    unit.audit(action, "visit", visit.id, patient_id=visit.patient_id, outcome="ok")
-    emitted = decision.transition.event
-    unit.emit(emitted(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id))

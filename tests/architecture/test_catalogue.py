@@ -32,6 +32,7 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "VisitCorrected",
         "VisitExpired",
         "VisitFailed",
+        "VisitHandedOver",
         "VisitHeld",
         "VisitInterrupted",
         "VisitMarkedAsError",

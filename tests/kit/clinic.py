@@ -78,3 +78,13 @@ async def guest_of(unit_of_work: UnitOfWork, booked: visits.Booked) -> Actor:
 def guest(visit: Visit, participant_id: UUID) -> Actor:
     scopes = SCOPES[Role.PATIENT]
     return Actor(participant_id, Role.PATIENT, scopes, person_id=visit.patient_id, visit_id=visit.id)
+
+
+async def add_colleague(unit: Unit, clinic: Clinic) -> Clinician:
+    """A second clinician with the same hours."""
+    colleague = await people.add_clinician(
+        unit, given="Grace", family="Okafor", prefix="Dr.", email="grace@clinic.example", time_zone="America/Chicago"
+    )
+    rules = tuple(Rule(weekday, 9 * 60, 17 * 60) for weekday in range(1, 6))
+    await availability.publish_hours(unit, colleague.id, WeeklyHours("America/Chicago", rules))
+    return colleague

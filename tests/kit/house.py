@@ -16,7 +16,7 @@ from telehealth.access.rules import SCOPES, DataKind
 from telehealth.bootstrap import open_web
 from telehealth.catalogue import read_catalogue
 from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
-from telehealth.core.ids import AccountId, GrantId, IntegrationId, TaskId, VisitId, VisitTypeId
+from telehealth.core.ids import AccountId, GrantId, IntegrationId, SeriesId, TaskId, VisitId, VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.core.time import Clock, SystemClock
 from telehealth.db.engine import open_engine
@@ -33,9 +33,10 @@ from telehealth.scheduling.booking import queries as times
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import Asked, VisitType
 from telehealth.settings import Settings, read_settings
-from telehealth.visits import guests, waiting
+from telehealth.visits import guests, series, waiting
 from telehealth.visits import service as visits
-from telehealth.visits.rules import DeviceCheck
+from telehealth.visits.rules import DeviceCheck, Policy
+from telehealth.visits.wishes import SeriesWish
 from tests.kit.clinic import guest as guest_actor
 from tests.kit.impatient import Impatient
 from tests.kit.integrations import jwks_of, new_key
@@ -54,6 +55,7 @@ class Course:
     clinician: Clinician
     patient: Patient
     visit: VisitId
+    series: SeriesId
     note: UUID
     task: TaskId
     link: str
@@ -198,6 +200,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         clinician=clinician,
         patient=patient,
         visit=visit,
+        series=await _series(unit, kind, clinician, patient),
         note=(await unit.session.execute(text(signed), {"visit": visit})).scalar_one(),
         task=task.id,
         link=booked.link_secret,
@@ -212,6 +215,20 @@ async def _booked(unit: Unit, kind: VisitType, clinician: Clinician, patient: Pa
     return await visits.book(
         unit, patient_id=patient.id, clinician_id=clinician.id, visit_type_id=kind.id, start=slot.start
     )
+
+
+async def _series(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> SeriesId:
+    """Two visits, a fortnight from now and on the day after."""
+    wish = SeriesWish(
+        patient_id=patient.id,
+        visit_type_id=kind.id,
+        local_start=(unit.now + timedelta(days=14)).replace(minute=0, second=0, microsecond=0, tzinfo=None),
+        rrule="FREQ=DAILY;COUNT=2",
+        policy=Policy.ATOMIC,
+        time_zone="UTC",
+        clinician_ids=(clinician.id,),
+    )
+    return (await series.book_series(unit, wish)).series.id
 
 
 async def _integration(unit: Unit, patient: Patient, admin: AccountId) -> tuple[IntegrationId, GrantId, str]:

@@ -23,6 +23,7 @@ PATIENT = {"given": "Inés", "family": "Vidal", "birth_date": "1950-02-03"}
 
 IDS: Mapping[str, Callable[[Course], UUID]] = {
     "visit": lambda course: course.visit,
+    "series": lambda course: course.series,
     "appointment": lambda course: course.visit,
     "encounter": lambda course: course.visit,
     "document": lambda course: course.note,
@@ -80,6 +81,24 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "start": soon(days=1),
     },
     "visits.move_visit": lambda _: {"start": soon(days=2)},
+    "visits.book_series": lambda residents: {
+        "patient_id": str(residents.own.patient.id),
+        "clinician_id": str(residents.own.clinician.id),
+        "visit_type_id": str(residents.visit_type.id),
+        "time_zone": "UTC",
+        "local_start": soon(days=3)[:16],
+        "rrule": "FREQ=WEEKLY;COUNT=2",
+        "policy": "atomic",
+    },
+    "visits.search_series": lambda residents: {
+        "patient_id": str(residents.own.patient.id),
+        "visit_type_id": str(residents.visit_type.id),
+        "rrule": "FREQ=DAILY;COUNT=2",
+        "start": soon(days=4),
+        "end": soon(days=5),
+    },
+    "visits.cancel_series": lambda _: {"reach": "one", "occurrence": 2, "reason": "other"},
+    "visits.move_series": lambda _: {"occurrence": 1, "local_start": soon(days=6)[:16]},
     "visits.cancel_visit": lambda _: {"reason": "other"},
     "visits.enqueue": lambda residents: {
         "patient_id": str(residents.own.patient.id),

@@ -48,6 +48,8 @@ async def arrange_visit(
         opens_at=unit.now - timedelta(minutes=15),
         closes_at=unit.now + timedelta(minutes=35),
         time_zone="UTC",
+        local_start=f"{unit.now:%Y-%m-%dT%H:%M}",
+        tzdata="2026a",
         revision=1,
         created_at=unit.now,
         changed_at=unit.now,

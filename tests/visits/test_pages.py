@@ -175,7 +175,7 @@ async def test_moving_over_the_api(house: House) -> None:
     assert moved.json()["revision"] == 2
     outside = (TUESDAY_NINE + timedelta(hours=9)).isoformat()
     refused = await house.desk.post(f"/v1/visits/{visit_id}/reschedule", json={"start": outside})
-    assert refused.json()["type"] == "/problems/outside-hours"
+    assert refused.json()["type"] == "/problems/not-offered"
     assert refused.json()["alternatives"]
 
 
@@ -202,7 +202,7 @@ async def test_times_at_the_ends_of_time(house: House, start: str) -> None:
         "visit_type_id": str(house.clinic.visit_type.id),
         "start": start,
     }
-    assert (await house.desk.post("/v1/visits", json=wish)).status_code == 409
+    assert (await house.desk.post("/v1/visits", json=wish)).status_code == 422
     search = {"visit_type_id": wish["visit_type_id"], "start": start, "end": "9999-12-31T23:59:59-12:00"}
     assert (await house.desk.post("/v1/slots/search", json=search)).status_code == 200
     assert (await house.desk.get("/v1/board?day=9999-12-31")).status_code == 422
