@@ -43,7 +43,7 @@ async def confirm_visit(call: Call, visit: UUID) -> BookedView:
 async def move_visit(call: Call, visit: UUID, body: MoveVisit) -> Reply[VisitView]:
     """Give a booked visit another time: same visit, same link, or nothing changes."""
     moved, now = await call.run(_move, visit, body, if_match(call))
-    return Reply(VisitView.of(moved, call.actor.role, now), headers=dict(etag(moved.revision)))
+    return Reply(VisitView.of(moved, call.actor.role, now), headers=etag(moved.revision))
 
 
 async def book_series(call: Call, body: BookSeries) -> Reply[SeriesView]:
@@ -91,7 +91,7 @@ def _told(call: Call, repeated: Repeated) -> Reply[SeriesView]:
         visits=[VisitView.of(each, call.actor.role, now) for each in told.visits],
         skipped=[MissedView.model_validate(each) for each in told.missed],
     )
-    return Reply(view, headers=dict(etag(told.series.revision)))
+    return Reply(view, headers=etag(told.series.revision))
 
 
 async def _book(unit: Unit, asked: BookVisit, offered: OfferedTime | None) -> Made:

@@ -31,6 +31,7 @@ ENDLESS = {  # answered by a stream that ends after half an hour; the house unde
     "records.follow_room",
 }
 ZONES_AND_ORDER = "what overlaps, ends before it starts, is in a zone that is not on the map or centuries away"
+REPETITION = "the grammar of a recurrence rule is RFC 5545's, and it has a near end"
 BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed request may still be refused there
     "access.token": "RFC 6749, section 5.2 answers 400 to what is missing, after reading any form",
     "visits.read_board": "JSON Schema has no first and last date",
@@ -54,6 +55,10 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "scheduling.hold_time": "either an offer, which is signed, or a time",
     "scheduling.add_visit_type": "an offset lies within the grid",
     "scheduling.change_visit_type": "an offset lies within the grid",
+    "visits.book_visit": "an offer, a hold or a time: one of them; an offer is signed",
+    "visits.book_series": REPETITION,
+    "visits.search_series": REPETITION,
+    "visits.move_series": "a clock time is a day of the calendar",
     "records.sign_note": "a note that says nothing is not signed",
     **{each.name: "a key that was used for another body" for each in OPERATIONS.values() if each.creates},
 }
