@@ -14,6 +14,7 @@ from telehealth.http.call import Kit
 from telehealth.http.locales import Locales
 from telehealth.http.operation import Operation
 from telehealth.http.pages import open_pages
+from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import Rings
 from telehealth.http.socket import SocketDoor
@@ -56,7 +57,8 @@ async def client_of(
     sockets: Sequence[SocketDoor] = (),
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client inside the process; `headers={"Authorization": "Bearer <secret>"}` acts as that actor."""
-    everything = {Authenticator: KnownActors(known), Signals: SilentSignals(), **(ports or {})}
+    key = CursorKey("k" * 32)
+    everything = {Authenticator: KnownActors(known), CursorKey: key, Signals: SilentSignals(), **(ports or {})}
     kit = Kit(unit_of_work, Ports(everything), open_pages(Locales.load()), ORIGIN)
     transport = httpx.ASGITransport(build_app(kit, operations, sockets), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:

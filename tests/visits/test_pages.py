@@ -16,7 +16,8 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
 from telehealth.http.ports import Authenticator
-from telehealth.scheduling.availability import routes as scheduling
+from telehealth.scheduling.availability import routes as availability
+from telehealth.scheduling.booking import routes as booking
 from telehealth.visits import routes
 from telehealth.visits.ports import FollowUps
 from tests.kit.clinic import BORN, TUESDAY_NINE, Clinic, open_clinic
@@ -26,7 +27,14 @@ from tests.kit.web import client_of
 BIRTH = {"birth_day": str(BORN.day), "birth_month": str(BORN.month), "birth_year": str(BORN.year)}
 WRONG_BIRTH = {**BIRTH, "birth_year": "1950"}
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
-EVERYTHING = (*routes.OPERATIONS, *routes.PAGES, *scheduling.OPERATIONS, *scheduling.PAGES, *SIGN_IN)
+EVERYTHING = (
+    *routes.OPERATIONS,
+    *routes.PAGES,
+    *availability.OPERATIONS,
+    *booking.OPERATIONS,
+    *availability.PAGES,
+    *SIGN_IN,
+)
 
 
 @dataclass(frozen=True)
@@ -204,7 +212,8 @@ async def test_times_at_the_ends_of_time(house: House, start: str) -> None:
     }
     assert (await house.desk.post("/v1/visits", json=wish)).status_code == 422
     search = {"visit_type_id": wish["visit_type_id"], "start": start, "end": "9999-12-31T23:59:59-12:00"}
-    assert (await house.desk.post("/v1/slots/search", json=search)).status_code == 200
+    found = 422 if start.startswith("0001") else 200  # ten thousand years are too many, none are none
+    assert (await house.desk.post("/v1/slots/search", json=search)).status_code == found
     assert (await house.desk.get("/v1/board?day=9999-12-31")).status_code == 422
     form = {"offer": start, "visit_type": wish["visit_type_id"], "clinician": wish["clinician_id"]}
     assert (await house.desk.post(f"/book/{wish['patient_id']}", data=form)).status_code == 409

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
-from telehealth.scheduling.availability.rules import Resource, to_instant, to_minute
+from telehealth.scheduling.availability.rules import EPOCH, Resource, to_minute
 from telehealth.scheduling.booking import queries, rows
 from telehealth.scheduling.booking.explain import Judgement, Scene
 from telehealth.scheduling.booking.queries import Ground
@@ -68,7 +68,7 @@ class Plan:
 async def made(unit: Unit, ground: Ground, wanted: Wanted) -> Plan:
     """The best plan there is now. Raises a SlotRefused with alternatives when there is none."""
     start = to_minute(wanted.start)
-    if to_instant(start) != wanted.start:
+    if (wanted.start - EPOCH) % timedelta(minutes=1):
         raise NotOffered(alternatives=await _alternatives(unit, ground, wanted))
     if beyond := ground.out_of_reach(start):
         raise REFUSALS[beyond](alternatives=await _alternatives(unit, ground, wanted))
