@@ -21,7 +21,7 @@ from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import Rule, WeeklyHours, to_instant
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import VisitType
-from tests.bench.workload import VISIT, Busy, Workload
+from tests.bench.workload import Busy, Workload
 
 COPY = "COPY occupancy (id, resource_id, s, e, kind, owner_id) FROM STDIN"
 
@@ -37,29 +37,43 @@ class Clinic:
     clinician_ids: Sequence[ClinicianId]
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a clinic is, for another process to enter it."""
+
+    url: str
+    workload: Workload
+    visit_type_id: VisitTypeId
+    clinician_ids: Sequence[ClinicianId]
+
+
+async def build(url: str, workload: Workload) -> Address:
+    """Put the workload into a database that has nothing but the schema."""
+    async with _working(url, workload) as (unit_of_work, _):
+        visit_type_id, clinician_ids = await unit_of_work.run(_arrange, SYSTEM, workload)
+    _occupy(url, workload, clinician_ids)
+    return Address(url, workload, visit_type_id, clinician_ids)
+
+
 @asynccontextmanager
-async def open_clinic(url: str, workload: Workload, *, pool_size: int = 10) -> AsyncIterator[Clinic]:
+async def enter(address: Address, *, pool_size: int = 10) -> AsyncIterator[Clinic]:
+    async with _working(address.url, address.workload, pool_size) as (unit_of_work, engine):
+        yield Clinic(unit_of_work, engine, address.workload, address.visit_type_id, address.clinician_ids)
+
+
+@asynccontextmanager
+async def _working(url: str, workload: Workload, pool_size: int = 1) -> AsyncIterator[tuple[UnitOfWork, AsyncEngine]]:
     engine = open_engine(url, pool_size=pool_size)
     clock = FixedClock(to_instant(workload.start))
-    unit_of_work = UnitOfWork(engine, clock, Vault({"bench": b"k" * 32}), read_catalogue().conflicts, _unheard)
     try:
-        visit_type_id, clinician_ids = await unit_of_work.run(_arrange, SYSTEM, workload)
-        _occupy(url, workload, clinician_ids)
-        yield Clinic(unit_of_work, engine, workload, visit_type_id, clinician_ids)
+        yield UnitOfWork(engine, clock, Vault({"bench": b"k" * 32}), read_catalogue().conflicts, _unheard), engine
     finally:
         await engine.dispose()
 
 
 async def _arrange(unit: Unit, workload: Workload) -> tuple[VisitTypeId, list[ClinicianId]]:
-    kind = VisitType(
-        id=VisitTypeId(unit.new_id()),
-        code="bench",
-        name="Video visit",
-        minutes=VISIT.minutes,
-        grid=VISIT.grid,
-        buffer_before=VISIT.buffer_before,
-        buffer_after=VISIT.buffer_after,
-    )
+    lengths = workload.visit.as_json()
+    kind = VisitType(id=VisitTypeId(unit.new_id()), code="bench", name="Video visit", **lengths)
     await booking.add_visit_type(unit, kind)
     return kind.id, [await _employ(unit, each, number) for number, each in enumerate(workload.clinicians)]
 
@@ -90,7 +104,7 @@ def _occupy(url: str, workload: Workload, clinician_ids: Sequence[ClinicianId]) 
 def _rows(workload: Workload, clinician_ids: Sequence[ClinicianId]) -> Iterator[tuple[UUID, UUID, int, int, str, UUID]]:
     for given, clinician_id in zip(workload.clinicians, clinician_ids, strict=True):
         for start, end in given.visits:
-            taken, owner = (start - VISIT.buffer_before, end + VISIT.buffer_after), uuid4()
+            taken, owner = (start - workload.visit.buffer_before, end + workload.visit.buffer_after), uuid4()
             for resource in (clinician_id, uuid4()):
                 yield uuid4(), resource, *taken, "visit", owner
 

@@ -19,7 +19,7 @@ import typer
 from telehealth.core.time import SystemClock
 from telehealth.scheduling.availability.rules import to_minute
 from tests.bench import clock_changes, engine, naive, peers
-from tests.bench.clinic import Clinic, open_clinic
+from tests.bench.clinic import Clinic, build, enter
 from tests.bench.figures import Report, Times, repeat
 from tests.bench.peers import Calcom, DjangoAppointment, NotHere
 from tests.bench.workload import VISIT, Busy, Workload, make
@@ -76,7 +76,7 @@ def _find(directory: Path, without: Sequence[str], report: Report) -> Rivals:
 
 async def _measure(url: str, workload: Workload, rounds: int, told: tuple[Report, Rivals]) -> None:
     report, rivals = told
-    async with open_clinic(url, workload) as clinic:
+    async with enter(await build(url, workload)) as clinic:
         await _searches(clinic, rounds, report)
         await _month(clinic, rounds, report)
         ours, found = await _grids(clinic, report)

@@ -45,6 +45,7 @@ class Workload:
     start: int
     end: int
     clinicians: tuple[Busy, ...]
+    visit: Visit = VISIT
 
     def first(self, number: int) -> "Workload":
         return Workload(self.start, self.end, self.clinicians[:number])
@@ -54,7 +55,7 @@ class Workload:
         return {
             "from": self.start,
             "to": self.end,
-            "visit": VISIT.as_json(),
+            "visit": self.visit.as_json(),
             "clinicians": [each.as_json() for each in self.clinicians],
         }
 
