@@ -76,7 +76,7 @@ async def _record(url: str, workload: Workload) -> tuple[list[Booking], replay.R
 async def _bookings(address: Address) -> list[Booking]:
     """Free times that are in nobody's way, clinician after clinician, each for a patient of its own."""
     async with enter(address) as clinic:
-        found = await engine.grids(clinic, clinic.clinician_ids)
+        found = await engine.free_minutes(clinic, clinic.clinician_ids)
     free = [(clinician, starts[::EVERY]) for clinician, starts in zip(address.clinician_ids, found, strict=True)]
     most = max(len(starts) for _, starts in free)
     turns = [(clinician, starts[turn]) for turn in range(most) for clinician, starts in free if turn < len(starts)]

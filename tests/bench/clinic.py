@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,7 +23,7 @@ from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import VisitType
 from tests.bench.workload import Busy, Workload
 
-COPY = "COPY occupancy (id, resource_id, s, e, kind, owner_id) FROM STDIN"
+COPY = "COPY occupancy (id, resource_id, role, s, e, kind, owner_id, visit_type_id, visit_start) FROM STDIN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,9 @@ async def build(url: str, workload: Workload) -> Address:
     """Put the workload into a database that has nothing but the schema."""
     async with _working(url, workload) as (unit_of_work, _):
         visit_type_id, clinician_ids = await unit_of_work.run(_arrange, SYSTEM, workload)
-    _occupy(url, workload, clinician_ids)
-    return Address(url, workload, visit_type_id, clinician_ids)
+    address = Address(url, workload, visit_type_id, clinician_ids)
+    _occupy(address)
+    return address
 
 
 @asynccontextmanager
@@ -92,21 +93,22 @@ async def _employ(unit: Unit, given: Busy, number: int) -> ClinicianId:
     return clinician.id
 
 
-def _occupy(url: str, workload: Workload, clinician_ids: Sequence[ClinicianId]) -> None:
+def _occupy(address: Address) -> None:
     """Every visit takes its clinician's time and that of a patient of its own."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(address.url, autocommit=True) as connection:
         with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            for row in _rows(workload, clinician_ids):
+            for row in _rows(address):
                 copy.write_row(row)
         connection.execute("VACUUM ANALYZE")
 
 
-def _rows(workload: Workload, clinician_ids: Sequence[ClinicianId]) -> Iterator[tuple[UUID, UUID, int, int, str, UUID]]:
-    for given, clinician_id in zip(workload.clinicians, clinician_ids, strict=True):
+def _rows(address: Address) -> Iterator[tuple[object, ...]]:
+    visit = address.workload.visit
+    for given, clinician_id in zip(address.workload.clinicians, address.clinician_ids, strict=True):
         for start, end in given.visits:
-            taken, owner = (start - workload.visit.buffer_before, end + workload.visit.buffer_after), uuid4()
-            for resource in (clinician_id, uuid4()):
-                yield uuid4(), resource, *taken, "visit", owner
+            taken, owner = (start - visit.buffer_before, end + visit.buffer_after), uuid4()
+            for resource, role in ((clinician_id, "host"), (uuid4(), "patient")):
+                yield uuid4(), resource, role, *taken, "visit", owner, address.visit_type_id, start
 
 
 async def _unheard(_: Sequence[Event]) -> None:

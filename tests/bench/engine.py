@@ -19,14 +19,19 @@ from tests.bench.clinic import Clinic
 async def first_slots(clinic: Clinic, clinicians: Sequence[ClinicianId], limit: int) -> list[Slot]:
     """The first free times with any of them, in all of the workload's days."""
     asked = Asked(visit_type_id=clinic.visit_type_id, clinician_ids=clinicians)
-    return await clinic.unit_of_work.run(queries.search, SYSTEM, asked, Interval(*_days(clinic)), limit)
+    return await clinic.unit_of_work.run(queries.search, SYSTEM, asked, _days(clinic), limit)
 
 
 async def grids(clinic: Clinic, clinicians: Sequence[ClinicianId]) -> list[list[datetime]]:
     """Every free time of each of them, in all of the workload's days."""
     asked = Asked(visit_type_id=clinic.visit_type_id, clinician_ids=clinicians)
-    found = await clinic.unit_of_work.run(queries.free_starts, SYSTEM, asked, Interval(*_days(clinic)))
-    return [found[each] for each in clinicians]
+    found = await clinic.unit_of_work.run(queries.free_starts, SYSTEM, asked, _days(clinic))
+    return [found.get(each, []) for each in clinicians]
+
+
+async def free_minutes(clinic: Clinic, clinicians: Sequence[ClinicianId]) -> list[list[int]]:
+    """The same as minutes since the epoch."""
+    return [[to_minute(start) for start in each] for each in await grids(clinic, clinicians)]
 
 
 async def occupy(clinic: Clinic, *, clinician: ClinicianId, patient: PatientId, start: int, owner: UUID) -> Occupied:
@@ -35,10 +40,6 @@ async def occupy(clinic: Clinic, *, clinician: ClinicianId, patient: PatientId, 
         visit_type_id=clinic.visit_type_id, patient_id=patient, start=to_instant(start), clinician_ids=(clinician,)
     )
     return await clinic.unit_of_work.run(service.occupy, SYSTEM, wanted, owner)
-
-
-def minute(slot: Slot) -> int:
-    return to_minute(slot.start)
 
 
 @contextmanager
@@ -56,5 +57,5 @@ def statements(clinic: Clinic) -> Iterator[list[str]]:
         event.remove(clinic.engine.sync_engine, "before_cursor_execute", note)
 
 
-def _days(clinic: Clinic) -> tuple[datetime, datetime]:
-    return to_instant(clinic.workload.start), to_instant(clinic.workload.end)
+def _days(clinic: Clinic) -> Interval[datetime]:
+    return Interval(to_instant(clinic.workload.start), to_instant(clinic.workload.end))

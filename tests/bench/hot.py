@@ -83,7 +83,7 @@ def rush(url: str, like: Workload, *, processes: int, arriving: float) -> Crowd:
 
 async def _times(address: Address) -> list[int]:
     async with enter(address) as clinic:
-        return (await engine.grids(clinic, clinic.clinician_ids))[0][:TIMES]
+        return (await engine.free_minutes(clinic, clinic.clinician_ids))[0][:TIMES]
 
 
 def _serve(share: Share) -> list[Call]:
@@ -92,7 +92,7 @@ def _serve(share: Share) -> list[Call]:
 
 async def _clients(share: Share) -> list[Call]:
     async with enter(share.address) as clinic:
-        await engine.grids(clinic, clinic.clinician_ids)  # a process that serves is warm
+        await engine.free_minutes(clinic, clinic.clinician_ids)  # a process that serves is warm
         clients = [asyncio.create_task(_client(clinic, share, number)) for number in share.clients]
         return [call for each in clients for call in await each]
 
