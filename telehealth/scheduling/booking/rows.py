@@ -14,10 +14,10 @@ from telehealth.core.ids import PatientId, VisitTypeId, uuid7
 from telehealth.core.intervals import Interval, union
 from telehealth.db.unit import Unit
 from telehealth.scheduling.availability.rules import to_instant
+from telehealth.scheduling.booking.busy import alive, among
 from telehealth.scheduling.booking.events import TimeFreed
 from telehealth.scheduling.booking.explain import Taken
 from telehealth.scheduling.booking.models import OccupancyRow
-from telehealth.scheduling.booking.queries import alive, among
 from telehealth.scheduling.booking.rules import EXTERNAL_LAYER, OVERBOOKED_LAYER, CalendarBusy, Minutes
 
 LOCK_NOT_AVAILABLE = "55P03"
