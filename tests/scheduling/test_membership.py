@@ -71,7 +71,9 @@ def naive_windows(resource: Resource, day: date) -> list[tuple[range, Terms]]:
     """Clock readings of one date that are open: what begins on it, and what the night before brings."""
     found = [(range(each.start, each.end), terms(each)) for each in beginning(resource, day)]
     if day not in resource.holidays and all(each.day != day for each in resource.overrides):
-        night = beginning(resource, day - timedelta(days=1))
+        yesterday = day - timedelta(days=1)
+        night = beginning(replace(resource, overrides=(), holidays=frozenset()), yesterday)
+        night += beginning(replace(resource, rules=()), yesterday)
         found += [(range(each.start - DAY, each.end - DAY), terms(each)) for each in night]
     return found
 

@@ -74,8 +74,9 @@ class WeeklyHours:
 class Override:
     """The hours of one local date, in place of its weekly rules; none means closed.
 
-    Windows are minutes since that midnight. What the night before would bring past midnight is cut; a window of the
-    override itself may end on the next day, as a rule may.
+    It governs the instants of its date: what the night before would bring past midnight is cut, and what the date's
+    own weekly night brings to the next date stays. Windows are minutes since that midnight; one that ends on the next
+    day adds to that day, unless that has an override too.
     """
 
     day: date
@@ -312,24 +313,39 @@ def _open_on(resource: Resource, day: int) -> list[Opening]:
 
 
 def _windows_on(resource: Resource, today: date) -> list[tuple[Terms, list[Minutes]]]:
-    """The local windows of one date by their terms: those that begin on it, then what the night before brings."""
+    """The local windows of one date by their terms: those that begin on it, then what the night before brings.
+
+    An override or a holiday governs the instants of its own date and no others: it cuts what the night before would
+    bring, and leaves what its own date's weekly night brings to the next.
+    """
     by_terms: dict[Terms, list[Minutes]] = defaultdict(list)
     for rule in _beginning_on(resource, today):
         by_terms[_terms(rule)].append(Interval(rule.start, min(rule.end, DAY)))
     if not (today in resource.holidays or today in _overrides(resource)):
-        for rule in _beginning_on(resource, today - timedelta(days=1)):
+        for rule in _from_the_night(resource, today - timedelta(days=1)):
             if rule.end > DAY:
                 by_terms[_terms(rule)].append(Interval(max(rule.start - DAY, 0), rule.end - DAY))
     return [(terms, union(windows)) for terms, windows in by_terms.items()]
 
 
 def _beginning_on(resource: Resource, day: date) -> Iterable[Rule]:
-    override = _overrides(resource).get(day)
-    if override is not None:
-        return [Rule(day.isoweekday(), each.start, each.end) for each in override.windows]
-    if day in resource.holidays:
-        return ()
+    if day in _overrides(resource):
+        return _instead(resource, day)
+    return [] if day in resource.holidays else _weekly(resource, day)
+
+
+def _from_the_night(resource: Resource, yesterday: date) -> Iterable[Rule]:
+    return [*_weekly(resource, yesterday), *_instead(resource, yesterday)]
+
+
+def _weekly(resource: Resource, day: date) -> list[Rule]:
     return [rule for rule in resource.rules if rule.holds_on(day)]
+
+
+def _instead(resource: Resource, day: date) -> list[Rule]:
+    """An override's windows as rules of their one date."""
+    override = _overrides(resource).get(day)
+    return [Rule(day.isoweekday(), each.start, each.end) for each in override.windows] if override else []
 
 
 def _overrides(resource: Resource) -> dict[date, Override]:
