@@ -15,6 +15,7 @@ from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
+from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.scheduling.availability import routes as availability
 from telehealth.scheduling.booking import routes as booking
@@ -50,7 +51,11 @@ class House:
 
 @asynccontextmanager
 async def _browser(unit_of_work: UnitOfWork, secret: str | None) -> AsyncIterator[httpx.AsyncClient]:
-    ports: dict[type, object] = {FollowUps: NothingDue(), Authenticator: StoredCredentials(unit_of_work)}
+    ports: dict[type, object] = {
+        FollowUps: NothingDue(),
+        Authenticator: StoredCredentials(unit_of_work),
+        CursorKey: CursorKey("k" * 32),
+    }
     async with client_of(unit_of_work, EVERYTHING, {}, ports=ports) as client:
         client.headers.update(SAME_SITE)
         client.headers["Cookie"] = f"{STAFF_COOKIE}={secret}" if secret else ""
@@ -200,6 +205,58 @@ async def test_booking_twice_with_one_key_books_once(house: House) -> None:
     taken = await house.desk.post("/v1/visits", json=wish)
     assert (taken.status_code, taken.json()["type"]) == (409, "/problems/slot-taken")
     assert taken.json()["alternatives"][0].endswith("Z")
+
+
+async def test_an_offer_a_hold_and_a_request_become_visits(house: House) -> None:
+    patient, kind = str(house.clinic.patient.id), str(house.clinic.visit_type.id)
+    search = {"visit_type_id": kind, "start": TUESDAY_NINE.isoformat(), "end": "2026-03-04T00:00:00Z", "limit": 4}
+    offers = (await house.desk.post("/v1/slots/search", json=search)).json()["items"]
+    booked = await house.desk.post("/v1/visits", json={"patient_id": patient, "offer": offers[0]["offer"]})
+    assert booked.status_code == 201, booked.text
+    assert booked.json()["visit"]["local_start"] == "2026-03-03T09:00"
+    held = await house.desk.post("/v1/holds", json={"patient_id": patient, "offer": offers[1]["offer"]})
+    by_hold = await house.desk.post("/v1/visits", json={"patient_id": patient, "hold_id": held.json()["id"]})
+    assert by_hold.status_code == 201, by_hold.text
+    wish = {"patient_id": patient, "offer": offers[2]["offer"], "request": True}
+    asked = (await house.desk.post("/v1/visits", json=wish)).json()
+    assert (asked["visit"]["status"], asked["link"]) == ("requested", None)
+    confirm = f"/v1/visits/{asked['visit']['id']}/confirm"
+    assert (await house.desk.post(confirm, headers={"If-Match": '"7"'})).status_code == 412
+    confirmed = await house.clinician.post(confirm, headers={"If-Match": '"1"'})
+    assert (confirmed.status_code, confirmed.json()["visit"]["status"]) == (200, "booked"), confirmed.text
+    for wrong in ({}, {"offer": "x", "hold_id": held.json()["id"]}, {"offer": "made up"}):
+        assert (await house.desk.post("/v1/visits", json={"patient_id": patient, **wrong})).status_code == 422
+
+
+async def test_a_series_over_the_api(house: House) -> None:
+    wish = {
+        "patient_id": str(house.clinic.patient.id),
+        "clinician_id": str(house.clinic.clinician.id),
+        "visit_type_id": str(house.clinic.visit_type.id),
+        "local_start": "2026-03-03T12:00",
+        "rrule": "FREQ=WEEKLY;COUNT=4",
+        "policy": "atomic",
+    }
+    search = {name: wish[name] for name in ("patient_id", "clinician_id", "visit_type_id", "rrule")}
+    span = {"start": "2026-03-03T18:00:00Z", "end": "2026-03-03T18:40:00Z"}
+    found = (await house.desk.post("/v1/series/search", json={**search, **span})).json()["items"]
+    assert [each["local_start"] for each in found] == ["2026-03-03T12:00", "2026-03-03T12:20"]
+    key = {"Idempotency-Key": "series"}
+    first, second = [await house.desk.post("/v1/series", json=wish, headers=key) for _ in range(2)]
+    assert (first.status_code, first.content) == (201, second.content)
+    refused = await house.desk.post("/v1/series", json=wish)
+    assert (refused.status_code, refused.json()["conflicts"]) == (409, [1, 2, 3, 4])
+    bomb = await house.desk.post("/v1/series", json={**wish, "rrule": "FREQ=SECONDLY;COUNT=9"})
+    assert (bomb.status_code, bomb.json()["type"]) == (422, "/problems/invalid-recurrence")
+    api = f"/v1/series/{first.json()['id']}"
+    seen = await house.clinician.get(api)
+    assert (seen.headers["etag"], len(seen.json()["visits"])) == ('"1"', 4)
+    moved = {"occurrence": 3, "local_start": "2026-03-17T13:00"}
+    assert (await house.desk.post(f"{api}/reschedule", json=moved, headers={"If-Match": '"2"'})).status_code == 412
+    answer = await house.desk.post(f"{api}/reschedule", json=moved, headers={"If-Match": '"1"'})
+    assert [each["local_start"][5:] for each in answer.json()["visits"]][2:] == ["03-17T13:00", "03-24T13:00"]
+    off = await house.desk.post(f"{api}/cancel", json={"reach": "following", "occurrence": 2, "reason": "other"})
+    assert [each["status"] for each in off.json()["visits"]] == ["booked", "cancelled", "cancelled", "cancelled"]
 
 
 @pytest.mark.parametrize("start", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
