@@ -40,7 +40,7 @@ class Seen:
             rows[:] = [row for row in rows if row.owner_id not in self.own_holds]
 
 
-async def look(unit: Unit, asked: Asked, kind: VisitType, resource_ids: Sequence[UUID], frame: Minutes) -> Seen:
+async def look(unit: Unit, asked: Asked, kind: VisitType, *, resource_ids: Sequence[UUID], frame: Minutes) -> Seen:
     """Whatever is busy around the starts in `frame`, and further where caps count. One statement."""
     query = _busy_of(kind, resource_ids, frame)
     if kind.seats > 1:

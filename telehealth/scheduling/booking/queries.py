@@ -185,7 +185,7 @@ async def scene(unit: Unit, ground: Ground, frame: Minutes, hosts: Sequence[Reso
     """Everything that decides about starts in the frame. One statement."""
     asked_of = ground.hosts if hosts is None else hosts
     whole = _whole_days(frame) if ground.kind.first_of_day_only else frame
-    seen = await look(unit, ground.asked, ground.kind, ground.needed(asked_of), whole)
+    seen = await look(unit, ground.asked, ground.kind, resource_ids=ground.needed(asked_of), frame=whole)
     return Scene(
         kind=ground.kind,
         frame=whole,
