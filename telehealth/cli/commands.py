@@ -16,6 +16,7 @@ from telehealth.cli.doctor import examine, report
 from telehealth.cli.environment import of_installation
 from telehealth.cli.errors import CannotStart, told_in_words
 from telehealth.cli.house import in_house
+from telehealth.cli.licences import licences
 from telehealth.cli.logs import Logs
 from telehealth.cli.migrate import upgrade
 from telehealth.cli.procfile import find_procfile
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(accounts, name="accounts")
 app.add_typer(integrations, name="integrations")
 app.add_typer(visit_types, name="visit-types")
+app.add_typer(licences, name="licences")
 app.command()(clinic)
 
 _Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="TCP port of the web process")]

@@ -15,7 +15,7 @@ from telehealth.people.rules import Clinic
 from telehealth.visits import check_in, service
 from telehealth.visits.joining import Stage, stage_of
 from telehealth.visits.rules import DeviceCheck, Visit, VisitStatus
-from telehealth.visits.schemas import LocationForm
+from telehealth.visits.schemas import AttestLocation
 
 
 async def own_visit(call: Call) -> Response:
@@ -29,12 +29,11 @@ async def ready(call: Call) -> Response:
     return call.redirect("/visit")
 
 
-async def say_where(call: Call, body: LocationForm) -> Response:
+async def say_where(call: Call, body: AttestLocation) -> Response:
     """Say where you are, then into the waiting room without scripts; the page says so when that is not possible."""
-    if body.jurisdiction:
-        visit = await call.run(_attest, body.jurisdiction)
-        if visit.licensed_there is not False:
-            await call.run(_ready_unchecked)
+    visit = await call.run(_attest, body.jurisdiction)
+    if visit.licensed_there is not False:
+        await call.run(_ready_unchecked)
     return call.redirect("/visit")
 
 

@@ -153,12 +153,6 @@ class AttestLocation(Message):
     jurisdiction: Jurisdiction
 
 
-class LocationForm(Message):
-    """`jurisdiction` as the page lists them; empty when nothing was chosen."""
-
-    jurisdiction: Jurisdiction | Literal[""] = ""
-
-
 class JoinView(Message):
     """Whether to join now; if not, why, from when, and whom to call."""
 

@@ -20,6 +20,7 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "FollowUpCancelled",
         "FollowUpDone",
         "FollowUpPlanned",
+        "LocationAttested",
         "NoteHeld",
         "NoteSigned",
         "PatientArrived",

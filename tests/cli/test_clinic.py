@@ -1,6 +1,6 @@
 """The clinic and its kinds of visit, from the command line on a real database."""
 
-from tests.cli.test_accounts import Tell, read, telehealth
+from tests.cli.test_accounts import CLINICIAN, PASSWORD, Tell, read, telehealth
 
 __all__ = ["telehealth"]  # the fixture
 
@@ -20,3 +20,17 @@ def test_a_zone_that_is_none(telehealth: Tell) -> None:
     refused = telehealth("clinic", "--name", "Riverbend", "--phone", "1", "--zone", "Mars/Base")
     assert refused.exit_code == 1
     assert "IANA" in refused.output
+
+
+def test_where_a_clinician_is_licensed(telehealth: Tell, database: str) -> None:
+    email = "ada@clinic.example"
+    added = telehealth("accounts", "add", email, *CLINICIAN, "--password-stdin", told=PASSWORD)
+    assert added.exit_code == 0, added.output
+    for held in (["us-ca", "US-NY=2025-01-01/2026-12-31"], ["US-CA", "DE=../2026-06-30"]):
+        told = telehealth("licences", "set", email, *held)
+        assert told.exit_code == 0, told.output
+    assert telehealth("licences", "list", email).output == "DE=../2026-06-30\nUS-CA=../..\n"
+    for wrong in (["US-ZZ"], ["DE=2026"], ["DE=2026-02-01/2026-01-01"]):
+        assert telehealth("licences", "set", email, *wrong).exit_code == 1
+    assert telehealth("licences", "list", "nobody@clinic.example").exit_code == 1
+    assert read(database, "SELECT count(*) FROM licence") == [(2,)]
