@@ -128,12 +128,6 @@ async def may_treat(unit: Unit, jurisdiction: str, at: datetime) -> frozenset[Cl
     return frozenset(each for each, theirs in held.items() if licensing.may_treat(theirs, jurisdiction, at))
 
 
-async def open_to(unit: Unit, clinician_id: ClinicianId, at: datetime) -> frozenset[str]:
-    """Every jurisdiction in which the clinician may treat a patient at that instant."""
-    held = await licences(unit, clinician_id)
-    return frozenset(each.jurisdiction for each in held if licensing.may_treat(held, each.jurisdiction, at))
-
-
 async def whereabouts(unit: Unit, patient_id: PatientId) -> list[Whereabouts]:
     """Where the patient told to be, the oldest attestation first: where two overlap, the later one counts."""
     return parse_whereabouts(await unit.session.scalar(select(whereabouts_json(patient_id))))
