@@ -2,14 +2,22 @@
 
 No redirects, no proxies from the environment, TLS verified, a deadline on the whole exchange (httpx's own timeouts
 restart with every byte: a slow drip outlived `timeout=1` by ten seconds) and a cap on what is read.
+
+`Fetcher` reads addresses that people typed in. Whoever types one must not reach what only this machine can reach
+(CWE-918): every address is resolved first, must be public, and is the very one that is then connected to; the same
+holds for each redirect.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import httpx
 
@@ -88,6 +96,187 @@ class Outbound:
             return Reply(response.status_code, dict(response.headers), bytes(body))
         finally:
             await response.aclose()
+
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+HOPS = 5
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+TRANSLATED = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))  # RFC 6052, RFC 8215: an IPv4 address inside
+
+
+class Obstacle(StrEnum):
+    """Why an address that somebody typed in could not be read."""
+
+    BAD_ADDRESS = "bad_address"
+    UNRESOLVED = "unresolved"
+    PRIVATE_ADDRESS = "private_address"
+    UNREACHABLE = "unreachable"
+    REDIRECT_LOOP = "redirect_loop"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    INSECURE_REDIRECT = "insecure_redirect"
+    TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+    CUT_OFF = "cut_off"
+    ENCODED = "encoded"
+    DENIED = "denied"
+    ABSENT = "absent"
+    BUSY = "busy"
+    BROKEN = "broken"
+
+
+class NotFetched(Exception):
+    """`obstacle` says why; the text never shows the address."""
+
+    def __init__(self, obstacle: Obstacle) -> None:
+        super().__init__(obstacle.value)
+        self.obstacle = obstacle
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was read; `body` is None when it is as it was (304). `etag` and `modified` go into the next question."""
+
+    body: bytes | None
+    etag: str | None
+    modified: str | None
+
+
+class Fetcher:
+    """Reads what is public. `also` are networks that may be read from although they are not."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, *, deadline: float, max_bytes: int, also: Sequence[Network] = ()
+    ) -> None:
+        self._client = client
+        self._deadline = deadline
+        self._max_bytes = max_bytes
+        self._also = also
+
+    async def fetch(self, url: str, *, etag: str | None = None, modified: str | None = None) -> Fetched:
+        """GET, conditional when there is something to compare with (RFC 9110, section 13). Raises NotFetched."""
+        asked = {"accept": "text/calendar, */*;q=0.1", "accept-encoding": "identity"}
+        asked |= {"if-none-match": etag} if etag else {}
+        asked |= {"if-modified-since": modified} if modified else {}
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._follow(httpx.URL(url), asked)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
+            raise NotFetched(Obstacle.BAD_ADDRESS) from None
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise NotFetched(Obstacle.UNREACHABLE) from None
+        except (httpx.TimeoutException, TimeoutError):
+            raise NotFetched(Obstacle.TOO_SLOW) from None
+        except httpx.HTTPError:
+            raise NotFetched(Obstacle.CUT_OFF) from None
+
+    async def _follow(self, url: httpx.URL, asked: Mapping[str, str]) -> Fetched:
+        seen: set[httpx.URL] = set()
+        for _hop in range(HOPS + 1):
+            if url in seen:
+                raise NotFetched(Obstacle.REDIRECT_LOOP)
+            seen.add(url)
+            response = await self._open(url, asked)
+            try:
+                if response.status_code not in REDIRECTS or "location" not in response.headers:
+                    return await self._read(response)
+                following = url.join(response.headers["location"]).copy_with(fragment=None)
+            finally:
+                await response.aclose()
+            if url.scheme == "https" and following.scheme == "http":
+                raise NotFetched(Obstacle.INSECURE_REDIRECT)
+            url = following
+        raise NotFetched(Obstacle.TOO_MANY_REDIRECTS)
+
+    async def _open(self, url: httpx.URL, asked: Mapping[str, str]) -> httpx.Response:
+        """Connect to the address that was looked at, under the name that was asked for: nobody resolves it again."""
+        if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+            raise NotFetched(Obstacle.BAD_ADDRESS)
+        address = await self._resolved(url.host, url.port or (443 if url.scheme == "https" else 80))
+        request = self._client.build_request(
+            "GET",
+            url.copy_with(host=str(address)),
+            headers={**asked, "host": url.netloc.decode("ascii")},
+            extensions={"sni_hostname": url.raw_host.decode("ascii")},
+        )
+        return await self._client.send(request, stream=True)
+
+    async def _resolved(self, host: str, port: int) -> Address:
+        """Its first address, when all of them may be read from."""
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = [ip_address(str(each[4][0])) for each in found]
+        except (OSError, ValueError):
+            raise NotFetched(Obstacle.UNRESOLVED) from None
+        if not addresses or not all(is_public(each) or any(each in net for net in self._also) for each in addresses):
+            raise NotFetched(Obstacle.PRIVATE_ADDRESS)
+        return addresses[0]
+
+    async def _read(self, response: httpx.Response) -> Fetched:
+        headers, status = response.headers, response.status_code
+        kept = headers.get("etag", "")[:200] or None, headers.get("last-modified", "")[:100] or None
+        if status == httpx.codes.NOT_MODIFIED:
+            return Fetched(None, *kept)
+        if status != httpx.codes.OK:
+            raise NotFetched(_obstacle(status))
+        if headers.get("content-encoding", "identity") != "identity":
+            raise NotFetched(Obstacle.ENCODED)  # a kilobyte may unfold into a gigabyte
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared[:20]) > self._max_bytes:
+            raise NotFetched(Obstacle.TOO_LARGE)
+        body = bytearray()
+        async for chunk in response.aiter_raw(64 * 1024):
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise NotFetched(Obstacle.TOO_LARGE)
+        return Fetched(bytes(body), *kept)
+
+
+def is_public(address: Address) -> bool:
+    """Whether it is anyone's to reach, and so is the IPv4 address that it may hold inside."""
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
+        if any(address in network for network in TRANSLATED):
+            inner = IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner:
+            return is_public(inner) and address.teredo is None
+        if address.scope_id is not None:
+            return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Networks such as 10.20.0.0/16, separated by spaces. Raises ValueError."""
+    return tuple(ip_network(each) for each in text.split())
+
+
+def _obstacle(status: int) -> Obstacle:
+    match status:
+        case 401 | 403 | 407:
+            return Obstacle.DENIED
+        case 404 | 410:
+            return Obstacle.ABSENT
+        case 408 | 425 | 429 | 503:
+            return Obstacle.BUSY
+        case _:
+            return Obstacle.BROKEN
+
+
+@asynccontextmanager
+async def open_fetcher(
+    *, deadline: float = 20, max_bytes: int = 10 * MEBIBYTE, also: Sequence[Network] = ()
+) -> AsyncIterator[Fetcher]:
+    """`deadline` is in seconds for all hops together. Nothing is kept between reads: no connection, no cookie."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    async with httpx.AsyncClient(
+        follow_redirects=False,
+        trust_env=False,
+        timeout=httpx.Timeout(deadline, connect=min(deadline, 5)),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        limits=httpx.Limits(max_connections=20, max_keepalive_connections=0),
+        headers={"user-agent": "telehealth"},
+    ) as client:
+        yield Fetcher(client, deadline=deadline, max_bytes=max_bytes, also=also)
 
 
 @asynccontextmanager
