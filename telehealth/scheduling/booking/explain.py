@@ -56,6 +56,7 @@ class Scene:
 
     `now` is rounded up to a minute, so that no start offered lies in the past. `seats` has the taken seats of each
     group session, `own_holds` are the patient's, and `stale` says that holds past their time are still in the table.
+    `glimpsed` has mere [s, e) pairs instead of `taken` where no more is needed: for those who take one visit at a time.
     `booking` asks for the patient's location, which a search does not need yet.
     """
 
@@ -63,7 +64,8 @@ class Scene:
     frame: Minutes
     now: int
     resources: Mapping[UUID, Resource]
-    taken: Mapping[UUID, Sequence[Taken]]
+    taken: Mapping[UUID, Sequence[Taken]] = field(default_factory=dict)
+    glimpsed: Mapping[UUID, Sequence[minutes.Pair]] = field(default_factory=dict)
     patient_id: UUID | None = None
     also: tuple[UUID, ...] = ()
     audience: Audience = Audience.PATIENT
@@ -84,8 +86,7 @@ class Scene:
 
     @cached_property
     def patient_free(self) -> int:
-        rows = self.taken.get(self.patient_id, ()) if self.patient_id else ()
-        return self.everything & ~_blocked(self, rows, 1)
+        return self.everything & ~_blocked(self, self.patient_id, 1) if self.patient_id else self.everything
 
     @cached_property
     def in_time(self) -> int:
@@ -98,8 +99,7 @@ class Scene:
         resource = self.resources.get(resource_id)
         if resource is None or resource.retired:
             return 0
-        rows = self.taken.get(resource_id, ())
-        return present(resource, self.kind, self.frame) & ~_blocked(self, rows, resource.capacity)
+        return present(resource, self.kind, self.frame) & ~_blocked(self, resource_id, resource.capacity)
 
     @cached_property
     def together(self) -> int:
@@ -224,12 +224,12 @@ class Judgement:
         free = self._unoccupied
         for capacity in {each.capacity for each in self._offers} - {usual}:
             special = minutes.any_of(each.bits for each in self._offers if each.capacity == capacity)
-            free = free & ~special | special & ~_blocked(scene, self._rows, capacity)
+            free = free & ~special | special & ~_blocked(scene, self.host.id, capacity)
         return free | self._extras if scene.kind.overbook_limit and scene.audience is Audience.STAFF else free
 
     @cached_property
     def _unoccupied(self) -> int:
-        return self.scene.everything & ~_blocked(self.scene, self._rows, self.host.capacity)
+        return self.scene.everything & ~_blocked(self.scene, self.host.id, self.host.capacity)
 
     def is_free(self, start: int) -> bool:
         """Whether the clinician has nothing else then, or a group session that this visit would join."""
@@ -326,13 +326,15 @@ def _within(frame: Minutes, spans: Sequence[Minutes]) -> int:
     return minutes.covered(pairs, frame.end - frame.start)
 
 
-def _blocked(scene: Scene, rows: Sequence[Taken], capacity: int) -> int:
+def _blocked(scene: Scene, resource_id: UUID, capacity: int) -> int:
     """Starts whose occupied range would meet `capacity` others at once, or something that closes altogether."""
-    kind, origin = scene.kind, scene.frame.start
+    kind, origin, rows = scene.kind, scene.frame.start, scene.taken.get(resource_id, ())
     if capacity == 1:
-        reach = kind.minutes + kind.buffer_after - 1
-        pairs = ((row.s - reach - origin, row.e + kind.buffer_before - origin) for row in rows)
-        return minutes.covered(pairs, scene.length)
+        pairs = scene.glimpsed.get(resource_id) or [row[:2] for row in rows]
+        if not pairs:
+            return 0
+        before, after = kind.minutes + kind.buffer_after - 1 + origin, kind.buffer_before - origin
+        return minutes.covered([(start - before, end + after) for start, end in pairs], scene.length)
     need = kind.buffer_before + kind.minutes + kind.buffer_after
     around = Interval(origin - kind.buffer_before, scene.frame.end + kind.minutes + kind.buffer_after)
     layers: dict[int, list[Minutes]] = {}

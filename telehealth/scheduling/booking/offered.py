@@ -62,6 +62,15 @@ def present(resource: Resource, kind: VisitType, frame: Minutes) -> int:
     )
 
 
+def takes_one(resource: Resource) -> bool:
+    """Whether there is never room for two visits at once."""
+    known: bool | None = resource.memory.get("takes one")
+    if known is None:
+        alone = resource.capacity == 1 and all(rule.staffing <= WHOLE for rule in resource.rules)
+        known = resource.memory["takes one"] = alone
+    return known
+
+
 def local_day(resource: Resource, minute: int) -> int:
     """The resource's local date at that instant, as days since the epoch."""
     day = (minute + offset_at(resource.time_zone, minute)) // DAY

@@ -1,7 +1,7 @@
 """What is open and what is busy: at most four statements for a search, whatever the clinicians and days."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -26,10 +26,10 @@ from telehealth.scheduling.availability.rules import (
     to_minute,
     to_minute_up,
 )
-from telehealth.scheduling.booking.busy import look
+from telehealth.scheduling.booking.busy import glance, look
 from telehealth.scheduling.booking.explain import Judgement, Licensing, Scene, candidates
 from telehealth.scheduling.booking.models import VisitTypeRow
-from telehealth.scheduling.booking.offered import offers
+from telehealth.scheduling.booking.offered import offers, takes_one
 from telehealth.scheduling.booking.rules import Asked, Audience, Minutes, Reason, RoleNeed, Slot, VisitType
 
 FIELDS = tuple(name for name in VisitType.__dataclass_fields__ if name not in {"offset", "roles", "id"})
@@ -130,6 +130,28 @@ class Ground:
         }
         return Licensing([_minutes(each.span) for each in stays], allowed)
 
+    def empty_scene(self, frame: Minutes, hosts: Sequence[Resource]) -> Scene:
+        """Without what is busy."""
+        return Scene(
+            kind=self.kind,
+            frame=frame,
+            now=self.now,
+            resources=self.resources,
+            patient_id=self.asked.patient_id,
+            also=self.asked.also,
+            audience=self.asked.audience,
+            booking=self.asked.booking,
+            unverified=self.unverified,
+            licensing=self.licensing(frame, hosts),
+        )
+
+    def is_simple(self, resource_ids: Sequence[UUID]) -> bool:
+        """Whether it is enough to know when everyone is busy: nothing is counted, and each takes one at a time."""
+        kind = self.kind
+        if kind.seats > 1 or kind.cap_per_day or kind.cap_per_week or kind.overbook_limit:
+            return False
+        return all(takes_one(self.resources[each]) for each in resource_ids if each in self.resources)
+
 
 def _first_with(sets: Sequence[int], wanted: int, length: int) -> int:
     """The first minute before which the sets hold `wanted` members together."""
@@ -186,22 +208,23 @@ async def scene(unit: Unit, ground: Ground, frame: Minutes, hosts: Sequence[Reso
     asked_of = ground.hosts if hosts is None else hosts
     whole = _whole_days(frame) if ground.kind.first_of_day_only else frame
     seen = await look(unit, ground.asked, ground.kind, resource_ids=ground.needed(asked_of), frame=whole)
-    return Scene(
-        kind=ground.kind,
-        frame=whole,
-        now=ground.now,
-        resources=ground.resources,
+    return replace(
+        ground.empty_scene(whole, asked_of),
         taken=seen.taken,
-        patient_id=ground.asked.patient_id,
-        also=ground.asked.also,
-        audience=ground.asked.audience,
-        booking=ground.asked.booking,
-        unverified=ground.unverified,
         seats=seen.seats,
         own_holds=seen.own_holds,
         stale=seen.stale,
-        licensing=ground.licensing(whole, asked_of),
     )
+
+
+async def _scene_at_a_glance(unit: Unit, ground: Ground, frame: Minutes, hosts: Sequence[Resource]) -> Scene:
+    """`scene` for looking only. One statement, cheap where nothing is to be counted."""
+    needed = ground.needed(hosts)
+    if not ground.is_simple(needed):
+        return await scene(unit, ground, frame, hosts)
+    whole = _whole_days(frame) if ground.kind.first_of_day_only else frame
+    glimpsed = await glance(unit, ground.asked, ground.kind, resource_ids=needed, frame=whole)
+    return replace(ground.empty_scene(whole, hosts), glimpsed=glimpsed)
 
 
 def _whole_days(frame: Minutes) -> Minutes:
@@ -225,7 +248,7 @@ async def first_slots(
         hosts = ground.hosts
         if ground.kind.seats == 1:  # a group session may stand outside the hours
             hosts = [host for host in hosts if ground.offered(host, piece)]
-        asked_now = await scene(unit, ground, piece, hosts)
+        asked_now = await _scene_at_a_glance(unit, ground, piece, hosts)
         found += [slot for slot in _slots(asked_now, hosts, piece) if after is None or slot.order > after]
         if len(found) >= limit:
             break
@@ -281,7 +304,7 @@ async def _free(unit: Unit, asked: Asked, span: Interval[datetime]) -> tuple[Min
     piece = ground.bookable(span.start, span.end)
     if piece.start >= piece.end:
         return None
-    seen = await scene(unit, ground, piece)
+    seen = await _scene_at_a_glance(unit, ground, piece, ground.hosts)
     inside = _inside(seen, piece)
     return seen.frame, {ClinicianId(host.id): Judgement(seen, host).starts & inside for host in ground.hosts}
 
