@@ -10,8 +10,9 @@ from telehealth.core.time import parse_zone
 from telehealth.http.locales import Locale, Locales
 from telehealth.notifications.invitations import Occasion, invite
 from telehealth.notifications.ports import Invite, Mail, Method
-from telehealth.notifications.rules import Facts, MessageKind
+from telehealth.notifications.rules import Facts, MessageKind, OfferedTime
 from telehealth.people.rules import Clinic
+from telehealth.scheduling.waitlist.rules import OfferMode
 
 K = MessageKind
 
@@ -71,6 +72,8 @@ class Voice:
 
 
 def _letter_of(facts: Facts, voice: Voice, link: str) -> Letter:
+    if facts.offered is not None:
+        return _about_offer(facts, facts.offered, voice, link)
     if facts.visit is None:
         return _about_task(facts, voice, link)
     when = voice.locale.format_datetime(facts.visit.starts_at, voice.zone)
@@ -130,11 +133,36 @@ def _about_task(facts: Facts, voice: Voice, link: str) -> Letter:
         case K.FOLLOW_UP_OVERDUE:
             subject = _("A follow-up task is overdue")
             first = _("A follow-up task of yours has been due for days and nobody has done it.")
-        case K.INVITATION | K.MOVED | K.CANCELLATION | K.REMINDER:
+        case K.INVITATION | K.MOVED | K.CANCELLATION | K.REMINDER | K.OFFER:
             raise ValueError(f"{kind} is not about a task")
         case never:
             assert_never(never)
     return Letter(subject, _letter(_greeting(facts, voice), first, _("You find it on your board:"), link))
+
+
+def _about_offer(facts: Facts, offered: OfferedTime, voice: Voice, link: str) -> Letter:
+    """A time that came free, for a patient who waits; the link is for their answer."""
+    _ = voice.locale.gettext
+    offer, theirs = offered.offer, parse_zone(offered.time_zone)
+    said = {"clinician": facts.clinician, "when": voice.locale.format_datetime(offer.start, voice.zone)}
+    parts = [_greeting(facts, voice), _("A video visit with %(clinician)s is possible on %(when)s.") % said]
+    if theirs.key != voice.zone.key:
+        there = {"when": voice.locale.format_datetime(offer.start, theirs)}
+        parts.append(_("Where your clinician is, that is %(when)s.") % there)
+    if offered.instead_of is not None:
+        given_up = {"when": voice.locale.format_datetime(offered.instead_of, voice.zone)}
+        parts.append(_("If you take it, it replaces your visit on %(when)s.") % given_up)
+    parts += [_("Open this link to take the time or to say no. You will be asked for your date of birth."), link]
+    parts += [_answer_until(offered, voice), _("If you do nothing, you keep your place on the waitlist.")]
+    return Letter(_("A time is free for you: %(when)s") % said, _letter(*parts, _help(voice.locale, facts.clinic)))
+
+
+def _answer_until(offered: OfferedTime, voice: Voice) -> str:
+    _ = voice.locale.gettext
+    until = {"time": voice.locale.format_datetime(offered.offer.expires_at, voice.zone)}
+    if offered.offer.mode is OfferMode.EXCLUSIVE:
+        return _("It is kept for you until %(time)s.") % until
+    return _("Others are asked too: whoever answers first has it. You can answer until %(time)s.") % until
 
 
 def _how_to_join(locale: Locale) -> str:

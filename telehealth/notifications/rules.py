@@ -9,6 +9,7 @@ from uuid import UUID
 from telehealth.core.actors import Role
 from telehealth.core.ids import MessageId
 from telehealth.people.rules import Clinic
+from telehealth.scheduling.waitlist.rules import Offer
 from telehealth.visits.rules import Visit, VisitStatus
 
 REMIND_BEFORE = timedelta(hours=24)
@@ -27,6 +28,7 @@ class MessageKind(StrEnum):
     FOLLOW_UP_DUE = "follow_up_due"
     FOLLOW_UP_OPEN = "follow_up_open"
     FOLLOW_UP_OVERDUE = "follow_up_overdue"
+    OFFER = "offer"
 
 
 class Channel(StrEnum):
@@ -78,12 +80,22 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedTime:
+    """A time on offer, the clinician's zone, and the start of the visit that would be given up for it, if any."""
+
+    offer: Offer
+    time_zone: str
+    instead_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that a letter is written from. `path` leads this one reader to the visit; empty when it is called off."""
+    """All that a letter is written from. `path` leads this one reader to what it is about; empty when called off."""
 
     message: Message
     reader: Reader
     visit: Visit | None = None
+    offered: OfferedTime | None = None
     clinician: str = ""
     clinic: Clinic | None = None
     path: str = ""

@@ -23,11 +23,13 @@ from telehealth.notifications.rules import (
     Message,
     MessageKind,
     MessageState,
+    OfferedTime,
     Reader,
     next_try,
     still_true,
 )
 from telehealth.people import queries as people
+from telehealth.scheduling.waitlist import queries as waitlist
 from telehealth.visits import queries as visits
 from telehealth.visits.rules import Visit
 from telehealth.visits.service import open_visit
@@ -108,6 +110,8 @@ async def gather(unit: Unit, message: Message) -> Facts | Unsendable:
     """What the message has to say now; what it tells of a patient is audited. Raises NotFound."""
     if message.kind in OF_VISITS:
         return await _about_visit(unit, message)
+    if message.kind is MessageKind.OFFER:
+        return await _about_offer(unit, message)
     reader = await _reader(unit, message)
     return Facts(message=message, reader=reader) if reader.email else NOWHERE
 
@@ -163,6 +167,25 @@ async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
         clinician=(await people.clinician(unit, visit.clinician_id)).name,
         clinic=await people.clinic(unit),
         path=await _path(unit, message, visit),
+    )
+
+
+async def _about_offer(unit: Unit, message: Message) -> Facts | Unsendable:
+    offer = await waitlist.offer(unit, message.subject_id)
+    if await waitlist.is_over(unit, offer.id):
+        return UNTRUE
+    reader = await _reader(unit, message)
+    if not reader.email:
+        return NOWHERE
+    entry = await waitlist.entry(unit, offer.entry_id)
+    clinician = await people.clinician(unit, offer.clinician_id)
+    return Facts(
+        message=message,
+        reader=reader,
+        offered=OfferedTime(offer=offer, time_zone=clinician.time_zone, instead_of=entry.earlier_than),
+        clinician=clinician.name,
+        clinic=await people.clinic(unit),
+        path=await waitlist.link_of(unit, offer.id),
     )
 
 

@@ -12,6 +12,7 @@ from telehealth.notifications.letters import Desk
 from telehealth.notifications.ports import Away, Mail, Mailer, MailFrom, Outcome, PublicUrl, Sent
 from telehealth.notifications.rules import Facts, Message, MessageKind, reminder_time
 from telehealth.notifications.service import UNTRUE, Recipient, Unsendable, Unwritten
+from telehealth.scheduling.waitlist.events import OfferMade
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.events import VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
 from telehealth.visits.service import open_visit
@@ -44,6 +45,11 @@ async def tell_open(unit: Unit, event: FollowUpReminded) -> None:
 
 async def tell_overdue(unit: Unit, event: FollowUpEscalated) -> None:
     await _tell_owner(unit, MessageKind.FOLLOW_UP_OVERDUE, event)
+
+
+async def offer(unit: Unit, event: OfferMade) -> None:
+    patient: Recipient = (Role.PATIENT, event.patient_id)
+    await service.tell(unit, MessageKind.OFFER, event.offer_id, recipients=[patient], due_at=unit.now)
 
 
 async def send_due(work: Work) -> int:
@@ -101,6 +107,7 @@ SUBSCRIPTIONS = (
     subscription(VisitBooked, invite),
     subscription(VisitRescheduled, move),
     subscription(VisitCancelled, call_off),
+    subscription(OfferMade, offer),
     subscription(FollowUpDue, tell_due),
     subscription(FollowUpReminded, tell_open),
     subscription(FollowUpEscalated, tell_overdue),

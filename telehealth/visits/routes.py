@@ -17,7 +17,8 @@ from telehealth.people import queries as people
 from telehealth.people.licensing import UnfitPlace
 from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy, HoldExpired, LocationRequired
 from telehealth.scheduling.recurrence.rules import InvalidRecurrence
-from telehealth.visits import bookings, own_page, pages, queries, service, walk_ins
+from telehealth.scheduling.waitlist.rules import AlreadyListed, NotWaiting, OfferExpired, OfferGone, UnfitWish
+from telehealth.visits import bookings, offering, own_page, pages, queries, service, walk_ins
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.ports import FollowUps
 from telehealth.visits.queue import AlreadyQueued, NobodyWaits, QueueLeft
@@ -183,6 +184,8 @@ _START = (NotFound, NotNow, LocationRequired, JurisdictionMismatch)
 _CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
 _QUEUEING, _WAITING = (NotFound, AlreadyQueued, UnfitPlace), (NotFound, QueueLeft)
 VISIT, SERIES, ENTRY = "/v1/visits/{visit:uuid}", "/v1/series/{series:uuid}", "/v1/queue/{entry:uuid}"
+_LISTING = (NotFound, NotNow, UnfitWish, AlreadyListed)
+_ACCEPTING = (NotFound, NotNow, OfferExpired, OfferGone, CalendarBusy)
 OPERATIONS = (
     operation(
         "POST",
@@ -243,6 +246,16 @@ OPERATIONS = (
     operation("GET", f"{VISIT}/join", read_join, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
     operation("GET", f"{VISIT}/stream", follow_visit, needs=_JOIN, purpose=_OWN, answers=EVENTS),
     operation("GET", "/v1/lifecycle", read_lifecycle, needs=PUBLIC),
+    operation("POST", "/v1/waitlist", offering.join_waitlist, needs=_BOOK, purpose=_CARE, status=201, errors=_LISTING),
+    operation(
+        "POST",
+        "/v1/offers/{offer:uuid}/accept",
+        offering.accept_offer,
+        needs=_BOOK,
+        purpose=_CARE,
+        status=201,
+        errors=_ACCEPTING,
+    ),
     operation("POST", "/v1/queue", walk_ins.enqueue, needs=_BOOK, purpose=_CARE, status=201, errors=_QUEUEING),
     operation("GET", "/v1/queue", walk_ins.read_queue, needs=_READ, purpose=_CARE),
     operation("POST", "/v1/queue/next", walk_ins.take_next, needs=_HOST, purpose=_CARE, errors=(NobodyWaits, NotFound)),
@@ -261,6 +274,15 @@ PAGES = (
     page("POST", "/book/patients", pages.register, needs=Scope.PATIENTS_WRITE),
     page("GET", "/book/{patient:uuid}", pages.times, needs=_BOOK, purpose=_CARE),
     page("POST", "/book/{patient:uuid}", pages.choose, needs=_BOOK, purpose=_CARE),
+    page("GET", "/waitlist", offering.waitlist_page, needs=_BOOK, purpose=_CARE),
+    page("POST", "/waitlist", offering.find_to_wait, needs=Scope.PATIENTS_FIND),
+    page("GET", "/waitlist/add/{patient:uuid}", offering.wait_form, needs=_BOOK, purpose=_CARE),
+    page("POST", "/waitlist/add/{patient:uuid}", offering.put_on_waitlist, needs=_BOOK, purpose=_CARE, errors=_LISTING),
+    page("GET", "/waitlist/{wait:uuid}", offering.times_to_offer, needs=_BOOK, purpose=_CARE),
+    page("POST", "/waitlist/{wait:uuid}", offering.offer_by_hand, needs=_BOOK, purpose=_CARE, errors=(NotWaiting,)),
+    page("POST", "/waitlist/{wait:uuid}/withdraw", offering.take_off_waitlist, needs=_BOOK, purpose=_CARE),
+    page("GET", "/offers/{secret}", offering.offered, needs=PUBLIC),
+    page("POST", "/offers/{secret}", offering.answer, needs=PUBLIC, purpose=_OWN),
     page("GET", "/join/{link}", pages.join, needs=PUBLIC),
     page("POST", "/join/{link}", pages.identify, needs=PUBLIC, purpose=_OWN),
     page("GET", "/visit", own_page.own_visit, needs=_JOIN, purpose=_OWN),

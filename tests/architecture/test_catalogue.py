@@ -36,7 +36,6 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "VisitHandedOver",
         "VisitHeld",
         "VisitInterrupted",
-        "VisitMarkedAsError",
         "VisitRequested",
         "VisitResumed",
         "VisitStarted",

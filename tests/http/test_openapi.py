@@ -50,6 +50,7 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "scheduling.put_resource_override": ZONES_AND_ORDER,
     "scheduling.set_travel": ZONES_AND_ORDER,
     "scheduling.replace_holiday_calendar": ZONES_AND_ORDER,
+    "scheduling.change_entry": "a wish has an end, dates have an order and a century",
     "scheduling.search_slots": "a cursor is signed, dates have an order, zones are on the map",
     "scheduling.count_days": "dates have an order, zones are on the map",
     "scheduling.hold_time": "either an offer, which is signed, or a time",

@@ -16,7 +16,17 @@ from telehealth.access.rules import SCOPES, DataKind
 from telehealth.bootstrap import open_web
 from telehealth.catalogue import read_catalogue
 from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
-from telehealth.core.ids import AccountId, GrantId, IntegrationId, SeriesId, TaskId, VisitId, VisitTypeId
+from telehealth.core.ids import (
+    AccountId,
+    GrantId,
+    IntegrationId,
+    OfferId,
+    SeriesId,
+    TaskId,
+    VisitId,
+    VisitTypeId,
+    WaitlistEntryId,
+)
 from telehealth.core.intervals import Interval
 from telehealth.core.time import Clock, SystemClock
 from telehealth.db.engine import open_engine
@@ -32,6 +42,9 @@ from telehealth.scheduling.availability.rules import HolidayCalendar, Rule, Time
 from telehealth.scheduling.booking import queries as times
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import Asked, VisitType
+from telehealth.scheduling.waitlist import queries as waitlist_queries
+from telehealth.scheduling.waitlist import service as waitlist
+from telehealth.scheduling.waitlist.rules import Offer, Terms
 from telehealth.settings import Settings, read_settings
 from telehealth.visits import guests, series, waiting
 from telehealth.visits import service as visits
@@ -50,7 +63,10 @@ NOTE = "Better. Ölbad, 5 µg, 血圧."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """A clinician, a patient, their visit under way with its signed note, and what came of it."""
+    """A clinician, a patient, their visit under way with its signed note, and what came of it.
+
+    The patient waits for another visit (`wait`) and was offered one (`offer`).
+    """
 
     clinician: Clinician
     patient: Patient
@@ -58,6 +74,9 @@ class Course:
     series: SeriesId
     note: UUID
     task: TaskId
+    wait: WaitlistEntryId
+    offer: OfferId
+    offer_link: str
     link: str
     guest: str
     host: Actor
@@ -195,6 +214,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
     await records.sign(hosting, visit, version=1)
     task = await followups.plan(hosting, visit, title="Check blood pressure", due_in="2w")
+    offered = await _offered(unit, kind, clinician, patient)
     signed = "SELECT version.id FROM note_version version JOIN note ON note.id = note_id WHERE visit_id = :visit"
     return Course(
         clinician=clinician,
@@ -203,6 +223,9 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         series=await _series(unit, kind, clinician, patient),
         note=(await unit.session.execute(text(signed), {"visit": visit})).scalar_one(),
         task=task.id,
+        wait=offered.entry_id,
+        offer=offered.id,
+        offer_link=(await waitlist_queries.link_of(unit, offered.id)).rpartition("/")[2],
         link=booked.link_secret,
         guest=identified.secret,
         host=host,
@@ -229,6 +252,14 @@ async def _series(unit: Unit, kind: VisitType, clinician: Clinician, patient: Pa
         clinician_ids=(clinician.id,),
     )
     return (await series.book_series(unit, wish)).series.id
+
+
+async def _offered(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> Offer:
+    terms = Terms(clinician_ids=frozenset({clinician.id}))
+    waits = await waitlist.join(unit, patient.id, kind.id, terms)
+    asked = Asked(visit_type_id=kind.id, clinician_ids=[clinician.id])
+    (slot,) = await times.search(unit, asked, Interval(unit.now + timedelta(days=2), unit.now + timedelta(days=3)), 1)
+    return await waitlist.promote(unit, waits.id, waitlist.Time(clinician.id, slot.start))
 
 
 async def _integration(unit: Unit, patient: Patient, admin: AccountId) -> tuple[IntegrationId, GrantId, str]:

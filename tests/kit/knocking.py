@@ -28,12 +28,15 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "encounter": lambda course: course.visit,
     "document": lambda course: course.note,
     "task": lambda course: course.task,
+    "wait": lambda course: course.wait,
+    "offer": lambda course: course.offer,
     "patient": lambda course: course.patient.id,
     "clinician": lambda course: course.clinician.id,
 }
 WORDS: Mapping[str, Callable[[Residents], str]] = {
     "slug": lambda _: "not-found",
     "link": lambda residents: residents.own.link,
+    "secret": lambda residents: residents.own.offer_link,
     "grant": lambda residents: str(residents.grant),
     "entry": lambda residents: str(residents.entry),
     "resource": lambda residents: str(residents.own.clinician.id),
@@ -68,6 +71,16 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "scheduling.add_resource_time_off": lambda _: {"start": "2030-03-05T09:00:00Z", "end": "2030-03-05T10:00:00Z"},
     "scheduling.add_holiday_calendar": lambda _: {"name": "Town", "days": ["2030-12-25"]},
     "scheduling.replace_holiday_calendar": lambda _: {"name": "Town", "days": ["2030-12-25", "2030-12-26"]},
+    "scheduling.change_entry": lambda _: {"wishes": [{"start": "09:00", "end": "12:00"}], "min_lead_minutes": 60},
+    "scheduling.offer_time": lambda residents: {
+        "clinician_id": str(residents.own.clinician.id),
+        "start": soon(days=3),
+    },
+    "scheduling.offer_around": lambda residents: {
+        "clinician_id": str(residents.own.clinician.id),
+        "start": soon(days=3),
+        "end": soon(days=4),
+    },
     "scheduling.search_slots": lambda residents: {
         "visit_type_id": str(residents.visit_type.id),
         "start": soon(),
@@ -100,6 +113,15 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "visits.cancel_series": lambda _: {"reach": "one", "occurrence": 2, "reason": "other"},
     "visits.move_series": lambda _: {"occurrence": 1, "local_start": soon(days=6)[:16]},
     "visits.cancel_visit": lambda _: {"reason": "other"},
+    "visits.join_waitlist": lambda residents: {
+        "patient_id": str(residents.own.patient.id),
+        "visit_type_id": str(residents.visit_type.id),
+        "clinician_ids": [str(residents.own.clinician.id)],
+    },
+    "visits.find_to_wait": lambda _: {**BOXES, "name": "Rosa"},
+    "visits.put_on_waitlist": lambda residents: {"visit_type": str(residents.visit_type.id), "start": "09:00"},
+    "visits.offer_by_hand": lambda residents: {"offer": soon(days=3), "clinician": str(residents.own.clinician.id)},
+    "visits.answer": lambda _: {**BOXES, "birth_year": "1948", "answer": "decline"},
     "visits.enqueue": lambda residents: {
         "patient_id": str(residents.own.patient.id),
         "visit_type_id": str(residents.visit_type.id),

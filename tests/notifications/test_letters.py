@@ -6,10 +6,13 @@ from icalendar import Calendar, Event
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
+from telehealth.db.unit import Unit
 from telehealth.followups import service as followups
 from telehealth.followups.ports import FollowUpSpeed
 from telehealth.followups.tasks import fire_due
 from telehealth.notifications.ports import Mail
+from telehealth.scheduling.waitlist import service as waitlist
+from telehealth.scheduling.waitlist.rules import Offer, Terms
 from telehealth.tasks.work import Work
 from telehealth.visits import service as visits
 from tests.kit.clinic import TUESDAY_NINE
@@ -126,3 +129,27 @@ async def test_a_follow_up_tells_its_owner_without_saying_what(post: Post, clock
     assert (mail.recipient, mail.subject) == ("ada@clinic.example", "A follow-up task is due")
     assert f"{HOME}/day" in mail.text
     assert "biopsy" not in mail.text + mail.subject
+
+
+async def test_an_offered_time_in_both_zones_and_no_more_once_it_is_over(post: Post) -> None:
+    clinic = post.clinic
+
+    async def offer(unit: Unit) -> Offer:
+        entry = await waitlist.join(unit, clinic.patient.id, clinic.visit_type.id, Terms())
+        return await waitlist.promote(unit, entry.id, waitlist.Time(clinic.clinician.id, TUESDAY_NINE))
+
+    made = await post.unit_of_work.run(offer, SYSTEM)
+    (mail,) = await post.deliver()
+    assert mail.recipient == clinic.patient.email
+    assert mail.subject == (
+        "Hay una hora libre para usted: martes, 3 de marzo de 2026, 16:00 (hora estándar de Europa central)"
+    )
+    assert "9:00 (hora estándar central)" in mail.text
+    assert "Dr. Ada Lindqvist" in mail.text
+    assert f"{HOME}/offers/" in mail.text
+    assert mail.invite is None
+    await post.unit_of_work.run(waitlist.withdraw, SYSTEM, made.entry_id)
+    again = await post.unit_of_work.run(offer, SYSTEM)
+    await post.relay()
+    await post.unit_of_work.run(waitlist.decline, SYSTEM, again.id)
+    assert await post.deliver() == []

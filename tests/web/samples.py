@@ -118,6 +118,62 @@ _TIMES = {
 }
 _ROOM = {**_STAFF, "fault": "", "stream": f"/v1/visits/{VISIT_ID}/stream", "follow_ups": _tasks()}
 _TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
+_OFFER = Data(
+    start=NOW + timedelta(hours=2),
+    end=NOW + timedelta(hours=2, minutes=20),
+    expires_at=NOW + timedelta(minutes=15),
+    mode="broadcast",
+)
+_ANSWER = {
+    **_CLINIC,
+    **_PHONE,
+    "stage": "open",
+    "offer": _OFFER,
+    "zone": THERE,
+    "their_zone": HERE,
+    "instead_of": NOW + timedelta(days=9),
+    "error": None,
+    "tries_left": None,
+    "form": _BLANK,
+    "clinician": "",
+    "link": None,
+}
+
+
+def _waiting(at: int, **more: object) -> Data:
+    known: dict[str, object] = {
+        "id": f"w{at}",
+        "patient_name": NAMES[at],
+        "visit_type": "Video visit",
+        "clinicians": [],
+        "first": None,
+        "last": None,
+        "wishes": [],
+        "zone": THERE,
+        "joined_at": NOW - timedelta(days=at),
+        "priority": 0,
+        "instead_of": None,
+        "offer": None,
+    }
+    return Data(**(known | more))
+
+
+_WISHED = {"wishes": [Data(start="09:00", end="12:00", weekdays=[1, 2])], "instead_of": NOW + timedelta(days=9)}
+_QUEUE = [
+    _waiting(2, priority=10, clinicians=[ME.name, "Dr. Ada Lindqvist"], first=date(2026, 3, 4), last=date(2026, 3, 9)),
+    _waiting(1, offer=Data(id="o", start=NOW, expires_at=NOW + timedelta(minutes=15), clinician_name=ME.name)),
+    _waiting(0, **_WISHED),
+]
+_WAITLIST = {"me": DESK, "errors": [], "form": {**_BLANK, "name": ""}, "entries": _QUEUE, "told": "offered"}
+_WAIT_FORM = dict.fromkeys(("visit_type", "clinician", "visit", "first", "last", "weekdays", "end", "lead"), "")
+_WAIT = {
+    "patient": _MATCH,
+    "visit_types": _TYPES,
+    "clinicians": _TIMES["clinicians"],
+    "visits": [_visit()],
+    "form": {**_WAIT_FORM, "start": "18:00", "priority": "10"},
+    "errors": [Data(field="end", code="order")],
+}
 
 SAMPLES = (
     Sample("sign_in", "sign_in.html", {**_CLINIC, "email": "", "next": "/day", "error": None}),
@@ -223,5 +279,23 @@ SAMPLES = (
             "days": [],
             "taken": True,
         },
+    ),
+    Sample("waitlist", "waitlist.html", {**_STAFF, **_WAITLIST, "matches": [_MATCH]}, "/waitlist"),
+    Sample("waitlist_empty", "waitlist.html", {**_STAFF, **_WAITLIST, "entries": [], "matches": None}, "/waitlist"),
+    Sample("waitlist_add", "waitlist_add.html", {**_STAFF, **_WAIT}, "/waitlist/add/p1"),
+    Sample(
+        "waitlist_offer",
+        "waitlist_offer.html",
+        {**_STAFF, **_TIMES, "entry": _QUEUE[0], "told": "slot-taken"},
+        "/waitlist/w1",
+    ),
+    Sample("offer", "offer.html", {**_ANSWER, "error": "mismatch", "tries_left": 2, "form": _BIRTH}, "/offers/x"),
+    Sample("offer_locked", "offer.html", {**_ANSWER, "error": "locked"}, "/offers/x"),
+    Sample("offer_gone", "offer.html", {**_ANSWER, "stage": "gone"}, "/offers/x"),
+    Sample(
+        "offer_accepted",
+        "offer.html",
+        {**_ANSWER, "stage": "accepted", "clinician": ME.name, "link": "/join/x"},
+        "/offers/x",
     ),
 )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal
 from telehealth.db.tables import Table, phi, plain
-from telehealth.scheduling.waitlist.rules import AlreadyOffered, AlreadyWaiting, EntryState, OfferMode, OfferState
+from telehealth.scheduling.waitlist.rules import AlreadyListed, AlreadyOffered, EntryState, OfferMode, OfferState
 
 
 def _words(words: type[EntryState] | type[OfferState] | type[OfferMode]) -> str:
@@ -90,5 +90,5 @@ class WaitlistOfferRow(Table):
 
 CONFLICTS: Mapping[str, type[Refusal]] = {
     "uq_waitlist_offer_open": AlreadyOffered,
-    "uq_waitlist_entry_visit": AlreadyWaiting,
+    "uq_waitlist_entry_visit": AlreadyListed,
 }

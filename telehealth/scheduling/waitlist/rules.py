@@ -58,8 +58,8 @@ class AlreadyOffered(Refusal):
     kind, slug, title = Kind.CONFLICT, "already-offered", "This patient has an offer that is still open"
 
 
-class AlreadyWaiting(Refusal):
-    kind, slug, title = Kind.CONFLICT, "already-waiting", "This visit is on the waitlist for an earlier time already"
+class AlreadyListed(Refusal):
+    kind, slug, title = Kind.CONFLICT, "already-listed", "This visit is on the waitlist for an earlier time already"
 
 
 class UnfitWish(Refusal):
@@ -83,6 +83,18 @@ class Wish:
         if self.weekdays and first.isoweekday() not in self.weekdays:
             return False
         return first.date() == last.date() and self.start <= _minute(first) and _minute(last) < self.end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What one who waits asks for, and may change without losing the place; see Entry."""
+
+    clinician_ids: frozenset[ClinicianId] = frozenset()
+    first: date | None = None
+    last: date | None = None
+    wishes: tuple[Wish, ...] = ()
+    min_lead: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +140,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class FreeTime:
-    """[start, end) of one clinician, aware instants."""
+    """[start, end) of one clinician, aware instants in UTC."""
 
     clinician_id: ClinicianId
     start: datetime

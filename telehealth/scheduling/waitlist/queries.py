@@ -1,0 +1,215 @@
+"""SELECTs over the waitlist, limited to what the actor may see. Absent and not-yours are the same NotFound."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
+
+from telehealth.core.actors import Role
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import ClinicianId, OfferId, PatientId, VisitId, VisitTypeId, WaitlistEntryId
+from telehealth.core.intervals import Interval
+from telehealth.db.unit import Unit
+from telehealth.people import queries as people
+from telehealth.scheduling.booking import queries as booking
+from telehealth.scheduling.booking.rules import Asked, Audience
+from telehealth.scheduling.waitlist.models import WaitlistEntryRow, WaitlistOfferRow
+from telehealth.scheduling.waitlist.rules import (
+    Candidate,
+    Entry,
+    EntryState,
+    FreeTime,
+    Match,
+    Offer,
+    OfferMode,
+    OfferState,
+    Skip,
+    Wish,
+    match,
+    place,
+    skip_of,
+)
+
+LINK_PATH = "/offers/"
+MOST_LISTED = 500
+NOT_ASKED_AGAIN = (OfferState.OPEN, OfferState.DECLINED, OfferState.EXPIRED)
+
+
+def visible(unit: Unit) -> ColumnElement[bool]:
+    """Which entries the actor may see: a clinician those who would come to them, a patient their own."""
+    match unit.actor.role:
+        case Role.SYSTEM | Role.FRONT_DESK:
+            return true()
+        case Role.CLINICIAN:
+            anyone = func.cardinality(WaitlistEntryRow.clinician_ids) == 0
+            return or_(anyone, WaitlistEntryRow.clinician_ids.contains([unit.actor.person_id]))
+        case Role.PATIENT:
+            return WaitlistEntryRow.patient_id == unit.actor.person_id
+        case _:
+            return false()
+
+
+async def entry(unit: Unit, entry_id: UUID, *, lock: bool = False) -> Entry:
+    """One who waits or waited. Audited. `lock` keeps others from changing the entry. Raises NotFound."""
+    query = select(WaitlistEntryRow).where(WaitlistEntryRow.id == entry_id, visible(unit))
+    found = await unit.session.scalar(
+        (query.with_for_update(key_share=True) if lock else query).execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound
+    unit.audit("read", "waitlist_entry", found.id, patient_id=found.patient_id)
+    return entry_of(found)
+
+
+async def waiting(unit: Unit) -> list[Entry]:
+    """Everyone who waits, first whose turn it is; one audit row for each. At most 500."""
+    row = WaitlistEntryRow
+    query = select(row).where(row.state == EntryState.WAITING, visible(unit))
+    rows = await unit.session.scalars(query.order_by(row.priority.desc(), row.joined_at, row.id).limit(MOST_LISTED))
+    entries = [entry_of(each) for each in rows]
+    for each in entries:
+        unit.audit("read", "waitlist_entry", each.id, patient_id=each.patient_id)
+    return entries
+
+
+async def offer(unit: Unit, offer_id: UUID) -> Offer:
+    """Raises NotFound. Audited."""
+    query = (
+        select(WaitlistOfferRow, WaitlistEntryRow)
+        .join(WaitlistEntryRow, WaitlistEntryRow.id == WaitlistOfferRow.entry_id)
+        .where(WaitlistOfferRow.id == offer_id, visible(unit))
+    )
+    found = (await unit.session.execute(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
+        raise NotFound
+    row, waits = found
+    unit.audit("read", "waitlist_offer", row.id, patient_id=waits.patient_id)
+    return offer_of(row, PatientId(waits.patient_id))
+
+
+async def open_offers(unit: Unit, entries: Collection[Entry]) -> Mapping[WaitlistEntryId, Offer]:
+    """The offer that each of the entries can still answer, if any."""
+    patients = {each.id: each.patient_id for each in entries}
+    row = WaitlistOfferRow
+    rows = await unit.session.scalars(select(row).where(row.entry_id.in_(patients), is_open()))
+    found = [offer_of(each, patients[WaitlistEntryId(each.entry_id)]) for each in rows]
+    return {each.entry_id: each for each in found}
+
+
+def is_open() -> ColumnElement[bool]:
+    """An offer that can be answered: the database's clock says so, swept or not."""
+    return and_(WaitlistOfferRow.state == OfferState.OPEN, WaitlistOfferRow.expires_at > func.now())
+
+
+async def is_over(unit: Unit, offer_id: UUID) -> bool:
+    """Whether there is nothing left to answer."""
+    return not (await unit.session.scalar(select(exists().where(WaitlistOfferRow.id == offer_id, is_open()))))
+
+
+async def link_of(unit: Unit, offer_id: UUID) -> str:
+    """The path of an offer's personal link, `/offers/<secret>`. Raises NotFound. Audited."""
+    await offer(unit, offer_id)
+    row = await unit.session.get_one(WaitlistOfferRow, offer_id)
+    return LINK_PATH + unit.vault.open(("waitlist_offer", "link", row.id), row.link)
+
+
+# Matching
+
+
+async def matching(unit: Unit, free: FreeTime) -> Match:
+    """Whom free time suits by what they wish, in the order of the queue. Whoever was asked for it is left out."""
+    entries = await _askable(unit, free)
+    if not entries:
+        return Match()
+    kinds = {kind.id: kind for kind in await booking.visit_types(unit)}
+    patients = await people.patients(unit, {each.patient_id for each in entries})
+    candidates = [
+        Candidate(each, kinds[each.visit_type_id].minutes, patients[each.patient_id].time_zone)
+        for each in entries
+        if each.visit_type_id in kinds
+    ]
+    starts = {
+        kind: await _starts(unit, free, kind) for kind in {candidate.entry.visit_type_id for candidate in candidates}
+    }
+    return match(candidates, free, starts, unit.now)
+
+
+async def objection(unit: Unit, entry: Entry, clinician_id: ClinicianId, start: datetime) -> Skip | None:
+    """What booking says against this patient at this time: licence, another visit, a cap; None when nothing."""
+    asked = Asked(
+        visit_type_id=entry.visit_type_id,
+        clinician_ids=(clinician_id,),
+        patient_id=entry.patient_id,
+        audience=Audience.WAITLIST,
+        booking=True,
+    )
+    return skip_of(await booking.explain(unit, asked, start))
+
+
+async def _askable(unit: Unit, free: FreeTime) -> list[Entry]:
+    row, asked = WaitlistEntryRow, WaitlistOfferRow
+    before = exists().where(
+        asked.entry_id == row.id,
+        or_(
+            asked.state == OfferState.OPEN,
+            and_(
+                asked.clinician_id == free.clinician_id,
+                asked.starts_at >= free.start,
+                asked.starts_at < free.end,
+                asked.state.in_(NOT_ASKED_AGAIN),
+            ),
+        ),
+    )
+    query = select(row).where(row.state == EntryState.WAITING, ~before)
+    rows = await unit.session.scalars(query.order_by(row.priority.desc(), row.joined_at, row.id).limit(MOST_LISTED))
+    return sorted(map(entry_of, rows), key=place)
+
+
+async def _starts(unit: Unit, free: FreeTime, kind: VisitTypeId) -> Sequence[datetime]:
+    asked = Asked(visit_type_id=kind, clinician_ids=(free.clinician_id,), audience=Audience.WAITLIST)
+    found = await booking.free_starts(unit, asked, Interval(free.start, free.end))
+    return found.get(free.clinician_id, ())
+
+
+# Rows as values
+
+
+def entry_of(row: WaitlistEntryRow) -> Entry:
+    return Entry(
+        id=WaitlistEntryId(row.id),
+        patient_id=PatientId(row.patient_id),
+        visit_type_id=VisitTypeId(row.visit_type_id),
+        joined_at=row.joined_at,
+        clinician_ids=frozenset(map(ClinicianId, row.clinician_ids)),
+        first=row.first,
+        last=row.last,
+        wishes=tuple(_wish_of(each) for each in row.wishes),
+        min_lead=row.min_lead,
+        priority=row.priority,
+        visit_id=None if row.visit_id is None else VisitId(row.visit_id),
+        earlier_than=row.earlier_than,
+        state=EntryState(row.state),
+    )
+
+
+def _wish_of(kept: Mapping[str, Any]) -> Wish:
+    return Wish(start=kept["start"], end=kept["end"], weekdays=frozenset(kept["weekdays"]))
+
+
+def offer_of(row: WaitlistOfferRow, patient_id: PatientId) -> Offer:
+    return Offer(
+        id=OfferId(row.id),
+        round_id=row.round_id,
+        entry_id=WaitlistEntryId(row.entry_id),
+        patient_id=patient_id,
+        mode=OfferMode(row.mode),
+        clinician_id=ClinicianId(row.clinician_id),
+        visit_type_id=VisitTypeId(row.visit_type_id),
+        start=row.starts_at,
+        end=row.ends_at,
+        expires_at=row.expires_at,
+        state=OfferState(row.state),
+        visit_id=None if row.visit_id is None else VisitId(row.visit_id),
+    )
