@@ -124,7 +124,10 @@ def period_of(parts: Mapping[str, str], first: date, day: date) -> list[date]:
     if parts["FREQ"] == "WEEKLY":
         begins = DAYS.index(parts.get("WKST", "MO"))
         week, week_of_first = (each - timedelta(days=(each.weekday() - begins) % 7) for each in (day, first))
-        return [week + timedelta(days=n) for n in range(7)] if (week - week_of_first).days // 7 % interval == 0 else []
+        if (week - week_of_first).days // 7 % interval:
+            return []
+        # Of a start that its rule misses the standard says nothing; dateutil counts BYSETPOS from it on in its week.
+        return [each for n in range(7) if (each := week + timedelta(days=n)) >= first]
     months = (day.year - first.year) * 12 + day.month - first.month
     length = calendar.monthrange(day.year, day.month)[1]
     return [day.replace(day=n + 1) for n in range(length)] if months % interval == 0 else []

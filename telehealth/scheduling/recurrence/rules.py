@@ -78,7 +78,8 @@ def expand(rule: str, local_start: datetime, time_zone: str) -> list[Occurrence]
     """The visits of a series that begins at `local_start`, a naive clock reading in that zone.
 
     `rule` is an RRULE value: DAILY, WEEKLY or MONTHLY, ending by COUNT or UNTIL, with INTERVAL, BYDAY, BYMONTHDAY,
-    BYSETPOS and WKST. An UNTIL that is a date includes that day. At most 104 visits within two years.
+    BYSETPOS and WKST. An UNTIL that is a date includes that day; a start that the rule misses is no visit, and in its
+    week BYSETPOS counts from it on. At most 104 visits within two years.
     Raises InvalidRecurrence.
     """
     recurrence = read(rule)
