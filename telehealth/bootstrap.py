@@ -31,9 +31,12 @@ from telehealth.notifications.ports import Mailer, MailFrom, PublicUrl
 from telehealth.notifications.smtp import SmtpMailer
 from telehealth.records.fhir_client import open_record_service
 from telehealth.records.ports import RecordService, RoomFollowUps
+from telehealth.scheduling.calendars.ports import OwnDomain
+from telehealth.scheduling.calendars.rules import domain_of
 from telehealth.settings import Settings
 from telehealth.tasks.app import open_publisher
 from telehealth.tasks.nudge import Nudger
+from telehealth.tasks.outbound import Fetcher, open_fetcher, parse_networks
 from telehealth.tasks.work import Work
 from telehealth.video.media_client import HttpMediaNode
 from telehealth.video.media_grants import GrantSigner
@@ -100,6 +103,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
     follow_ups = BoardFollowUps()
     return {
         CursorKey: CursorKey(settings.secret_key.get_secret_value()),
+        Fetcher: await stack.enter_async_context(open_fetcher(also=parse_networks(settings.calendar_networks))),
         FollowUps: follow_ups,
         RoomFollowUps: follow_ups,
         FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
@@ -108,6 +112,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         MailFrom: MailFrom(settings.mail_from),
         Mailer: SmtpMailer(settings.smtp_url.get_secret_value()),
         MediaNode: HttpMediaNode(settings.media_url, _signer(settings)),
+        OwnDomain: OwnDomain(domain_of(settings.public_url)),
         PublicUrl: PublicUrl(settings.public_url),
         RecordService: await _record_service(settings, unit_of_work, stack),
         RoomBus: await _rooms(settings, unit_of_work, stack),

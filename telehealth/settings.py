@@ -6,12 +6,13 @@ Read only by bootstrap, the process doors, the command line and the media node.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from ipaddress import ip_network
 from os import environ
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 PREFIX = "TELEHEALTH_"
 LOCAL_MAILBOX = "smtp://127.0.0.1:1025"
@@ -110,9 +111,25 @@ class Settings(BaseModel):
         str | None,
         Field(alias="TELEHEALTH_FAIL_AT", description="Tests only: the worker dies at failpoint name[:count]"),
     ] = None
+    calendar_networks: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_CALENDAR_NETWORKS",
+            description="Private networks that outside calendars may be read from (CIDR), separated by spaces",
+        ),
+    ] = ""
     mail_from: Annotated[str, Field(alias="TELEHEALTH_MAIL_FROM", description="Sender of every message")] = (
         "visits@clinic.example"
     )
+
+    @field_validator("calendar_networks")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        try:
+            [ip_network(each) for each in text.split()]
+        except ValueError:
+            raise ValueError("networks are written like 10.20.0.0/16") from None
+        return text
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> "Settings":

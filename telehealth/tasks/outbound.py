@@ -264,7 +264,7 @@ def _obstacle(status: int) -> Obstacle:
 
 @asynccontextmanager
 async def open_fetcher(
-    *, deadline: float = 20, max_bytes: int = 10 * MEBIBYTE, also: Sequence[Network] = ()
+    *, deadline: float = 15, max_bytes: int = 10 * MEBIBYTE, also: Sequence[Network] = ()
 ) -> AsyncIterator[Fetcher]:
     """`deadline` is in seconds for all hops together. Nothing is kept between reads: no connection, no cookie."""
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.intervals import Interval
+from telehealth.scheduling.availability.rules import Resource
 
 EVERY = timedelta(minutes=5)
 HOLDS_FOR = timedelta(minutes=15)  # after that nobody knows what else the calendar holds
@@ -20,6 +21,7 @@ WHOLE_EVERY = timedelta(hours=24)  # "not modified" is not asked for longer than
 AHEAD, BEHIND = timedelta(days=400), timedelta(days=1)
 MOST_FEEDS = 10
 LONGEST_ADDRESS = 2_000
+FEED_PATH = "/calendar/{secret}.ics"
 OURS = re.compile(r"visit-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -105,11 +107,45 @@ class Errand:
     """What one read needs. `etag` and `modified` are set when an unchanged calendar need not be sent again."""
 
     feed_id: UUID
-    resource_id: UUID
+    resource: Resource
     url: str
-    version: int
+    at: datetime
     etag: str | None = None
     modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The calendar was sent, and understood."""
+
+    busy: Busy
+    etag: str | None = None
+    modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """It is what it was (304)."""
+
+    etag: str | None = None
+    modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It could not be read; `fault` is a word of outbound.Obstacle or ical.Fault, or `unexpected`."""
+
+    fault: str
+
+
+Outcome = Read | Unchanged | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A clinician's own calendar address; None when there is none."""
+
+    created_at: datetime | None
 
 
 def verified_until(feeds: Iterable[Feed], now: datetime) -> datetime | None:
