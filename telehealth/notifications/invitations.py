@@ -1,20 +1,26 @@
 """Calendar invitations (RFC 5545, RFC 5546): REQUEST and CANCEL with SEQUENCE and VTIMEZONE, no clinical words."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, vCalAddress, vText
 
 from telehealth.notifications.ports import Invite, Method
+from telehealth.scheduling.calendars.rules import own_uid
+from telehealth.scheduling.calendars.zones import describe
 from telehealth.visits.rules import Visit
 
 PRODUCT = "-//telehealth//visits//EN"
+AROUND = timedelta(days=200)  # the clock changes before and after a visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """What stands in a calendar beside the time. `link` leads this one attendee to the visit; empty when cancelled."""
+    """What stands in a calendar beside the time. `link` leads this one attendee to the visit; empty when cancelled.
+
+    `domain` is our own host, which the UID ends in: by that we know the visit when a calendar brings it back.
+    """
 
     title: str
     text: str
@@ -22,6 +28,7 @@ class Occasion:
     organizer: str
     attendee: str
     zone: ZoneInfo
+    domain: str
 
 
 def invite(visit: Visit, occasion: Occasion, *, method: Method, now: datetime) -> Invite:
@@ -30,14 +37,15 @@ def invite(visit: Visit, occasion: Occasion, *, method: Method, now: datetime) -
     calendar.add("PRODID", PRODUCT)
     calendar.add("VERSION", "2.0")
     calendar.add("METHOD", method.value)
+    day = visit.starts_at.astimezone(occasion.zone).date()
+    calendar.add_component(describe(occasion.zone, day - AROUND, day + AROUND))
     calendar.add_component(_event(visit, occasion, method=method, now=now))
-    calendar.add_missing_timezones()
     return Invite(method, calendar.to_ical().decode())
 
 
 def _event(visit: Visit, occasion: Occasion, *, method: Method, now: datetime) -> Event:
     event = Event()
-    event.add("UID", f"visit-{visit.id}")
+    event.add("UID", own_uid(visit.id, occasion.domain))
     event.add("SEQUENCE", visit.revision)
     event.add("DTSTAMP", now)
     event.add("DTSTART", visit.starts_at.astimezone(occasion.zone))

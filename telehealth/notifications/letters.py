@@ -12,6 +12,7 @@ from telehealth.notifications.invitations import Occasion, invite
 from telehealth.notifications.ports import Invite, Mail, Method
 from telehealth.notifications.rules import Facts, MessageKind, OfferedTime
 from telehealth.people.rules import Clinic
+from telehealth.scheduling.calendars.rules import domain_of
 from telehealth.scheduling.waitlist.rules import OfferMode
 
 K = MessageKind
@@ -60,6 +61,7 @@ class Desk:
             organizer=self.mail_from,
             attendee=facts.reader.email or "",
             zone=voice.zone,
+            domain=domain_of(self.public_url),
         )
         method = Method.CANCEL if facts.message.kind is K.CANCELLATION else Method.REQUEST
         return invite(facts.visit, occasion, method=method, now=now)

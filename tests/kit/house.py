@@ -42,6 +42,7 @@ from telehealth.scheduling.availability.rules import HolidayCalendar, Rule, Time
 from telehealth.scheduling.booking import queries as times
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import Asked, VisitType
+from telehealth.scheduling.calendars import service as calendars
 from telehealth.scheduling.waitlist import queries as waitlist_queries
 from telehealth.scheduling.waitlist import service as waitlist
 from telehealth.scheduling.waitlist.rules import Offer, Terms
@@ -87,7 +88,8 @@ class Residents:
     """`credentials` are request headers, `entry` waits in the queue.
 
     `own` is whose clinician, guest and grant they are, `other` is not theirs.
-    `leaver` is a second session of the front desk, to sign out with. `absence` is time off of `own`'s clinician.
+    `leaver` is a second session of the front desk, to sign out with. `absence` is time off of `own`'s clinician,
+    `feed` their outside calendar.
     """
 
     own: Course
@@ -96,6 +98,7 @@ class Residents:
     entry: UUID
     calendar: UUID
     absence: UUID
+    feed: UUID
     integration: IntegrationId
     grant: GrantId
     credentials: Mapping[Role, Mapping[str, str]]
@@ -164,6 +167,7 @@ async def move_in(unit: Unit) -> Residents:
         entry=(await waiting.enqueue(unit, patient_id=own.patient.id, visit_type_id=kind.id)).entry.id,
         calendar=(await availability.add_holidays(unit, HolidayCalendar(unit.new_id(), "Town", False))).id,
         absence=await _absence(unit, own.clinician),
+        feed=await _feed(unit, own.clinician),
         integration=integration,
         grant=grant,
         credentials={
@@ -192,6 +196,14 @@ async def _absence(unit: Unit, clinician: Clinician) -> UUID:
     away = TimeOff(first=date(2030, 1, 1), last=date(2030, 1, 2))
     added = await availability.add_time_off(unit, clinician.id, away)
     assert added.id is not None
+    return added.id
+
+
+async def _feed(unit: Unit, clinician: Clinician) -> UUID:
+    """An outside calendar that is known, so that times can be booked, and whose address leads nowhere."""
+    added = await calendars.add_feed(unit, clinician.id, name="Own", address="https://calendar.invalid/own.ics")
+    await availability.verify(unit, clinician.id, unit.now + timedelta(days=1))
+    await calendars.open_link(unit, clinician.id)
     return added.id
 
 

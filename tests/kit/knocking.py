@@ -42,6 +42,7 @@ WORDS: Mapping[str, Callable[[Residents], str]] = {
     "resource": lambda residents: str(residents.own.clinician.id),
     "calendar": lambda residents: str(residents.calendar),
     "absence": lambda residents: str(residents.absence),
+    "feed": lambda residents: str(residents.feed),
     "day": lambda _: "2030-03-05",
 }
 BODIES: Mapping[str, Callable[[Residents], Json]] = {
@@ -81,6 +82,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "start": soon(days=3),
         "end": soon(days=4),
     },
+    "scheduling.add_calendar": lambda _: {"name": "Town", "address": "https://calendar.invalid/town.ics"},
     "scheduling.search_slots": lambda residents: {
         "visit_type_id": str(residents.visit_type.id),
         "start": soon(),

@@ -5,18 +5,24 @@ from datetime import UTC, datetime, timedelta
 from icalendar import Calendar, Event
 
 from telehealth.core.actors import SYSTEM
+from telehealth.core.intervals import Interval
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit
 from telehealth.followups import service as followups
 from telehealth.followups.ports import FollowUpSpeed
 from telehealth.followups.tasks import fire_due
 from telehealth.notifications.ports import Mail
+from telehealth.scheduling.availability.rules import to_minute
+from telehealth.scheduling.calendars.reading import View, read_calendar
+from telehealth.scheduling.calendars.rules import Busy
 from telehealth.scheduling.waitlist import service as waitlist
 from telehealth.scheduling.waitlist.rules import Offer, Terms
 from telehealth.tasks.work import Work
 from telehealth.visits import service as visits
 from tests.kit.clinic import TUESDAY_NINE
 from tests.notifications.conftest import HOME, Post
+
+DOMAIN = HOME.partition("://")[2]
 
 
 def event_of(mail: Mail) -> tuple[str, Event]:
@@ -50,7 +56,7 @@ async def test_a_calendar_shows_the_time_and_no_name(post: Post) -> None:
     assert len(post.mailer.sent) == 2
     for mail in post.mailer.sent:
         method, event = event_of(mail)
-        assert (method, event["SEQUENCE"], event["UID"]) == ("REQUEST", 1, f"visit-{booked.visit.id}")
+        assert (method, event["SEQUENCE"], event["UID"]) == ("REQUEST", 1, f"visit-{booked.visit.id}@{DOMAIN}")
         assert start_of(event) == TUESDAY_NINE
         assert (event.end - event.start) == timedelta(minutes=20)
         assert mail.invite is not None
@@ -87,7 +93,23 @@ async def test_moved_and_cancelled_replace_what_the_calendar_shows(post: Post) -
     assert [event["SEQUENCE"] for _, event in told] == [1, 2, 3]
     assert len({event["UID"] for _, event in told}) == 1
     assert start_of(told[1][1]) == later
+    assert [event["STATUS"] for _, event in told] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
     assert "/join/" not in post.to_patient()[-1].text
+
+
+async def test_what_we_sent_is_ours_when_a_calendar_brings_it_back(post: Post) -> None:
+    """And a zone is described as it is: read by our own reader, under a name it does not know."""
+    await post.book(TUESDAY_NINE)
+    await post.deliver()
+    day = Interval(to_minute(TUESDAY_NINE) - 1440, to_minute(TUESDAY_NINE) + 1440)
+    for mail in post.mailer.sent:
+        assert mail.invite is not None
+        view = View(zone_on=lambda _: "UTC", span=day, domain=DOMAIN)
+        assert read_calendar(mail.invite.content, view).times == []
+        foreign = mail.invite.content.replace(DOMAIN, "elsewhere.example").replace("TZID=", "TZID=X")
+        foreign = foreign.replace("TZID:", "TZID:X")
+        start = to_minute(TUESDAY_NINE)
+        assert read_calendar(foreign, view) == Busy([Interval(start, start + 20)])
 
 
 async def test_one_reminder_the_day_before(post: Post, clock: FixedClock) -> None:

@@ -91,7 +91,7 @@ class Feed:
         return None if self.good_at is None else self.good_at + HOLDS_FOR
 
     def state(self, now: datetime) -> FeedState:
-        if self.good_at is None and self.fault is None:
+        if self.read_at is None and now < self.created_at + HOLDS_FOR:
             return FeedState.WAITING
         if self.holds_until is None or self.holds_until <= now:
             return FeedState.WITHHELD

@@ -7,14 +7,16 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
 from zoneinfo import ZoneInfo, available_timezones
 
+from icalendar import Timezone, TimezoneDaylight, TimezoneStandard
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from telehealth.core.time import ZONES
+from telehealth.scheduling.availability.rules import EPOCH_DAY, Segment, segments, to_instant
 from telehealth.scheduling.calendars.ical import Component, Fault, UnreadableCalendar
 from telehealth.scheduling.calendars.repeats import Repeat, Work, lasts, read_rule, readings
 
@@ -108,6 +110,31 @@ class Zones:
             return self.floating
         zone = known(tzid)
         return self.embedded.get(tzid) if zone is None else iana(zone)
+
+
+@lru_cache(maxsize=500)
+def describe(zone: ZoneInfo, first: date, last: date) -> Timezone:
+    """The VTIMEZONE of a zone for local dates from `first` to `last`, an observance for each change (3.6.5)."""
+    described = Timezone()
+    described.add("TZID", zone.key)
+    before: int | None = None
+    for day in range(first.toordinal(), last.toordinal() + 1):
+        for segment in segments(zone.key, day - EPOCH_DAY):
+            if segment.offset != before:
+                described.add_component(_observance(zone, segment, segment.offset if before is None else before))
+            before = segment.offset
+    return described
+
+
+def _observance(zone: ZoneInfo, segment: Segment, before: int) -> TimezoneStandard | TimezoneDaylight:
+    onset = to_instant(segment.span.start)
+    local = onset.astimezone(zone)
+    observance = TimezoneDaylight() if local.dst() else TimezoneStandard()
+    observance.add("DTSTART", (onset + timedelta(minutes=before)).replace(tzinfo=None))
+    observance.add("TZOFFSETFROM", timedelta(minutes=before))
+    observance.add("TZOFFSETTO", timedelta(minutes=segment.offset))
+    observance.add("TZNAME", local.tzname())
+    return observance
 
 
 def embedded(parts: Iterable[Component], within: tuple[datetime, datetime], work: Work) -> dict[str, Clock]:

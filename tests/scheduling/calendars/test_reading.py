@@ -10,6 +10,7 @@ from telehealth.core.intervals import Interval
 from telehealth.scheduling.availability.rules import to_instant, to_minute
 from telehealth.scheduling.calendars.reading import View, read_calendar
 from telehealth.scheduling.calendars.rules import Alert, AlertCode, Busy, own_uid
+from telehealth.scheduling.calendars.zones import describe
 
 SPAN = Interval(to_minute(datetime(2022, 12, 1, tzinfo=UTC)), to_minute(datetime(2026, 12, 1, tzinfo=UTC)))
 DOMAIN = "visits.example"
@@ -172,6 +173,17 @@ CHANGES = ("20260329T0159", "20260329T0230", "20260329T0300", "20261025T0159", "
 def test_an_embedded_zone_reads_like_the_zone_it_describes(local: str) -> None:
     as_described = event(f"DTSTART;TZID=Customized Time Zone:{local}00", "DURATION:PT1H")
     assert busy(CUSTOM, as_described) == busy(event(f"DTSTART{BERLIN}{local}00", "DURATION:PT1H"))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca"])
+def test_what_we_write_of_a_zone_is_what_it_does(zone: str) -> None:
+    described = describe(ZoneInfo(zone), date(2025, 11, 1), date(2026, 12, 31)).to_ical().decode()
+    described = described.replace(f"TZID:{zone}", "TZID:Ours")
+    for day in range(330):
+        for clock in ("0130", "0230", "0330", "1200"):
+            local = f"{date(2026, 1, 1) + timedelta(days=day):%Y%m%d}T{clock}00"
+            spelled, named = (event(f"DTSTART;TZID={name}:{local}", "DURATION:PT30M") for name in ("Ours", zone))
+            assert busy(described, spelled) == busy(named), local
 
 
 def test_a_zone_that_gave_up_its_summer_time_stays_in_what_came_last() -> None:
