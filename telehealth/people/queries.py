@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, ColumnElement, ScalarSelect, func, select, text
+from sqlalchemy import JSON, BindParameter, ColumnElement, ScalarSelect, func, select, text
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from telehealth.core.errors import NotFound
@@ -140,7 +140,7 @@ async def location_at(unit: Unit, patient_id: PatientId, at: datetime) -> str | 
     return found[0].jurisdiction if found else None
 
 
-def whereabouts_json(patient_id: UUID) -> ScalarSelect[Any]:
+def whereabouts_json(patient_id: UUID | BindParameter[UUID]) -> ScalarSelect[Any]:
     """A column for a statement of another package: `parse_whereabouts` reads it."""
     row = PatientLocationRow
     return (
@@ -150,7 +150,7 @@ def whereabouts_json(patient_id: UUID) -> ScalarSelect[Any]:
     )
 
 
-def licences_json(patient_id: UUID) -> ScalarSelect[Any]:
+def licences_json(patient_id: UUID | BindParameter[UUID]) -> ScalarSelect[Any]:
     """All licences wherever that patient told to be, as a column: `parse_licences` reads it."""
     told = select(PatientLocationRow.jurisdiction).where(
         PatientLocationRow.patient_id == patient_id, PatientLocationRow.withdrawn_at.is_(None)
@@ -158,7 +158,7 @@ def licences_json(patient_id: UUID) -> ScalarSelect[Any]:
     return _licences_json(LicenceRow.jurisdiction.in_(told))
 
 
-def licences_json_in(jurisdiction: str) -> ScalarSelect[Any]:
+def licences_json_in(jurisdiction: str | BindParameter[str]) -> ScalarSelect[Any]:
     """All licences of one jurisdiction, as a column: `parse_licences` reads it."""
     return _licences_json(LicenceRow.jurisdiction == jurisdiction)
 

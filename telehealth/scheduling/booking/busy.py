@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, cast, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, bindparam, cast, func, or_, select, union_all
 from sqlalchemy.orm import aliased
 
-from telehealth.core.intervals import Interval
 from telehealth.core.minutes import Pair
 from telehealth.db.unit import Unit
 from telehealth.scheduling.availability.rules import DAY
@@ -43,11 +42,14 @@ class Seen:
 
 async def look(unit: Unit, asked: Asked, kind: VisitType, *, resource_ids: Sequence[UUID], frame: Minutes) -> Seen:
     """Whatever is busy around the starts in `frame`, and further where caps count. One statement."""
-    query = _busy_of(kind, resource_ids, frame)
-    if kind.seats > 1:
-        query = query.union_all(_seats_of(kind, resource_ids, frame))
+    near = _near(kind, frame)
+    around = 0
+    if kind.cap_per_day or kind.cap_per_week or kind.overbook_limit:
+        around = (9 if kind.cap_per_week else 3) * DAY
+    wide = {"wide_start": near["near_start"] - around, "wide_end": near["near_end"] + around}
+    about = {"ids": list(resource_ids), **near, **wide, "kind": kind.id if around or kind.seats > 1 else None}
     seen = Seen(asked)
-    for resource_id, stale, *row in await unit.session.execute(query):
+    for resource_id, stale, *row in await unit.session.execute(BUSY_AND_SEATS if kind.seats > 1 else BUSY, about):
         if stale:
             seen.stale = True
         else:
@@ -63,19 +65,17 @@ async def glance(
 
     A row for each resource instead of one for each visit: what costs is their number.
     """
-    table = OccupancyRow
-    span = Interval(frame.start - kind.buffer_before, frame.end + kind.minutes + kind.buffer_after)
-    query = select(table.resource_id, func.array_agg(table.s), func.array_agg(table.e)).where(
-        among(resource_ids), alive(), table.s < span.end, table.e > span.start
-    )
-    if asked.except_owner is not None:
-        query = query.where(table.owner_id != asked.except_owner)
-    if asked.patient_id is not None:  # who holds a time is not kept from it by the hold
-        held = aliased(table)
-        own = select(held.owner_id).where(held.resource_id == asked.patient_id, held.kind == "hold")
-        query = query.where(table.owner_id.not_in(own.where(held.state == "active")))
-    found = await unit.session.execute(query.group_by(table.resource_id))
+    about = {"ids": list(resource_ids), **_near(kind, frame), "owner": asked.except_owner, "patient": asked.patient_id}
+    found = await unit.session.execute(GLANCE, about)
     return {resource_id: list(zip(starts, ends, strict=True)) for resource_id, starts, ends in found}
+
+
+def _near(kind: VisitType, frame: Minutes) -> dict[str, int]:
+    """All that a visit beginning in the frame can touch."""
+    return {
+        "near_start": frame.start - kind.buffer_before,
+        "near_end": frame.end + kind.minutes + kind.buffer_after,
+    }
 
 
 def _columns(table: Any) -> tuple[Any, ...]:
@@ -104,29 +104,58 @@ def among(resource_ids: Sequence[UUID], table: Any = OccupancyRow) -> ColumnElem
     return table.resource_id == any_(cast(list(resource_ids), ARRAY(Uuid())))  # type: ignore[no-any-return]
 
 
-def _busy_of(kind: VisitType, resource_ids: Sequence[UUID], frame: Minutes) -> Any:
-    table = OccupancyRow
-    near = Interval(frame.start - kind.buffer_before, frame.end + kind.minutes + kind.buffer_after)
-    wide, touching = near, and_(table.s < near.end, table.e > near.start)
-    if kind.cap_per_day or kind.cap_per_week or kind.overbook_limit:
-        around = (9 if kind.cap_per_week else 3) * DAY
-        wide = Interval(near.start - around, near.end + around)
-        touching = or_(touching, table.visit_type_id == kind.id)
-    return select(*_columns(table)).where(
-        among(resource_ids), table.state == "active", table.s < wide.end, table.e > wide.start, touching
+def _among(table: Any) -> ColumnElement[bool]:
+    return table.resource_id == any_(bindparam("ids", type_=ARRAY(Uuid())))  # type: ignore[no-any-return]
+
+
+def _touching(table: Any) -> ColumnElement[bool]:
+    return and_(table.s < bindparam("near_end"), table.e > bindparam("near_start"))
+
+
+def _glance() -> Any:
+    table, held = OccupancyRow, aliased(OccupancyRow)
+    own_holds = select(held.owner_id).where(
+        held.resource_id == bindparam("patient", type_=Uuid()), held.kind == "hold", held.state == "active"
+    )
+    return (
+        select(table.resource_id, func.array_agg(table.s), func.array_agg(table.e))
+        .where(
+            _among(table),
+            alive(),
+            _touching(table),
+            table.owner_id.is_distinct_from(bindparam("owner", type_=Uuid())),
+            table.owner_id.not_in(own_holds),  # who holds a time is not kept from it by the hold
+        )
+        .group_by(table.resource_id)
     )
 
 
-def _seats_of(kind: VisitType, resource_ids: Sequence[UUID], frame: Minutes) -> Any:
+def _busy() -> Any:
+    table = OccupancyRow
+    counted = and_(table.visit_type_id == bindparam("kind", type_=Uuid()), table.role == "host")
+    return select(*_columns(table)).where(
+        _among(table),
+        table.state == "active",
+        table.s < bindparam("wide_end"),
+        table.e > bindparam("wide_start"),
+        or_(_touching(table), counted),
+    )
+
+
+def _seats() -> Any:
     table, host = OccupancyRow, aliased(OccupancyRow)
     sessions = select(host.owner_id).where(
-        among(resource_ids, host),
+        _among(host),
         host.role == "host",
-        host.visit_type_id == kind.id,
+        host.visit_type_id == bindparam("kind", type_=Uuid()),
         host.state == "active",
-        host.visit_start >= frame.start,
-        host.visit_start < frame.end,
+        _touching(host),
     )
     return select(*_columns(table)).where(
         table.resource_id.in_(sessions), table.role == "seat", table.state == "active"
     )
+
+
+# Built once: to write them anew for every search took longer than to run them.
+GLANCE, BUSY = _glance(), _busy()
+BUSY_AND_SEATS = union_all(_busy(), _seats())

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from telehealth.core import minutes
 from telehealth.core.intervals import Interval
-from telehealth.scheduling.availability.rules import Resource
+from telehealth.scheduling.availability.rules import DAY, Resource
 from telehealth.scheduling.booking.offered import Offer, instants_of, local_day, offers, present
 from telehealth.scheduling.booking.rules import (
     OVERBOOKED_LAYER,
@@ -160,31 +160,31 @@ class Judgement:
 
     @cached_property
     def passing(self) -> tuple[tuple[Reason, int], ...]:
-        scene, sessions = self.scene, self.open_sessions
-        joinable = minutes.any_of(1 << at for at in sessions)
+        scene = self.scene
+        joinable = minutes.any_of(1 << at for at in self.open_sessions)
         found = [
             (Reason.TOO_SOON, scene.in_time),
-            (Reason.TOO_FAR, self._near),
-            (Reason.NOT_OFFERED, self._offered | joinable),
+            (Reason.TOO_FAR, self._near()),
+            (Reason.NOT_OFFERED, minutes.any_of(each.bits for each in self._offers) | joinable),
             *self._licensed(),
-            (Reason.CALENDAR_UNVERIFIED, self._verified),
-            (Reason.SESSION_FULL, scene.everything & ~self._full_sessions),
-            (Reason.SLOT_TAKEN, self._free | joinable),
-            *((reason, passing | joinable) for reason, passing in self._caps()),
-            (Reason.RESOURCE_TAKEN, self._roles_filled | joinable),
+            *self._verified(),
+            *self._not_full(),
+            (Reason.SLOT_TAKEN, self._free() | joinable),
+            *((reason, passing | joinable) for reason, passing in self._counted()),
             (Reason.PATIENT_CONFLICT, scene.patient_free),
         ]
         if scene.kind.first_of_day_only:
             found.append((Reason.NOT_OFFERED, self._first_of_day(found)))
         return tuple(found)
 
-    @cached_property
+    @property
     def _rows(self) -> Sequence[Taken]:
         return self.scene.taken.get(self.host.id, ())
 
-    @cached_property
     def _near(self) -> int:
         """Starts on the local dates within the horizon, today being the clinician's."""
+        if self.scene.frame.end <= self.scene.now + (self.scene.kind.horizon_days - 1) * DAY:
+            return self.scene.everything  # wherever midnight is
         last = local_day(self.host, self.scene.now) + self.scene.kind.horizon_days
         end = max((each.end for each in instants_of(self.host, last)), default=self.scene.frame.end)
         return minutes.between(0, end - self.scene.frame.start, self.scene.length)
@@ -199,14 +199,14 @@ class Judgement:
             found.append(Offer(each.capacity, each.release, each.bits & minutes.between(0, until, self.scene.length)))
         return found
 
-    @cached_property
-    def _offered(self) -> int:
-        return minutes.any_of(each.bits for each in self._offers)
+    def capacity_at(self, start: int) -> int:
+        """How many visits the hours have room for at once."""
+        at = start - self.scene.frame.start
+        return max((each.capacity for each in self._offers if each.bits >> at & 1), default=self.host.capacity)
 
-    @property
-    def _verified(self) -> int:
-        unknown = self.scene.audience is not Audience.STAFF and self.host.id in self.scene.unverified
-        return 0 if unknown else self.scene.everything
+    def _verified(self) -> Iterator[tuple[Reason, int]]:
+        if self.scene.audience is not Audience.STAFF and self.host.id in self.scene.unverified:
+            yield Reason.CALENDAR_UNVERIFIED, 0
 
     def _licensed(self) -> Iterator[tuple[Reason, int]]:
         scene = self.scene
@@ -218,25 +218,20 @@ class Judgement:
         allowed = _within(scene.frame, scene.licensing.allowed.get(self.host.id, ()))
         yield Reason.JURISDICTION, allowed | (scene.everything & ~known)
 
-    @cached_property
     def _free(self) -> int:
         scene, usual = self.scene, self.host.capacity
-        free = self._unoccupied
+        free = scene.everything & ~_blocked(scene, self.host.id, usual)
         for capacity in {each.capacity for each in self._offers} - {usual}:
             special = minutes.any_of(each.bits for each in self._offers if each.capacity == capacity)
             free = free & ~special | special & ~_blocked(scene, self.host.id, capacity)
-        return free | self._extras if scene.kind.overbook_limit and scene.audience is Audience.STAFF else free
-
-    @cached_property
-    def _unoccupied(self) -> int:
-        return self.scene.everything & ~_blocked(self.scene, self.host.id, self.host.capacity)
+        return free | self._extras() if scene.kind.overbook_limit and scene.audience is Audience.STAFF else free
 
     def is_free(self, start: int) -> bool:
-        """Whether the clinician has nothing else then, or a group session that this visit would join."""
+        """Whether there is room for one visit more, or a group session that this visit would join."""
         at = start - self.scene.frame.start
-        return at in self.open_sessions or bool(self._unoccupied >> at & 1)
+        blocked = _blocked(self.scene, self.host.id, self.capacity_at(start))
+        return at in self.open_sessions or not blocked >> at & 1
 
-    @cached_property
     def _extras(self) -> int:
         """Starts of booked visits over which the no-show rule allows another; never two at one time."""
         scene, found = self.scene, 0
@@ -254,8 +249,10 @@ class Judgement:
     def _in_frame(self, starts: Collection[int | None]) -> Iterator[int]:
         return (start - self.scene.frame.start for start in starts if start is not None)
 
-    def _caps(self) -> Iterator[tuple[Reason, int]]:
+    def _counted(self) -> Iterator[tuple[Reason, int]]:
         kind = self.scene.kind
+        if kind.roles or self.scene.also:
+            yield Reason.RESOURCE_TAKEN, self._roles_filled()
         if kind.cap_per_day:
             yield Reason.DAILY_CAP, self._below(kind.cap_per_day, 1, 0)
         if kind.cap_per_week:
@@ -274,14 +271,13 @@ class Judgement:
         spans = [each for day in closed for each in instants_of(self.host, day)]
         return self.scene.everything & ~_within(self.scene.frame, spans)
 
-    @cached_property
     def _roles_filled(self) -> int:
         found = self.scene.together
         for need, members in self.scene.role_members.items():
             found &= minutes.at_least([bits for each, bits in members.items() if each != self.host.id], need.count)
         return found
 
-    @cached_property
+    @property
     def _sessions(self) -> Mapping[int, UUID]:
         """Start to session, of the group visits of this type within the frame."""
         if self.scene.kind.seats == 1:
@@ -298,6 +294,8 @@ class Judgement:
     @cached_property
     def open_sessions(self) -> Mapping[int, tuple[UUID, int]]:
         """Minute of the frame to a group session with seats left, and how many."""
+        if self.scene.kind.seats == 1:
+            return {}
         seats, left = self.scene.kind.seats, {}
         for at, session in self._sessions.items():
             free = seats - len(self.scene.seats.get(session, ()))
@@ -305,9 +303,9 @@ class Judgement:
                 left[at] = session, free
         return left
 
-    @property
-    def _full_sessions(self) -> int:
-        return minutes.any_of(1 << at for at in self._sessions if at not in self.open_sessions)
+    def _not_full(self) -> Iterator[tuple[Reason, int]]:
+        if full := minutes.any_of(1 << at for at in self._sessions if at not in self.open_sessions):
+            yield Reason.SESSION_FULL, self.scene.everything & ~full
 
     def _first_of_day(self, passing: Sequence[tuple[Reason, int]]) -> int:
         """Only the first start of each local date that nothing else excludes. The frame holds whole local dates."""

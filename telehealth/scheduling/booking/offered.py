@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from itertools import count
 
 from telehealth.core import minutes
 from telehealth.core.intervals import Interval
@@ -26,7 +25,6 @@ from telehealth.scheduling.availability.rules import (
 from telehealth.scheduling.booking.rules import Minutes, VisitType
 
 DAYS_REMEMBERED = 2_000
-numbers = count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +39,9 @@ class Offer:
 def offers(resource: Resource, kind: VisitType, frame: Minutes) -> list[Offer]:
     """The starts within the frame that the hours and the grid allow, bit 0 being the frame's start."""
     together: dict[tuple[int, int | None], int] = {}
-    number = _number(kind)
     for day in range(frame.start // DAY, (frame.end - 1) // DAY + 1):
         shift = day * DAY - frame.start
-        for each in _of_day(resource, kind, number, day):
+        for each in _of_day(resource, kind, day).offers:
             bits = each.bits << shift if shift >= 0 else each.bits >> -shift
             key = each.capacity, each.release
             together[key] = together.get(key, 0) | bits
@@ -89,19 +86,33 @@ def instants_of(resource: Resource, day: int) -> list[Minutes]:
 
 
 @lru_cache(maxsize=4096)
-def _number(kind: VisitType) -> int:  # noqa: ARG001 -- the cache looks at it
-    """A short name for equal visit types, so that looking up what is remembered does not hash them over and over."""
-    return next(numbers)
+def interned(kind: VisitType) -> VisitType:
+    """The one object among equal visit types: what is remembered for it is then found without comparing."""
+    return kind
 
 
-def _of_day(resource: Resource, kind: VisitType, number: int, day: int) -> tuple[Offer, ...]:
-    remembered = resource.memory.setdefault("offers", {})
-    found: tuple[Offer, ...] | None = remembered.get((number, day))
+def offered_on(resource: Resource, kind: VisitType, day: int) -> int:
+    """Every start of one UTC day that might be offered; bit 0 is its midnight."""
+    return _of_day(resource, kind, day).together
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedDay:
+    offers: tuple[Offer, ...]
+    together: int
+
+
+def _of_day(resource: Resource, kind: VisitType, day: int) -> OfferedDay:
+    known = resource.memory.get("offers", {}).get(kind.code)
+    if known is None or known[0] is not kind:
+        known = resource.memory.setdefault("offers", {})[kind.code] = (kind, {})
+    days: dict[int, OfferedDay] = known[1]
+    found = days.get(day)
     if found is None:
-        if len(remembered) >= DAYS_REMEMBERED:
-            remembered.clear()
-        frame = Interval(day * DAY, (day + 1) * DAY)
-        found = remembered[number, day] = tuple(_worked_out(resource, kind, frame))
+        if len(days) >= DAYS_REMEMBERED:
+            days.clear()
+        worked_out = tuple(_worked_out(resource, kind, Interval(day * DAY, (day + 1) * DAY)))
+        found = days[day] = OfferedDay(worked_out, minutes.any_of(each.bits for each in worked_out))
     return found
 
 

@@ -101,7 +101,7 @@ async def still_holds(unit: Unit, ground: Ground, wanted: Wanted, plan: Plan) ->
         return False
     over = _is_over(judgement, start, reasons)
     plan.judgement, plan.overbooked = judgement, over
-    plan.parts = (Part(plan.host.id, "host", plan.host.capacity, over), *plan.parts[1:])
+    plan.parts = (Part(plan.host.id, "host", judgement.capacity_at(start), over), *plan.parts[1:])
     return True
 
 
@@ -123,7 +123,7 @@ def _least(hosts: Sequence[UUID], load: Load) -> UUID:
 def _parts(judgement: Judgement, start: int, load: Load, *, overbooked: bool) -> tuple[Part, ...]:
     seen, host = judgement.scene, judgement.host
     bit = 1 << (start - seen.frame.start)
-    chosen = [Part(host.id, "host", host.capacity, overbooked)]
+    chosen = [Part(host.id, "host", judgement.capacity_at(start), overbooked)]
     chosen += [Part(each, "resource", seen.resources[each].capacity) for each in seen.also if each in seen.resources]
     used = {part.resource_id for part in chosen}
     for need, members in seen.role_members.items():

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zlib import crc32
 
-from sqlalchemy import null, select
+from sqlalchemy import Select, String, Uuid, bindparam, null, select
 
 from telehealth.core import minutes
 from telehealth.core.errors import NotFound
@@ -29,12 +29,12 @@ from telehealth.scheduling.availability.rules import (
 from telehealth.scheduling.booking.busy import glance, look
 from telehealth.scheduling.booking.explain import Judgement, Licensing, Scene, candidates
 from telehealth.scheduling.booking.models import VisitTypeRow
-from telehealth.scheduling.booking.offered import offers, takes_one
+from telehealth.scheduling.booking.offered import interned, offered_on, takes_one
 from telehealth.scheduling.booking.rules import Asked, Audience, Minutes, Reason, RoleNeed, Slot, VisitType
 
 FIELDS = tuple(name for name in VisitType.__dataclass_fields__ if name not in {"offset", "roles", "id"})
 FARTHEST_DAYS = 3 * 366  # nobody books beyond, with whatever reason
-ENOUGH = 4  # candidates to look at for every slot wanted, at first
+ENOUGH = 12  # candidates to look at for every slot wanted, at first
 FINEST = 15  # minutes; the first look is not cut finer
 
 
@@ -54,10 +54,11 @@ async def visit_type(unit: Unit, visit_type_id: UUID) -> VisitType:
     return visit_type_of(row)
 
 
-def visit_type_of(row: VisitTypeRow) -> VisitType:
+def visit_type_of(row: Any) -> VisitType:
+    """From a VisitTypeRow, or a row of its columns."""
     plain: dict[str, Any] = {name: getattr(row, name) for name in FIELDS}
     roles = tuple(RoleNeed(**each) for each in row.roles)
-    return VisitType(id=VisitTypeId(row.id), offset=row.grid_offset, roles=roles, **plain)
+    return interned(VisitType(id=VisitTypeId(row.id), offset=row.grid_offset, roles=roles, **plain))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,29 +87,30 @@ class Ground:
             return Reason.TOO_SOON
         return Reason.TOO_FAR if start > self.now + FARTHEST_DAYS * DAY else None
 
-    def pieces(self, span: Minutes, limit: int) -> Iterator[Minutes]:
-        """`span` in two: what should hold the first `limit` slots, and the rest."""
+    def pieces(self, span: Minutes, limit: int) -> Iterator[tuple[Minutes, Sequence[Resource]]]:
+        """`span` in two, each with who might give a visit there: what should hold the first `limit`, and the rest."""
         if span.start >= span.end:
             return
-        cut = self._enough(span, ENOUGH * limit)
-        yield Interval(span.start, cut)
+        cut, hosts = self._enough(span, ENOUGH * limit)
+        yield Interval(span.start, cut), hosts if self.kind.seats == 1 else self.hosts  # a session may be out of hours
         if cut < span.end:
-            yield Interval(cut, span.end)
+            yield Interval(cut, span.end), self.hosts
 
-    def _enough(self, span: Minutes, wanted: int) -> int:
-        """The minute before which that many starts are offered, busy or not."""
-        start, seen = span.start, 0
-        while start < span.end:
-            end = min(start - start % DAY + DAY, span.end)
-            today = [bits for host in self.hosts if (bits := self.offered(host, Interval(start, end)))]
-            count = sum(bits.bit_count() for bits in today)
-            if seen + count >= wanted:
-                return start + _first_with(today, wanted - seen, end - start)
-            start, seen = end, seen + count
-        return span.end
-
-    def offered(self, host: Resource, frame: Minutes) -> int:
-        return minutes.any_of(each.bits for each in offers(host, self.kind, frame))
+    def _enough(self, span: Minutes, wanted: int) -> tuple[int, list[Resource]]:
+        """The minute before which that many starts are offered, busy or not, and by whom."""
+        seen: dict[UUID, Resource] = {}
+        count = 0
+        for day in range(span.start // DAY, (span.end - 1) // DAY + 1):
+            inside = _inside_of_day(span, day)
+            today = [(host, bits) for host in self.hosts if (bits := offered_on(host, self.kind, day) & inside)]
+            more = sum(bits.bit_count() for _, bits in today)
+            if count + more >= wanted:
+                cut = _first_with([bits for _, bits in today], wanted - count)
+                before = minutes.filled(cut)
+                return day * DAY + cut, [*seen.values(), *(host for host, bits in today if bits & before)]
+            seen |= {host.id: host for host, _ in today}
+            count += more
+        return span.end, list(seen.values())
 
     def needed(self, hosts: Sequence[Resource]) -> list[UUID]:
         """Whose busy time decides: the clinicians, what must come along, whoever could fill a role, the patient."""
@@ -153,9 +155,13 @@ class Ground:
         return all(takes_one(self.resources[each]) for each in resource_ids if each in self.resources)
 
 
-def _first_with(sets: Sequence[int], wanted: int, length: int) -> int:
-    """The first minute before which the sets hold `wanted` members together."""
-    low, high = 0, length
+def _inside_of_day(span: Minutes, day: int) -> int:
+    return minutes.between(span.start - day * DAY, span.end - day * DAY, DAY)
+
+
+def _first_with(sets: Sequence[int], wanted: int) -> int:
+    """The first minute of a day before which the sets hold `wanted` members together."""
+    low, high = 0, DAY
     while high - low > FINEST:
         middle = (low + high) // 2
         inside = minutes.filled(middle)
@@ -170,29 +176,42 @@ def _minutes(span: Interval[datetime]) -> Minutes:
     return Interval(to_minute_up(span.start), to_minute_up(span.end))
 
 
+def _standing(*about_the_patient: Any) -> Select[Any]:
+    """The visit type's columns, the stamp of all resources, where the patient will be, who is licensed there."""
+    stamp, (places, licences) = availability.stamp().label("stamp"), about_the_patient
+    return select(VisitTypeRow.__table__, stamp, places.label("places"), licences.label("licences")).where(
+        VisitTypeRow.id == bindparam("visit_type_id")
+    )
+
+
+_patient, _jurisdiction = bindparam("patient_id", type_=Uuid()), bindparam("jurisdiction", type_=String())
+# Built once: to write them anew for every search took longer than to run them.
+FOR_ANYONE = _standing(null(), null())
+FOR_PATIENT = _standing(people.whereabouts_json(_patient), people.licences_json(_patient))
+IN_JURISDICTION = _standing(null(), people.licences_json_in(_jurisdiction))
+
+
 async def stand(unit: Unit, asked: Asked) -> Ground:
     """One statement, and one more when some hours have changed since this process looked. Raises NotFound."""
-    columns: list[Any] = [VisitTypeRow, availability.stamp()]
+    about: dict[str, Any] = {"visit_type_id": asked.visit_type_id}
+    query = FOR_ANYONE
     if asked.jurisdiction is not None:
-        columns += [null(), people.licences_json_in(asked.jurisdiction)]
+        query, about["jurisdiction"] = IN_JURISDICTION, asked.jurisdiction
     elif asked.patient_id is not None:
-        columns += [people.whereabouts_json(asked.patient_id), people.licences_json(asked.patient_id)]
-    else:
-        columns += [null(), null()]
-    row = (await unit.session.execute(select(*columns).where(VisitTypeRow.id == asked.visit_type_id))).one_or_none()
+        query, about["patient_id"] = FOR_PATIENT, asked.patient_id
+    row = (await unit.session.execute(query, about)).one_or_none()
     if row is None:
         raise NotFound
-    kind, stamp, places, licences = row
-    resources = await availability.timetables(unit, stamp)
+    resources = await availability.timetables(unit, row.stamp)
     return Ground(
         asked=asked,
-        kind=visit_type_of(kind),
+        kind=visit_type_of(row),
         now=to_minute_up(unit.now),
         resources=resources,
         hosts=_hosts(resources, asked),
-        unverified=availability.unverified(stamp),
-        whereabouts=people.parse_whereabouts(places),
-        licences=people.parse_licences(licences),
+        unverified=availability.unverified(row.stamp),
+        whereabouts=people.parse_whereabouts(row.places),
+        licences=people.parse_licences(row.licences),
     )
 
 
@@ -244,10 +263,7 @@ async def first_slots(
 ) -> list[Slot]:
     """`search` from where one stands already. At most two statements."""
     found: list[Slot] = []
-    for piece in ground.pieces(ground.bookable(span.start, span.end), limit):
-        hosts = ground.hosts
-        if ground.kind.seats == 1:  # a group session may stand outside the hours
-            hosts = [host for host in hosts if ground.offered(host, piece)]
+    for piece, hosts in ground.pieces(ground.bookable(span.start, span.end), limit):
         asked_now = await _scene_at_a_glance(unit, ground, piece, hosts)
         found += [slot for slot in _slots(asked_now, hosts, piece) if after is None or slot.order > after]
         if len(found) >= limit:
