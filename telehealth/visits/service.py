@@ -76,7 +76,7 @@ async def appoint(unit: Unit, wish: Wish) -> Booked:
     """
     wish = await checked(unit, wish)
     visit_id = VisitId(unit.new_id())
-    occupied = await booking.occupy(unit, wanted(wish, unit.actor.role), visit_id)
+    occupied = await booking.occupy(unit, wanted(wish, unit.actor.role), visit_id, fresh=True)
     return await _booked(unit, visit_for(wish, visit_id, occupied, now=unit.now), override=wish.override)
 
 

@@ -198,6 +198,7 @@ def to_minute_up(instant: datetime) -> int:
     return -((EPOCH - instant) // timedelta(minutes=1))
 
 
+@lru_cache(maxsize=100_000)
 def to_instant(minute: int) -> datetime:
     return EPOCH + timedelta(minutes=minute)
 

@@ -35,6 +35,7 @@ from telehealth.scheduling.booking.rules import Asked, Audience, Minutes, Reason
 FIELDS = tuple(name for name in VisitType.__dataclass_fields__ if name not in {"offset", "roles", "id"})
 FARTHEST_DAYS = 3 * 366  # nobody books beyond, with whatever reason
 ENOUGH = 12  # candidates to look at for every slot wanted, at first
+FEW = 3  # clinicians whose whole span is looked at at once
 FINEST = 15  # minutes; the first look is not cut finer
 
 
@@ -91,7 +92,7 @@ class Ground:
         """`span` in two, each with who might give a visit there: what should hold the first `limit`, and the rest."""
         if span.start >= span.end:
             return
-        cut, hosts = self._enough(span, ENOUGH * limit)
+        cut, hosts = self._enough(span, ENOUGH * limit) if len(self.hosts) > FEW else (span.end, list(self.hosts))
         yield Interval(span.start, cut), hosts if self.kind.seats == 1 else self.hosts  # a session may be out of hours
         if cut < span.end:
             yield Interval(cut, span.end), self.hosts

@@ -125,19 +125,6 @@ def placed(part: Part, span: Minutes, busy: Sequence[Taken]) -> list[tuple[Part,
 
 async def give_back(unit: Unit, owner_id: UUID) -> None:
     """Release an owner's time and say what is free again. A group session ends with its last seat."""
-    seat_of = await unit.session.scalar(
-        select(OccupancyRow.resource_id).where(
-            OccupancyRow.owner_id == owner_id, OccupancyRow.role == "seat", OccupancyRow.state == "active"
-        )
-    )
-    if seat_of is not None:
-        await lock(unit, await _hosts_of(unit, seat_of))
-    await _release(unit, owner_id)
-    if seat_of is not None:
-        await tend_session(unit, seat_of)
-
-
-async def _release(unit: Unit, owner_id: UUID) -> None:
     table = OccupancyRow
     freed = await unit.session.execute(
         update(table)
@@ -145,8 +132,11 @@ async def _release(unit: Unit, owner_id: UUID) -> None:
         .values(state="released")
         .returning(table.resource_id, table.role, table.visit_type_id, table.s, table.e)
     )
-    for resource_id, role, visit_type_id, start, end in freed:
-        if role == "host" and visit_type_id is not None:
+    for resource_id, role, visit_type_id, start, end in freed.all():
+        if role == "seat":
+            await lock(unit, await _hosts_of(unit, resource_id))
+            await tend_session(unit, resource_id)
+        elif role == "host" and visit_type_id is not None:
             unit.emit(
                 TimeFreed(
                     resource_id=resource_id, visit_type_id=visit_type_id, start=to_instant(start), end=to_instant(end)
@@ -167,7 +157,7 @@ async def tend_session(unit: Unit, session_id: UUID) -> None:
     table = OccupancyRow
     seats = (await unit.session.scalars(select(table.expires_at).where(table.resource_id == session_id, alive()))).all()
     if not seats:
-        await _release(unit, session_id)
+        await give_back(unit, session_id)
         return
     last = None if None in seats else max(each for each in seats if each is not None)
     await unit.session.execute(

@@ -60,13 +60,15 @@ async def retire_visit_type(unit: Unit, visit_type_id: UUID) -> None:
     unit.audit("update", "visit_type", visit_type_id)
 
 
-async def occupy(unit: Unit, wanted: Wanted, owner_id: UUID) -> Occupied:
+async def occupy(unit: Unit, wanted: Wanted, owner_id: UUID, *, fresh: bool = False) -> Occupied:
     """Take the time of a visit for its owner: in everyone's and everything's calendar, or in nobody's.
 
-    An owner that has time already moves: its own time is no obstacle and is given back. Of several clinicians the one
-    with the fewest visits of the last 30 days gives it. Raises a SlotRefused that says why, with free alternatives;
-    CalendarBusy when the locks do not come.
+    An owner that has time already moves: its own time is no obstacle and is given back; a `fresh` owner has none and
+    is not asked. Of several clinicians the one with the fewest visits of the last 30 days gives it. Raises a
+    SlotRefused that says why, with free alternatives; CalendarBusy when the locks do not come.
     """
+    if not fresh:
+        await rows.give_back(unit, owner_id)  # a refusal rolls this back with everything else
     return await _take(unit, wanted, Claim("visit", owner_id))
 
 
@@ -156,17 +158,18 @@ async def _take(unit: Unit, wanted: Wanted, claim: Claim) -> Occupied:
     if (wanted.override or wanted.audience is Audience.STAFF) and unit.actor.role not in STAFF:
         raise NotAllowed
     asked = _asked(wanted, booking=claim.kind == "visit")
-    await rows.give_back(unit, claim.owner_id)  # a refusal rolls this back with everything else
     for _ in range(PLANS):
         ground = await queries.stand(unit, asked)
         plan = await plans.made(unit, ground, wanted)
-        attempt = await unit.session.begin_nested()
+        attempt = await unit.session.begin_nested() if plans.has_choice(ground) else None
         await rows.lock(unit, [wanted.patient_id, *(part.resource_id for part in plan.parts)])
         if await plans.still_holds(unit, ground, wanted, plan):
             taken = await _settle(unit, plan, wanted, claim)
-            await attempt.commit()
+            if attempt is not None:
+                await attempt.commit()
             return taken
-        await attempt.rollback()  # and with it the locks: somebody was quicker, look again
+        if attempt is not None:  # somebody was quicker: let others have the locks, and look at everyone again
+            await attempt.rollback()
     raise CalendarBusy(retry_after=1)
 
 
