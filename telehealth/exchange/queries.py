@@ -8,9 +8,12 @@ from uuid import UUID
 
 from telehealth.access import queries as access
 from telehealth.access.rules import DataKind
+from telehealth.core.actors import Actor, Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
+from telehealth.exchange.agenda import AHEAD, BEHIND, CANCELLED_FOR, UNSHOWN, Agenda
 from telehealth.exchange.rules import (
     ALWAYS,
     APPOINTMENT_STATUS,
@@ -24,6 +27,7 @@ from telehealth.people import queries as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.records import queries as records
 from telehealth.records.queries import START, Summary, SummaryFilter
+from telehealth.scheduling.calendars import queries as calendars
 from telehealth.visits import queries as visits
 from telehealth.visits.queries import VisitFilter
 from telehealth.visits.rules import Visit, VisitStatus
@@ -70,6 +74,24 @@ class Documents:
 
 
 Found = Appointments | Encounters | Documents
+
+
+async def agenda(unit: Unit, secret: str) -> Agenda:
+    """The visits of the clinician whose calendar address this is, read on their behalf. Raises NotFound."""
+    clinician_id = await calendars.clinician_by_link(unit, secret)
+    clinician = await people.clinician(unit, clinician_id)
+    owner = Actor(None, Role.CLINICIAN, person_id=clinician_id, purpose=unit.actor.purpose)
+    span = unit.now - BEHIND, unit.now + AHEAD
+    found = await visits.agenda(replace(unit, actor=owner), span)
+    shown = [each for each in found if _is_told(each, unit.now)]
+    unit.audit("read", "calendar_link", clinician_id)
+    return Agenda(visits=shown, zone=parse_zone(clinician.time_zone), now=unit.now)
+
+
+def _is_told(visit: Visit, now: datetime) -> bool:
+    if visit.status in UNSHOWN:
+        return False
+    return visit.status is not VisitStatus.CANCELLED or now < visit.changed_at + CANCELLED_FOR
 
 
 def last_position(found: Found) -> str | None:

@@ -1,5 +1,6 @@
 """The ways integrations pull: the feed of signed summaries, and FHIR R4."""
 
+from asyncio import to_thread
 from datetime import datetime
 from email.utils import format_datetime
 from uuid import UUID
@@ -8,6 +9,7 @@ from starlette.responses import Response
 
 from telehealth.access.rules import NoGrant
 from telehealth.core.actors import Scope
+from telehealth.core.errors import NotFound
 from telehealth.exchange import queries
 from telehealth.exchange.bundles import address, bundle, understand, unknown
 from telehealth.exchange.capability import capability_statement
@@ -16,8 +18,9 @@ from telehealth.exchange.rules import ResourceType, UnfitSearch
 from telehealth.exchange.schemas import FeedSummary, Search, SummaryFeed, SummaryQuery
 from telehealth.http.call import Call
 from telehealth.http.fhir import resource_response
-from telehealth.http.operation import PUBLIC, interaction, operation
+from telehealth.http.operation import PUBLIC, Documented, interaction, operation
 from telehealth.http.paging import CursorKey, Cursors
+from telehealth.scheduling.calendars.rules import FEED_PATH, domain_of
 
 
 async def list_summaries(call: Call, query: SummaryQuery) -> SummaryFeed:
@@ -30,6 +33,20 @@ async def list_summaries(call: Call, query: SummaryQuery) -> SummaryFeed:
         next=cursors.write(queries.written(found[-1])) if found else query.after,
         more=len(found) == query.limit,
     )
+
+
+async def subscribe(call: Call, secret: str) -> Response:
+    """A clinician's visits as iCalendar, for whoever knows the secret address. Names no patient."""
+    agenda = await call.run(queries.agenda, secret)
+    title = call.locale.gettext("Video visit")
+    etag = agenda.etag(title)
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    known = [each.strip().removeprefix("W/") for each in (call.header("if-none-match") or "").split(",")]
+    if etag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    url = call.kit.public_url
+    content = await to_thread(agenda.written, url, domain=domain_of(url), title=title)
+    return Response(content, media_type="text/calendar", headers=headers)
 
 
 async def metadata(call: Call) -> Response:
@@ -96,6 +113,14 @@ _APPOINTMENT, _ENCOUNTER, _DOCUMENT = (
 )
 _FOUND, _SHOWN = (NoGrant, UnfitSearch), (NoGrant,)
 OPERATIONS = (
+    operation(
+        "GET",
+        FEED_PATH,
+        subscribe,
+        needs=PUBLIC,
+        errors=(NotFound,),
+        answers=(Documented(200, "text/calendar"), Documented(304, "text/calendar")),
+    ),
     operation("GET", "/v1/summaries", list_summaries, needs=Scope.SUMMARIES_READ, errors=(NoGrant,)),
     interaction("/fhir/metadata", metadata, needs=PUBLIC),
     interaction("/fhir/Appointment", search_appointments, needs=_APPOINTMENT, errors=_FOUND),

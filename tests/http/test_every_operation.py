@@ -74,6 +74,7 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "visits.answer": "the personal link of an offer is the credential, and the identity step comes first",
     "visits.join": "the personal link is the credential, and the identity step follows",
     "visits.identify": "the personal link is the credential, and this is the identity step",
+    "exchange.subscribe": "the secret address is the credential, and what it shows names no patient",
     "exchange.metadata": "a CapabilityStatement is read before signing in (FHIR R4, section 2.21)",
 }
 TOGETHER = "all staff serve the queue together"
