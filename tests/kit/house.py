@@ -41,7 +41,7 @@ from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import HolidayCalendar, Rule, TimeOff, WeeklyHours
 from telehealth.scheduling.booking import queries as times
 from telehealth.scheduling.booking import service as scheduling
-from telehealth.scheduling.booking.rules import Asked, VisitType
+from telehealth.scheduling.booking.rules import Asked, VisitType, Wanted
 from telehealth.scheduling.calendars import service as calendars
 from telehealth.scheduling.waitlist import queries as waitlist_queries
 from telehealth.scheduling.waitlist import service as waitlist
@@ -77,6 +77,7 @@ class Course:
     task: TaskId
     wait: WaitlistEntryId
     offer: OfferId
+    hold: UUID
     offer_link: str
     link: str
     guest: str
@@ -158,7 +159,8 @@ async def move_in(unit: Unit) -> Residents:
     desk, desk_id = await _signed_in(unit, Role.FRONT_DESK)
     again = await access.open_staff_session(unit, desk_id, compared="")
     assert again is not None
-    clinician, _ = await _signed_in(unit, Role.CLINICIAN, own.clinician)
+    clinician, clinician_id = await _signed_in(unit, Role.CLINICIAN, own.clinician)
+    own = replace(own, hold=await _hold(unit, kind, own, clinician_id))
     integration, grant, token = await _integration(unit, own.patient, admin_id)
     return Residents(
         own=own,
@@ -228,7 +230,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     task = await followups.plan(hosting, visit, title="Check blood pressure", due_in="2w")
     offered = await _offered(unit, kind, clinician, patient)
     signed = "SELECT version.id FROM note_version version JOIN note ON note.id = note_id WHERE visit_id = :visit"
-    return Course(
+    course = Course(
         clinician=clinician,
         patient=patient,
         visit=visit,
@@ -237,11 +239,13 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         task=task.id,
         wait=offered.entry_id,
         offer=offered.id,
+        hold=offered.id,
         offer_link=(await waitlist_queries.link_of(unit, offered.id)).rpartition("/")[2],
         link=booked.link_secret,
         guest=identified.secret,
         host=host,
     )
+    return replace(course, hold=await _hold(unit, kind, course, UUID(int=1)))
 
 
 async def _booked(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> visits.Booked:
@@ -250,6 +254,18 @@ async def _booked(unit: Unit, kind: VisitType, clinician: Clinician, patient: Pa
     return await visits.book(
         unit, patient_id=patient.id, clinician_id=clinician.id, visit_type_id=kind.id, start=slot.start
     )
+
+
+async def _hold(unit: Unit, kind: VisitType, course: Course, holder: UUID) -> UUID:
+    """A time next month, kept by that account."""
+    wanted = Wanted(
+        visit_type_id=kind.id,
+        patient_id=course.patient.id,
+        start=(unit.now + timedelta(days=30)).replace(minute=0, second=0, microsecond=0),
+        clinician_ids=(course.clinician.id,),
+    )
+    acting = replace(unit, actor=replace(course.host, id=holder))
+    return (await scheduling.hold(acting, wanted, seconds=3600)).id
 
 
 async def _series(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> SeriesId:

@@ -30,6 +30,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "task": lambda course: course.task,
     "wait": lambda course: course.wait,
     "offer": lambda course: course.offer,
+    "hold": lambda course: course.hold,
     "patient": lambda course: course.patient.id,
     "clinician": lambda course: course.clinician.id,
 }
@@ -39,6 +40,7 @@ WORDS: Mapping[str, Callable[[Residents], str]] = {
     "secret": lambda residents: residents.own.offer_link,
     "grant": lambda residents: str(residents.grant),
     "entry": lambda residents: str(residents.entry),
+    "visit_type": lambda residents: str(residents.visit_type.id),
     "resource": lambda residents: str(residents.own.clinician.id),
     "calendar": lambda residents: str(residents.calendar),
     "absence": lambda residents: str(residents.absence),
@@ -87,6 +89,14 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "visit_type_id": str(residents.visit_type.id),
         "start": soon(),
         "end": soon(days=1),
+    },
+    "scheduling.add_visit_type": lambda _: {"code": "phone", "name": "Call", "minutes": 15},
+    "scheduling.change_visit_type": lambda _: {"code": "video", "name": "Video visit", "minutes": 20, "grid": 5},
+    "scheduling.hold_time": lambda residents: {
+        "patient_id": str(residents.own.patient.id),
+        "visit_type_id": str(residents.visit_type.id),
+        "clinician_ids": [str(residents.own.clinician.id)],
+        "start": soon(days=8),
     },
     "scheduling.save_hours": lambda _: {"zone": "Europe/Paris", "from_1a": "09:00", "to_1a": "12:00"},
     "visits.book_visit": lambda residents: {

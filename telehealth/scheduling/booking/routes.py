@@ -190,7 +190,7 @@ OPERATIONS = (
     operation("POST", "/v1/visit-types", add_visit_type, needs=_WRITE, status=201, errors=_WRONG),
     operation("GET", TYPE, read_visit_type, needs=_SLOTS, errors=(NotFound,)),
     operation("PUT", TYPE, change_visit_type, needs=_WRITE, errors=_WRONG),
-    operation("DELETE", TYPE, retire_visit_type, needs=_WRITE, errors=(NotFound,)),
+    operation("DELETE", TYPE, retire_visit_type, needs=_WRITE, status=204, errors=(NotFound,)),
     operation("POST", "/v1/slots/search", search_slots, needs=_SLOTS, errors=(NotFound, NotAllowed)),
     operation("GET", "/v1/slots/days", count_days, needs=_SLOTS, errors=(NotFound,)),
     operation(
@@ -202,5 +202,5 @@ OPERATIONS = (
         status=201,
         errors=(*REFUSED, NotAllowed),
     ),
-    operation("DELETE", "/v1/holds/{hold:uuid}", release_hold, needs=_BOOK, errors=(NotFound,)),
+    operation("DELETE", "/v1/holds/{hold:uuid}", release_hold, needs=_BOOK, status=204, errors=(NotFound,)),
 )

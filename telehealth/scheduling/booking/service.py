@@ -104,6 +104,7 @@ async def release_hold(unit: Unit, hold_id: UUID) -> None:
     if kept is None or kept.kind != "hold" or not _is_own(unit, kept.taken_by):
         raise NotFound
     await release(unit, hold_id)
+    unit.audit("delete", "hold", hold_id, patient_id=kept.patient_id)
 
 
 async def convert(
