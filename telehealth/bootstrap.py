@@ -16,6 +16,7 @@ from telehealth.core.time import Clock, SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
+from telehealth.exchange.ports import SchedulingLinks
 from telehealth.followups.board import BoardFollowUps
 from telehealth.followups.ports import FollowUpSpeed
 from telehealth.http.app import build_app
@@ -116,6 +117,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         PublicUrl: PublicUrl(settings.public_url),
         RecordService: await _record_service(settings, unit_of_work, stack),
         RoomBus: await _rooms(settings, unit_of_work, stack),
+        SchedulingLinks: _scheduling_links(settings),
     }
 
 
@@ -134,6 +136,14 @@ async def _rooms(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitS
     rooms = ValkeyRooms(settings.push_url, unit_of_work.vault)
     stack.push_async_callback(rooms.close)
     return rooms
+
+
+def _scheduling_links(settings: Settings) -> SchedulingLinks:
+    return SchedulingLinks(
+        on=settings.scheduling_links,
+        codes=frozenset(settings.scheduling_links_types.split()),
+        booking_url=settings.booking_url or f"{settings.public_url}/book",
+    )
 
 
 def _signer(settings: Settings) -> GrantSigner | None:

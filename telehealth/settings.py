@@ -122,6 +122,28 @@ class Settings(BaseModel):
         "visits@clinic.example"
     )
 
+    scheduling_links: Annotated[
+        bool,
+        Field(
+            alias="TELEHEALTH_SCHEDULING_LINKS",
+            description="Publish the free times of four weeks to everyone, without names (SMART Scheduling Links)",
+        ),
+    ] = False
+    scheduling_links_types: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_SCHEDULING_LINKS_TYPES",
+            description="Codes of the visit types that are published, separated by spaces; none: all of them",
+        ),
+    ] = ""
+    booking_url: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_BOOKING_URL",
+            description="The page that published times link to, with ?slot=…; none: /book of this house, for staff",
+        ),
+    ] = ""
+
     @field_validator("calendar_networks")
     @classmethod
     def _networks(cls, text: str) -> str:

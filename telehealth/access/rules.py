@@ -53,7 +53,15 @@ SCOPES: Mapping[Role, frozenset[Scope]] = {
     ),
     Role.PATIENT: frozenset({Scope.VISITS_JOIN}),
     Role.INTEGRATION: frozenset(
-        {Scope.SUMMARIES_READ, Scope.FHIR_APPOINTMENT, Scope.FHIR_ENCOUNTER, Scope.FHIR_DOCUMENT_REFERENCE}
+        {
+            Scope.SUMMARIES_READ,
+            Scope.FHIR_APPOINTMENT,
+            Scope.FHIR_APPOINTMENT_CREATE,
+            Scope.FHIR_ENCOUNTER,
+            Scope.FHIR_DOCUMENT_REFERENCE,
+            Scope.FHIR_SCHEDULE,
+            Scope.FHIR_SLOT,
+        }
     ),
 }
 STAFF = frozenset({Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN})
@@ -197,26 +205,30 @@ def local_path(asked: str) -> str:
 
 # Scopes of tokens (SMART App Launch 2.2, section 3)
 
-_SMART = re.compile(r"system/(\*|[A-Za-z]{1,64})\.(read|\*|c?r?u?d?s?)")
-_BY_TYPE = {
+_SMART = re.compile(r"system/(\*|[A-Za-z]{1,64})\.(read|write|\*|c?r?u?d?s?)")
+_READING = {
     "Appointment": Scope.FHIR_APPOINTMENT,
     "Encounter": Scope.FHIR_ENCOUNTER,
     "DocumentReference": Scope.FHIR_DOCUMENT_REFERENCE,
+    "Schedule": Scope.FHIR_SCHEDULE,
+    "Slot": Scope.FHIR_SLOT,
 }
+_CREATING = {"Appointment": Scope.FHIR_APPOINTMENT_CREATE}
 
 
 def asked_scopes(text: str) -> dict[str, Scope]:
     """Scopes as the client spells them -> what we call them, in the order asked; the unknown ones are left out.
 
-    Both spellings are read, `system/X.rs` (v2) and `system/X.read` (v1). Who asks for more than reading is offered
-    reading; who asks for less (`.r`, or a search parameter) is offered nothing rather than more.
+    Both spellings are read, `system/X.rs` (v2) and `system/X.read` (v1). Who asks for more than there is, such as
+    `.cruds`, is offered what there is: reading, and creating where that can be had. Who asks for less (`.r`, or a
+    search parameter) is offered nothing rather than more.
     """
     found: dict[str, Scope] = {}
     for each in text.split(" "):
         if each == Scope.SUMMARIES_READ:
             found[each] = Scope.SUMMARIES_READ
         elif smart := _SMART.fullmatch(each):
-            found |= _reading(smart[1], smart[2])
+            found |= _reading(smart[1], smart[2]) | _creating(smart[1], smart[2])
     return found
 
 
@@ -225,8 +237,17 @@ def _reading(resource_type: str, permission: str) -> dict[str, Scope]:
     if not first_version and not {"r", "s"} <= set(permission):
         return {}
     suffix = "read" if first_version else "rs"
-    types = _BY_TYPE if resource_type == "*" else {resource_type} & set(_BY_TYPE)
-    return {f"system/{each}.{suffix}": _BY_TYPE[each] for each in types}
+    types = _READING if resource_type == "*" else {resource_type} & set(_READING)
+    return {f"system/{each}.{suffix}": _READING[each] for each in types}
+
+
+def _creating(resource_type: str, permission: str) -> dict[str, Scope]:
+    first_version = permission in ("write", "*")
+    if not first_version and "c" not in permission:
+        return {}
+    suffix = "write" if first_version else "c"
+    types = _CREATING if resource_type == "*" else {resource_type} & set(_CREATING)
+    return {f"system/{each}.{suffix}": _CREATING[each] for each in types}
 
 
 # Grants

@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 from telehealth.settings import MediaSettings, Settings
 
-_TYPES = {int: "whole number", float: "number", str: "text", SecretStr: "secret"}
+_TYPES = {bool: "`true` or `false`", int: "whole number", float: "number", str: "text", SecretStr: "secret"}
 _SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (("Web, worker and beat", Settings), ("Media node", MediaSettings))
 
 
@@ -47,6 +47,8 @@ def _default(field: FieldInfo) -> str:
         return "**required**"
     if value is None or value == "":
         return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     return f"`{value.value if isinstance(value, Enum) else value}`"

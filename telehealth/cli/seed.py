@@ -59,8 +59,11 @@ PLACES = (
 SCOPES = (
     Scope.SUMMARIES_READ,
     Scope.FHIR_APPOINTMENT,
+    Scope.FHIR_APPOINTMENT_CREATE,
     Scope.FHIR_ENCOUNTER,
     Scope.FHIR_DOCUMENT_REFERENCE,
+    Scope.FHIR_SCHEDULE,
+    Scope.FHIR_SLOT,
 )
 CLINICIAN_EMAIL, DESK_EMAIL, ADMIN_EMAIL = "okafor@clinic.example", "desk@clinic.example", "admin@clinic.example"
 CREDENTIAL = "integration.json"

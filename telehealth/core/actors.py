@@ -36,8 +36,11 @@ class Scope(StrEnum):
     SUMMARIES_READ = "summaries.read"
     INTEGRATIONS_WRITE = "integrations.write"
     FHIR_APPOINTMENT = "system/Appointment.rs"
+    FHIR_APPOINTMENT_CREATE = "system/Appointment.c"
     FHIR_ENCOUNTER = "system/Encounter.rs"
     FHIR_DOCUMENT_REFERENCE = "system/DocumentReference.rs"
+    FHIR_SCHEDULE = "system/Schedule.rs"
+    FHIR_SLOT = "system/Slot.rs"
 
 
 class Purpose(StrEnum):

@@ -10,13 +10,31 @@ RELEASED = "2026-03-01"
 SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
-# Name, type and meaning of each search parameter, the same for every type.
-SEARCH_PARAMETERS = (
+# Name, type and meaning of each search parameter: the same for every type about patients, others for times.
+Parameters = tuple[tuple[str, str, str], ...]
+SEARCH_PARAMETERS: Parameters = (
     ("_id", "token", "Ids, separated by commas"),
     ("_lastUpdated", "date", "When it last changed; eq, ge, gt, le, lt; UTC when no offset is given"),
     ("patient", "reference", "Patient/id or id; with :identifier the patient's system|value"),
     ("date", "date", "Appointment.start, the start of Encounter.period, DocumentReference.date"),
     ("status", "token", "Codes, separated by commas"),
+)
+SCHEDULE_PARAMETERS: Parameters = (
+    ("_id", "token", "Ids, separated by commas"),
+    ("actor", "reference", "Practitioner/id or id; with :identifier the practitioner's system|value"),
+    ("active", "token", "true or false"),
+)
+SLOT_PARAMETERS: Parameters = (
+    ("schedule", "reference", "Schedule/id or id, separated by commas"),
+    ("start", "date", "eq, ge, gt, le, lt; UTC when no offset is given; from now on when there is none"),
+    ("status", "token", "free, busy, separated by commas"),
+    ("service-type", "token", "Codes of visit types, separated by commas"),
+)
+ARGONAUT = "http://fhir.org/guides/argonaut-scheduling/OperationDefinition/appointment"
+OPERATIONS = (
+    ("find", "Times that can be booked; needs system/Slot.rs"),
+    ("hold", "Keeps a time for five minutes; takes an Idempotency-Key; needs system/Appointment.c"),
+    ("book", "Books a time or a hold; takes an Idempotency-Key; needs system/Appointment.c"),
 )
 
 
@@ -34,7 +52,11 @@ def capability_statement(public_url: str) -> dict[str, Any]:
             {
                 "mode": "server",
                 "security": _security(public_url),
-                "resource": [_resource(each) for each in ResourceType],
+                "resource": [
+                    *(_resource(each, SEARCH_PARAMETERS) | VERSIONED | _operations(each) for each in ResourceType),
+                    _resource("Schedule", SCHEDULE_PARAMETERS) | COMPUTED,
+                    _resource("Slot", SLOT_PARAMETERS) | COMPUTED,
+                ],
             }
         ],
     }
@@ -50,13 +72,23 @@ def _security(public_url: str) -> dict[str, Any]:
     }
 
 
-def _resource(resource_type: ResourceType) -> dict[str, Any]:
+VERSIONED: dict[str, Any] = {"versioning": "versioned", "readHistory": False}
+COMPUTED: dict[str, Any] = {"versioning": "no-version"}
+
+
+def _resource(resource_type: str, parameters: Parameters) -> dict[str, Any]:
     return {
-        "type": resource_type.value,
+        "type": str(resource_type),
         "interaction": [{"code": "read"}, {"code": "search-type"}],
-        "versioning": "versioned",
-        "readHistory": False,
-        "searchParam": [
-            {"name": name, "type": kind, "documentation": meaning} for name, kind, meaning in SEARCH_PARAMETERS
-        ],
+        "searchParam": [{"name": name, "type": kind, "documentation": meaning} for name, kind, meaning in parameters],
+    }
+
+
+def _operations(resource_type: ResourceType) -> dict[str, Any]:
+    if resource_type is not ResourceType.APPOINTMENT:
+        return {}
+    return {
+        "operation": [
+            {"name": name, "definition": f"{ARGONAUT}-{name}", "documentation": meaning} for name, meaning in OPERATIONS
+        ]
     }

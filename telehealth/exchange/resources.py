@@ -1,15 +1,26 @@
-"""Visits and signed notes as FHIR R4 resources. Pure: values in, JSON out. No link that lets anyone join, ever."""
+"""Visits, signed notes and times as FHIR R4 resources. Pure: values in, JSON out. No link that lets anyone join."""
 
 import base64
 import hashlib
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.exchange.openings import BUSY, FREE, Place, Proposal, Timetable
 from telehealth.exchange.queries import Appointments, Cast, Documents, Encounters, Found
-from telehealth.exchange.rules import APPOINTMENT_STATUS, CANCELLATION, DOCUMENT_STATUS, ENCOUNTER_STATUS, instant
+from telehealth.exchange.rules import (
+    APPOINTMENT_STATUS,
+    CANCELLATION,
+    DOCUMENT_STATUS,
+    ENCOUNTER_STATUS,
+    VISIT_TYPE_SYSTEM,
+    instant,
+)
+from telehealth.people.rules import Clinician
 from telehealth.records.documents import CATEGORY, CONTENT_TYPE, LOINC
 from telehealth.records.queries import Summary
 from telehealth.records.rules import CLINICIAN_SYSTEM, TITLES, VISIT_SYSTEM, Identifier, document_identifiers
+from telehealth.scheduling.booking.rules import Hold, VisitType
 from telehealth.visits.rules import Visit, VisitStatus
 
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -39,7 +50,7 @@ def appointment(visit: Visit, cast: Cast) -> Json:
         "meta": _meta(visit),
         "identifier": [{"system": VISIT_SYSTEM, "value": str(visit.id)}],
         "status": APPOINTMENT_STATUS[visit.status],
-        "serviceType": [{"text": visit.visit_type}],
+        "serviceType": [visit_type(visit.visit_type)],
         "start": instant(visit.starts_at),
         "end": instant(visit.ends_at),
         "minutesDuration": visit.minutes,
@@ -96,6 +107,71 @@ def document_reference(summary: Summary, cast: Cast) -> Json:
     }
 
 
+def schedule(timetable: Timetable) -> Json:
+    """As far ahead as the visit type that may be booked farthest."""
+    host, days = timetable.host, max((kind.horizon_days for kind in timetable.kinds), default=0)
+    types = [visit_type(kind.code, kind.name) for kind in timetable.kinds]
+    return {
+        "resourceType": "Schedule",
+        "id": str(host.id),
+        "active": not host.retired,
+        **({"serviceType": types} if types else {}),
+        "actor": [_practitioner(timetable.clinician)],
+        "planningHorizon": {"start": instant(timetable.now), "end": instant(timetable.now + timedelta(days=days))},
+    }
+
+
+def slot(place: Place) -> Json:
+    start, kind = place.name.start, place.kind
+    return {
+        "resourceType": "Slot",
+        "id": place.name.written(),
+        "serviceType": [visit_type(kind.code, kind.name)],
+        "schedule": {"reference": f"Schedule/{place.name.clinician_id}"},
+        "status": FREE if place.free else BUSY,
+        "start": instant(start),
+        "end": instant(start + timedelta(minutes=kind.minutes)),
+    }
+
+
+def proposed(proposal: Proposal, cast: Cast) -> Json:
+    """An Appointment that might be: its id is good for $hold and $book, and nothing is there to be read by it."""
+    found, name = proposal.slot, proposal.name.written()
+    return _not_yet("proposed", name, proposal.kind, (found.start, found.end)) | {
+        "slot": [{"reference": f"Slot/{name}"}],
+        "participant": [
+            {"actor": _clinician(cast, found.clinician_id), "required": "required", "status": "needs-action"}
+        ],
+    }
+
+
+def held(hold: Hold, kind: VisitType, cast: Cast) -> Json:
+    """An Appointment that is kept for the patient: its id is good for $book as long as it is."""
+    return _not_yet("pending", str(hold.id), kind, (hold.start, hold.end)) | {
+        "participant": [
+            {"actor": _patient(cast, hold.patient_id), "required": "required", "status": "needs-action"},
+            {"actor": _clinician(cast, hold.clinician_id), "required": "required", "status": "accepted"},
+        ],
+    }
+
+
+def _not_yet(status: str, resource_id: str, kind: VisitType, span: tuple[datetime, datetime]) -> Json:
+    return {
+        "resourceType": "Appointment",
+        "id": resource_id,
+        "status": status,
+        "serviceType": [visit_type(kind.code, kind.name)],
+        "start": instant(span[0]),
+        "end": instant(span[1]),
+        "minutesDuration": kind.minutes,
+    }
+
+
+def visit_type(code: str, name: str = "") -> Json:
+    display = {"display": name} if name else {}
+    return {"coding": [{"system": VISIT_TYPE_SYSTEM, "code": code} | display], "text": name or code}
+
+
 def _patient(cast: Cast, patient_id: PatientId) -> Json:
     """A logical reference (FHIR R4, section 2.3.0.2): the patient as the record service numbers them."""
     system, _, value = cast.patients[patient_id].identifier.partition("|")
@@ -103,10 +179,14 @@ def _patient(cast: Cast, patient_id: PatientId) -> Json:
 
 
 def _clinician(cast: Cast, clinician_id: ClinicianId) -> Json:
+    return _practitioner(cast.clinicians[clinician_id])
+
+
+def _practitioner(clinician: Clinician) -> Json:
     return {
         "type": "Practitioner",
-        "identifier": {"system": CLINICIAN_SYSTEM, "value": str(clinician_id)},
-        "display": cast.clinicians[clinician_id].name,
+        "identifier": {"system": CLINICIAN_SYSTEM, "value": str(clinician.id)},
+        "display": clinician.name,
     }
 
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from telehealth.access.rules import NoGrant
 from telehealth.core.actors import Scope
-from telehealth.core.errors import NotFound
-from telehealth.exchange import queries
+from telehealth.core.errors import NotFound, Refusal
+from telehealth.exchange import bookings, queries
 from telehealth.exchange.bundles import address, bundle, understand, unknown
 from telehealth.exchange.capability import capability_statement
 from telehealth.exchange.resources import drawn
@@ -18,8 +18,9 @@ from telehealth.exchange.rules import ResourceType, UnfitSearch
 from telehealth.exchange.schemas import FeedSummary, Search, SummaryFeed, SummaryQuery
 from telehealth.http.call import Call
 from telehealth.http.fhir import resource_response
-from telehealth.http.operation import PUBLIC, Documented, interaction, operation
+from telehealth.http.operation import PUBLIC, Documented, Handler, Operation, interaction, invocation, operation
 from telehealth.http.paging import CursorKey, Cursors
+from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy, HoldExpired
 from telehealth.scheduling.calendars.rules import FEED_PATH, domain_of
 
 
@@ -106,12 +107,20 @@ def _cursors(call: Call, listing: str) -> Cursors:
     return Cursors(call.port(CursorKey), listing)
 
 
+def _published(name: str, handler: Handler, media_type: str) -> Operation:
+    answers = (Documented(200, media_type), Documented(304, media_type))
+    return operation("GET", f"{bookings.LINKS}/{name}", handler, needs=PUBLIC, errors=(NotFound,), answers=answers)
+
+
 _APPOINTMENT, _ENCOUNTER, _DOCUMENT = (
     Scope.FHIR_APPOINTMENT,
     Scope.FHIR_ENCOUNTER,
     Scope.FHIR_DOCUMENT_REFERENCE,
 )
 _FOUND, _SHOWN = (NoGrant, UnfitSearch), (NoGrant,)
+_CREATE, _SCHEDULE, _SLOT = Scope.FHIR_APPOINTMENT_CREATE, Scope.FHIR_SCHEDULE, Scope.FHIR_SLOT
+_TAKING: tuple[type[Refusal], ...] = (NoGrant, NotFound, CalendarBusy, *SLOT_REFUSALS)
+_NDJSON = bookings.NDJSON
 OPERATIONS = (
     operation(
         "GET",
@@ -129,4 +138,21 @@ OPERATIONS = (
     interaction("/fhir/Encounter/{encounter:uuid}", read_encounter, needs=_ENCOUNTER, errors=_SHOWN),
     interaction("/fhir/DocumentReference", search_documents, needs=_DOCUMENT, errors=_FOUND),
     interaction("/fhir/DocumentReference/{document:uuid}", read_document, needs=_DOCUMENT, errors=_SHOWN),
+    interaction("/fhir/Schedule", bookings.search_schedules, needs=_SCHEDULE, errors=(UnfitSearch,)),
+    interaction("/fhir/Schedule/{schedule_id:uuid}", bookings.read_schedule, needs=_SCHEDULE),
+    interaction("/fhir/Slot", bookings.search_slots, needs=_SLOT, errors=(UnfitSearch,)),
+    interaction("/fhir/Slot/{slot_id}", bookings.read_slot, needs=_SLOT),
+    invocation("/fhir/Appointment/$find", bookings.find_appointments, needs=_SLOT, errors=(NoGrant, NotFound)),
+    invocation("/fhir/Appointment/$hold", bookings.hold_appointment, needs=_CREATE, errors=_TAKING, keyed=True),
+    invocation(
+        "/fhir/Appointment/$book",
+        bookings.book_appointment,
+        needs=_CREATE,
+        errors=(*_TAKING, HoldExpired),
+        keyed=True,
+    ),
+    _published("$bulk-publish", bookings.bulk_publish, "application/json"),
+    _published("locations.ndjson", bookings.published_locations, _NDJSON),
+    _published("schedules.ndjson", bookings.published_schedules, _NDJSON),
+    _published("slots.ndjson", bookings.published_slots, _NDJSON),
 )

@@ -54,6 +54,7 @@ ENCOUNTER_STATUS: Mapping[VisitStatus, str] = {
     S.ENTERED_IN_ERROR: "entered-in-error",
 }
 DOCUMENT_STATUS = "current"
+VISIT_TYPE_SYSTEM = "urn:uuid:131269b4-f334-4df2-8173-01341bd43277"  # of Slot.serviceType: the codes of visit types
 
 
 class UnfitSearch(Refusal):
@@ -134,6 +135,28 @@ def _meant(match: re.Match[str]) -> tuple[datetime, datetime]:
     if match["month"]:
         return start, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
     return start, datetime(year + 1, 1, 1, tzinfo=UTC)
+
+
+def parse_moment(text: str) -> Span:
+    """A dateTime without a prefix, as the span it stands for: an instant, or a whole day, month or year in UTC.
+
+    Raises UnfitSearch.
+    """
+    if not text[:1].isdigit():
+        raise UnfitSearch("a dateTime is written like 2026-03-02T09:00:00Z")
+    span = _parse_date(text)
+    return Span(span.start, span.start) if "T" in text else span
+
+
+def parse_codes(text: str, system: str) -> frozenset[str]:
+    """Tokens separated by commas, `code` or `system|code`; one of another system is nobody's."""
+    pairs = [each.rpartition("|") for each in text.split(",")]
+    return frozenset(code for named, bar, code in pairs if not bar or named == system)
+
+
+def parse_references(text: str, resource_type: str) -> frozenset[UUID]:
+    """References separated by commas, `Type/id` or `id`; what is none of ours matches nothing."""
+    return parse_ids(",".join(each.removeprefix(f"{resource_type}/") for each in text.split(",")))
 
 
 def parse_ids(text: str) -> frozenset[UUID]:

@@ -42,10 +42,22 @@ class SummaryFeed(Message):
     more: bool
 
 
-class Search(Message):
-    """Parameters every type has. Unknown ones are kept, to be reported or refused as the client prefers."""
+class AnySearch(Message):
+    """What every search takes. Unknown parameters are kept, to be reported or refused as the client prefers."""
 
     model_config = ConfigDict(extra="allow")
+
+    count: Annotated[int, Field(alias="_count", ge=1, le=1_000_000, description="at most 100 are given")] = 20
+    cursor: Annotated[str | None, Field(alias="_cursor", max_length=200, description="from a page's next link")] = None
+    format: Annotated[str | None, Field(alias="_format", description="json or application/fhir+json")] = None
+
+    @property
+    def limit(self) -> int:
+        return min(self.count, LARGEST_PAGE)
+
+
+class Search(AnySearch):
+    """Parameters every type about patients has."""
 
     id: Annotated[str | None, Field(alias="_id", description="token: ids, separated by commas")] = None
     last_updated: Annotated[list[str], Field(alias="_lastUpdated", default_factory=list, description="date")]
@@ -55,10 +67,27 @@ class Search(Message):
     ] = None
     date: Annotated[list[str], Field(default_factory=list, description="date, with eq ge gt le lt; UTC if no offset")]
     status: Annotated[str | None, Field(description="token: codes, separated by commas")] = None
-    count: Annotated[int, Field(alias="_count", ge=1, le=1_000_000, description="at most 100 are given")] = 20
-    cursor: Annotated[str | None, Field(alias="_cursor", max_length=200, description="from a page's next link")] = None
-    format: Annotated[str | None, Field(alias="_format", description="json or application/fhir+json")] = None
 
-    @property
-    def limit(self) -> int:
-        return min(self.count, LARGEST_PAGE)
+
+class ScheduleSearch(AnySearch):
+    """Which calendars."""
+
+    id: Annotated[str | None, Field(alias="_id", description="token: ids, separated by commas")] = None
+    actor: Annotated[str | None, Field(description="reference: Practitioner/id or id")] = None
+    actor_identifier: Annotated[
+        str | None, Field(alias="actor:identifier", description="token: system|value of the practitioner")
+    ] = None
+    active: Annotated[str | None, Field(description="token: true or false")] = None
+
+
+class SlotSearch(AnySearch):
+    """Which times; from now on when no start is given."""
+
+    schedule: Annotated[
+        str | None, Field(max_length=4096, description="reference: Schedule/id or id, separated by commas")
+    ] = None
+    start: Annotated[list[str], Field(default_factory=list, description="date, with eq ge gt le lt; UTC if no offset")]
+    status: Annotated[str | None, Field(description="token: free, busy, separated by commas")] = None
+    service_type: Annotated[
+        str | None, Field(alias="service-type", description="token: codes of visit types, separated by commas")
+    ] = None

@@ -14,12 +14,14 @@ from telehealth.db.unit import Unit
 from telehealth.http.body import FORM_TYPE, JSON_TYPES, media_type, read_bytes, read_form, read_json, read_query
 from telehealth.http.call import Call, Kit, Reply
 from telehealth.http.credentials import actors, choose, refuse_cross_site
+from telehealth.http.fhir import MEDIA_TYPE as FHIR_TYPE
 from telehealth.http.fhir import outcome_response
 from telehealth.http.idempotency import Answer, check_key, claim, fingerprint, keep
 from telehealth.http.operation import Face, Operation
 from telehealth.http.ports import Authenticator
 from telehealth.http.problems import UnsupportedMediaType, problem_response
 
+JSON_TYPE = "application/json"
 TRACED = frozenset({Kind.FORBIDDEN, Kind.ABSENT})
 
 
@@ -54,7 +56,8 @@ class Endpoint:
             return self._rendered(await self.operation.handler(call, **arguments))
         printed = fingerprint(self.operation.name, request.url.path, raw)
         answer = await self.kit.unit_of_work.run(self._once, actor, call, (check_key(key), printed), arguments)
-        return Response(answer.content, answer.status, media_type="application/json")
+        media_type = FHIR_TYPE if self.operation.face is Face.FHIR else JSON_TYPE
+        return Response(answer.content, answer.status, media_type=media_type)
 
     async def _once(self, unit: Unit, call: Call, keyed: tuple[str, bytes], arguments: dict[str, Any]) -> Answer:
         key, printed = keyed
@@ -105,14 +108,14 @@ class Endpoint:
     def _json(self, body: object, status: int) -> Response:
         if not isinstance(body, BaseModel):
             raise TypeError(f"{self.operation.name} answers with a {type(body).__name__}")
-        return Response(_dump(body), status, media_type="application/json")
+        return Response(_dump(body), status, media_type=JSON_TYPE)
 
     def _refused(self, request: Request, refusal: Refusal) -> Response:
         match self.operation.face:
             case Face.PAGE:
                 return self.kit.pages.refused(request, refusal)
             case Face.FHIR:
-                return outcome_response(refusal)
+                return outcome_response(refusal, reading=self.operation.safe)
             case Face.API:
                 return problem_response(refusal, request)
             case never:

@@ -34,15 +34,15 @@ def resource_response(resource: Resource, *, status: int = 200, headers: Mapping
     return Response(content, status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
-def fhir_status(refusal: Refusal | type[Refusal]) -> HTTPStatus:
+def fhir_status(refusal: Refusal | type[Refusal], *, reading: bool = True) -> HTTPStatus:
     """As anywhere in the house, but a search that cannot be understood is a 400 (FHIR R4, section 3.1.1.0)."""
-    return HTTPStatus.BAD_REQUEST if refusal.kind is Kind.INVALID else status_of(refusal)
+    return HTTPStatus.BAD_REQUEST if reading and refusal.kind is Kind.INVALID else status_of(refusal)
 
 
-def outcome_response(refusal: Refusal) -> Response:
+def outcome_response(refusal: Refusal, *, reading: bool = True) -> Response:
     """A refusal as FHIR clients read it; never repeats a rejected value."""
-    outcome = {"resourceType": "OperationOutcome", "issue": list(_issues(refusal))}
-    return resource_response(outcome, status=fhir_status(refusal), headers=headers_of(refusal))
+    outcome = {"resourceType": "OperationOutcome", "issue": list(_issues(refusal, reading=reading))}
+    return resource_response(outcome, status=fhir_status(refusal, reading=reading), headers=headers_of(refusal))
 
 
 def plain_outcome(status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -60,11 +60,16 @@ def issue(code: str, text: str, *, severity: str = "error") -> dict[str, Any]:
     return {"severity": severity, "code": code, "details": {"text": text}}
 
 
-def _issues(refusal: Refusal) -> Iterator[dict[str, Any]]:
+def _issues(refusal: Refusal, *, reading: bool) -> Iterator[dict[str, Any]]:
     code = ISSUE_TYPES[refusal.kind]
+    if refusal.kind is Kind.INVALID and not reading and not isinstance(refusal, InvalidRequest):
+        code = "business-rule"
     named = issue(code, refusal.title)
     named["details"]["coding"] = [{"code": refusal.slug}]
     yield named | ({"diagnostics": refusal.detail} if refusal.detail else {})
     for fault in refusal.faults if isinstance(refusal, InvalidRequest) else ():
         place = {"location": [f"http.{fault.pointer.strip('/').partition('/')[0]}"]} if fault.pointer else {}
         yield issue("value", fault.detail) | place
+    if isinstance(instead := refusal.extras.get("alternatives"), list) and instead:
+        told = issue("informational", "Possible instead", severity="information")
+        yield told | {"diagnostics": ", ".join(map(str, instead))}

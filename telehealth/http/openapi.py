@@ -115,7 +115,7 @@ def _document(each: Operation, schemas: Schemas, definitions: Json) -> Json:
     if each.conditional:
         document["parameters"].append(IF_MATCH)
     if each.body is not None:
-        media_type = FORM_TYPE if each.form else "application/json"
+        media_type = FORM_TYPE if each.form else FHIR_TYPE if each.face is Face.FHIR else "application/json"
         document["requestBody"] = {
             "required": True,
             "content": {media_type: {"schema": schemas[each.body, "validation"]}},
@@ -174,7 +174,8 @@ def _refusals(each: Operation) -> Mapping[int, list[str]]:
     """Titles of what it refuses, by status."""
     found: dict[int, list[str]] = {}
     for refusal in (*_usual(each), *each.errors):
-        titles = found.setdefault((fhir_status if each.face is Face.FHIR else status_of)(refusal), [])
+        status = fhir_status(refusal, reading=each.safe) if each.face is Face.FHIR else status_of(refusal)
+        titles = found.setdefault(status, [])
         if refusal.title not in titles:
             titles.append(refusal.title)
     return found

@@ -63,6 +63,7 @@ class Operation:
     face: Face
     form: bool = False
     answers: tuple[Documented, ...] = ()
+    keyed: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -100,8 +101,8 @@ class Operation:
 
     @property
     def creates(self) -> bool:
-        """Creating operations of the API take an Idempotency-Key."""
-        return self.method == "POST" and self.status == 201 and self.face is Face.API
+        """Creating operations of the API take an Idempotency-Key, and those of FHIR that say so."""
+        return self.keyed or (self.method == "POST" and self.status == 201 and self.face is Face.API)
 
     @property
     def conditional(self) -> bool:
@@ -142,6 +143,19 @@ def interaction(
 ) -> Operation:
     """A FHIR interaction that reads (FHIR R4, section 3.1.0): refuses with OperationOutcome."""
     return _checked(Operation("GET", path, handler, needs, purpose, 200, errors, Face.FHIR))
+
+
+def invocation(
+    path: str,
+    handler: Handler,
+    *,
+    needs: Scope | Public,
+    purpose: Purpose = Purpose.OPERATIONS,
+    errors: tuple[type[Refusal], ...] = (),
+    keyed: bool = False,
+) -> Operation:
+    """A FHIR operation (FHIR R4, section 3.2.0) that is invoked by POST; `keyed` when it takes an Idempotency-Key."""
+    return _checked(Operation("POST", path, handler, needs, purpose, 200, errors, Face.FHIR, keyed=keyed))
 
 
 def page(

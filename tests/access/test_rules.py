@@ -109,6 +109,11 @@ def test_a_path_elsewhere_is_not(path: str) -> None:
         ("system/Appointment.rs", ["system/Appointment.rs"]),
         ("system/Appointment.read", ["system/Appointment.read"]),
         ("system/Encounter.cruds", ["system/Encounter.rs"]),
+        ("system/Appointment.cruds", ["system/Appointment.rs", "system/Appointment.c"]),
+        ("system/Appointment.crs", ["system/Appointment.rs", "system/Appointment.c"]),
+        ("system/Appointment.*", ["system/Appointment.read", "system/Appointment.write"]),
+        ("system/Appointment.write system/Slot.c", ["system/Appointment.write"]),
+        ("system/Schedule.rs system/Slot.rs", ["system/Schedule.rs", "system/Slot.rs"]),
         ("system/Encounter.*", ["system/Encounter.read"]),
         ("summaries.read system/Patient.rs openid", ["summaries.read"]),
         ("system/Encounter.r", []),
@@ -128,7 +133,7 @@ def test_scopes_of_both_versions_are_read(text: str, spelled: list[str]) -> None
 
 @pytest.mark.parametrize(("text", "suffix"), [("system/*.rs", "rs"), ("system/*.read", "read")])
 def test_a_star_is_every_type_we_have(text: str, suffix: str) -> None:
-    types = ("Appointment", "Encounter", "DocumentReference")
+    types = ("Appointment", "Encounter", "DocumentReference", "Schedule", "Slot")
     assert set(asked_scopes(text)) == {f"system/{each}.{suffix}" for each in types}
 
 

@@ -1,8 +1,10 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
+import fhirkit
 import httpx
 import pytest
 from sqlalchemy import select
@@ -14,6 +16,7 @@ from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
 from telehealth.core.ids import AccountId, IntegrationId
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.exchange.ports import SchedulingLinks
 from telehealth.exchange.routes import OPERATIONS
 from telehealth.http.paging import CursorKey
 from telehealth.records import service as records
@@ -24,6 +27,24 @@ from tests.kit.visits import Arranged, arrange_visit
 from tests.kit.web import bearer, client_of
 
 
+def checked(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
+    """The body, after R4 has been held against it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/fhir+json"
+    assert faults(answer.text) == []
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def faults(resource: str) -> list[str]:
+    return [f"{issue.path}: {issue.message}" for issue in fhirkit.validate(resource) if issue.severity == "error"]
+
+
+def found(answer: httpx.Response) -> list[str]:
+    entries = checked(answer).get("entry", [])
+    return [each["resource"]["id"] for each in entries if each["search"]["mode"] == "match"]
+
+
 @dataclass
 class Exchange:
     """An integration with every scope and no grant, and a door to knock at."""
@@ -31,6 +52,7 @@ class Exchange:
     unit_of_work: UnitOfWork
     actor: Actor
     admin: AccountId
+    links: SchedulingLinks
     client: httpx.AsyncClient
 
     async def permit(self, *kinds: DataKind, patients: Patients = EVERYONE, purpose: Purpose = Purpose.PAYMENT) -> None:
@@ -85,7 +107,8 @@ async def _integration(unit: Unit) -> tuple[Actor, AccountId]:
 async def exchange(unit_of_work: UnitOfWork) -> AsyncIterator[Exchange]:
     actor, admin = await unit_of_work.run(_integration)
     known = {"puller": actor, "nobody": Actor(uuid4(), Role.INTEGRATION)}
-    ports: dict[type, object] = {CursorKey: CursorKey("k" * 32)}
+    links = SchedulingLinks(booking_url="https://book.example/visit?from=links")
+    ports: dict[type, object] = {CursorKey: CursorKey("k" * 32), SchedulingLinks: links}
     async with client_of(unit_of_work, OPERATIONS, known, ports=ports) as client:
         client.headers.update(bearer("puller"))
-        yield Exchange(unit_of_work, actor, admin, client)
+        yield Exchange(unit_of_work, actor, admin, links, client)

@@ -1,37 +1,19 @@
 """The FHIR facade: valid R4, searches that find what they say, refusals a FHIR client can read."""
 
 import base64
-from typing import Any
 
-import fhirkit
-import httpx
 import pytest
 
 from telehealth.access.rules import DataKind
 from telehealth.core.actors import Purpose
 from telehealth.exchange.rules import APPOINTMENT_STATUS, ENCOUNTER_STATUS
 from telehealth.visits.rules import VisitStatus
-from tests.exchange.conftest import Exchange
+from tests.exchange.conftest import Exchange, checked, found
 from tests.kit.web import bearer
 
 ALL = (DataKind.APPOINTMENTS, DataKind.ENCOUNTERS, DataKind.DOCUMENTS)
 MRN = "urn:example:mrn|17"
 TYPES = ("Appointment", "Encounter", "DocumentReference")
-
-
-def checked(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
-    """The body, after R4 has been held against it."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/fhir+json"
-    faults = [f"{issue.path}: {issue.message}" for issue in fhirkit.validate(answer.text) if issue.severity == "error"]
-    assert faults == []
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-def found(answer: httpx.Response) -> list[str]:
-    entries = checked(answer).get("entry", [])
-    return [each["resource"]["id"] for each in entries if each["search"]["mode"] == "match"]
 
 
 async def test_each_type_is_found_and_read(exchange: Exchange) -> None:
@@ -195,7 +177,7 @@ async def test_the_capability_statement_is_public_and_true(exchange: Exchange) -
     assert statement["fhirVersion"] == "4.0.1"
     await exchange.permit(*ALL)
     described = statement["rest"][0]["resource"]
-    assert [each["type"] for each in described] == list(TYPES)
+    assert [each["type"] for each in described] == [*TYPES, "Schedule", "Slot"]
     values = {"token": "x", "date": "2026", "reference": "Patient/x"}
     for each in described:
         known = {parameter["name"]: values[parameter["type"]] for parameter in each["searchParam"]}

@@ -56,6 +56,7 @@ class Check(StrEnum):
     TRACE = "reading leaves an audit row about the patient, and shows nobody else's data"
 
 
+PUBLISHED = "free times without names, when the clinic publishes them to everyone"
 PUBLIC_DOORS: Mapping[str, str] = {
     "http.healthz": "the process supervisor has no credential",
     "http.readyz": "the process supervisor has no credential",
@@ -76,6 +77,10 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "visits.identify": "the personal link is the credential, and this is the identity step",
     "exchange.subscribe": "the secret address is the credential, and what it shows names no patient",
     "exchange.metadata": "a CapabilityStatement is read before signing in (FHIR R4, section 2.21)",
+    "exchange.bulk_publish": PUBLISHED,
+    "exchange.published_locations": PUBLISHED,
+    "exchange.published_schedules": PUBLISHED,
+    "exchange.published_slots": PUBLISHED,
 }
 TOGETHER = "all staff serve the queue together"
 OFFICE = "an admin answers for the resources of the whole house"
@@ -101,6 +106,7 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("people.replace_licences", Check.STRANGER): "an admin answers for the licences of every clinician",
     ("people.read_locations", Check.STRANGER): "staff book for every patient of the clinic",
     ("people.replace_locations", Check.STRANGER): "staff book for every patient of the clinic",
+    ("exchange.read_schedule", Check.STRANGER): "clinicians are nobody's, and their calendars show no patient",
     ("access.revoke_grant", Check.STRANGER): "an admin holds every grant of the house: there is no other's",
     ("visits.times", Check.STRANGER): "staff book for every patient of the clinic",
     ("visits.choose", Check.STRANGER): "staff book for every patient of the clinic",
@@ -126,6 +132,10 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("access.list_grants", Check.TRACE): "names patients by id alone, to the admin who answers for the grants",
     ("people.read_licences", Check.TRACE): "where a clinician is licensed is no patient's data",
     ("people.list_clinicians", Check.TRACE): "clinicians are no patients",
+    ("exchange.search_schedules", Check.TRACE): NO_PATIENT,
+    ("exchange.read_schedule", Check.TRACE): NO_PATIENT,
+    ("exchange.search_slots", Check.TRACE): NO_PATIENT,
+    ("exchange.read_slot", Check.TRACE): NO_PATIENT,
     ("scheduling.read_hours", Check.TRACE): NO_PATIENT,
     ("scheduling.list_calendars", Check.TRACE): NO_PATIENT,
     ("scheduling.list_calendar_alerts", Check.TRACE): NO_PATIENT,

@@ -18,7 +18,7 @@ from telehealth.http import house
 from telehealth.http.operation import Face, Operation
 from telehealth.http.sse import MEDIA_TYPE as EVENT_STREAM
 from tests.kit.database import Databases
-from tests.kit.knocking import acting
+from tests.kit.knocking import acting, slot_id
 from tests.kit.served import Served, serving_house
 
 OPERATIONS = {
@@ -44,6 +44,9 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "exchange.search_appointments": "the grammar of search is FHIR's",
     "exchange.search_encounters": "the grammar of search is FHIR's",
     "exchange.search_documents": "the grammar of search is FHIR's",
+    "exchange.search_schedules": "the grammar of search is FHIR's",
+    "exchange.search_slots": "the grammar of search is FHIR's",
+    "exchange.find_appointments": "which parameters there are, and how often, is the guide's",
     "scheduling.publish_hours": ZONES_AND_ORDER,
     "scheduling.publish_resource_hours": ZONES_AND_ORDER,
     "scheduling.put_override": ZONES_AND_ORDER,
@@ -227,6 +230,8 @@ def _known(served: Served) -> dict[str, list[str]]:
         "path.calendar": [residents.calendar],
         "path.absence": [residents.absence],
         "path.day": ["2030-03-05"],
+        "path.schedule_id": [own.clinician.id, other.clinician.id],
+        "path.slot_id": [slot_id(residents, days=8)],
         "path.slug": ["not-found", "stale"],
         "query.patient": [f"Patient/{own.patient.id}"],
         "query.visit": [own.visit],

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from telehealth.access.rules import SCOPES
 from telehealth.core.actors import Role
+from telehealth.exchange.choices import SlotName
 from telehealth.http.operation import Operation, Public
 from tests.kit.house import Course, Residents
 from tests.kit.integrations import jwks_of, new_key
@@ -46,6 +47,8 @@ WORDS: Mapping[str, Callable[[Residents], str]] = {
     "absence": lambda residents: str(residents.absence),
     "feed": lambda residents: str(residents.feed),
     "day": lambda _: "2030-03-05",
+    "schedule_id": lambda residents: str(residents.own.clinician.id),
+    "slot_id": lambda residents: slot_id(residents, days=8),
 }
 BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "access.open_session": lambda _: {"email": "nobody@clinic.example", "password": "a long and quiet evening"},
@@ -139,6 +142,13 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "visit_type_id": str(residents.visit_type.id),
     },
     "visits.take_next": lambda residents: {"visit_type_id": str(residents.visit_type.id)},
+    "exchange.find_appointments": lambda residents: parameters(
+        {"name": "start", "valueDateTime": soon()},
+        {"name": "end", "valueDateTime": soon(days=1)},
+        {"name": "patient-reference", "valueUri": f"Patient/{residents.own.patient.id}"},
+    ),
+    "exchange.hold_appointment": lambda residents: chosen_slot(residents, days=8),
+    "exchange.book_appointment": lambda residents: chosen_slot(residents, days=9),
     "visits.attest_location": lambda _: {"jurisdiction": "US-CA"},
     "visits.say_where": lambda _: {"jurisdiction": "US-CA"},
     "visits.check_devices": lambda _: {"camera": "ok", "microphone": "ok", "speaker": "ok"},
@@ -177,6 +187,25 @@ def soon(*, days: int = 0) -> str:
     """An instant on the grid of visits, so many days from now."""
     now = datetime.now(UTC) + timedelta(days=days, minutes=5)
     return now.replace(minute=now.minute // 5 * 5, second=0, microsecond=0).isoformat()
+
+
+def slot_id(residents: Residents, *, days: int) -> str:
+    return SlotName(
+        visit_type_id=residents.visit_type.id,
+        start=datetime.fromisoformat(soon(days=days)),
+        clinician_id=residents.own.clinician.id,
+    ).written()
+
+
+def chosen_slot(residents: Residents, *, days: int) -> Json:
+    return parameters(
+        {"name": "appt-id", "valueUri": f"Appointment/{slot_id(residents, days=days)}"},
+        {"name": "patient-id", "valueUri": f"Patient/{residents.own.patient.id}"},
+    )
+
+
+def parameters(*given: Json) -> Json:
+    return {"resourceType": "Parameters", "parameter": list(given)}
 
 
 def acting(operation: Operation) -> Role:

@@ -1,0 +1,167 @@
+"""What comes in with a FHIR operation (FHIR R4, section 3.2.0.3), and what is understood of it.
+
+The parameters are those of the Argonaut Scheduling guide 1.0.0. Elements that decide nothing here are passed over; a
+parameter that would narrow a search or tell us something is refused when we would not heed it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from telehealth.core.ids import PatientId
+from telehealth.core.intervals import Interval
+from telehealth.exchange.choices import Choice, Pointer, SlotName, Sought, read_slot_name
+from telehealth.exchange.rules import VISIT_TYPE_SYSTEM, Span, UnfitSearch, parse_codes, parse_ids, parse_moment
+from telehealth.http.problems import InvalidRequest
+from telehealth.http.schemas import Fault, Message
+
+LARGEST, USUAL = 100, 20
+FIND = ("start", "end", "visit-type", "practitioner", "patient-reference", "_count")
+CHOOSE = ("appt-id", "appt-resource", "patient-id")
+Text = Annotated[str, Field(max_length=1024)]
+Whole = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class Element(Message):
+    """Part of a FHIR resource of which only some elements matter."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Identifier(Element):
+    system: Text = ""
+    value: Text = ""
+
+
+class Reference(Element):
+    """A literal or a logical reference (FHIR R4, section 2.3.0)."""
+
+    reference: Text | None = None
+    identifier: Identifier | None = None
+
+    @property
+    def text(self) -> str:
+        if self.reference is None and self.identifier is not None:
+            return f"{self.identifier.system}|{self.identifier.value}"
+        return self.reference or ""
+
+
+class Participant(Element):
+    type: Annotated[list[Element], Field(default_factory=list, max_length=10)]
+    actor: Reference | None = None
+
+
+class ChosenAppointment(Element):
+    """An Appointment that a client made from a Slot."""
+
+    resource_type: Annotated[Literal["Appointment"], Field(alias="resourceType")]
+    slot: Annotated[list[Reference], Field(min_length=1, max_length=1)]
+    participant: Annotated[list[Participant], Field(default_factory=list, max_length=20)]
+
+    def patients(self) -> list[str]:
+        named = [each.actor for each in self.participant if each.actor is not None]
+        return [each.text for each in named if (each.reference or "").startswith("Patient/")]
+
+
+class Parameter(Element):
+    name: Text
+    string: Annotated[Text | None, Field(alias="valueString")] = None
+    uri: Annotated[Text | None, Field(alias="valueUri")] = None
+    date: Annotated[Text | None, Field(alias="valueDate")] = None
+    date_time: Annotated[Text | None, Field(alias="valueDateTime")] = None
+    instant: Annotated[Text | None, Field(alias="valueInstant")] = None
+    whole: Annotated[Whole | None, Field(alias="valueInteger")] = None
+    positive: Annotated[Whole | None, Field(alias="valuePositiveInt")] = None
+    reference: Annotated[Reference | None, Field(alias="valueReference")] = None
+    resource: ChosenAppointment | None = None
+
+    @property
+    def text(self) -> str:
+        """Whatever is said in words; nothing when nothing is."""
+        said = (self.string, self.uri, self.date, self.date_time, self.instant)
+        return next((each for each in said if each), self.reference.text if self.reference else "")
+
+
+class Parameters(Element):
+    resource_type: Annotated[Literal["Parameters"], Field(alias="resourceType")]
+    parameter: Annotated[list[Parameter], Field(default_factory=list, max_length=50)]
+
+
+def sought(body: Parameters) -> Sought:
+    """Raises InvalidRequest."""
+    given = _sorted(body, FIND)
+    start, end = (_moment(given, name) for name in ("start", "end"))
+    if start.start is None or end.before is None or end.before < start.start:
+        raise refused("the end is before the start")
+    patients, types, hosts = given["patient-reference"], given["visit-type"], given["practitioner"]
+    if len(patients) > 1:
+        raise refused("one patient at a time")
+    return Sought(
+        span=Interval(start.start, end.before),
+        codes=_all(parse_codes(each.text, VISIT_TYPE_SYSTEM) for each in types) if types else None,
+        practitioners=_all(parse_ids(each.text.removeprefix("Practitioner/")) for each in hosts) if hosts else None,
+        patient=_pointer(patients[0].text) if patients else None,
+        limit=_limit(given["_count"]),
+    )
+
+
+def chosen(body: Parameters, base: str) -> Choice:
+    """`base` is our own FHIR address, for references that begin with it. Raises InvalidRequest."""
+    given = _sorted(body, CHOOSE)
+    ids, made = given["appt-id"], [each.resource for each in given["appt-resource"] if each.resource]
+    if len(ids) + len(made) != 1:
+        raise refused("one of appt-id and appt-resource, once")
+    patients = [each.text for each in given["patient-id"]] or [each for one in made for each in one.patients()]
+    if len(patients) != 1:
+        raise refused("one patient-id")
+    patient = _pointer(patients[0].removeprefix(base))
+    if made:
+        return Choice(patient=patient, slot=_slot(made[0].slot[0].text.removeprefix(base), "Slot/"))
+    text = ids[0].text.removeprefix(base)
+    hold = next(iter(parse_ids(text.removeprefix("Appointment/"))), None)
+    return Choice(patient=patient, slot=_slot(text, "Appointment/"), hold_id=hold)
+
+
+def refused(detail: str) -> InvalidRequest:
+    return InvalidRequest([Fault(where="body", pointer="/parameter", detail=detail)])
+
+
+def _sorted(body: Parameters, names: Iterable[str]) -> Mapping[str, list[Parameter]]:
+    """By name. Raises InvalidRequest for a parameter that would not be heeded."""
+    given: dict[str, list[Parameter]] = {name: [] for name in names}
+    for each in body.parameter:
+        if each.name not in given:
+            raise refused(f"only these are supported: {', '.join(given)}")
+        given[each.name].append(each)
+    return given
+
+
+def _moment(given: Mapping[str, list[Parameter]], name: str) -> Span:
+    if len(given[name]) != 1:
+        raise refused(f"one {name}")
+    try:
+        return parse_moment(given[name][0].text)
+    except UnfitSearch as unfit:
+        raise refused(f"{name}: {unfit.detail}") from None
+
+
+def _limit(given: list[Parameter]) -> int:
+    counts = [each.whole or each.positive for each in given]
+    if len(counts) > 1 or None in counts:
+        raise refused("one _count, an integer")
+    return min(counts[0] or USUAL, LARGEST) if counts else USUAL
+
+
+def _pointer(text: str) -> Pointer:
+    if "|" in text:
+        return Pointer(identifier=text)
+    return Pointer(id=next((PatientId(each) for each in parse_ids(text.removeprefix("Patient/"))), None))
+
+
+def _slot(text: str, prefix: str) -> SlotName | None:
+    return read_slot_name(text.removeprefix(prefix))
+
+
+def _all(sets: Iterable[frozenset]) -> frozenset:  # type: ignore[type-arg]
+    return frozenset().union(*sets)
