@@ -25,6 +25,7 @@ from telehealth.scheduling.availability import queries as availability
 from telehealth.scheduling.availability.rules import DAY, Resource, to_instant, to_minute
 from telehealth.scheduling.booking import queries as booking
 from telehealth.scheduling.booking.explain import Judgement
+from telehealth.scheduling.booking.offered import offers
 from telehealth.scheduling.booking.queries import Ground
 from telehealth.scheduling.booking.rules import Asked, Minutes, Reason, Slot, VisitType
 
@@ -192,7 +193,7 @@ def _places(look: _Look, statuses: Collection[str]) -> Iterator[Place]:
         frame = judgement.scene.frame
         shift, length = look.piece.start - frame.start, look.piece.end - look.piece.start
         free = judgement.starts >> shift & minutes.filled(length)
-        offered = look.ground.offered(judgement.host, look.piece) | free
+        offered = minutes.any_of(each.bits for each in offers(judgement.host, kind, look.piece)) | free
         shown = (free if FREE in statuses else 0) | (offered & ~free if BUSY in statuses else 0)
         for at in minutes.minutes_of(shown):
             start = to_instant(look.piece.start + at)
