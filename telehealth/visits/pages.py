@@ -23,6 +23,8 @@ from telehealth.people import service as registration
 from telehealth.people.rules import Clinician, Patient
 from telehealth.scheduling.booking import queries as scheduling
 from telehealth.scheduling.booking.rules import Asked, SlotRefused
+from telehealth.scheduling.calendars import queries as calendars
+from telehealth.scheduling.calendars.rules import FeedState
 from telehealth.visits import guests, queries, service
 from telehealth.visits.ports import DueFollowUp, FollowUps
 from telehealth.visits.rules import LinkOver, Visit, VisitStatus
@@ -69,7 +71,23 @@ async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
         "stream": "/v1/board/stream",
         "visits": [_row(visit, patients[visit.patient_id]) for visit in board.visits],
         "follow_ups": [_task(task, patients[task.patient_id]) for task in due],
+        "calendars": await _calendars(unit),
     }
+
+
+async def _calendars(unit: Unit) -> list[dict[str, Any]]:
+    """The outside calendars somebody has to look at."""
+    feeds = await calendars.attention(unit)
+    names = {each.id: each.name for each in await people.clinicians(unit)} if feeds else {}
+    return [
+        {
+            "id": feed.id,
+            "name": feed.name,
+            "clinician_name": names.get(ClinicianId(feed.resource_id), ""),
+            "withheld": feed.state(unit.now) is FeedState.WITHHELD,
+        }
+        for feed in feeds
+    ]
 
 
 def _row(visit: Visit, patient: Patient) -> dict[str, Any]:

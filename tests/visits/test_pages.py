@@ -19,6 +19,7 @@ from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.scheduling.availability import routes as availability
 from telehealth.scheduling.booking import routes as booking
+from telehealth.scheduling.calendars import service as calendars
 from telehealth.visits import routes
 from telehealth.visits.ports import FollowUps
 from tests.kit.clinic import BORN, TUESDAY_NINE, Clinic, open_clinic
@@ -327,3 +328,16 @@ async def test_a_visit_may_be_followed(house: House) -> None:
     assert "  ready --> admitting: admit" in lifecycle["diagram"].splitlines()
     assert len(lifecycle["statuses"]) == 17
     assert visit_id
+
+
+async def test_the_board_names_a_calendar_that_cannot_be_read(
+    house: House, unit_of_work: UnitOfWork, clock: FixedClock
+) -> None:
+    clinician = house.clinic.clinician.id
+    address = "https://calendar.invalid/unseen.ics"
+    await unit_of_work.run(calendars.add_feed, SYSTEM, clinician, name="Choir", address=address)
+    assert "Choir" not in (await house.clinician.get("/day")).text
+    clock.advance(timedelta(minutes=15))
+    board = (await house.clinician.get("/day")).text
+    assert "Dr. Ada Lindqvist: the calendar Choir cannot be read." in board
+    assert "unseen" not in board

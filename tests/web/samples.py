@@ -104,7 +104,11 @@ _TYPES = [Data(id="a", name="Video visit", minutes=20), Data(id="b", name="Follo
 _PHONE = {"phone": "+15075550134"}
 _PATIENT = {**_CLINIC, **_PHONE, "zone": THERE, "visit": _visit(), "emergency": "911", "opens_at": NOW, "place": None}
 _PLACE = Data(options=choices(["DE-BY"]), chosen="US-NV", misplaced=True)
-_BOARD = {"stream": "/v1/board/stream", "visits": _board(), "follow_ups": _tasks()}
+_CALENDARS = [
+    Data(id="k1", name="Own", clinician_name="Dr. Ada Lindqvist", withheld=True),
+    Data(id="k2", name="Choir", clinician_name="Dr. Grace Okafor", withheld=False),
+]
+_BOARD = {"stream": "/v1/board/stream", "visits": _board(), "follow_ups": _tasks(), "calendars": []}
 _FIND = {"me": DESK, "errors": [], "patient": None, "form": _FORM, **_ZONES}
 _MATCH = Data(id="p1", name=NAMES[0], birth_date=date(1958, 11, 2), zone=THERE)
 _TIMES = {
@@ -180,7 +184,7 @@ SAMPLES = (
     Sample("sign_in_refused", "sign_in.html", {**_CLINIC, "email": "a@b.c", "next": "/day", "error": "credentials"}),
     Sample("day", "day.html", {**_STAFF, **_BOARD}, "/day"),
     Sample("day_empty", "day.html", {**_STAFF, **_BOARD, "visits": [], "follow_ups": []}, "/day"),
-    Sample("day_desk", "day.html", {**_STAFF, **_BOARD, "me": DESK}, "/day"),
+    Sample("day_desk", "day.html", {**_STAFF, **_BOARD, "me": DESK, "calendars": _CALENDARS}, "/day"),
     Sample("book_unknown", "book.html", {**_STAFF, **_FIND, "me": ME, "matches": []}, "/book"),
     Sample("hours", "hours.html", {**_STAFF, **_ZONES, "form": _HOURS, "errors": [], "saved": True}),
     Sample(
