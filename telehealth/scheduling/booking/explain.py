@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from typing import NamedTuple
 from uuid import UUID
 
@@ -94,10 +95,14 @@ class Scene:
         notice = self.kind.notice if self.audience is Audience.PATIENT else 0
         return minutes.between(self.now + notice - self.frame.start, self.length, self.length)
 
+    def is_known(self, resource_id: UUID) -> bool:
+        """Whether outside busy time could be read; staff may see those of whom it could not."""
+        return self.audience is Audience.STAFF or resource_id not in self.unverified
+
     def free(self, resource_id: UUID) -> int:
         """Starts for which someone or something beside the clinician is there and not busy."""
         resource = self.resources.get(resource_id)
-        if resource is None or resource.retired:
+        if resource is None or resource.retired or not self.is_known(resource_id):
             return 0
         return present(resource, self.kind, self.frame) & ~_blocked(self, resource_id, resource.capacity)
 
@@ -186,7 +191,8 @@ class Judgement:
         if self.scene.frame.end <= self.scene.now + (self.scene.kind.horizon_days - 1) * DAY:
             return self.scene.everything  # wherever midnight is
         last = local_day(self.host, self.scene.now) + self.scene.kind.horizon_days
-        end = max((each.end for each in instants_of(self.host, last)), default=self.scene.frame.end)
+        days = (instants_of(self.host, day) for day in (last, last - 1))  # a date may be left out
+        end = next(spans[-1].end for spans in days if spans)
         return minutes.between(0, end - self.scene.frame.start, self.scene.length)
 
     @cached_property
@@ -205,7 +211,7 @@ class Judgement:
         return max((each.capacity for each in self._offers if each.bits >> at & 1), default=self.host.capacity)
 
     def _verified(self) -> Iterator[tuple[Reason, int]]:
-        if self.scene.audience is not Audience.STAFF and self.host.id in self.scene.unverified:
+        if not self.scene.is_known(self.host.id):
             yield Reason.CALENDAR_UNVERIFIED, 0
 
     def _licensed(self) -> Iterator[tuple[Reason, int]]:
@@ -251,21 +257,22 @@ class Judgement:
 
     def _counted(self) -> Iterator[tuple[Reason, int]]:
         kind = self.scene.kind
-        if kind.roles or self.scene.also:
-            yield Reason.RESOURCE_TAKEN, self._roles_filled()
         if kind.cap_per_day:
             yield Reason.DAILY_CAP, self._below(kind.cap_per_day, 1, 0)
         if kind.cap_per_week:
             yield Reason.WEEKLY_CAP, self._below(kind.cap_per_week, 7, 3)  # day 0 was a Thursday; weeks begin on Monday
+        if kind.roles or self.scene.also:
+            yield Reason.RESOURCE_TAKEN, self._roles_filled()
 
     def _below(self, cap: int, days: int, phase: int) -> int:
         """Starts in a stretch of local dates that has fewer visits of this type than the cap."""
         kind_id = self.scene.kind.id
-        counts = Counter(
-            (local_day(self.host, row.start) + phase) // days
+        visits = {  # one that changes its place has several rows
+            (row.owner_id, row.start)
             for row in self._rows
             if row.role == "host" and row.visit_type_id == kind_id and row.start is not None
-        )
+        }
+        counts = Counter((local_day(self.host, start) + phase) // days for _, start in visits)
         full = [number for number, count in counts.items() if count >= cap]
         closed = [day for number in full for day in range(number * days - phase, (number + 1) * days - phase)]
         spans = [each for day in closed for each in instants_of(self.host, day)]
@@ -273,8 +280,10 @@ class Judgement:
 
     def _roles_filled(self) -> int:
         found = self.scene.together
-        for need, members in self.scene.role_members.items():
-            found &= minutes.at_least([bits for each, bits in members.items() if each != self.host.id], need.count)
+        for needs in _sharing(self.scene.kind.roles):
+            members = {each: bits for need in needs for each, bits in self.scene.role_members[need].items()}
+            members.pop(self.host.id, None)
+            found &= minutes.at_least(list(members.values()), sum(need.count for need in needs))
         return found
 
     @property
@@ -285,7 +294,8 @@ class Judgement:
         return {
             row.start - self.scene.frame.start: row.owner_id
             for row in self._rows
-            if row.visit_type_id == self.scene.kind.id
+            if row.role == "host"
+            and row.visit_type_id == self.scene.kind.id
             and row.start is not None
             and row.owner_id is not None
             and self.scene.frame.start <= row.start < self.scene.frame.end
@@ -317,6 +327,14 @@ class Judgement:
             today = free & _within(self.scene.frame, instants_of(self.host, day))
             found |= today & -today
         return found
+
+
+def _sharing(roles: Sequence[RoleNeed]) -> Iterator[Sequence[RoleNeed]]:
+    """Every choice of roles of one kind. When each choice has enough members between them, all can be filled (Hall)."""
+    for kind in {need.kind for need in roles}:
+        same = [need for need in roles if need.kind == kind]
+        for size in range(1, len(same) + 1):
+            yield from combinations(same, size)
 
 
 def _within(frame: Minutes, spans: Sequence[Minutes]) -> int:

@@ -128,15 +128,38 @@ def _least(hosts: Sequence[UUID], load: Load) -> UUID:
 def _parts(judgement: Judgement, start: int, load: Load, *, overbooked: bool) -> tuple[Part, ...]:
     seen, host = judgement.scene, judgement.host
     bit = 1 << (start - seen.frame.start)
-    chosen = [Part(host.id, "host", judgement.capacity_at(start), overbooked)]
-    chosen += [Part(each, "resource", seen.resources[each].capacity) for each in seen.also if each in seen.resources]
-    used = {part.resource_id for part in chosen}
-    for need, members in seen.role_members.items():
-        free = [each for each, bits in members.items() if bits & bit and each not in used]
-        for each in sorted(free, key=lambda each: (*load.get(each, (0, "")), each))[: need.count]:
-            chosen.append(Part(each, "resource", seen.resources[each].capacity))
-            used.add(each)
-    return tuple(chosen)
+    named = [each for each in dict.fromkeys(seen.also) if each in seen.resources and each != host.id]
+    choices = [
+        sorted(
+            (each for each, bits in seen.role_members[need].items() if bits & bit and each != host.id),
+            key=lambda each: (*load.get(each, (0, "")), each),
+        )
+        for need in seen.kind.roles
+        for _ in range(need.count)
+    ]
+    others = [Part(each, "resource", seen.resources[each].capacity) for each in (*named, *_filled(choices))]
+    return Part(host.id, "host", judgement.capacity_at(start), overbooked), *others
+
+
+def _filled(choices: Sequence[Sequence[UUID]]) -> list[UUID]:
+    """One for each place, a different one for each, the first choice where that leaves enough for the others.
+
+    A place nobody is left for asks those who were given another whether they have another choice (augmenting paths).
+    """
+    given: dict[UUID, int] = {}
+
+    def give(place: int, asked: set[UUID]) -> bool:
+        for each in choices[place]:
+            if each not in asked:
+                asked.add(each)
+                if each not in given or give(given[each], asked):
+                    given[each] = place
+                    return True
+        return False
+
+    for place in range(len(choices)):
+        give(place, set())
+    return sorted(given, key=given.__getitem__)
 
 
 async def _refusal(unit: Unit, ground: Ground, wanted: Wanted, judgements: Sequence[Judgement]) -> Exception:
@@ -160,7 +183,7 @@ def _conflicts(judgement: Judgement, start: int) -> list[str]:
         for need, members in seen.role_members.items()
         if sum(1 for each, bits in members.items() if bits & bit and each != judgement.host.id) < need.count
     ]
-    return [*named, *lacking]
+    return [*named, *lacking] or sorted({need.kind for need in seen.kind.roles})
 
 
 async def _alternatives(unit: Unit, ground: Ground, wanted: Wanted) -> list[str]:
