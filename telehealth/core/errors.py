@@ -52,5 +52,9 @@ class Stale(Refusal):
     kind, slug, title = Kind.STALE, "stale", "It was changed elsewhere since you read it"
 
 
+class Overloaded(Refusal):
+    kind, slug, title = Kind.BUSY, "overloaded", "Too much is going on right now"
+
+
 class ConditionMissing(Refusal):
     kind, slug, title = Kind.UNCONDITIONAL, "condition-missing", "Say which version you mean with If-Match"

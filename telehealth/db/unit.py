@@ -11,10 +11,11 @@ from uuid import UUID
 
 from sqlalchemy import insert
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from telehealth.core.actors import SYSTEM, Actor
-from telehealth.core.errors import Refusal
+from telehealth.core.errors import Overloaded, Refusal
 from telehealth.core.events import Event
 from telehealth.core.ids import uuid7
 from telehealth.core.time import Clock
@@ -106,6 +107,8 @@ class UnitOfWork:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 result, events = await self._once(action, actor, *args, **kwargs)
+            except NoConnection:  # every connection of this process was in use for as long as one waits
+                raise Overloaded(retry_after=1) from None
             except DBAPIError as error:
                 self._refuse_known(error)
                 if _sqlstate(error) not in (SERIALIZATION_FAILURE, DEADLOCK) or attempt == ATTEMPTS:

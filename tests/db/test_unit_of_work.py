@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import func, insert, select, text
 
 from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
-from telehealth.core.errors import Kind, Refusal
+from telehealth.core.errors import Kind, Overloaded, Refusal
 from telehealth.core.events import Event
 from telehealth.db.audit import AuditRow
+from telehealth.db.engine import open_engine
 from telehealth.db.outbox import HandledRow, OutboxRow
 from telehealth.db.unit import DatabaseFault, Unit, UnitOfWork
 
@@ -89,6 +90,24 @@ async def test_a_constraint_is_known_by_its_name(unit_of_work: UnitOfWork) -> No
     known = replace(unit_of_work, conflicts={"fk_outbox_handled_position": Refused})
     with pytest.raises(Refused):
         await known.run(mark_nothing)
+
+
+async def test_who_gets_no_connection_is_told_to_come_again(database: str, unit_of_work: UnitOfWork) -> None:
+    engine = open_engine(database, pool_size=1, patience=0.05)
+    crowded = replace(unit_of_work, engine=engine)
+
+    async def wait_for_another(unit: Unit) -> None:
+        await _nothing(unit)
+        await crowded.run(_nothing, SYSTEM)
+
+    with pytest.raises(Overloaded):
+        await crowded.run(wait_for_another, SYSTEM)
+    await crowded.run(_nothing, SYSTEM)
+    await engine.dispose()
+
+
+async def _nothing(unit: Unit) -> None:
+    await unit.session.execute(text("SELECT 1"))
 
 
 async def test_an_unknown_fault_shows_no_value(unit_of_work: UnitOfWork) -> None:
