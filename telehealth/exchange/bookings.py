@@ -13,7 +13,7 @@ from telehealth.exchange import links, openings, service
 from telehealth.exchange.bundles import address, answered, bundle, check_format, unknown
 from telehealth.exchange.choices import Choice, Sought, read_slot_name
 from telehealth.exchange.openings import STATUSES, SlotsWanted, Timetable
-from telehealth.exchange.parameters import Parameters, chosen, sought
+from telehealth.exchange.parameters import FindQuery, Parameters, chosen, sought
 from telehealth.exchange.ports import Publication, SchedulingLinks
 from telehealth.exchange.resources import Json, appointment, held, proposed, schedule, slot
 from telehealth.exchange.rules import VISIT_TYPE_SYSTEM, instant, parse_codes, parse_dates, parse_references
@@ -78,6 +78,11 @@ async def find_appointments(call: Call, body: Parameters) -> Response:
     """Find times that can be booked (Argonaut Scheduling, Appointment/$find)."""
     found = await call.run(_find, sought(body))
     return resource_response(answered(address(call.kit.public_url, "Appointment"), found))
+
+
+async def find_appointments_by_query(call: Call, query: FindQuery) -> Response:
+    """The same with its parameters in the query."""
+    return await find_appointments(call, query.parameters())
 
 
 async def hold_appointment(call: Call, body: Parameters) -> Response:

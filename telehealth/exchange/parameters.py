@@ -88,6 +88,25 @@ class Parameters(Element):
     parameter: Annotated[list[Parameter], Field(default_factory=list, max_length=50)]
 
 
+class FindQuery(Message):
+    """$find by GET: the same parameters, as it changes nothing (FHIR R4, section 3.2.0.1)."""
+
+    start: Annotated[Text, Field(description="dateTime")]
+    end: Annotated[Text, Field(description="dateTime")]
+    visit_type: Annotated[list[Text], Field(alias="visit-type", default_factory=list, max_length=20)]
+    practitioner: Annotated[list[Text], Field(default_factory=list, max_length=20)]
+    patient_reference: Annotated[Text | None, Field(alias="patient-reference")] = None
+    count: Annotated[Whole | None, Field(alias="_count", description="at most 100 are given")] = None
+
+    def parameters(self) -> Parameters:
+        given = self.model_dump(by_alias=True, exclude_none=True, exclude={"count"})
+        listed = [(name, each) for name, said in given.items() for each in (said if isinstance(said, list) else [said])]
+        parameter: list[dict[str, object]] = [{"name": name, "valueString": each} for name, each in listed]
+        if self.count is not None:
+            parameter.append({"name": "_count", "valueInteger": self.count})
+        return Parameters.model_validate({"resourceType": "Parameters", "parameter": parameter})
+
+
 def sought(body: Parameters) -> Sought:
     """Raises InvalidRequest."""
     given = _sorted(body, FIND)

@@ -120,7 +120,7 @@ _APPOINTMENT, _ENCOUNTER, _DOCUMENT = (
 _FOUND, _SHOWN = (NoGrant, UnfitSearch), (NoGrant,)
 _CREATE, _SCHEDULE, _SLOT = Scope.FHIR_APPOINTMENT_CREATE, Scope.FHIR_SCHEDULE, Scope.FHIR_SLOT
 _TAKING: tuple[type[Refusal], ...] = (NoGrant, NotFound, CalendarBusy, *SLOT_REFUSALS)
-_NDJSON = bookings.NDJSON
+_NDJSON, FIND = bookings.NDJSON, "/fhir/Appointment/$find"
 OPERATIONS = (
     operation(
         "GET",
@@ -142,7 +142,8 @@ OPERATIONS = (
     interaction("/fhir/Schedule/{schedule_id:uuid}", bookings.read_schedule, needs=_SCHEDULE),
     interaction("/fhir/Slot", bookings.search_slots, needs=_SLOT, errors=(UnfitSearch,)),
     interaction("/fhir/Slot/{slot_id}", bookings.read_slot, needs=_SLOT),
-    invocation("/fhir/Appointment/$find", bookings.find_appointments, needs=_SLOT, errors=(NoGrant, NotFound)),
+    interaction(FIND, bookings.find_appointments_by_query, needs=_SLOT, errors=(NoGrant, NotFound)),
+    invocation(FIND, bookings.find_appointments, needs=_SLOT, errors=(NoGrant, NotFound)),
     invocation("/fhir/Appointment/$hold", bookings.hold_appointment, needs=_CREATE, errors=_TAKING, keyed=True),
     invocation(
         "/fhir/Appointment/$book",

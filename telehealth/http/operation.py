@@ -141,7 +141,7 @@ def interaction(
     purpose: Purpose = Purpose.OPERATIONS,
     errors: tuple[type[Refusal], ...] = (),
 ) -> Operation:
-    """A FHIR interaction that reads (FHIR R4, section 3.1.0): refuses with OperationOutcome."""
+    """A FHIR interaction, or operation, that reads (FHIR R4, section 3.1.0): refuses with OperationOutcome."""
     return _checked(Operation("GET", path, handler, needs, purpose, 200, errors, Face.FHIR))
 
 

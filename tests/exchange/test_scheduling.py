@@ -177,6 +177,8 @@ async def test_from_finding_to_booking(exchange: Exchange, clinic: Clinic) -> No
     answer = await invoke(exchange, "find", asked)
     first, second, third = found(answer)
     assert [first, second, third] == [at(clinic, minutes).written() for minutes in (0, 20, 40)]
+    asked_in_words = {each["name"]: next(each[name] for name in each if name != "name") for each in asked["parameter"]}
+    assert (await exchange.client.get("/fhir/Appointment/$find", params=asked_in_words)).json() == answer.json()
     proposed = checked(answer)["entry"][0]["resource"]
     assert (proposed["status"], proposed["slot"]) == ("proposed", [{"reference": f"Slot/{first}"}])
     holding = await invoke(exchange, "hold", parameters(appt_id=f"Appointment/{first}", patient_id=patient))
@@ -191,7 +193,8 @@ async def test_from_finding_to_booking(exchange: Exchange, clinic: Clinic) -> No
     assert only(await exchange.client.get(f"/fhir/Appointment?_id={booked['id']}")) == booked
     assert {each[2] for each in await exchange.traces()} == {"TREAT"}
     traced = [each[:2] for each in await exchange.traces()]
-    assert traced[:3] == [("read", "patient_calendar"), ("create", "hold"), ("create", "visit")]
+    looked = ("read", "patient_calendar")
+    assert traced[:4] == [looked, looked, ("create", "hold"), ("create", "visit")]
     for private in ("Rosa", "Moreno", "/join/"):
         assert private not in answer.text + holding.text + str(booked)
 
@@ -301,6 +304,13 @@ async def test_what_would_not_be_heeded_is_refused(exchange: Exchange, clinic: C
     for operation, body in wrong:
         answer = await invoke(exchange, operation, body)
         assert reason(answer, 422) == ("invalid", "invalid-request")
+        assert "zq7" not in answer.text
+
+
+async def test_a_query_is_refused_like_a_search(exchange: Exchange, clinic: Clinic) -> None:
+    for query in ("start=2026-03-03", "start=x&end=2026-03-04", "start=2026-03-03&end=2026-03-04&specialty=zq7"):
+        answer = await exchange.client.get(f"/fhir/Appointment/$find?{query}")
+        assert reason(answer, 400) == ("invalid", "invalid-request")
         assert "zq7" not in answer.text
 
 

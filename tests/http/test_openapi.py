@@ -46,6 +46,7 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "exchange.search_documents": "the grammar of search is FHIR's",
     "exchange.search_schedules": "the grammar of search is FHIR's",
     "exchange.search_slots": "the grammar of search is FHIR's",
+    "exchange.find_appointments_by_query": "a dateTime is FHIR's",
     "exchange.find_appointments": "which parameters there are, and how often, is the guide's",
     "scheduling.publish_hours": ZONES_AND_ORDER,
     "scheduling.publish_resource_hours": ZONES_AND_ORDER,
