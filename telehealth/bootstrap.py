@@ -32,6 +32,7 @@ from telehealth.notifications.ports import Mailer, MailFrom, PublicUrl
 from telehealth.notifications.smtp import SmtpMailer
 from telehealth.records.fhir_client import open_record_service
 from telehealth.records.ports import RecordService, RoomFollowUps
+from telehealth.scheduling.availability.ports import KeptVisits
 from telehealth.scheduling.calendars.ports import OwnDomain
 from telehealth.scheduling.calendars.rules import domain_of
 from telehealth.settings import Settings
@@ -43,6 +44,7 @@ from telehealth.video.media_client import HttpMediaNode
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.ports import IceServers, MediaNode, RoomBus
 from telehealth.video.valkey_rooms import ValkeyRooms
+from telehealth.visits.kept import VisitsOutsideHours
 from telehealth.visits.ports import FollowUps
 
 WEB_POOL, WORKER_POOL = 10, 3
@@ -109,6 +111,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         RoomFollowUps: follow_ups,
         FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
         IceServers: IceServers(tuple(settings.turn_urls.split()), _secret(settings.turn_secret)),
+        KeptVisits: VisitsOutsideHours(),
         Locales: Locales.load(),
         MailFrom: MailFrom(settings.mail_from),
         Mailer: SmtpMailer(settings.smtp_url.get_secret_value()),

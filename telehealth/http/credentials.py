@@ -13,6 +13,7 @@ from telehealth.http.problems import CrossSite
 
 STAFF_COOKIE = "__Host-session"
 GUEST_COOKIE = "__Host-visit"
+INVITED_COOKIE = "__Host-times"  # leads to an invitation to choose a time, not to an actor
 COOKIES = (STAFF_COOKIE, GUEST_COOKIE)
 
 
@@ -62,7 +63,7 @@ def refuse_cross_site(request: Request, operation: Operation) -> None:
         return
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
-    with_cookie = any(name in request.cookies for name in COOKIES)
+    with_cookie = any(name in request.cookies for name in (*COOKIES, INVITED_COOKIE))
     ours = site in ("same-origin", "none") if site else same_origin(request, origin) if origin else not with_cookie
     if not ours:
         raise CrossSite

@@ -83,6 +83,10 @@ class Locale:
         name = dates.get_timezone_name(instant.astimezone(zone), "long", locale=self.region)
         return dates.get_timezone_location(zone, locale=self.region) if any(map(str.isdigit, name)) else name
 
+    def place_name(self, zone: ZoneInfo) -> str:
+        """The city the zone is named after, in words."""
+        return dates.get_timezone_location(zone, locale=self.region, return_city=True)
+
     @property
     def date_order(self) -> tuple[str, ...]:
         """The order in which the region writes day, month and year."""

@@ -76,6 +76,8 @@ class Voice:
 def _letter_of(facts: Facts, voice: Voice, link: str) -> Letter:
     if facts.offered is not None:
         return _about_offer(facts, facts.offered, voice, link)
+    if facts.until is not None:
+        return _to_choose(facts, voice, link=link, until=voice.locale.format_datetime(facts.until, voice.zone))
     if facts.visit is None:
         return _about_task(facts, voice, link)
     when = voice.locale.format_datetime(facts.visit.starts_at, voice.zone)
@@ -123,6 +125,19 @@ def _to_clinician(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter
     return Letter(subject % named, _letter(*parts, "" if kind is K.CANCELLATION else link))
 
 
+def _to_choose(facts: Facts, voice: Voice, *, link: str, until: str) -> Letter:
+    """The patient is asked to choose a time; the link is their own."""
+    _ = voice.locale.gettext
+    parts = [
+        _greeting(facts, voice),
+        _("Please choose a time for your video visit. Open this link and pick the time that suits you."),
+        link,
+        _("You will be asked for your date of birth. The link works until %(until)s.") % {"until": until},
+        _help(voice.locale, facts.clinic),
+    ]
+    return Letter(_("Choose a time for your video visit"), _letter(*parts))
+
+
 def _about_task(facts: Facts, voice: Voice, link: str) -> Letter:
     """A follow-up task that wants its owner; what it says stands behind the link."""
     _ = voice.locale.gettext
@@ -135,7 +150,7 @@ def _about_task(facts: Facts, voice: Voice, link: str) -> Letter:
         case K.FOLLOW_UP_OVERDUE:
             subject = _("A follow-up task is overdue")
             first = _("A follow-up task of yours has been due for days and nobody has done it.")
-        case K.INVITATION | K.MOVED | K.CANCELLATION | K.REMINDER | K.OFFER:
+        case K.INVITATION | K.MOVED | K.CANCELLATION | K.REMINDER | K.OFFER | K.TIME_TO_CHOOSE:
             raise ValueError(f"{kind} is not about a task")
         case never:
             assert_never(never)

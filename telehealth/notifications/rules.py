@@ -25,6 +25,7 @@ class MessageKind(StrEnum):
     MOVED = "moved"
     CANCELLATION = "cancellation"
     REMINDER = "reminder"
+    TIME_TO_CHOOSE = "time_to_choose"
     FOLLOW_UP_DUE = "follow_up_due"
     FOLLOW_UP_OPEN = "follow_up_open"
     FOLLOW_UP_OVERDUE = "follow_up_overdue"
@@ -90,7 +91,10 @@ class OfferedTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that a letter is written from. `path` leads this one reader to what it is about; empty when called off."""
+    """All that a letter is written from. `path` leads this one reader to what it is about; empty when called off.
+
+    `until` is how long the path of an invitation to choose a time leads there.
+    """
 
     message: Message
     reader: Reader
@@ -99,6 +103,7 @@ class Facts:
     clinician: str = ""
     clinic: Clinic | None = None
     path: str = ""
+    until: datetime | None = None
 
 
 def reminder_time(visit: Visit, now: datetime) -> datetime | None:

@@ -31,6 +31,7 @@ from telehealth.notifications.rules import (
 from telehealth.people import queries as people
 from telehealth.scheduling.waitlist import queries as waitlist
 from telehealth.visits import queries as visits
+from telehealth.visits import self_booking
 from telehealth.visits.rules import Visit
 from telehealth.visits.service import open_visit
 
@@ -112,6 +113,8 @@ async def gather(unit: Unit, message: Message) -> Facts | Unsendable:
         return await _about_visit(unit, message)
     if message.kind is MessageKind.OFFER:
         return await _about_offer(unit, message)
+    if message.kind is MessageKind.TIME_TO_CHOOSE:
+        return await _about_invitation(unit, message)
     reader = await _reader(unit, message)
     return Facts(message=message, reader=reader) if reader.email else NOWHERE
 
@@ -187,6 +190,16 @@ async def _about_offer(unit: Unit, message: Message) -> Facts | Unsendable:
         clinic=await people.clinic(unit),
         path=await waitlist.link_of(unit, offer.id),
     )
+
+
+async def _about_invitation(unit: Unit, message: Message) -> Facts | Unsendable:
+    invitation, path = await self_booking.sent(unit, message.subject_id)
+    if not invitation.is_open(unit.now):
+        return UNTRUE
+    reader = await _reader(unit, message)
+    clinic = await people.clinic(unit)
+    facts = Facts(message=message, reader=reader, clinic=clinic, path=path, until=invitation.expires_at)
+    return facts if reader.email else NOWHERE
 
 
 async def _reader(unit: Unit, message: Message) -> Reader:

@@ -14,7 +14,7 @@ from telehealth.notifications.rules import Facts, Message, MessageKind, reminder
 from telehealth.notifications.service import UNTRUE, Recipient, Unsendable, Unwritten
 from telehealth.scheduling.waitlist.events import OfferMade
 from telehealth.tasks.work import Work, subscription, sweep
-from telehealth.visits.events import VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
+from telehealth.visits.events import TimeToChoose, VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
 from telehealth.visits.service import open_visit
 
 ROUND = timedelta(seconds=20)  # a sweep's share of a worker; what is left waits for the next one
@@ -33,6 +33,12 @@ async def move(unit: Unit, event: VisitRescheduled) -> None:
 
 async def call_off(unit: Unit, event: VisitCancelled) -> None:
     await _tell(unit, MessageKind.CANCELLATION, event)
+
+
+async def ask_to_choose(unit: Unit, event: TimeToChoose) -> None:
+    patient: Recipient = (Role.PATIENT, event.patient_id)
+    kind = MessageKind.TIME_TO_CHOOSE
+    await service.tell(unit, kind, event.invitation_id, recipients=[patient], due_at=unit.now)
 
 
 async def tell_due(unit: Unit, event: FollowUpDue) -> None:
@@ -108,6 +114,7 @@ SUBSCRIPTIONS = (
     subscription(VisitRescheduled, move),
     subscription(VisitCancelled, call_off),
     subscription(OfferMade, offer),
+    subscription(TimeToChoose, ask_to_choose),
     subscription(FollowUpDue, tell_due),
     subscription(FollowUpReminded, tell_open),
     subscription(FollowUpEscalated, tell_overdue),

@@ -147,3 +147,11 @@ class QueueMoved(Event):
 
     def topics(self) -> tuple[str, ...]:
         return (QUEUE_TOPIC,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeToChoose(Event):
+    """A patient is invited to choose a time for a visit."""
+
+    invitation_id: UUID
+    patient_id: PatientId

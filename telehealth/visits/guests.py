@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any, Protocol
+from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
@@ -102,12 +104,23 @@ async def identify_guest(unit: Unit, link_secret: str, birth_date: date) -> Iden
         unit.audit("execute", "participant_link", row.id, outcome="locked")
         return Locked(row.locked_until)
     patient = await people.patient(unit, PatientId(row.person_id))
-    return _wrong(unit, row) if patient.birth_date != birth_date else await _right(unit, row)
+    if patient.birth_date != birth_date:
+        return mistaken(unit, row, "participant_link", row.person_id)
+    return await _right(unit, row)
 
 
-def _wrong(unit: Unit, row: ParticipantRow) -> Mistaken | Locked:
+class Attempted(Protocol):
+    """Where wrong tries of a link are counted."""
+
+    id: Any
+    attempts: Any
+    locked_until: Any
+
+
+def mistaken(unit: Unit, row: Attempted, link: str, patient_id: UUID) -> Mistaken | Locked:
+    """Count a wrong try; `link` names the kind of link in the trace."""
     row.attempts += 1
-    unit.audit("execute", "participant_link", row.id, patient_id=row.person_id, outcome="mistaken")
+    unit.audit("execute", link, row.id, patient_id=patient_id, outcome="mistaken")
     if row.attempts % TRIES:
         return Mistaken(tries_left(row.attempts))
     row.locked_until = unit.now + lockout(row.attempts)

@@ -13,14 +13,15 @@ from telehealth.people import queries as people
 from telehealth.people.jurisdictions import choices
 from telehealth.people.rules import Clinic
 from telehealth.visits import check_in, service
+from telehealth.visits.forms import OwnVisitQuery
 from telehealth.visits.joining import Stage, stage_of
 from telehealth.visits.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.schemas import AttestLocation
 
 
-async def own_visit(call: Call) -> Response:
+async def own_visit(call: Call, query: OwnVisitQuery) -> Response:
     """Check, wait, talk, done. Opening it inside the join window is arriving."""
-    return call.render("visit.html", **await call.run(_own_visit))
+    return call.render("visit.html", moved=bool(query.moved), **await call.run(_own_visit))
 
 
 async def ready(call: Call) -> Response:
@@ -38,7 +39,7 @@ async def say_where(call: Call, body: AttestLocation) -> Response:
 
 
 async def _own_visit(unit: Unit) -> dict[str, Any]:
-    visit = await service.open_visit(unit, _own_visit_id(unit))
+    visit = await service.open_visit(unit, own_visit_id(unit))
     if visit.status is VisitStatus.BOOKED and stage_of(visit, unit.now) is Stage.CHECK:
         visit = await service.arrive(unit, visit.id)
     patient = await people.patient(unit, visit.patient_id)
@@ -73,17 +74,17 @@ async def _place(unit: Unit, visit: Visit) -> dict[str, Any] | None:
 
 
 async def _attest(unit: Unit, jurisdiction: str) -> Visit:
-    return await service.attest_location(unit, _own_visit_id(unit), jurisdiction)
+    return await service.attest_location(unit, own_visit_id(unit), jurisdiction)
 
 
 async def _ready_unchecked(unit: Unit) -> None:
-    visit_id = _own_visit_id(unit)
+    visit_id = own_visit_id(unit)
     visit = await service.record_check(unit, visit_id, DeviceCheck.WAIVED, cause="no-scripts")
     if visit.status is VisitStatus.ARRIVED:
         await service.make_ready(unit, visit_id)
 
 
-def _own_visit_id(unit: Unit) -> UUID:
+def own_visit_id(unit: Unit) -> UUID:
     if unit.actor.visit_id is None:
         raise NotFound
     return unit.actor.visit_id

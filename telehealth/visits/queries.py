@@ -35,6 +35,7 @@ from telehealth.visits.rules import (
 APPOINTMENTS = "appointments"
 LINK_PATH = "/join/"
 MOST_IN_AGENDA = 10_000
+MOST_AHEAD = 1_000
 
 
 async def find(unit: Unit, visit_id: UUID, *, lock: bool = False) -> Visit:
@@ -204,6 +205,13 @@ async def in_progress(unit: Unit) -> list[VisitId]:
     """The visits whose call is on, longest unchanged first. Ids alone leave no audit row."""
     query = select(VisitRow.id).where(VisitRow.status == VisitStatus.IN_PROGRESS, await visible(unit))
     return [VisitId(found) for found in await unit.session.scalars(query.order_by(VisitRow.changed_at))]
+
+
+async def booked_ahead(unit: Unit, clinician_id: UUID) -> list[Visit]:
+    """Visits to come with that clinician that are the actor's to see, soonest first. Leaves no trace: see `find`."""
+    ahead = (VisitRow.clinician_id == clinician_id, VisitRow.starts_at > unit.now)
+    query = select(VisitRow).where(*ahead, VisitRow.status == VisitStatus.BOOKED, await visible(unit))
+    return [visit_of(row) for row in await unit.session.scalars(query.order_by(VisitRow.starts_at).limit(MOST_AHEAD))]
 
 
 def participant_of(row: ParticipantRow) -> Participant:

@@ -18,7 +18,7 @@ from telehealth.people.licensing import UnfitPlace
 from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy, HoldExpired, LocationRequired
 from telehealth.scheduling.recurrence.rules import InvalidRecurrence
 from telehealth.scheduling.waitlist.rules import AlreadyListed, NotWaiting, OfferExpired, OfferGone, UnfitWish
-from telehealth.visits import bookings, offering, own_page, pages, queries, service, walk_ins
+from telehealth.visits import bookings, choosing, desk, offering, own_page, pages, queries, service, walk_ins
 from telehealth.visits.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.ports import FollowUps
 from telehealth.visits.queue import AlreadyQueued, NobodyWaits, QueueLeft
@@ -218,6 +218,15 @@ OPERATIONS = (
     operation("POST", f"{VISIT}/end", end_visit, needs=_HOST, purpose=_CARE, errors=(NotFound, NotNow, Stale)),
     operation(
         "POST",
+        "/v1/booking-invitations",
+        desk.invite_to_book,
+        needs=_BOOK,
+        purpose=_CARE,
+        status=201,
+        errors=(NotFound,),
+    ),
+    operation(
+        "POST",
         "/v1/series",
         bookings.book_series,
         needs=_BOOK,
@@ -269,11 +278,6 @@ PAGES = (
     page("GET", "/day", pages.day, needs=_READ, purpose=_CARE),
     page("POST", "/visits/{visit:uuid}/admit", pages.admit, needs=_HOST, purpose=_CARE, errors=_START),
     page("POST", "/visits/{visit:uuid}/end", pages.end, needs=_HOST, purpose=_CARE, errors=(NotNow,)),
-    page("GET", "/book", pages.find, needs=_BOOK),
-    page("POST", "/book", pages.found, needs=Scope.PATIENTS_FIND),
-    page("POST", "/book/patients", pages.register, needs=Scope.PATIENTS_WRITE),
-    page("GET", "/book/{patient:uuid}", pages.times, needs=_BOOK, purpose=_CARE),
-    page("POST", "/book/{patient:uuid}", pages.choose, needs=_BOOK, purpose=_CARE),
     page("GET", "/waitlist", offering.waitlist_page, needs=_BOOK, purpose=_CARE),
     page("POST", "/waitlist", offering.find_to_wait, needs=Scope.PATIENTS_FIND),
     page("GET", "/waitlist/add/{patient:uuid}", offering.wait_form, needs=_BOOK, purpose=_CARE),
@@ -283,9 +287,22 @@ PAGES = (
     page("POST", "/waitlist/{wait:uuid}/withdraw", offering.take_off_waitlist, needs=_BOOK, purpose=_CARE),
     page("GET", "/offers/{secret}", offering.offered, needs=PUBLIC),
     page("POST", "/offers/{secret}", offering.answer, needs=PUBLIC, purpose=_OWN),
+    page("GET", "/book", desk.find, needs=_BOOK),
+    page("POST", "/book", desk.found, needs=Scope.PATIENTS_FIND),
+    page("POST", "/book/patients", desk.register, needs=Scope.PATIENTS_WRITE),
+    page("GET", "/book/{patient:uuid}", desk.times, needs=_BOOK, purpose=_CARE),
+    page("POST", "/book/{patient:uuid}", desk.choose, needs=_BOOK, purpose=_CARE),
+    page("POST", "/book/{patient:uuid}/other", desk.choose_other, needs=_BOOK, purpose=_CARE),
+    page("POST", "/book/{patient:uuid}/invitation", desk.send_invitation, needs=_BOOK, purpose=_CARE),
+    page("GET", "/times", choosing.invited_times, needs=PUBLIC, purpose=_OWN),
+    page("POST", "/times", choosing.choose_invited, needs=PUBLIC, purpose=_OWN),
+    page("GET", "/times/{link}", choosing.invitation, needs=PUBLIC),
+    page("POST", "/times/{link}", choosing.identify_invited, needs=PUBLIC, purpose=_OWN),
     page("GET", "/join/{link}", pages.join, needs=PUBLIC),
     page("POST", "/join/{link}", pages.identify, needs=PUBLIC, purpose=_OWN),
     page("GET", "/visit", own_page.own_visit, needs=_JOIN, purpose=_OWN),
+    page("GET", "/visit/times", choosing.own_times, needs=_JOIN, purpose=_OWN),
+    page("POST", "/visit/times", choosing.move_own, needs=_JOIN, purpose=_OWN),
     page("POST", "/visit/location", own_page.say_where, needs=_JOIN, purpose=_OWN, errors=(NotNow,)),
     page(
         "POST",

@@ -362,20 +362,3 @@ PATIENT_FIELDS: Mapping[str, tuple[str, TypeAdapter[str], bool]] = {
     "language": ("language", TypeAdapter(Language), True),
     "zone": ("time_zone", TypeAdapter(Zone), True),
 }
-
-
-class TimesQuery(Message):
-    """What and with whom, and the local day the list begins."""
-
-    visit_type: UUID | None = None
-    clinician: UUID | None = None
-    day: Day | None = None
-    lang: str | None = None
-
-
-class ChosenTime(Message):
-    """`offer` is the start, as the page listed it."""
-
-    offer: Instant
-    visit_type: UUID
-    clinician: UUID

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from telehealth.core.actors import Role
+from telehealth.core.errors import Kind, Refusal
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.core.time import parse_zone, tzdata_version
 from telehealth.scheduling.booking.rules import Audience, Occupied, Wanted
@@ -56,6 +57,30 @@ class SeriesWish:
             also=self.also,
             location=self.location,
         )
+
+
+class InvitationOver(Refusal):
+    """It expired, or a time was chosen with it, or a newer one took its place."""
+
+    kind, slug, title = Kind.GONE, "invitation-over", "This invitation to choose a time is over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """A patient may choose a time for one visit: of this kind, with any of these clinicians, none named being anyone.
+
+    `visit_id` is the visit that came of it.
+    """
+
+    id: UUID
+    patient_id: PatientId
+    visit_type_id: VisitTypeId
+    clinician_ids: tuple[ClinicianId, ...]
+    expires_at: datetime
+    visit_id: VisitId | None = None
+
+    def is_open(self, now: datetime) -> bool:
+        return self.visit_id is None and now < self.expires_at
 
 
 def audience_of(role: Role) -> Audience:

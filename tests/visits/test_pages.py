@@ -2,83 +2,26 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
 import pytest
 
-from telehealth.access.authentication import StoredCredentials
-from telehealth.access.routes import PAGES as SIGN_IN
-from telehealth.core.actors import SYSTEM, Role
+from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
-from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
-from telehealth.http.paging import CursorKey
-from telehealth.http.ports import Authenticator
-from telehealth.scheduling.availability import routes as availability
-from telehealth.scheduling.booking import routes as booking
+from telehealth.db.unit import UnitOfWork
+from telehealth.http.credentials import GUEST_COOKIE
 from telehealth.scheduling.calendars import service as calendars
-from telehealth.visits import routes
-from telehealth.visits.ports import FollowUps
-from tests.kit.clinic import BORN, TUESDAY_NINE, Clinic, open_clinic
-from tests.kit.staff import NothingDue, open_account
-from tests.kit.web import client_of
+from tests.kit.by_hand import BIRTH, House, open_by_hand
+from tests.kit.clinic import TUESDAY_NINE
 
-BIRTH = {"birth_day": str(BORN.day), "birth_month": str(BORN.month), "birth_year": str(BORN.year)}
 WRONG_BIRTH = {**BIRTH, "birth_year": "1950"}
-SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
-EVERYTHING = (
-    *routes.OPERATIONS,
-    *routes.PAGES,
-    *availability.OPERATIONS,
-    *booking.OPERATIONS,
-    *availability.PAGES,
-    *SIGN_IN,
-)
-
-
-@dataclass(frozen=True)
-class House:
-    """One browser for each: `desk` and `clinician` are signed in, `phone` is the patient's."""
-
-    clinic: Clinic
-    clock: FixedClock
-    desk: httpx.AsyncClient
-    clinician: httpx.AsyncClient
-    phone: httpx.AsyncClient
-
-
-@asynccontextmanager
-async def _browser(unit_of_work: UnitOfWork, secret: str | None) -> AsyncIterator[httpx.AsyncClient]:
-    ports: dict[type, object] = {
-        FollowUps: NothingDue(),
-        Authenticator: StoredCredentials(unit_of_work),
-        CursorKey: CursorKey("k" * 32),
-    }
-    async with client_of(unit_of_work, EVERYTHING, {}, ports=ports) as client:
-        client.headers.update(SAME_SITE)
-        client.headers["Cookie"] = f"{STAFF_COOKIE}={secret}" if secret else ""
-        yield client
-
-
-async def _open(unit: Unit) -> tuple[Clinic, str, str]:
-    clinic = await open_clinic(unit)
-    desk = await open_account(unit, Role.FRONT_DESK, None)
-    return clinic, desk, await open_account(unit, Role.CLINICIAN, clinic.clinician.id)
 
 
 @pytest.fixture
 async def house(unit_of_work: UnitOfWork, clock: FixedClock) -> AsyncIterator[House]:
-    clock.advance(TUESDAY_NINE - timedelta(hours=6) - clock.now())
-    clinic, desk, doctor = await unit_of_work.run(_open, SYSTEM)
-    async with (
-        _browser(unit_of_work, desk) as first,
-        _browser(unit_of_work, doctor) as second,
-        _browser(unit_of_work, None) as third,
-    ):
-        yield House(clinic, clock, first, second, third)
+    async with open_by_hand(unit_of_work, clock) as opened:
+        yield opened
 
 
 async def _book(house: House) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from types import SimpleNamespace as Data
 from zoneinfo import ZoneInfo
 
 from telehealth.people.jurisdictions import choices
+from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
 
 NOW = datetime(2026, 3, 3, 14, 25, tzinfo=UTC)
 HERE = ZoneInfo("Europe/Paris")
@@ -87,6 +88,22 @@ def _days() -> list[Data]:
     ]
 
 
+def _free(**more: object) -> Data:
+    """Free times of two days; here and there have other clocks."""
+    days = [
+        Data(
+            day=each.day,
+            times=[
+                Data(**vars(time), clinicians=1 + at % 3, seats_left=None, there=HERE)
+                for at, time in enumerate(each.times)
+            ],
+        )
+        for each in _days()
+    ]
+    around = {"earlier": None, "later": date(2026, 3, 11), "next_free": None}
+    return Data(**({"first": date(2026, 3, 4), "days": days, **around} | more))
+
+
 def _note(**more: object) -> Data:
     known = {"content": "", "version": "1", "state": "draft", "saved_at": None, "signed_at": None}
     return Data(**(known | more))
@@ -95,12 +112,42 @@ def _note(**more: object) -> Data:
 _CLINIC = {"clinic": "Riverside Clinic"}
 _STAFF = {**_CLINIC, "me": ME, "zone": HERE, "now": NOW}
 _ZONES = {"zones": ["America/Chicago", "Asia/Riyadh", "Europe/Paris"]}
-_HOURS = {"zone": "Europe/Paris", "from_1a": "09:00", "to_1a": "12:00", "from_1b": "13:30", "to_1b": "17:00"}
+_HOURS = {
+    "zone": "Europe/Paris",
+    "from_1a": "09:00",
+    "to_1a": "12:00",
+    "from_1b": "13:30",
+    "to_1b": "17:00",
+    **DayForm().shown(),
+    **AwayForm(away_first="2026-04-06", away_reason="conférence").shown(),
+    **TripForm().shown(),
+}
+_DATES = {
+    "home": HERE,
+    "days": [
+        Data(day=date(2026, 3, 6), windows=[("08:00", "12:00"), ("18:00", "00:00")]),
+        Data(day=date(2026, 3, 9), windows=[]),
+    ],
+    "away": [
+        Data(id="a1", first=date(2026, 3, 16), last=date(2026, 3, 27), start=None, end=None, reason="Congrès à Lyon"),
+        Data(id="a2", first=NOW.date(), last=NOW.date(), start=NOW, end=NOW + timedelta(hours=1), reason=""),
+    ],
+    "trips": [Data(first=date(2026, 5, 4), last=date(2026, 5, 8), time_zone="America/Argentina/Buenos_Aires")],
+    "outside": [Data(id=f"v{at}", starts_at=NOW + timedelta(days=at), patient_name=NAMES[at]) for at in (1, 2)],
+}
+_NO_DATES = {"home": HERE, "days": [], "away": [], "trips": [], "outside": []}
+_WRONG_HOURS = [
+    *(Data(field=field, code="order") for field in ("to_1b", "day_to_a", "away_last")),
+    *(Data(field=field, code="required") for field in ("day_date", "away_reason", "trip_zone")),
+]
 _BIRTH = {"birth_day": "2", "birth_month": "11", "birth_year": "1958"}
 _BLANK = dict.fromkeys(_BIRTH, "")
 _PERSON = {"name": "Rosa", "given_name": "Rosa", "family_name": "", "email": "x", "phone": "", "language": "es"}
 _FORM = {**_BIRTH, **_PERSON, "zone": "America/Chicago"}
-_TYPES = [Data(id="a", name="Video visit", minutes=20), Data(id="b", name="Follow-up by video", minutes=10)]
+_TYPES = [
+    Data(id="a", name="Video visit", minutes=20, seats=1),
+    Data(id="b", name="Group by video", minutes=10, seats=8),
+]
 _PHONE = {"phone": "+15075550134"}
 _PATIENT = {**_CLINIC, **_PHONE, "zone": THERE, "visit": _visit(), "emergency": "911", "opens_at": NOW, "place": None}
 _PLACE = Data(options=choices(["DE-BY"]), chosen="US-NV", misplaced=True)
@@ -118,8 +165,34 @@ _TIMES = {
     "clinicians": [Data(id="c", name=ME.name)],
     "chosen": Data(visit_type="a", clinician="c", day="2026-03-04"),
     "days": _days(),
-    "taken": True,
 }
+_OTHER = {"other_clinician": "", "other_day": "", "other_time": "", "other_reason": ""}
+_BOOK_TIMES = {
+    **_STAFF,
+    **_TIMES,
+    "me": DESK,
+    "anyone": True,
+    "free": _free(earlier=date(2026, 3, 3)),
+    "refused": "",
+    "place": None,
+    "invited": None,
+    "other": _OTHER,
+}
+_SENT = Data(mailed_to=None, expires_at=NOW, link="https://clinic.example/times/Qm9zVtL0nA4pT1xYb7kEwRr2")
+_CHOOSE = {
+    **_CLINIC,
+    **_PHONE,
+    **_ZONES,
+    "visit_type": _TYPES[0],
+    "clinician": ME.name,
+    "now": None,
+    "zone": THERE,
+    "free": _free(),
+    "place": None,
+    "refused": "",
+}
+_NONE_FREE = _free(days=[], next_free=date(2026, 3, 17))
+_CHOSEN = {**_CLINIC, **_PHONE, "zone": THERE, "there": HERE, "visit": _visit(), "stands": True, "link": "/join/x"}
 _ROOM = {**_STAFF, "fault": "", "stream": f"/v1/visits/{VISIT_ID}/stream", "follow_ups": _tasks()}
 _TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
 _OFFER = Data(
@@ -186,11 +259,13 @@ SAMPLES = (
     Sample("day_empty", "day.html", {**_STAFF, **_BOARD, "visits": [], "follow_ups": []}, "/day"),
     Sample("day_desk", "day.html", {**_STAFF, **_BOARD, "me": DESK, "calendars": _CALENDARS}, "/day"),
     Sample("book_unknown", "book.html", {**_STAFF, **_FIND, "me": ME, "matches": []}, "/book"),
-    Sample("hours", "hours.html", {**_STAFF, **_ZONES, "form": _HOURS, "errors": [], "saved": True}),
+    Sample(
+        "hours", "hours.html", {**_STAFF, **_ZONES, **_DATES, "form": _HOURS, "errors": [], "saved": True}, "/hours"
+    ),
     Sample(
         "hours_wrong",
         "hours.html",
-        {**_STAFF, **_ZONES, "form": _HOURS, "errors": [Data(field="to_1b", code="order")], "saved": False},
+        {**_STAFF, **_ZONES, **_NO_DATES, "form": _HOURS, "errors": _WRONG_HOURS, "saved": False},
     ),
     Sample("book", "book.html", {**_STAFF, **_FIND, "matches": None}, "/book"),
     Sample("book_found", "book.html", {**_STAFF, **_FIND, "matches": [_MATCH]}, "/book"),
@@ -205,7 +280,21 @@ SAMPLES = (
         },
         "/book",
     ),
-    Sample("book_times", "book.html", {**_STAFF, **_TIMES}, "/book/p1"),
+    Sample("book_times", "book.html", _BOOK_TIMES, "/book/p1"),
+    Sample(
+        "book_other",
+        "book.html",
+        {
+            **_BOOK_TIMES,
+            "place": _PLACE,
+            "refused": "patient-conflict",
+            "invited": _SENT,
+            "free": _NONE_FREE,
+            "other": {**_OTHER, "other_reason": "asked for by the ward"},
+            "errors": [Data(field="other_day", code="required"), Data(field="other_clinician", code="required")],
+        },
+        "/book/p1/other",
+    ),
     Sample(
         "booked",
         "booked.html",
@@ -256,34 +345,12 @@ SAMPLES = (
         {**_CLINIC, "code": 409, "title": "The time was taken", "details": ["It was taken."], "request_id": "4f0c"},
     ),
     Sample("problem_away", "problem.html", {"code": 503, "title": "Away", "details": [], "request_id": "4f0c"}),
-    Sample(
-        "choose",
-        "choose.html",
-        {
-            **_CLINIC,
-            **_ZONES,
-            "visit_type": _TYPES[0],
-            "clinician": Data(name=ME.name, zone=HERE),
-            "zone": THERE,
-            "day": "2026-03-04",
-            "days": _days(),
-            "taken": False,
-        },
-    ),
-    Sample(
-        "choose_none",
-        "choose.html",
-        {
-            **_CLINIC,
-            **_ZONES,
-            "visit_type": _TYPES[0],
-            "clinician": Data(name=ME.name, zone=HERE),
-            "zone": THERE,
-            "day": "2026-03-04",
-            "days": [],
-            "taken": True,
-        },
-    ),
+    Sample("choose", "choose.html", _CHOOSE, "/times"),
+    Sample("choose_again", "choose.html", {**_CHOOSE, "now": NOW, "refused": "slot-taken"}, "/visit/times"),
+    Sample("choose_none", "choose.html", {**_CHOOSE, "place": _PLACE, "free": _NONE_FREE}, "/times"),
+    Sample("choose_late", "choose.html", {**_CHOOSE, "now": NOW, "free": None}, "/visit/times"),
+    Sample("chosen", "chosen.html", {**_CHOSEN, "mailed_to": "rosa@example.org"}, "/times"),
+    Sample("chosen_over", "chosen.html", {**_CLINIC, **_PHONE, "visit": None}, "/times"),
     Sample("waitlist", "waitlist.html", {**_STAFF, **_WAITLIST, "matches": [_MATCH]}, "/waitlist"),
     Sample("waitlist_empty", "waitlist.html", {**_STAFF, **_WAITLIST, "entries": [], "matches": None}, "/waitlist"),
     Sample("waitlist_add", "waitlist_add.html", {**_STAFF, **_WAIT}, "/waitlist/add/p1"),

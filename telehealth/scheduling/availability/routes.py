@@ -12,7 +12,7 @@ from telehealth.http.operation import operation, page
 from telehealth.people import queries as people
 from telehealth.scheduling.availability import administration, pages, queries, service
 from telehealth.scheduling.availability.checks import InvalidDates, InvalidHours, TooManyEntries
-from telehealth.scheduling.availability.rules import CLINICIAN, Resource, TimeOff
+from telehealth.scheduling.availability.rules import TimeOff
 from telehealth.scheduling.availability.schemas import (
     AddTimeOff,
     DayHours,
@@ -41,7 +41,7 @@ async def publish_hours(call: Call, clinician: UUID, body: Hours) -> Reply[Hours
 
 async def list_overrides(call: Call, clinician: UUID) -> Reply[Overrides]:
     """The dates on which a clinician's hours are others than every week."""
-    found = await call.run(_resource, ClinicianId(clinician))
+    found = await call.run(pages.resource_of, ClinicianId(clinician))
     return Reply(Overrides.of(found), headers=etag(found.version))
 
 
@@ -76,7 +76,7 @@ async def remove_time_off(call: Call, clinician: UUID, absence: UUID) -> None:
 
 async def list_travel(call: Call, clinician: UUID) -> Reply[Journeys]:
     """The dates on which a clinician's hours are meant in another zone."""
-    found = await call.run(_resource, ClinicianId(clinician))
+    found = await call.run(pages.resource_of, ClinicianId(clinician))
     return Reply(Journeys.of(found.travel), headers=etag(found.version))
 
 
@@ -85,14 +85,6 @@ async def set_travel(call: Call, clinician: UUID, body: Journeys) -> Reply[Journ
     journeys = body.travel()
     version = await call.run(service.set_travel, clinician, journeys, version=if_match(call))
     return Reply(Journeys.of(journeys), headers=etag(version))
-
-
-async def _resource(unit: Unit, clinician_id: ClinicianId) -> Resource:
-    clinician = await people.clinician(unit, clinician_id)
-    try:
-        return await queries.resource(unit, clinician_id)
-    except NotFound:  # who has published nothing yet
-        return Resource(id=clinician_id, kind=CLINICIAN, name="", time_zone=clinician.time_zone, version=service.NEVER)
 
 
 async def _time_off(unit: Unit, clinician_id: ClinicianId) -> list[TimeOff]:
@@ -146,4 +138,10 @@ OPERATIONS = (
 PAGES = (
     page("GET", "/hours", pages.hours_page, needs=_OWN),
     page("POST", "/hours", pages.save_hours, needs=_OWN),
+    page("POST", "/hours/day", pages.save_day, needs=_OWN),
+    page("POST", "/hours/day/remove", pages.drop_day, needs=_OWN),
+    page("POST", "/hours/away", pages.save_away, needs=_OWN),
+    page("POST", "/hours/away/remove", pages.drop_away, needs=_OWN),
+    page("POST", "/hours/travel", pages.save_trip, needs=_OWN),
+    page("POST", "/hours/travel/remove", pages.drop_trip, needs=_OWN),
 )

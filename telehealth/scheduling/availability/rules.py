@@ -297,6 +297,12 @@ def blocked(resource: Resource, visit_type_id: VisitTypeId, span: Minutes) -> li
     return union(_cut(each, span) for each in pieces if each.overlaps(span))
 
 
+def covers(resource: Resource, visit_type_id: VisitTypeId, span: Minutes) -> bool:
+    """Whether the whole span is open to that visit type; time kept for other types is not."""
+    own = [each.span for each in openings(resource, span) if not each.only or visit_type_id in each.only]
+    return not subtract([span], own) and not blocked(resource, visit_type_id, span)
+
+
 def _open_on(resource: Resource, day: int) -> list[Opening]:
     today = _date(day)
     everyone = [each for each in resource.time_off if not each.only]

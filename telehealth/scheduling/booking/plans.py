@@ -163,12 +163,18 @@ def _filled(choices: Sequence[Sequence[UUID]]) -> list[UUID]:
 
 
 async def _refusal(unit: Unit, ground: Ground, wanted: Wanted, judgements: Sequence[Judgement]) -> Exception:
-    reason = queries.kindest(judgements, to_minute(wanted.start))
+    """What the most willing clinician says; an override is told what it cannot set aside."""
+    start = to_minute(wanted.start)
+    aside = _set_aside(ground, wanted, start)
+    left = [next(each for each in judgement.reasons(start) if each not in aside) for judgement in judgements]
+    reason = min(
+        left, key=queries.KINDNESS.index, default=Reason.NOT_OFFERED
+    )  # an override is told what it cannot help
     alternatives = await _alternatives(unit, ground, wanted)
     if reason is Reason.NOT_OFFERED and wanted.offered:
         return NotAvailable(alternatives=alternatives)
     if reason is Reason.RESOURCE_TAKEN:
-        conflicts = _conflicts(judgements[0], to_minute(wanted.start))
+        conflicts = _conflicts(judgements[0], start)
         return ResourceTaken(alternatives=alternatives, conflicts=conflicts)
     return REFUSALS[reason](alternatives=alternatives)
 
