@@ -69,9 +69,13 @@ def upgrade() -> None:
     op.drop_constraint(op.f("ck_occupancy_kind"), "occupancy", type_="check")
     op.create_check_constraint(op.f("ck_occupancy_kind"), "occupancy", KINDS)
     op.create_index("ix_occupancy_released", "occupancy", ["e"], postgresql_where=sa.text("state = 'released'"))
+    op.create_index(
+        "ix_occupancy_expires_at", "occupancy", ["expires_at"], postgresql_where=sa.text("state = 'active'")
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_occupancy_expires_at", "occupancy")
     op.drop_index("ix_occupancy_released", "occupancy")
     op.execute("DELETE FROM occupancy WHERE kind = 'offer'")
     op.drop_constraint(op.f("ck_occupancy_kind"), "occupancy", type_="check")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, bindparam, cast, func, or_, select, union_all
+from sqlalchemy import ARRAY, Boolean, ColumnElement, Uuid, and_, any_, bindparam, cast, func, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from telehealth.core.minutes import Pair
@@ -48,6 +48,7 @@ async def look(unit: Unit, asked: Asked, kind: VisitType, *, resource_ids: Seque
         around = (9 if kind.cap_per_week else 3) * DAY
     wide = {"wide_start": near["near_start"] - around, "wide_end": near["near_end"] + around}
     about = {"ids": list(resource_ids), **near, **wide, "kind": kind.id if around or kind.seats > 1 else None}
+    about["every_kind"] = kind.overbook_limit > 0  # whoever is booked may stay away, whatever for
     seen = Seen(asked)
     for resource_id, stale, *row in await unit.session.execute(BUSY_AND_SEATS if kind.seats > 1 else BUSY, about):
         if stale:
@@ -132,7 +133,8 @@ def _glance() -> Any:
 
 def _busy() -> Any:
     table = OccupancyRow
-    counted = and_(table.visit_type_id == bindparam("kind", type_=Uuid()), table.role == "host")
+    its_kind = or_(bindparam("every_kind", type_=Boolean()), table.visit_type_id == bindparam("kind", type_=Uuid()))
+    counted = and_(its_kind, table.role == "host")
     return select(*_columns(table)).where(
         _among(table),
         table.state == "active",

@@ -93,6 +93,7 @@ class OccupancyRow(Table):
             where=text("state = 'active'"),
         ),
         Index("ix_occupancy_resource_id_s", "resource_id", "s", postgresql_where=text("state = 'active'")),
+        Index("ix_occupancy_expires_at", "expires_at", postgresql_where=text("state = 'active'")),
         Index("ix_occupancy_released", "e", postgresql_where=text("state = 'released'")),
     )
 

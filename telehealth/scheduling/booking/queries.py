@@ -18,6 +18,7 @@ from telehealth.people import licensing
 from telehealth.people import queries as people
 from telehealth.scheduling.availability import queries as availability
 from telehealth.scheduling.availability.rules import (
+    CLINICIAN,
     DAY,
     EPOCH_DAY,
     Resource,
@@ -219,8 +220,9 @@ async def stand(unit: Unit, asked: Asked) -> Ground:
 def _hosts(resources: Mapping[UUID, Resource], asked: Asked) -> list[Resource]:
     if asked.clinician_ids:
         named = [resources[each] for each in dict.fromkeys(asked.clinician_ids) if each in resources]
-        return [each for each in named if not each.retired]
-    return [each for each in resources.values() if each.kind == "clinician" and not each.retired]
+    else:
+        named = list(resources.values())
+    return [each for each in named if each.kind == CLINICIAN and not each.retired]
 
 
 async def scene(unit: Unit, ground: Ground, frame: Minutes, hosts: Sequence[Resource] | None = None) -> Scene:

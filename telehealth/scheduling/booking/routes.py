@@ -163,8 +163,10 @@ async def _count_days(unit: Unit, query: DaysQuery) -> dict[date, int]:
 
 
 async def _allowed(unit: Unit, asked: Asked) -> Asked:
-    """Looking into a patient's calendar leaves a trace; a staff view is for staff; clinicians hold their own view."""
+    """A patient's calendar is for those who book, and looking into it leaves a trace; a staff view is for staff."""
     if asked.audience is not Audience.PATIENT and unit.actor.role not in service.STAFF:
+        raise NotAllowed
+    if asked.patient_id is not None and Scope.VISITS_BOOK not in unit.actor.scopes:
         raise NotAllowed
     if asked.patient_id is not None:
         patient = await people.patient(unit, asked.patient_id)
@@ -192,7 +194,7 @@ OPERATIONS = (
     operation("PUT", TYPE, change_visit_type, needs=_WRITE, errors=_WRONG),
     operation("DELETE", TYPE, retire_visit_type, needs=_WRITE, status=204, errors=(NotFound,)),
     operation("POST", "/v1/slots/search", search_slots, needs=_SLOTS, errors=(NotFound, NotAllowed)),
-    operation("GET", "/v1/slots/days", count_days, needs=_SLOTS, errors=(NotFound,)),
+    operation("GET", "/v1/slots/days", count_days, needs=_SLOTS, errors=(NotFound, NotAllowed)),
     operation(
         "POST",
         "/v1/holds",

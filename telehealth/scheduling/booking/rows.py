@@ -181,21 +181,33 @@ async def drop_expired(unit: Unit, resources: Sequence[UUID], taken: Minutes) ->
     )
 
 
-async def holds_of(unit: Unit, patient_id: PatientId, *, touching: Minutes | None = None) -> Sequence[UUID]:
-    """A patient's holds: the actor's own, or whoever's when they touch a time the patient now takes."""
+async def expired(unit: Unit, most: int) -> Sequence[UUID]:
+    """Whose holds and group sessions are past their time, kept from others. The waitlist settles its own offers."""
+    table = OccupancyRow
+    over = (table.state == "active", table.expires_at <= func.now(), table.kind != "offer")
+    found = await unit.session.scalars(
+        select(table.owner_id).where(*over).order_by(table.expires_at).limit(most).with_for_update(skip_locked=True)
+    )
+    return list(dict.fromkeys(found))
+
+
+async def holds_of(unit: Unit, patient_id: PatientId) -> Sequence[UUID]:
+    """The actor's own holds for a patient."""
     table = OccupancyRow
     query = select(table.owner_id).where(
-        table.resource_id == patient_id, table.state == "active", table.kind == "hold", table.role == "patient"
+        table.resource_id == patient_id,
+        table.state == "active",
+        table.kind == "hold",
+        table.role == "patient",
+        table.taken_by.is_not_distinct_from(unit.actor.id),
     )
-    if touching is None:
-        query = query.where(table.taken_by.is_not_distinct_from(unit.actor.id))
-    else:
-        query = query.where(table.s < touching.end, table.e > touching.start)
     return (await unit.session.scalars(query)).all()
 
 
 async def kept(unit: Unit, owner_id: UUID) -> Kept | None:
-    """What a hold or an offer keeps; None when it is over. Its rows are locked against a second claim."""
+    """What a hold or an offer keeps; None when it is over. Its rows are locked against a second claim, and so is the
+    group session it has a seat in.
+    """
     table = OccupancyRow
     found = (
         await unit.session.scalars(
@@ -206,7 +218,12 @@ async def kept(unit: Unit, owner_id: UUID) -> Kept | None:
     if patient is None or patient.visit_type_id is None or patient.visit_start is None:
         return None
     seat = next((row.resource_id for row in found if row.role == "seat"), None)
-    hosts = [row.resource_id for row in found if row.role == "host"] if seat is None else await _hosts_of(unit, seat)
+    hosts = [row.resource_id for row in found if row.role == "host"]
+    if seat is not None:
+        await lock(unit, await _hosts_of(unit, seat))
+        hosts = [*await _hosts_of(unit, seat)]
+        if not hosts:  # somebody who came just after its time took its clinician
+            return None
     others = [row.resource_id for row in found if row.role == "resource"]
     return Kept(
         owner_id=owner_id,

@@ -35,6 +35,7 @@ from telehealth.scheduling.booking.rules import (
 )
 
 HOLD_SECONDS = 300
+EXPIRED_AT_ONCE = 200
 PLANS = 8  # how often somebody else may be quicker before we say so
 STAFF = frozenset({Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN, Role.SYSTEM})
 
@@ -133,6 +134,17 @@ async def claim(unit: Unit, owner_id: UUID, new_owner_id: UUID, *, jurisdiction:
     return await _promised(unit, kept, new_owner_id, jurisdiction)
 
 
+async def expire_due(unit: Unit) -> int:
+    """Give back what holds kept that nobody used in time, and tell the waitlist. Answers how many.
+
+    Nothing depends on it being done soon: every query compares the expiry itself.
+    """
+    over = await rows.expired(unit, EXPIRED_AT_ONCE)
+    for owner_id in over:
+        await rows.give_back(unit, owner_id)
+    return len(over)
+
+
 async def release(unit: Unit, owner_id: UUID) -> None:
     """Give back whatever time the owner has, and tell the waitlist."""
     await rows.give_back(unit, owner_id)
@@ -220,12 +232,12 @@ async def _promised(unit: Unit, kept: Kept, owner_id: UUID, jurisdiction: str | 
         booking=True,
     )
     ground = await queries.stand(unit, asked)
-    for judgement in await queries.judge(unit, ground, kept.start):
+    host = ground.resources[kept.host_id]
+    for judgement in await queries.judge(unit, replace(ground, hosts=[host]), kept.start):  # also one who has retired
         if broken := [each for each in judgement.reasons(kept.start) if each not in PROMISED]:
             raise REFUSALS[broken[0]](alternatives=[])
     await rows.give_back(unit, owner_id)
     await rows.hand_over(unit, kept, owner_id)
-    host = ground.resources[kept.host_id]
     return _occupied(ground.kind, kept.start, host, kept.resources, session_id=kept.session_id)
 
 

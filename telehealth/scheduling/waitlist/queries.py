@@ -75,12 +75,14 @@ async def waiting(unit: Unit) -> list[Entry]:
 
 
 async def offer(unit: Unit, offer_id: UUID) -> Offer:
-    """Raises NotFound. Audited."""
+    """One offer; a clinician answers for their own time alone. Raises NotFound. Audited."""
     query = (
         select(WaitlistOfferRow, WaitlistEntryRow)
         .join(WaitlistEntryRow, WaitlistEntryRow.id == WaitlistOfferRow.entry_id)
         .where(WaitlistOfferRow.id == offer_id, visible(unit))
     )
+    if unit.actor.role is Role.CLINICIAN:
+        query = query.where(WaitlistOfferRow.clinician_id == unit.actor.person_id)
     found = (await unit.session.execute(query.execution_options(populate_existing=True))).one_or_none()
     if found is None:
         raise NotFound

@@ -1,0 +1,156 @@
+"""What is promised for a few minutes: honoured when it is claimed in time, and given back by itself when it is not."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from telehealth.access.rules import SCOPES
+from telehealth.core.actors import SYSTEM, Actor, Role
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import VisitTypeId
+from telehealth.core.intervals import Interval
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.scheduling.availability import service as availability
+from telehealth.scheduling.availability.rules import ResourceEntry, Rule, WeeklyHours
+from telehealth.scheduling.booking import queries, routes, service, tasks
+from telehealth.scheduling.booking.rules import (
+    Asked,
+    Audience,
+    HoldExpired,
+    LocationRequired,
+    NotOffered,
+    Reason,
+    VisitType,
+    Wanted,
+)
+from telehealth.visits import offers
+from tests.kit.clinic import TUESDAY_NINE, add_colleague, register
+from tests.kit.web import client_of
+from tests.scheduling.waiting import Waiting, waiting_room
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def room(unit_of_work: UnitOfWork, database: str) -> AsyncIterator[Waiting]:
+    async with waiting_room(unit_of_work, database) as opened:
+        yield opened
+
+
+def _wanted(room: Waiting, **changed: object) -> Wanted:
+    clinic = room.clinic
+    wanted = Wanted(
+        visit_type_id=clinic.visit_type.id,
+        patient_id=clinic.patient.id,
+        start=TUESDAY_NINE,
+        clinician_ids=(clinic.clinician.id,),
+    )
+    return replace(wanted, **changed)  # type: ignore[arg-type]
+
+
+async def _offer_type(room: Waiting, **changed: object) -> VisitType:
+    kind = replace(room.clinic.visit_type, **changed)  # type: ignore[arg-type]
+    return await room.unit_of_work.run(service.add_visit_type, SYSTEM, kind)
+
+
+async def _occupy(unit: Unit, wanted: Wanted) -> None:
+    await service.occupy(unit, wanted, unit.new_id())
+
+
+async def test_what_a_hold_kept_too_long_goes_to_the_waitlist(room: Waiting) -> None:
+    waits = await room.joins("Ana")
+    held = await room.unit_of_work.run(service.hold, SYSTEM, _wanted(room))
+    assert await room.unit_of_work.run(service.expire_due, SYSTEM) == 0
+    room.moment.move(held.expires_at)
+    assert await tasks.expire_holds(room.work) == 1
+    assert await tasks.expire_holds(room.work) == 0
+    await room.goes_on()
+    (offer,) = await room.open_offers()
+    assert (offer.entry_id, offer.start) == (waits.id, TUESDAY_NINE)
+
+
+async def test_a_hold_with_a_clinician_who_left_asks_for_the_place_all_the_same(room: Waiting) -> None:
+    await _offer_type(room, needs_licence=True)
+    held = await room.unit_of_work.run(service.hold, SYSTEM, _wanted(room))
+    await room.unit_of_work.run(availability.retire_resource, SYSTEM, room.clinic.clinician.id)
+
+    async def convert(unit: Unit) -> None:
+        await service.convert(unit, held.id, unit.new_id())
+
+    with pytest.raises(LocationRequired):
+        await room.unit_of_work.run(convert, SYSTEM)
+
+
+async def test_a_seat_whose_session_is_gone_is_no_seat(room: Waiting) -> None:
+    """Two who look at the clock a moment apart: one still holds a seat, the other has taken the clinician."""
+    await _offer_type(room, seats=2)
+    held = await room.unit_of_work.run(service.hold, SYSTEM, _wanted(room))
+    room.moment.move(held.expires_at)
+    ines = (await room.unit_of_work.run(register, SYSTEM, "Ines")).id
+    await room.unit_of_work.run(_occupy, SYSTEM, _wanted(room, patient_id=ines))
+    room.moment.move(held.expires_at - MINUTE)
+
+    async def convert(unit: Unit) -> None:
+        await service.convert(unit, held.id, unit.new_id())
+
+    with pytest.raises(HoldExpired):
+        await room.unit_of_work.run(convert, SYSTEM)
+
+
+async def test_a_room_gives_no_visits(room: Waiting) -> None:
+    async def add_room(unit: Unit) -> ResourceEntry:
+        there = ResourceEntry(id=unit.new_id(), kind="room", name="1", time_zone="America/Chicago")
+        await availability.add_resource(unit, there)
+        await availability.publish_hours(unit, there.id, WeeklyHours("America/Chicago", (Rule(2, 9 * 60, 17 * 60),)))
+        return there
+
+    place = await room.unit_of_work.run(add_room, SYSTEM)
+    with pytest.raises(NotOffered):
+        await room.unit_of_work.run(
+            service.hold, SYSTEM, _wanted(room, clinician_ids=(place.id,), audience=Audience.STAFF)
+        )
+
+
+async def test_search_and_booking_count_the_same_risks(room: Waiting) -> None:
+    """Whoever is booked may stay away, whatever the visit is for."""
+    other = await _offer_type(room, id=VisitTypeId(room.clinic.patient.id), code="other")
+    kind = await _offer_type(room, overbook_limit=1)
+    later = TUESDAY_NINE + timedelta(hours=2)
+    ines = (await room.unit_of_work.run(register, SYSTEM, "Ines")).id
+    await room.unit_of_work.run(_occupy, SYSTEM, _wanted(room, no_show_risk=50))
+    await room.unit_of_work.run(_occupy, SYSTEM, _wanted(room, start=later, visit_type_id=other.id, no_show_risk=50))
+    asked = Asked(visit_type_id=kind.id, patient_id=ines, audience=Audience.STAFF)
+    span = Interval(TUESDAY_NINE, TUESDAY_NINE + timedelta(hours=4))
+    found = await room.unit_of_work.run(queries.search, SYSTEM, asked, span, 20)
+    assert TUESDAY_NINE in {slot.start for slot in found}
+    assert await room.unit_of_work.run(queries.explain, SYSTEM, asked, TUESDAY_NINE) is Reason.OK
+
+
+async def test_a_clinician_answers_for_their_own_time_alone(room: Waiting) -> None:
+    await room.joins("Ana")
+    (offer,) = await room.refill()
+    colleague = await room.unit_of_work.run(add_colleague, SYSTEM, room.clinic)
+    own: Actor = room.clinic.clinician_actor
+    with pytest.raises(NotFound):
+        await room.unit_of_work.run(offers.accept, replace(own, person_id=colleague.id), offer.id)
+    assert (await room.unit_of_work.run(offers.accept, own, offer.id)).visit.clinician_id == own.person_id
+
+
+async def test_a_patients_calendar_is_for_those_who_book(room: Waiting) -> None:
+    known = {"desk": room.clinic.front_desk, "admin": Actor(UUID(int=5), Role.ADMIN, SCOPES[Role.ADMIN])}
+    asked = {
+        "visit_type_id": str(room.clinic.visit_type.id),
+        "start": TUESDAY_NINE.isoformat(),
+        "end": (TUESDAY_NINE + MINUTE).isoformat(),
+    }
+    whose = {"patient_id": str(room.clinic.patient.id)}
+    async with client_of(room.unit_of_work, routes.OPERATIONS, known) as http:
+        answers = [
+            (await http.post("/v1/slots/search", json=body, headers={"Authorization": f"Bearer {who}"})).status_code
+            for who in known
+            for body in (asked, asked | whose)
+        ]
+    assert answers == [200, 200, 200, 403]
