@@ -4,19 +4,25 @@ import asyncio
 from collections import Counter
 from datetime import datetime, timedelta
 
+import pytest
 from sqlalchemy import select, text
 
 from telehealth.core.actors import SYSTEM
+from telehealth.core.errors import NotFound
 from telehealth.core.events import Event
 from telehealth.core.ids import PatientId
+from telehealth.core.intervals import Interval
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.scheduling.booking.rules import PatientConflict, SlotTaken
+from telehealth.scheduling.booking import queries as slots
+from telehealth.scheduling.booking import service as booking
+from telehealth.scheduling.booking.rules import Asked, PatientConflict, SlotTaken
 from telehealth.visits import service as visits
 from telehealth.visits.events import VisitBooked
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, open_clinic, register
 
 CROWD = 40
+HOUR = timedelta(hours=1)
 
 
 async def test_of_forty_who_book_one_time_one_gets_it(unit_of_work: UnitOfWork, nudged: list[Event]) -> None:
@@ -64,6 +70,19 @@ async def test_the_constraint_has_the_last_word(unit_of_work: UnitOfWork) -> Non
     except SlotTaken:
         return
     raise AssertionError("the time was taken twice")
+
+
+async def test_a_retired_kind_of_visit_is_not_booked_and_what_has_it_still_moves(unit_of_work: UnitOfWork) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    booked = await unit_of_work.run(book, SYSTEM, clinic)
+    await unit_of_work.run(booking.retire_visit_type, SYSTEM, clinic.visit_type.id)
+    asked = Asked(visit_type_id=clinic.visit_type.id)
+    with pytest.raises(NotFound):
+        await unit_of_work.run(slots.search, SYSTEM, asked, Interval(TUESDAY_NINE, TUESDAY_NINE + HOUR), 1)
+    with pytest.raises(NotFound):
+        await unit_of_work.run(book, SYSTEM, clinic, TUESDAY_NINE + HOUR)
+    moved = await unit_of_work.run(visits.reschedule, SYSTEM, booked.visit.id, start=TUESDAY_NINE + HOUR)
+    assert moved.starts_at == TUESDAY_NINE + HOUR
 
 
 async def _clinic_with_a_crowd(unit: Unit) -> tuple[Clinic, list[PatientId]]:

@@ -73,6 +73,7 @@ class Ground:
     resources: Mapping[UUID, Resource]
     hosts: Sequence[Resource]
     unverified: frozenset[UUID]
+    is_retired: bool = False
     whereabouts: Sequence[licensing.Whereabouts] = ()
     licences: Mapping[ClinicianId, Sequence[licensing.Licence]] = field(default_factory=dict)
 
@@ -212,6 +213,7 @@ async def stand(unit: Unit, asked: Asked) -> Ground:
         resources=resources,
         hosts=_hosts(resources, asked),
         unverified=availability.unverified(row.stamp),
+        is_retired=row.retired_at is not None,
         whereabouts=people.parse_whereabouts(row.places),
         licences=people.parse_licences(row.licences),
     )
@@ -258,7 +260,14 @@ async def search(
     unit: Unit, asked: Asked, span: Interval[datetime], limit: int, *, after: tuple[datetime, int, UUID] | None = None
 ) -> list[Slot]:
     """The first free times in the span, by (start, rank, clinician), after that place. At most four statements."""
-    return await first_slots(unit, await stand(unit, asked), span, limit, after=after)
+    return await first_slots(unit, _offering(await stand(unit, asked)), span, limit, after=after)
+
+
+def _offering(ground: Ground) -> Ground:
+    """Raises NotFound for a kind of visit that is offered no more."""
+    if ground.is_retired:
+        raise NotFound
+    return ground
 
 
 async def first_slots(
@@ -319,7 +328,7 @@ async def day_counts(unit: Unit, asked: Asked, span: Interval[datetime], zone: s
 
 
 async def _free(unit: Unit, asked: Asked, span: Interval[datetime]) -> tuple[Minutes, dict[ClinicianId, int]] | None:
-    ground = await stand(unit, asked)
+    ground = _offering(await stand(unit, asked))
     piece = ground.bookable(span.start, span.end)
     if piece.start >= piece.end:
         return None

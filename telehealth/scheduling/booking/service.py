@@ -70,7 +70,7 @@ async def occupy(unit: Unit, wanted: Wanted, owner_id: UUID, *, fresh: bool = Fa
     """
     if not fresh:
         await rows.give_back(unit, owner_id)  # a refusal rolls this back with everything else
-    return await _take(unit, wanted, Claim("visit", owner_id))
+    return await _take(unit, wanted, Claim("visit", owner_id), fresh=fresh)
 
 
 async def hold(unit: Unit, wanted: Wanted, *, seconds: int = HOLD_SECONDS) -> Hold:
@@ -167,12 +167,14 @@ def _is_own(unit: Unit, taken_by: UUID | None) -> bool:
     return unit.actor.id is None or taken_by == unit.actor.id
 
 
-async def _take(unit: Unit, wanted: Wanted, claim: Claim) -> Occupied:
+async def _take(unit: Unit, wanted: Wanted, claim: Claim, *, fresh: bool = True) -> Occupied:
     if (wanted.override or wanted.audience is Audience.STAFF) and unit.actor.role not in STAFF:
         raise NotAllowed
     asked = _asked(wanted, booking=claim.kind == "visit")
     for _ in range(PLANS):
         ground = await queries.stand(unit, asked)
+        if ground.is_retired and fresh:
+            raise NotFound
         plan = await plans.made(unit, ground, wanted)
         attempt = await unit.session.begin_nested() if plans.has_choice(ground) else None
         await rows.lock(unit, [wanted.patient_id, *(part.resource_id for part in plan.parts)])
