@@ -83,6 +83,9 @@ async def hold(unit: Unit, wanted: Wanted, *, seconds: int = HOLD_SECONDS) -> Ho
         await release(unit, earlier)
     expires_at = await _from_now(unit, seconds)
     taken = await _take(unit, wanted, Claim("hold", hold_id, expires_at))
+    for other in await rows.holds_of(unit, wanted.patient_id):  # of a second click, seen only behind the locks
+        if other != hold_id:
+            await release(unit, other)
     return Hold(
         id=hold_id,
         expires_at=expires_at,
