@@ -28,7 +28,8 @@ R = TypeVar("R")
 Conflicts = Mapping[str, type[Refusal]]
 Nudge = Callable[[Sequence[Event]], Awaitable[None]]
 
-SERIALIZATION_FAILURE, DEADLOCK = "40001", "40P01"
+SERIALIZATION_FAILURE, DEADLOCK, LOCK_NOT_AVAILABLE = "40001", "40P01", "55P03"
+PASSING = frozenset({SERIALIZATION_FAILURE, DEADLOCK, LOCK_NOT_AVAILABLE})  # somebody was in the way, and will be gone
 ATTEMPTS = 4
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -101,8 +102,9 @@ class UnitOfWork:
     ) -> R:
         """Run one action in one transaction and commit it.
 
-        Serialization failures and deadlocks are tried again, four times in all. A violated constraint that is known
-        by name becomes its domain error. Whoever listens is nudged after the commit; losing the nudge loses no event.
+        Serialization failures, deadlocks and locks that did not come are tried again, four times in all. A violated
+        constraint that is known by name becomes its domain error. Whoever listens is nudged after the
+        commit; losing the nudge loses no event.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -111,7 +113,7 @@ class UnitOfWork:
                 raise Overloaded(retry_after=1) from None
             except DBAPIError as error:
                 self._refuse_known(error)
-                if _sqlstate(error) not in (SERIALIZATION_FAILURE, DEADLOCK) or attempt == ATTEMPTS:
+                if _sqlstate(error) not in PASSING or attempt == ATTEMPTS:
                     raise DatabaseFault(type(error).__name__, _sqlstate(error), _constraint(error)) from None
                 await asyncio.sleep(random.uniform(0, 0.05) * attempt)  # noqa: S311 -- jitter, not a secret
             else:

@@ -16,7 +16,7 @@ from telehealth.people import queries as people
 from telehealth.people import service as registration
 from telehealth.scheduling.booking import queries as slots
 from telehealth.scheduling.booking import service as booking
-from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused
+from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, TooSoon
 from telehealth.visits import check_in, guests, queries
 from telehealth.visits.events import VisitHandedOver
 from telehealth.visits.models import VisitRow
@@ -100,9 +100,12 @@ async def book_hold(unit: Unit, hold_id: UUID, *, patient_id: PatientId, locatio
 async def request(unit: Unit, wish: Wish) -> Visit:
     """Ask for a visit at a time without taking it: staff confirm, and of two who ask for one time one gets it.
 
-    Until then it stands with the first clinician who could, or the first who was asked for. Raises NotFound.
+    Until then it stands with the first clinician who could, or the first who was asked for. Raises NotFound; TooSoon
+    for what is over.
     """
     wish = await checked(unit, wish)
+    if wish.start < unit.now:
+        raise TooSoon(alternatives=[])
     kind = await slots.visit_type(unit, wish.visit_type_id)
     host = await _likely_host(unit, wish)
     occupied = Occupied(

@@ -18,6 +18,7 @@ from telehealth.people import queries as people
 from telehealth.people.jurisdictions import zones_of
 from telehealth.people.licensing import UnfitPlace, may_treat
 from telehealth.scheduling.booking import queries as booking
+from telehealth.scheduling.booking.rules import LocationRequired
 from telehealth.visits.events import QueueMoved
 from telehealth.visits.models import QueueEntryRow, VisitRow
 from telehealth.visits.queue import (
@@ -45,10 +46,15 @@ async def enqueue(
     jurisdiction: str | None = None,
     priority: int = 0,
 ) -> Standing:
-    """At the end of the patient's priority. Raises NotFound, AlreadyQueued, UnfitPlace."""
+    """At the end of the patient's priority.
+
+    Raises NotFound, AlreadyQueued, UnfitPlace; LocationRequired without a place for what needs a licence there.
+    """
     _check_place(jurisdiction)
     patient = await people.patient(unit, patient_id)
     kind = await booking.visit_type(unit, visit_type_id)
+    if kind.needs_licence and jurisdiction is None:
+        raise LocationRequired
     entry = QueueEntry(
         id=unit.new_id(),
         patient_id=patient.id,

@@ -82,6 +82,28 @@ async def test_a_deadlock_is_tried_again(unit_of_work: UnitOfWork) -> None:
     assert len(attempts) == 3
 
 
+async def test_a_lock_that_does_not_come_is_asked_for_again(unit_of_work: UnitOfWork) -> None:
+    taken, asked = asyncio.Event(), asyncio.Event()
+
+    async def keep(unit: Unit) -> None:
+        await unit.session.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        taken.set()
+        await asked.wait()
+
+    async def ask(unit: Unit) -> int:
+        await unit.session.execute(text("SELECT set_config('lock_timeout', '20ms', true)"))
+        try:
+            await unit.session.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        finally:
+            asked.set()
+        return 1
+
+    keeping = asyncio.create_task(unit_of_work.run(keep, SYSTEM))
+    await taken.wait()
+    assert await unit_of_work.run(ask, SYSTEM) == 1
+    await keeping
+
+
 async def mark_nothing(unit: Unit) -> None:
     await unit.session.execute(insert(HandledRow).values(position=4711, handler="nobody", handled_at=unit.now))
 

@@ -23,6 +23,7 @@ from telehealth.scheduling.booking.rules import (
     LocationRequired,
     NotOffered,
     Reason,
+    SlotTaken,
     VisitType,
     Wanted,
 )
@@ -98,6 +99,17 @@ async def test_a_seat_whose_session_is_gone_is_no_seat(room: Waiting) -> None:
 
     with pytest.raises(HoldExpired):
         await room.unit_of_work.run(convert, SYSTEM)
+
+
+async def test_who_holds_the_only_seat_may_take_it_without_naming_the_hold(room: Waiting) -> None:
+    """The session that their hold began goes on with their visit, and keeps its clinician busy."""
+    await _offer_type(room, seats=2)
+    plain = await _offer_type(room, id=VisitTypeId(room.clinic.patient.id), code="plain")
+    await room.unit_of_work.run(service.hold, SYSTEM, _wanted(room))
+    await room.unit_of_work.run(_occupy, SYSTEM, _wanted(room))
+    ines = (await room.unit_of_work.run(register, SYSTEM, "Ines")).id
+    with pytest.raises(SlotTaken):
+        await room.unit_of_work.run(service.hold, SYSTEM, _wanted(room, patient_id=ines, visit_type_id=plain.id))
 
 
 async def test_a_room_gives_no_visits(room: Waiting) -> None:

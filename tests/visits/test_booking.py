@@ -15,7 +15,7 @@ from telehealth.core.time import tzdata_version
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.scheduling.booking import service as booking
-from telehealth.scheduling.booking.rules import HoldExpired, NotOffered, PatientConflict, SlotTaken, Wanted
+from telehealth.scheduling.booking.rules import HoldExpired, NotOffered, PatientConflict, SlotTaken, TooSoon, Wanted
 from telehealth.visits import queries, service
 from telehealth.visits.models import VisitRow
 from telehealth.visits.rules import NotNow, VisitStatus
@@ -112,6 +112,8 @@ async def test_two_requests_for_one_time_confirmed_at_once(unit_of_work: UnitOfW
     wishes = [wish_for(clinic), wish_for(clinic, patient_id=ines.id)]
     asked = [await unit_of_work.run(service.request, MACHINE, wish) for wish in wishes]
     assert {each.status for each in asked} == {S.REQUESTED}
+    with pytest.raises(TooSoon):
+        await unit_of_work.run(service.request, MACHINE, wish_for(clinic, start=TUESDAY_NINE - timedelta(days=30)))
     with pytest.raises(NoGrant):
         await unit_of_work.run(service.confirm, MACHINE, asked[0].id)
 

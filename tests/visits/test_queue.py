@@ -16,6 +16,8 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.people import service as people
 from telehealth.people.licensing import Licence
+from telehealth.scheduling.booking import service as scheduling
+from telehealth.scheduling.booking.rules import LocationRequired
 from telehealth.visits import waiting
 from telehealth.visits.queue import (
     AGEING,
@@ -160,3 +162,18 @@ async def test_who_may_not_be_treated_keeps_the_place(unit_of_work: UnitOfWork, 
     clock.advance(timedelta(days=3))
     with pytest.raises(NobodyWaits):
         await unit_of_work.run(waiting.take_next, clinic.clinician_actor)
+
+
+async def test_who_needs_a_licence_says_where_the_patient_is(unit_of_work: UnitOfWork) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    kind = replace(clinic.visit_type, needs_licence=True)
+    await unit_of_work.run(scheduling.add_visit_type, SYSTEM, kind)
+
+    async def enqueue(place: str | None) -> None:
+        await unit_of_work.run(
+            waiting.enqueue, SYSTEM, patient_id=clinic.patient.id, visit_type_id=kind.id, jurisdiction=place
+        )
+
+    with pytest.raises(LocationRequired):
+        await enqueue(None)
+    await enqueue("US-NY")

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from telehealth.core.ids import PatientId, VisitTypeId, uuid7
 from telehealth.core.intervals import Interval, union
-from telehealth.db.unit import Unit
+from telehealth.db.unit import LOCK_NOT_AVAILABLE, Unit
 from telehealth.scheduling.availability.rules import to_instant
 from telehealth.scheduling.booking.busy import alive, among
 from telehealth.scheduling.booking.events import TimeFreed
@@ -20,7 +20,6 @@ from telehealth.scheduling.booking.explain import Taken
 from telehealth.scheduling.booking.models import OccupancyRow
 from telehealth.scheduling.booking.rules import EXTERNAL_LAYER, OVERBOOKED_LAYER, CalendarBusy, Minutes
 
-LOCK_NOT_AVAILABLE = "55P03"
 # In one round trip, in the order of the keys; who does not get a lock in two seconds is told so.
 LOCKS = text(
     "SELECT set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(key) FROM unnest(:keys) AS key"

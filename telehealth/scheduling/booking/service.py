@@ -207,22 +207,24 @@ async def _settle(unit: Unit, plan: Plan, wanted: Wanted, claim: Claim) -> Occup
     """Write what was decided, under the locks."""
     kind, start, seen = plan.scene.kind, plan.start, plan.scene
     span = kind.occupies(start)
-    for held in seen.own_holds:
-        await rows.give_back(unit, held)
     session = plan.session_id
     if seen.stale:
         others = [part.resource_id for part in plan.parts] + ([session] if session else [])
         await rows.drop_expired(unit, [wanted.patient_id, *others], span)
     about: dict[str, Any] = {"visit_type_id": kind.id, "visit_start": start, "risk": wanted.no_show_risk}
-    patient = (Part(wanted.patient_id, "patient"), span, 0)
+    if session is not None:  # before the seat that the patient may hold there goes: a session ends with its last one
+        await rows.put(unit, claim, [(Part(session, "seat"), span, plan.free_seat)], **about)
+    for held in seen.own_holds:
+        await rows.give_back(unit, held)
+    own = [(Part(wanted.patient_id, "patient"), span, 0)]
     if kind.seats == 1:
-        await rows.put(unit, claim, [*plan.places(span), patient], **about)
-    else:
-        if session is None:
-            session = unit.new_id()
-            await rows.put(unit, replace(claim, kind="visit", owner_id=session), plan.places(span), **about)
-        seat = (Part(session, "seat"), span, plan.free_seat)
-        await rows.put(unit, claim, [seat, patient], **about)
+        own += plan.places(span)
+    elif session is None:
+        session = unit.new_id()
+        await rows.put(unit, replace(claim, kind="visit", owner_id=session), plan.places(span), **about)
+        own += [(Part(session, "seat"), span, 0)]
+    await rows.put(unit, claim, own, **about)
+    if session is not None:
         await rows.tend_session(unit, session)
     return _occupied(kind, start, plan.host, plan.resources, overbooked=plan.overbooked, session_id=session)
 
