@@ -1,24 +1,29 @@
 """What nobody should ask, and what a crowd asks: no overflow, no wait without end, never more than four statements."""
 
 import asyncio
+import json
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
+from telehealth.core.minutes import minutes_of
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.people import service as people
 from telehealth.people.licensing import Licence, Whereabouts
 from telehealth.scheduling.availability import queries as availability_queries
 from telehealth.scheduling.availability import service as availability
-from telehealth.scheduling.availability.rules import ResourceEntry, Rule, WeeklyHours
+from telehealth.scheduling.availability.rules import Resource, ResourceEntry, Rule, WeeklyHours, to_minute
 from telehealth.scheduling.booking import queries, service
+from telehealth.scheduling.booking.offered import offers
 from telehealth.scheduling.booking.rules import (
     Asked,
     CalendarBusy,
@@ -34,6 +39,7 @@ from telehealth.scheduling.booking.rules import (
     VisitType,
     Wanted,
 )
+from telehealth.scheduling.booking.schemas import DaysQuery
 from tests.kit.clinic import TUESDAY_NINE, Clinic, open_clinic, register
 from tests.scheduling.test_timetables import statements
 
@@ -184,3 +190,21 @@ async def test_one_patient_who_is_quick_holds_one_time(unit_of_work: UnitOfWork)
 async def _crowd(unit: Unit) -> tuple[Clinic, list[PatientId]]:
     clinic = await open_clinic(unit)
     return clinic, [(await register(unit, f"Patient{number}")).id for number in range(60)]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Tokyo"])
+def test_half_a_provider_is_every_other_start_also_past_midnight_in_utc(zone: str) -> None:
+    week = tuple(Rule(weekday, 9 * 60 + 20, 17 * 60, staffing=50) for weekday in range(1, 8))
+    host = Resource(id=UUID(int=1), kind="clinician", name="", time_zone=zone, version=1, rules=week)
+    kind = VisitType(id=VisitTypeId(UUID(int=2)), code="v", name="v", minutes=20, grid=20, buffer_before=5)
+    noon = to_minute(datetime.combine(TUESDAY_NINE.date(), time(12), ZoneInfo(zone)))
+    frame = Interval(noon - 720, noon + 720)
+    found = [frame.start + at for each in offers(host, kind, frame) for at in minutes_of(each.bits)]
+    assert found == [noon - 160 + 40 * number for number in range(12)]
+
+
+def test_dates_out_of_this_world() -> None:
+    asked = {"visit_type_id": str(UUID(int=1)), "time_zone": "Asia/Tokyo"}
+    for first, last in (("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")):
+        with pytest.raises(ValidationError):
+            DaysQuery.model_validate_json(json.dumps({**asked, "first": first, "last": last}))

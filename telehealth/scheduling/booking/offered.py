@@ -185,10 +185,17 @@ def _staffing(resource: Resource, kind: VisitType, own: Sequence[Opening], frame
     if all(each.staffing == WHOLE for each in own):
         return {resource.capacity: minutes.filled(length)}
     found: dict[int, int] = {}
-    for each in own:
+    for each in _uncut(resource, kind, frame):
         for capacity, bits in _spread(resource, kind, each, frame).items():
             found[capacity] = found.get(capacity, 0) | bits
     return found
+
+
+def _uncut(resource: Resource, kind: VisitType, frame: Minutes) -> list[Opening]:
+    """The openings in the frame from their own beginning, where counting starts, and not from the frame's."""
+    near = Interval(frame.start - 2 * DAY, frame.end + 2 * DAY)
+    inside = (each for each in openings(resource, near) if each.span.overlaps(frame))
+    return [each for each in inside if not each.only or kind.id in each.only]
 
 
 def _spread(resource: Resource, kind: VisitType, opening: Opening, frame: Minutes) -> dict[int, int]:

@@ -17,6 +17,7 @@ Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][
 OptionalWord = Annotated[str, Field(max_length=64, pattern=r"^([A-Za-z0-9][A-Za-z0-9._:-]*)?$")]
 Offer = Annotated[str, Field(min_length=16, max_length=2000)]
 Jurisdiction = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
+Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 Zone = Annotated[str, Field(min_length=1, max_length=64)]
 Duration = Annotated[int, Field(ge=0, le=1440)]
 
@@ -165,8 +166,8 @@ class DaysQuery(Message):
     clinician_id: UUID | None = None
     patient_id: UUID | None = None
     jurisdiction: Jurisdiction | None = None
-    first: date
-    last: date
+    first: Day
+    last: Day
     time_zone: Zone
 
     @model_validator(mode="after")
