@@ -10,7 +10,9 @@ import pytest
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.events import Event
-from telehealth.db.unit import UnitOfWork
+from telehealth.core.ids import ClinicianId
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.people import service as people
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Audience, SlotTaken
 from telehealth.scheduling.waitlist import queries, service
@@ -30,7 +32,7 @@ from telehealth.scheduling.waitlist.rules import (
 )
 from telehealth.scheduling.waitlist.service import Time
 from tests.kit.clinic import TUESDAY_NINE, book
-from tests.scheduling.waiting import Waiting, waiting_room
+from tests.scheduling.waiting import NOON, Waiting, waiting_room
 
 MINUTE = timedelta(minutes=1)
 
@@ -182,6 +184,22 @@ async def test_changing_a_wish_keeps_the_place(room: Waiting) -> None:
         await room.unit_of_work.run(service.change, SYSTEM, first.id, Terms(wishes=(Wish(start=9, end=9),)))
 
 
+async def test_who_waits_for_other_things_keeps_nobody_from_a_time(
+    room: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ahead in the queue: one who waits for somebody else, one for another week, two whose wish the time is not."""
+    monkeypatch.setattr(queries, "ASKED_AT_A_TIME", 1)
+    elsewhere = await room.unit_of_work.run(_colleague, SYSTEM)
+    far = (TUESDAY_NINE + timedelta(days=7)).date()
+    for terms in (Terms(clinician_ids=frozenset({elsewhere}), priority=1), Terms(first=far), Terms(last=NOON.date())):
+        await room.joins("Ana", terms)
+    late = [await room.joins("Bea", Terms(wishes=(Wish(start=12 * 60),), priority=each)) for each in (2, 0)]
+    last = await room.joins("Cora")
+    made = await room.unit_of_work.run(service.refill, SYSTEM, room.freed)
+    assert [each.entry_id for each in made.offers] == [last.id]
+    assert {late[0].id, late[1].id} <= made.skipped.keys()
+
+
 async def test_nobody_waits_for_yesterday(room: Waiting) -> None:
     entry = await room.joins("Ana", Terms(last=TUESDAY_NINE.date()))
     assert await room.unit_of_work.run(service.lapse, SYSTEM) == 0
@@ -192,6 +210,13 @@ async def test_nobody_waits_for_yesterday(room: Waiting) -> None:
 
 async def _take(room: Waiting, offer: Offer) -> service.Taken:
     return await room.unit_of_work.run(service.take, SYSTEM, offer.id)
+
+
+async def _colleague(unit: Unit) -> ClinicianId:
+    added = await people.add_clinician(
+        unit, given="Grace", family="Okafor", email="grace@clinic.example", time_zone="America/Chicago"
+    )
+    return added.id
 
 
 async def _notice(room: Waiting, minutes: int) -> None:

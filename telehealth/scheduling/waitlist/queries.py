@@ -1,11 +1,11 @@
 """SELECTs over the waitlist, limited to what the actor may see. Absent and not-yours are the same NotFound."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true, tuple_
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
@@ -28,12 +28,13 @@ from telehealth.scheduling.waitlist.rules import (
     Skip,
     Wish,
     match,
-    place,
     skip_of,
 )
 
 LINK_PATH = "/offers/"
 MOST_LISTED = 500
+ASKED_AT_A_TIME = 500
+A_DAY = timedelta(days=1)
 NOT_ASKED_AGAIN = (OfferState.OPEN, OfferState.DECLINED, OfferState.EXPIRED)
 
 
@@ -120,22 +121,23 @@ async def link_of(unit: Unit, offer_id: UUID) -> str:
 # Matching
 
 
-async def matching(unit: Unit, free: FreeTime) -> Match:
-    """Whom free time suits by what they wish, in the order of the queue. Whoever was asked for it is left out."""
-    entries = await _askable(unit, free)
-    if not entries:
-        return Match()
+async def matching(unit: Unit, free: FreeTime) -> AsyncGenerator[Match]:
+    """Whom free time suits by what they wish, in the order of the queue, by pages. Whoever was asked is left out.
+
+    So is who waits for somebody else, for other days, or for an earlier time: they are no part of this, however many.
+    """
     kinds = {kind.id: kind for kind in await booking.visit_types(unit)}
-    patients = await people.patients(unit, {each.patient_id for each in entries})
-    candidates = [
-        Candidate(each, kinds[each.visit_type_id].minutes, patients[each.patient_id].time_zone)
-        for each in entries
-        if each.visit_type_id in kinds
-    ]
-    starts = {
-        kind: await _starts(unit, free, kind) for kind in {candidate.entry.visit_type_id for candidate in candidates}
-    }
-    return match(candidates, free, starts, unit.now)
+    starts: dict[VisitTypeId, Sequence[datetime]] = {}
+    after: Entry | None = None
+    while entries := await _askable(unit, free, [kind for kind in kinds if starts.get(kind, (free.start,))], after):
+        patients = await people.patients(unit, {each.patient_id for each in entries})
+        for kind in {each.visit_type_id for each in entries} - starts.keys():
+            starts[kind] = await _starts(unit, free, kind)
+        candidates = [
+            Candidate(each, kinds[each.visit_type_id].minutes, patients[each.patient_id].time_zone) for each in entries
+        ]
+        yield match(candidates, free, starts, unit.now)
+        after = entries[-1]
 
 
 async def objection(unit: Unit, entry: Entry, clinician_id: ClinicianId, start: datetime) -> Skip | None:
@@ -150,7 +152,8 @@ async def objection(unit: Unit, entry: Entry, clinician_id: ClinicianId, start: 
     return skip_of(await booking.explain(unit, asked, start))
 
 
-async def _askable(unit: Unit, free: FreeTime) -> list[Entry]:
+async def _askable(unit: Unit, free: FreeTime, kinds: Collection[VisitTypeId], after: Entry | None) -> Sequence[Entry]:
+    """The next who wait for such a visit and were not asked for this time, behind `after` in the queue."""
     row, asked = WaitlistEntryRow, WaitlistOfferRow
     before = exists().where(
         asked.entry_id == row.id,
@@ -164,9 +167,23 @@ async def _askable(unit: Unit, free: FreeTime) -> list[Entry]:
             ),
         ),
     )
-    query = select(row).where(row.state == EntryState.WAITING, ~before)
-    rows = await unit.session.scalars(query.order_by(row.priority.desc(), row.joined_at, row.id).limit(MOST_LISTED))
-    return sorted(map(entry_of, rows), key=place)
+    which = [row.state == EntryState.WAITING, row.visit_type_id.in_(kinds), ~before, *_concerned(free)]
+    if after is not None:
+        same = and_(row.priority == after.priority, tuple_(row.joined_at, row.id) > (after.joined_at, after.id))
+        which.append(or_(row.priority < after.priority, same))
+    query = select(row).where(*which).order_by(row.priority.desc(), row.joined_at, row.id).limit(ASKED_AT_A_TIME)
+    return [entry_of(each) for each in await unit.session.scalars(query)]
+
+
+def _concerned(free: FreeTime) -> list[ColumnElement[bool]]:
+    """Who might come at such a time at all. Dates are each patient's own, a day at most from those of UTC."""
+    row = WaitlistEntryRow
+    return [
+        or_(func.cardinality(row.clinician_ids) == 0, row.clinician_ids.contains([free.clinician_id])),
+        or_(row.first.is_(None), row.first <= (free.end + A_DAY).date()),
+        or_(row.last.is_(None), row.last >= (free.start - A_DAY).date()),
+        or_(row.earlier_than.is_(None), row.earlier_than > free.start),
+    ]
 
 
 async def _starts(unit: Unit, free: FreeTime, kind: VisitTypeId) -> Sequence[datetime]:

@@ -167,7 +167,7 @@ class OfferAround(Message):
 
 
 class RoundView(Message):
-    """The offers made, and why others were passed over, by entry."""
+    """The offers made, and why others who might have come then were passed over, by entry."""
 
     offers: list[OfferView]
     skipped: dict[UUID, Skip]

@@ -4,6 +4,7 @@ Rows are locked in one order everywhere: offers of a round by id, then the entry
 """
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +30,6 @@ from telehealth.scheduling.waitlist.rules import (
     Entry,
     EntryState,
     FreeTime,
-    Match,
     NotWaiting,
     Offer,
     OfferExpired,
@@ -147,9 +147,8 @@ async def refill(unit: Unit, free: FreeTime, mode: OfferMode | None = None) -> R
     if ahead.start >= ahead.end:
         return Round()
     mode = mode or mode_for(ahead.start, unit.now)
-    found = await queries.matching(unit, ahead)
-    made, skipped = await _ask(unit, ahead, found, mode)
-    rounds = [Round(tuple(made), {**found.skipped, **skipped})]
+    made, skipped = await _ask(unit, ahead, mode)
+    rounds = [Round(tuple(made), skipped)]
     if made and mode is OfferMode.EXCLUSIVE:
         kept = made[0]
         rounds.append(await refill(unit, FreeTime(ahead.clinician_id, ahead.start, kept.start), mode))
@@ -157,22 +156,23 @@ async def refill(unit: Unit, free: FreeTime, mode: OfferMode | None = None) -> R
     return _together(rounds)
 
 
-async def _ask(
-    unit: Unit, free: FreeTime, found: Match, mode: OfferMode
-) -> tuple[list[Offer], dict[WaitlistEntryId, Skip]]:
-    """The first who can have it; of a broadcast, the first few."""
+async def _ask(unit: Unit, free: FreeTime, mode: OfferMode) -> tuple[list[Offer], dict[WaitlistEntryId, Skip]]:
+    """The first who can have it; of a broadcast, the first few. However long the queue is, its end is reached."""
     most = 1 if mode is OfferMode.EXCLUSIVE else ASKED_AT_ONCE
     offers: list[Offer] = []
     skipped: dict[WaitlistEntryId, Skip] = {}
     round_id = unit.new_id()
-    for entry, start in found.suited:
-        if len(offers) == most:
-            break
-        made = await _try(unit, entry, Time(free.clinician_id, start, mode, round_id))
-        if isinstance(made, Skip):
-            skipped[entry.id] = made
-        else:
-            offers.append(made)
+    async with aclosing(queries.matching(unit, free)) as pages:
+        async for found in pages:
+            skipped |= found.skipped
+            for entry, start in found.suited:
+                made = await _try(unit, entry, Time(free.clinician_id, start, mode, round_id))
+                if isinstance(made, Skip):
+                    skipped[entry.id] = made
+                    continue
+                offers.append(made)
+                if len(offers) == most:
+                    return offers, skipped
     return offers, skipped
 
 
