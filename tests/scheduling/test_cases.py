@@ -15,7 +15,7 @@ from tests.scheduling.cases.reading import read_cases
 from tests.scheduling.cases.stage import Stage
 
 FILE = Path(__file__).parent / "cases.yaml"
-CASES = read_cases(FILE)
+CASES, VARIED = read_cases(FILE), read_cases(FILE.with_name("varied.yaml"))
 TIMED = {"sea-001"}  # its bound in milliseconds is for a machine that does nothing else
 WRONG = """
 cases:
@@ -61,6 +61,12 @@ async def test_cases_of(area: str, stage: Stage) -> None:
 @pytest.mark.soak
 async def test_cases_with_a_bound_in_time(stage: Stage) -> None:
     outcomes = [await play(stage, case) for case in CASES if case.id in TIMED]
+    assert {each.case.id: each.failures for each in outcomes if each.failures} == {}
+
+
+@pytest.mark.soak
+async def test_cases_with_other_values(stage: Stage) -> None:
+    outcomes = [await play(stage, case) for case in VARIED]
     assert {each.case.id: each.failures for each in outcomes if each.failures} == {}
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from telehealth.core.actors import SYSTEM
+from telehealth.core.actors import SYSTEM, Actor
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.db.unit import Unit
 from telehealth.scheduling.booking import service as booking
@@ -54,7 +54,7 @@ async def book_as_staff(stage: Stage, wish: Wish, **more: Any) -> Answer:
     return await stage.ask("POST", "/v1/visits", body)
 
 
-async def hold(stage: Stage, wish: Wish, *, seconds: int = 300) -> Answer:
+async def hold(stage: Stage, wish: Wish, *, seconds: int = 300, session: str = "") -> Answer:
     """By the patient. The value is the hold."""
     wanted = Wanted(
         visit_type_id=wish.visit_type_id,
@@ -62,17 +62,17 @@ async def hold(stage: Stage, wish: Wish, *, seconds: int = 300) -> Answer:
         start=wish.start,
         clinician_ids=wish.clinician_ids,
     )
-    held = stage.run(booking.hold, stage.acting(wish.patient_id), wanted, seconds=seconds)
+    held = stage.run(booking.hold, stage.acting(wish.patient_id, session), wanted, seconds=seconds)
     return await attempted(held, 201, "held")
 
 
-async def release(stage: Stage, patient_id: PatientId, hold_id: UUID) -> Answer:
-    return await attempted(stage.run(booking.release_hold, stage.acting(patient_id), hold_id), 204, "released")
+async def release(stage: Stage, actor: Actor, hold_id: UUID) -> Answer:
+    return await attempted(stage.run(booking.release_hold, actor, hold_id), 204, "released")
 
 
-async def book_held(stage: Stage, patient_id: PatientId, hold_id: UUID) -> Answer:
+async def book_held(stage: Stage, actor: Actor, patient_id: PatientId, hold_id: UUID) -> Answer:
     """Turn a hold into a visit, by the patient."""
-    booked = stage.run(visits.book_hold, stage.acting(patient_id), hold_id, patient_id=patient_id)
+    booked = stage.run(visits.book_hold, actor, hold_id, patient_id=patient_id)
     answer = await attempted(booked, 201, "booked")
     return replace(answer, value=answer.value.visit) if answer.well else answer
 

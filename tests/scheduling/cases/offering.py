@@ -16,7 +16,7 @@ from telehealth.people.licensing import Licence, Whereabouts
 from telehealth.scheduling.availability.rules import to_minute
 from telehealth.scheduling.booking.rules import VisitType
 from telehealth.scheduling.waitlist import service as waitlist
-from telehealth.scheduling.waitlist.rules import Entry, FreeTime, OfferMode, place
+from telehealth.scheduling.waitlist.rules import TIME_TO_ANSWER, Entry, FreeTime, OfferMode, place
 from telehealth.tasks.relay import Relay
 from telehealth.tasks.work import Work
 from tests.scheduling.cases import acts
@@ -113,9 +113,10 @@ async def _decline(stage: Stage, offer: Mapping[str, Any]) -> Answer:
 
 
 async def _offered(stage: Stage, host: UUID, entry: str, minutes: int) -> Answer:
-    """First by the sweep, as the time goes round; whoever has not got it then is offered it by hand."""
+    """First by the sweep, as the time goes round; by hand to whoever has not got it then, or for so many minutes."""
     await stage.run(waitlist.expire_due)
-    await deliver(stage)
+    if timedelta(minutes=minutes) == TIME_TO_ANSWER:
+        await deliver(stage)
     if (found := await open_offer(stage, entry)) is None:
         body = {"clinician_id": str(host), "start": SLOT.isoformat(), "minutes_to_answer": minutes}
         answer = await stage.ask("POST", f"/v1/waitlist/{entry}/offer", body)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+from telehealth.core.actors import Actor
 from telehealth.core.ids import ClinicianId, PatientId, VisitId
 from telehealth.core.intervals import Interval
 from telehealth.scheduling.booking.rules import Audience, VisitType
@@ -31,7 +33,7 @@ class Told:
     last: dict[str, Answer] = field(default_factory=dict)
     seen: dict[str, set[str]] = field(default_factory=dict)
     visits: dict[str, VisitId] = field(default_factory=dict)
-    holds: dict[str, Any] = field(default_factory=dict)
+    holds: dict[str, tuple[Actor, UUID]] = field(default_factory=dict)
 
 
 async def sequence(stage: Stage, case: Case) -> Found:
@@ -72,14 +74,16 @@ async def _done(stage: Stage, told: Told, act: str, step: Given) -> Answer:
     patient_id = await stage.patient(who)
     match act:
         case "hold":
-            step.ignoring("session")  # a patient's session is the patient: one hold each
+            session = str(step.get("session", ""))
             wish = wish_for(told.kind, patient_id, at_clock(step["slot"]), [told.host])
-            answer = await acts.hold(stage, wish, seconds=int(step.get("ttl", 300)))
-            told.holds[who] = answer.value.id if answer.well else told.holds.get(who)
+            answer = await acts.hold(stage, wish, seconds=int(step.get("ttl", 300)), session=session)
+            if answer.well:
+                told.holds[who] = (stage.acting(patient_id, session), answer.value.id)
         case "release":
-            answer = await acts.release(stage, patient_id, told.holds[who])
+            answer = await acts.release(stage, *told.holds[who])
         case "confirm_hold":
-            answer = await acts.book_held(stage, patient_id, told.holds[who])
+            actor, hold_id = told.holds[who]
+            answer = await acts.book_held(stage, actor, patient_id, hold_id)
             _remember(told, who, answer)
         case "book":
             answer = await _booked(stage, told, step, patient_id)

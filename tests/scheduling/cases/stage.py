@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import httpx
 from sqlalchemy import text
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from telehealth.access.rules import SCOPES
 from telehealth.core.actors import SYSTEM, Actor, Role
-from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
+from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId, uuid7
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.people import service as people
@@ -100,15 +100,17 @@ class Stage:
             self.names[name] = found.id
         return PatientId(self.names[name])
 
-    def acting(self, patient_id: PatientId) -> Actor:
-        """The patient, as the actor."""
-        return Actor(patient_id, Role.PATIENT, SCOPES[Role.PATIENT], person_id=patient_id)
+    def acting(self, patient_id: PatientId, session: str = "") -> Actor:
+        """The patient, as the actor of a session."""
+        return Actor(uuid5(patient_id, session), Role.PATIENT, SCOPES[Role.PATIENT], person_id=patient_id)
 
     async def clinician(
         self, name: str = "clinician", schedule: Schedule = ALWAYS, *, capacity: int = 1, pools: Sequence[str] = ()
     ) -> ClinicianId:
         """A clinician who is open so. Again gives the same one."""
         if name not in self.names:
+            now = self.moment.now()
+            self.at(now + self._next())
             found = await self.run(
                 people.add_clinician,
                 SYSTEM,
@@ -117,6 +119,7 @@ class Stage:
                 email=f"{uuid4()}@clinic.example",
                 time_zone=schedule.time_zone,
             )
+            self.at(now)
             self.names[name] = found.id
             await self._open(found.id, "clinician", schedule, capacity=capacity, pools=pools)
         return ClinicianId(self.names[name])
@@ -126,9 +129,13 @@ class Stage:
     ) -> UUID:
         """Somebody or something beside the clinician."""
         if name not in self.names:
-            self.names[name] = uuid4()
+            self.names[name] = uuid7(self.moment.now() + self._next())
             await self._open(self.names[name], kind, schedule, pools=pools)
         return self.names[name]
+
+    def _next(self) -> timedelta:
+        """Identifiers sort by their millisecond: whoever comes later has a greater one."""
+        return timedelta(milliseconds=len(self.names) + 1)
 
     def name_of(self, found: object) -> str:
         return next((name for name, each in self.names.items() if str(each) == str(found)), str(found))

@@ -43,7 +43,7 @@ def whole(on: date = SOME_DAY, zone: str = "UTC") -> Interval[datetime]:
 
 
 async def team_of(stage: Stage, free: Mapping[str, Any], on: date = SOME_DAY, zone: str = "UTC") -> list[ClinicianId]:
-    return [await stage.clinician(name, free_on(texts, on, zone)) for name, texts in free.items()]
+    return [await stage.clinician(name, free_on(texts, on, zone)) for name, texts in sorted(free.items())]
 
 
 def clocks(starts: Sequence[datetime], schedule: Schedule | None = None) -> list[str]:
@@ -56,7 +56,7 @@ async def pool(stage: Stage, case: Case) -> Found:
     given = case.given
     stage.at(at_clock("00:00") - A_DAY)
     host = await stage.clinician("the clinician", free_on(given["clinician"]))
-    for name, texts in given["pool"].items():
+    for name, texts in sorted(given["pool"].items()):
         await stage.thing(name, "interpreter", free_on(texts), pools=[POOL])
     count = int(given.get("count", 1))
     kind = await stage.kind(roles=(RoleNeed("interpreter", POOL, count=count),), **kind_fields(given["visit"]))
@@ -90,7 +90,7 @@ async def round_robin(stage: Stage, case: Case) -> Found:
         return await _fixed_and_pool(stage, given, start)
     members = []
     latest = start - A_DAY
-    for name, about in given["clinicians"].items():
+    for name, about in sorted(given["clinicians"].items()):
         free = free_on(about["free"]) if "free" in about else free_on("00:00-24:00")
         members.append(await stage.clinician(name, free))
         latest = max(latest, await _give_past_visits(stage, members[-1], about, start))
@@ -126,7 +126,7 @@ async def _fixed_and_pool(stage: Stage, given: Given, start: datetime) -> Found:
     """A clinician who is always there, with one of a pool of colleagues."""
     stage.at(at_clock("00:00") - A_DAY)
     hosts = await team_of(stage, given["fixed"])
-    for name, texts in given["pool"].items():
+    for name, texts in sorted(given["pool"].items()):
         await stage.clinician(name, free_on(texts), pools=[POOL])
     needs = (RoleNeed("clinician", POOL),)
     kind = await stage.kind(minutes=int(given.get("duration", MINUTES)), grid=30, roles=needs)
@@ -179,7 +179,7 @@ async def _team_is_union(stage: Stage, case: Case) -> Found:
     local = Schedule(zone)
     alone = {
         name: clocks(await stage.starts(kind, whole(on, zone), clinician_ids=(each,)), local)
-        for name, each in zip(given["hosts"], members, strict=True)
+        for name, each in zip(sorted(given["hosts"]), members, strict=True)
     }
     together = await stage.starts(kind, whole(on, zone), clinician_ids=tuple(members))
     return {"each_alone": alone, "team": clocks(together, local)}

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from telehealth.core.ids import VisitTypeId
 from telehealth.core.intervals import Interval, union
 from telehealth.core.time import parse_zone
+from telehealth.scheduling.availability.checks import InvalidHours, check_hours
 from telehealth.scheduling.availability.rules import (
     DAY,
     Minutes,
@@ -17,6 +18,7 @@ from telehealth.scheduling.availability.rules import (
     Rule,
     TimeOff,
     Travel,
+    WeeklyHours,
     openings,
     to_instant,
     to_minute,
@@ -111,17 +113,35 @@ class Schedule:
         return Resource(id=id or uuid4(), kind=kind, name=kind, version=1, **fields)
 
     def published(self) -> tuple[Rule, ...]:
-        """The rules as they can be published: those of the same terms that overlap are one."""
-        terms: dict[Rule, list[Minutes]] = {}
-        for rule in self.rules:
-            terms.setdefault(replace(rule, start=0, end=0), []).append(Interval(rule.start, rule.end))
-        return tuple(
-            replace(term, start=each.start, end=each.end) for term, spans in terms.items() for each in union(spans)
-        )
+        """The rules as they can be published: those of the same terms that overlap are one, cut at midnight if need be.
+
+        Cut only then, and only rules that always hold: a rule's validity is that of the date on which it begins.
+        """
+        found = _united(self.rules)
+        try:
+            check_hours(WeeklyHours(self.time_zone, found))
+        except InvalidHours:
+            return _united(piece for rule in found for piece in _cut_at_midnight(rule))
+        return found
 
     def with_holidays(self, found: Iterable[Given]) -> "Schedule":
         days = {day(each.ignoring("calendar", "name")["date"]) for each in found}
         return replace(self, holidays=self.holidays | days)
+
+
+def _united(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    terms: dict[Rule, list[Minutes]] = {}
+    for rule in rules:
+        terms.setdefault(replace(rule, start=0, end=0), []).append(Interval(rule.start, rule.end))
+    return tuple(
+        replace(term, start=each.start, end=each.end) for term, spans in terms.items() for each in union(spans)
+    )
+
+
+def _cut_at_midnight(rule: Rule) -> Iterable[Rule]:
+    if rule.end <= DAY or rule.valid_from is not None or rule.valid_to is not None:
+        return [rule]
+    return [replace(rule, end=DAY), replace(rule, weekday=rule.weekday % 7 + 1, start=0, end=rule.end - DAY)]
 
 
 ALWAYS = Schedule()
