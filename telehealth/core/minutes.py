@@ -96,3 +96,12 @@ def minutes_of(bits: int) -> list[int]:
         found.append(at)
         at = text.find("1", at + 1)
     return found
+
+
+def table_of(bits: int) -> bytes:
+    """The same set to look single minutes up in with `has`: shifting a long number would copy it for each."""
+    return bits.to_bytes(bits.bit_length() // 8 + 1, "little")
+
+
+def has(table: bytes, minute: int) -> bool:
+    return 0 <= minute < len(table) * 8 and bool(table[minute >> 3] >> (minute & 7) & 1)

@@ -1,6 +1,6 @@
 """Commands on visits that repeat: book them, call them off, move them, and find times at which all of them are free."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, update
 
+from telehealth.core import minutes
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId, SeriesId, VisitId
@@ -15,6 +16,7 @@ from telehealth.core.intervals import Interval
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
+from telehealth.scheduling.availability.rules import to_instant, to_minute, to_minute_up
 from telehealth.scheduling.booking import queries as slots
 from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused
 from telehealth.scheduling.recurrence.rules import LONGEST, InvalidRecurrence, Occurrence, expand, instant_of, read
@@ -183,22 +185,22 @@ async def search_series(
     wish = await service.checked(unit, asked.at(start))
     read(asked.rrule)
     last = max((each.start for each in _expanded(asked.rrule, end, zone)), default=end + LONGEST)
-    free = await slots.free_starts(unit, _asked(unit, wish), Interval(start, max(end, last) + MINUTE))
-    firsts = sorted((first, each) for each, starts in free.items() for first in starts if start <= first < end)
-    known = {each: frozenset(starts) for each, starts in free.items()}
+    frame, free = await slots.free_minutes(unit, _asked(unit, wish), Interval(start, max(end, last) + MINUTE))
+    window = minutes.between(0, to_minute_up(end) - frame.start, frame.end - frame.start)
+    tables = {each: minutes.table_of(free[each]) for each in sorted(free)}
     found: list[FreeSeries] = []
-    expanded: dict[datetime, list[Occurrence]] = {}
-    for first, clinician_id in firsts:
-        if len(found) == limit:
+    for at in minutes.minutes_of(minutes.any_of(free.values()) & window):
+        series = _expanded(asked.rrule, to_instant(frame.start + at), zone)
+        needed = [to_minute(each.start) - frame.start for each in series]
+        if not needed or needed[0] != at:
+            continue
+        starts = tuple(each.start for each in series)
+        for clinician_id, table in tables.items():
+            if all(minutes.has(table, each) for each in needed):
+                found.append(FreeSeries(clinician_id=clinician_id, local_start=series[0].local, starts=starts))
+        if len(found) >= limit:
             break
-        if first not in expanded:
-            expanded[first] = _expanded(asked.rrule, first, zone)
-        series = expanded[first]
-        begins = bool(series) and series[0].start == first
-        if begins and known[clinician_id].issuperset(each.start for each in series):
-            starts = tuple(each.start for each in series)
-            found.append(FreeSeries(clinician_id=clinician_id, local_start=series[0].local, starts=starts))
-    return found
+    return found[:limit]
 
 
 # Parts of them
@@ -229,12 +231,17 @@ async def _most_able(unit: Unit, wish: Wish, occurrences: Sequence[Occurrence]) 
     if len(wish.clinician_ids) == 1:
         return wish.clinician_ids
     first, last = occurrences[0].start, max(each.start for each in occurrences)
-    free = await slots.free_starts(unit, _asked(unit, wish), Interval(first, last + MINUTE))
-    needed = {each.start for each in occurrences}
-    able = {each: len(needed.intersection(starts)) for each, starts in free.items()}
+    frame, free = await slots.free_minutes(unit, _asked(unit, wish), Interval(first, last + MINUTE))
+    places = {to_minute(each.start) - frame.start for each in occurrences}
+    able = {each: _held(bits, places) for each, bits in free.items()}
     most = max(able.values(), default=0)
     best = tuple(each for each, count in able.items() if count == most)
     return best if most else wish.clinician_ids
+
+
+def _held(bits: int, places: Collection[int]) -> int:
+    table = minutes.table_of(bits)
+    return sum(minutes.has(table, each) for each in places)
 
 
 async def _take(

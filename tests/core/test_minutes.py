@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telehealth.core.minutes import any_of, at_least, between, covered, every, filled, fits, minutes_of
+from telehealth.core.minutes import any_of, at_least, between, covered, every, filled, fits, has, minutes_of, table_of
 
 LENGTH = 200
 lengths = st.integers(0, LENGTH)
@@ -45,3 +45,9 @@ def test_at_least_counts(many: list[set[int]], count: int) -> None:
     expected = sorted(each for each, number in counts.items() if number >= count)
     assert minutes_of(at_least([bits_of(each) for each in many], count)) == expected
     assert minutes_of(any_of(bits_of(each) for each in many)) == sorted(counts)
+
+
+@given(sets)
+def test_a_table_has_the_members_and_nothing_beside_the_frame(members: set[int]) -> None:
+    table = table_of(bits_of(members))
+    assert {each for each in range(-20, LENGTH + 50) if has(table, each)} == members

@@ -214,6 +214,24 @@ async def test_search_offers_only_what_is_free_each_time(unit_of_work: UnitOfWor
     assert tuple(each.starts_at for each in told.visits) == found[-1].starts
 
 
+async def test_without_names_each_time_is_offered_by_everyone_who_has_all_of_it(unit_of_work: UnitOfWork) -> None:
+    clinic = await occupied_third(unit_of_work)
+    second = await unit_of_work.run(add_colleague, SYSTEM, clinic)
+    asked, nine = replace(wish_for(clinic), clinician_ids=()), TUESDAY_NINE
+    found = await unit_of_work.run(
+        series.search_series, clinic.front_desk, asked, start=nine, end=nine + timedelta(minutes=40), limit=10
+    )
+    both = sorted((clinic.clinician.id, second.id))
+    assert [(each.local_start.minute, each.clinician_id) for each in found] == [
+        (0, second.id),
+        *((20, each) for each in both),
+    ]
+    one = await unit_of_work.run(
+        series.search_series, clinic.front_desk, asked, start=nine, end=nine + 40 * WEEK, limit=2
+    )
+    assert one == found[:2]
+
+
 async def test_bombs_are_refused_and_nothing_else_is_asked(unit_of_work: UnitOfWork) -> None:
     clinic = await unit_of_work.run(open_clinic, SYSTEM)
     for rrule in ("FREQ=SECONDLY;COUNT=3", "FREQ=DAILY", "FREQ=DAILY;COUNT=99999", "FREQ=DAILY;UNTIL=99991231"):

@@ -303,38 +303,39 @@ def _inside(asked: Scene, piece: Minutes) -> int:
     return minutes.between(piece.start - asked.frame.start, piece.end - asked.frame.start, asked.length)
 
 
+async def free_minutes(unit: Unit, asked: Asked, span: Interval[datetime]) -> tuple[Minutes, dict[ClinicianId, int]]:
+    """Every free start of each clinician in the span as a set of minutes, bit 0 being the start of the frame given.
+
+    A bit for each minute: two years of a clinician take 130 kB, listed instants would take many times that. At most
+    three statements.
+    """
+    ground = _offering(await stand(unit, asked))
+    piece = ground.bookable(span.start, span.end)
+    if piece.start >= piece.end:
+        return piece, {}
+    seen = await _scene_at_a_glance(unit, ground, piece, ground.hosts)
+    inside = _inside(seen, piece)
+    return seen.frame, {ClinicianId(host.id): Judgement(seen, host).starts & inside for host in ground.hosts}
+
+
 async def free_starts(unit: Unit, asked: Asked, span: Interval[datetime]) -> dict[ClinicianId, list[datetime]]:
-    """Every free start of each clinician in the span, in order. At most three statements."""
-    found = await _free(unit, asked, span)
-    if found is None:
-        return {}
-    frame, free = found
+    """`free_minutes` as instants, in order: for spans that are short, or few clinicians."""
+    frame, free = await free_minutes(unit, asked, span)
     return {each: [to_instant(frame.start + at) for at in minutes.minutes_of(bits)] for each, bits in free.items()}
 
 
 async def day_counts(unit: Unit, asked: Asked, span: Interval[datetime], zone: str) -> dict[date, int]:
     """How many slots begin on each local date of that zone; dates without any are absent. At most three statements."""
-    found = await _free(unit, asked, span)
-    if found is None:
-        return {}
-    frame, free = found
+    frame, free = await free_minutes(unit, asked, span)
     counts: dict[date, int] = {}
+    if not free:
+        return counts
     for day in range(frame.start // DAY - 2, frame.end // DAY + 2):
         pairs = [(each.span.start - frame.start, each.span.end - frame.start) for each in segments(zone, day)]
         today = minutes.covered(pairs, frame.end - frame.start)
         if count := sum((bits & today).bit_count() for bits in free.values()):
             counts[date.fromordinal(day + EPOCH_DAY)] = count
     return counts
-
-
-async def _free(unit: Unit, asked: Asked, span: Interval[datetime]) -> tuple[Minutes, dict[ClinicianId, int]] | None:
-    ground = _offering(await stand(unit, asked))
-    piece = ground.bookable(span.start, span.end)
-    if piece.start >= piece.end:
-        return None
-    seen = await _scene_at_a_glance(unit, ground, piece, ground.hosts)
-    inside = _inside(seen, piece)
-    return seen.frame, {ClinicianId(host.id): Judgement(seen, host).starts & inside for host in ground.hosts}
 
 
 async def explain(unit: Unit, asked: Asked, start: datetime) -> Reason:
