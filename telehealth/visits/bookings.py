@@ -148,6 +148,7 @@ async def _move(unit: Unit, visit_id: UUID, asked: MoveVisit, revision: int | No
         revision=revision,
         clinician_ids=asked.team,
         override=asked.override,
+        location=asked.location,
     )
     return moved, unit.now
 

@@ -61,12 +61,13 @@ async def _own_times(unit: Unit, query: OwnTimesQuery) -> Context:
     visit = await service.open_visit(unit, own_visit_id(unit))
     patient = await people.patient(unit, visit.patient_id)
     kind = await booking.visit_type(unit, visit.visit_type_id)
+    told = await people.whereabouts(unit, patient.id)
     asked = Asked(
         visit_type_id=kind.id,
         clinician_ids=(visit.clinician_id,) if visit.team is None else visit.team,
         also=visit.also,
         patient_id=patient.id,
-        jurisdiction=visit.planned_location,
+        jurisdiction=None if told else visit.planned_location,
         except_owner=visit.id,
     )
     question = Question(kind, asked, parse_zone(patient.time_zone), visit.starts_at)

@@ -75,12 +75,15 @@ class BookVisit(Message):
 
 
 class MoveVisit(Message):
-    """Without clinicians the visit stays with its own."""
+    """Without clinicians the visit stays with its own. `location` is where the patient will be then (ISO 3166-1 or -2);
+    without it counts what they attested for that time, else where they were to be before.
+    """
 
     start: Instant
     clinician_id: UUID | None = None
     clinician_ids: Team = ()
     override: Reason = ""
+    location: Jurisdiction | None = None
 
     @property
     def team(self) -> tuple[ClinicianId, ...]:

@@ -24,7 +24,7 @@ from telehealth.visits import guests, queries, service
 from telehealth.visits.models import SeriesRow
 from telehealth.visits.rules import Command, Policy, Series, SeriesConflict, Visit, VisitStatus
 from telehealth.visits.steps import begin, change, try_to_occupy
-from telehealth.visits.wishes import SeriesWish, Wish, audience_of, visit_for, wanted, wish_of
+from telehealth.visits.wishes import SeriesWish, Wish, audience_of, visit_for, wanted
 
 TO_COME = frozenset({VisitStatus.REQUESTED, VisitStatus.HELD, VisitStatus.BOOKED})
 MINUTE = timedelta(minutes=1)
@@ -152,7 +152,7 @@ async def reschedule_following(
     # Away from the side they move to: the next one's old time is free before this one needs it.
     for visit in reversed(meant) if by > timedelta() else meant:
         target = targets[visit.id]
-        wish = replace(wish_of(visit), start=target.start)
+        wish = await service.wish_at(unit, visit, target.start)
         wish = await service.checked(unit, replace(wish, clinician_ids=(clinician_id or visit.clinician_id,)))
         found = await _try(unit, wish, target, visit.id)
         if isinstance(found, Missed):

@@ -142,14 +142,18 @@ async def reschedule(
     revision: int | None = None,
     clinician_ids: Sequence[ClinicianId] = (),
     override: str = "",
+    location: str | None = None,
 ) -> Visit:
     """Move a booked visit: same visit, same link, and the old time is given up only when the new one is taken.
 
     The clinician stays the same when they can; else, for a visit booked with a team, another of the team gives it.
-    `clinician_ids` are those it is to move to instead. Raises like `appoint`, and NotNow, Stale.
+    `clinician_ids` are those it is to move to instead, `location` is where the patient will be then (`wish_at` without
+    it). Raises like `appoint`, and NotNow, Stale.
     """
     visit = await _to_change(unit, visit_id, Command.RESCHEDULE, revision)
-    wish = replace(wish_of(visit), start=start, override=override)
+    visit = visit if location is None else replace(visit, planned_location=location)
+    wish = wish_of(visit, start) if location else await wish_at(unit, visit, start)
+    wish = replace(wish, override=override)
     wish = await checked(unit, replace(wish, clinician_ids=tuple(clinician_ids) or (visit.clinician_id,)))
     try:
         occupied = await try_to_occupy(unit, wanted(wish, unit.actor.role), visit.id)
@@ -162,6 +166,15 @@ async def reschedule(
     return await move(unit, visit, occupied, override=override)
 
 
+async def wish_at(unit: Unit, visit: Visit, start: datetime) -> Wish:
+    """The same at another time. What the patient attested for then counts before where they were to be when it was
+    booked.
+    """
+    wish = wish_of(visit, start)
+    told = await people.location_at(unit, visit.patient_id, start)
+    return wish if told is None else replace(wish, location=None)
+
+
 async def move(
     unit: Unit,
     visit: Visit,
@@ -172,7 +185,7 @@ async def move(
     told_by: VisitId | None = None,
 ) -> Visit:
     """Write down that the visit has another time now, and another clinician perhaps. `occupied` has been taken."""
-    values = placed(visit, occupied, local_start)
+    values = {**placed(visit, occupied, local_start), "planned_location": visit.planned_location, "override": None}
     if override:
         values["override"] = unit.vault.seal(("visit", "override", visit.id), override)
     if occupied.clinician_id != visit.clinician_id:

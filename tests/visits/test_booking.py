@@ -14,13 +14,23 @@ from telehealth.core.errors import NotAllowed, NotFound, Refusal, Stale
 from telehealth.core.time import tzdata_version
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.people import service as people
+from telehealth.people.licensing import Licence, Whereabouts
 from telehealth.scheduling.booking import service as booking
-from telehealth.scheduling.booking.rules import HoldExpired, NotOffered, PatientConflict, SlotTaken, TooSoon, Wanted
-from telehealth.visits import queries, service
+from telehealth.scheduling.booking.rules import (
+    HoldExpired,
+    NotLicensed,
+    NotOffered,
+    PatientConflict,
+    SlotTaken,
+    TooSoon,
+    Wanted,
+)
+from telehealth.visits import queries, series, service
 from telehealth.visits.models import VisitRow
-from telehealth.visits.rules import NotNow, VisitStatus
+from telehealth.visits.rules import NotNow, Policy, SeriesConflict, VisitStatus
 from telehealth.visits.service import Booked
-from telehealth.visits.wishes import Wish
+from telehealth.visits.wishes import SeriesWish, Wish
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, open_clinic, register
 
 S = VisitStatus
@@ -154,6 +164,59 @@ async def test_staff_set_rules_aside_with_a_reason(unit_of_work: UnitOfWork) -> 
         return unit.vault.open(("visit", "override", row.id), row.override)
 
     assert await unit_of_work.run(reason) == "In great pain."
+    ten = TUESDAY_NINE + timedelta(hours=1)
+    moved = await unit_of_work.run(service.reschedule, clinic.front_desk, over.visit.id, start=ten)
+    assert not moved.overbooked
+
+    async def unexplained(unit: Unit) -> bool:
+        return (await unit.session.get_one(VisitRow, moved.id)).override is None
+
+    assert await unit_of_work.run(unexplained)
+
+
+async def _licensed_in_california(unit: Unit) -> Clinic:
+    clinic = await open_clinic(unit)
+    await booking.add_visit_type(unit, replace(clinic.visit_type, needs_licence=True))
+    await people.add_licence(unit, Licence(clinic.clinician.id, "US-CA"))
+    return clinic
+
+
+async def test_a_move_heeds_where_the_patient_says_they_will_be_then(unit_of_work: UnitOfWork) -> None:
+    clinic = await unit_of_work.run(_licensed_in_california, SYSTEM)
+    next_week = TUESDAY_NINE + timedelta(days=7)
+    visit = (await unit_of_work.run(service.appoint, clinic.front_desk, wish_for(clinic, location="US-CA"))).visit
+    away = Whereabouts("US-NV", next_week.date(), next_week.date())
+    await unit_of_work.run(people.attest, SYSTEM, clinic.patient.id, away)
+    ten = TUESDAY_NINE + timedelta(hours=1)
+    await unit_of_work.run(service.reschedule, clinic.front_desk, visit.id, start=ten)
+    with pytest.raises(NotLicensed):
+        await unit_of_work.run(service.reschedule, clinic.front_desk, visit.id, start=next_week)
+    moved = await unit_of_work.run(service.reschedule, clinic.front_desk, visit.id, start=next_week, location="US-CA")
+    assert (moved.starts_at, moved.planned_location) == (next_week, "US-CA")
+    with pytest.raises(NotLicensed):
+        await unit_of_work.run(service.reschedule, clinic.front_desk, visit.id, start=ten, location="US-NV")
+
+
+async def test_a_series_heeds_it_too(unit_of_work: UnitOfWork) -> None:
+    clinic = await unit_of_work.run(_licensed_in_california, SYSTEM)
+    wish = SeriesWish(
+        patient_id=clinic.patient.id,
+        visit_type_id=clinic.visit_type.id,
+        clinician_ids=(clinic.clinician.id,),
+        local_start=TUESDAY_NINE.replace(tzinfo=None, hour=9),
+        rrule="FREQ=WEEKLY;COUNT=2",
+        policy=Policy.ATOMIC,
+        location="US-CA",
+    )
+    told = await unit_of_work.run(series.book_series, clinic.front_desk, wish)
+    wednesday = told.visits[1].starts_at.date() + timedelta(days=1)
+    await unit_of_work.run(people.attest, SYSTEM, clinic.patient.id, Whereabouts("US-NV", wednesday, wednesday))
+    later = wish.local_start + timedelta(days=1)
+    with pytest.raises(SeriesConflict) as refused:
+        await unit_of_work.run(
+            series.reschedule_following, clinic.front_desk, told.series.id, occurrence=1, local_start=later
+        )
+    assert refused.value.extras["conflicts"] == [2]
 
 
 async def test_a_hold_becomes_a_visit_for_its_patient_alone(unit_of_work: UnitOfWork) -> None:
