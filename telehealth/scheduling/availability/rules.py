@@ -28,7 +28,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DAY = EPOCH.toordinal()
 CLINICIAN = "clinician"
 WHOLE = 100  # percent of one provider
-DAYS_REMEMBERED = 4_000
+DAYS_REMEMBERED = 400  # of one resource; more than the longest search
 ANY_TYPE: frozenset[VisitTypeId] = frozenset()
 
 
