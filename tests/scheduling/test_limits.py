@@ -23,10 +23,11 @@ from telehealth.scheduling.availability import queries as availability_queries
 from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import Resource, ResourceEntry, Rule, WeeklyHours, to_minute
 from telehealth.scheduling.booking import queries, service
-from telehealth.scheduling.booking.offered import offers
+from telehealth.scheduling.booking.offered import DAYS_REMEMBERED, KINDS_REMEMBERED, interned, offered_on, offers
 from telehealth.scheduling.booking.rules import (
     Asked,
     CalendarBusy,
+    InvalidVisitType,
     NotOffered,
     Occupied,
     PatientConflict,
@@ -38,8 +39,9 @@ from telehealth.scheduling.booking.rules import (
     TooSoon,
     VisitType,
     Wanted,
+    check_visit_type,
 )
-from telehealth.scheduling.booking.schemas import DaysQuery
+from telehealth.scheduling.booking.schemas import DaysQuery, VisitTypeForm, VisitTypeView
 from tests.kit.clinic import TUESDAY_NINE, Clinic, open_clinic, register
 from tests.scheduling.test_timetables import statements
 
@@ -208,3 +210,39 @@ def test_dates_out_of_this_world() -> None:
     for first, last in (("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")):
         with pytest.raises(ValidationError):
             DaysQuery.model_validate_json(json.dumps({**asked, "first": first, "last": last}))
+
+
+def test_six_roles_of_one_kind_are_too_many_to_compare() -> None:
+    kind = VisitType(id=VisitTypeId(UUID(int=2)), code="v", name="v", minutes=20)
+    rooms = [RoleNeed("room", pool=f"p{number}") for number in range(6)]
+    check_visit_type(replace(kind, roles=(*rooms[:5], RoleNeed("interpreter"))))
+    with pytest.raises(InvalidVisitType) as refused:
+        check_visit_type(replace(kind, roles=tuple(rooms)))
+    assert refused.value.extras["fault"] == "roles"
+
+    form = {"code": "v", "name": "v", "minutes": 20, "roles": [{"kind": "room", "pool": each.pool} for each in rooms]}
+    with pytest.raises(ValidationError, match="at most 5 roles can be of one kind"):
+        VisitTypeForm.model_validate_json(json.dumps(form))
+    stored = VisitTypeView.model_validate_json(json.dumps({**form, "id": str(UUID(int=2))}))
+    assert len(stored.roles) == len(rooms)
+
+
+def test_what_a_resource_remembers_has_an_end_and_forgetting_changes_nothing() -> None:
+    week = tuple(Rule(weekday, 9 * 60, 17 * 60) for weekday in range(1, 8))
+    host = Resource(id=UUID(int=1), kind="clinician", name="", time_zone="Asia/Tokyo", version=1, rules=week)
+    kinds = [
+        interned(VisitType(id=VisitTypeId(UUID(int=number)), code=f"v{number}", name="v", minutes=20, grid=20))
+        for number in range(KINDS_REMEMBERED + 3)
+    ]
+    first = offered_on(host, kinds[0], 20_000)
+    assert first
+    for day in range(20_000, 20_000 + 2 * DAYS_REMEMBERED, 7):
+        offered_on(host, kinds[0], day)
+    for day in range(20_000, 20_000 + DAYS_REMEMBERED + 50):
+        assert offered_on(host, kinds[1], day) == first
+    for kind in kinds:
+        assert offered_on(host, kind, 20_000) == first
+    remembered = host.memory["offers"]
+    assert list(remembered) == [kind.code for kind in kinds[3:]]
+    assert all(len(days) <= DAYS_REMEMBERED for _, days in remembered.values())
+    assert len(host.memory["days"]) <= DAYS_REMEMBERED

@@ -1,6 +1,7 @@
 """What can be booked, and why a time cannot. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +16,7 @@ from telehealth.scheduling.availability.rules import DAY
 
 Minutes = Interval[int]
 OVERBOOKED_LAYER, EXTERNAL_LAYER = 100, 1000
+MOST_ROLES_OF_A_KIND = 5  # every choice among them is looked at, which doubles with each
 
 
 class Audience(StrEnum):
@@ -297,6 +299,11 @@ def extras_allowed(kind: VisitType, risks: list[int], extras: int) -> int:
     return max(kind.overbook_limit - extras, 0) if sum(risks) >= kind.overbook_threshold else 0
 
 
+def has_crowded_roles(kinds: Iterable[str]) -> bool:
+    """Whether more than five roles are of one kind; several that are alike are one role with a count."""
+    return max(Counter(kinds).values(), default=0) > MOST_ROLES_OF_A_KIND
+
+
 def check_visit_type(kind: VisitType) -> None:
     """Raises InvalidVisitType: `fault` names what contradicts itself."""
     wrong = {
@@ -304,7 +311,8 @@ def check_visit_type(kind: VisitType) -> None:
         "minutes": not 0 < kind.minutes <= DAY,
         "buffers": not (0 <= kind.buffer_before <= DAY and 0 <= kind.buffer_after <= DAY),
         "seats": kind.seats < 1 or (kind.seats > 1 and kind.overbook_limit > 0),
-        "roles": any(need.count < 1 or not need.kind for need in kind.roles),
+        "roles": any(need.count < 1 or not need.kind for need in kind.roles)
+        or has_crowded_roles(need.kind for need in kind.roles),
         "zone": bool(kind.grid_tz) and kind.grid_tz not in ZONES and kind.grid_tz != "UTC",
     }
     for fault, is_wrong in wrong.items():

@@ -10,7 +10,16 @@ from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.core.time import parse_zone
 from telehealth.http.schemas import Instant, Message
-from telehealth.scheduling.booking.rules import Asked, Audience, Hold, RoleNeed, Slot, VisitType
+from telehealth.scheduling.booking.rules import (
+    MOST_ROLES_OF_A_KIND,
+    Asked,
+    Audience,
+    Hold,
+    RoleNeed,
+    Slot,
+    VisitType,
+    has_crowded_roles,
+)
 
 LONGEST_SEARCH = timedelta(days=366)
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
@@ -32,7 +41,10 @@ class Role(Message):
 
 
 class VisitTypeForm(Message):
-    """A kind of visit. Durations in minutes, the horizon in local dates of the clinician, a cap of 0 is none."""
+    """A kind of visit. Durations in minutes, the horizon in local dates of the clinician, a cap of 0 is none.
+
+    At most five roles are of one kind.
+    """
 
     code: Word
     name: Annotated[str, Field(min_length=1, max_length=120)]
@@ -57,6 +69,12 @@ class VisitTypeForm(Message):
     overbook_limit: Annotated[int, Field(ge=0, le=10)] = 0
     overbook_threshold: Annotated[int, Field(ge=1, le=1000)] = 80
 
+    @model_validator(mode="after")
+    def _fill(self) -> Self:
+        if has_crowded_roles(each.kind for each in self.roles):
+            raise ValueError(f"at most {MOST_ROLES_OF_A_KIND} roles can be of one kind: give one role a count")
+        return self
+
     def visit_type(self, visit_type_id: VisitTypeId) -> VisitType:
         fields = {name: getattr(self, name) for name in type(self).model_fields if name != "roles"}
         roles = tuple(RoleNeed(each.kind, each.pool, each.skill, each.count) for each in self.roles)
@@ -65,6 +83,10 @@ class VisitTypeForm(Message):
 
 class VisitTypeView(VisitTypeForm):
     id: UUID
+
+    @model_validator(mode="after")
+    def _fill(self) -> Self:
+        return self  # what was stored is shown as it is
 
 
 class VisitTypes(Message):
