@@ -86,11 +86,6 @@ async def made(unit: Unit, ground: Ground, wanted: Wanted) -> Plan:
     return Plan(judgement, start, parts, parts[0].overbooked)
 
 
-def has_choice(ground: Ground) -> bool:
-    """Whether another plan might do when this one fails."""
-    return len(ground.hosts) > 1 or bool(ground.kind.roles)
-
-
 async def still_holds(unit: Unit, ground: Ground, wanted: Wanted, plan: Plan) -> bool:
     """Behind the locks: whether everyone in the plan is still free. The plan then stands on what was seen now."""
     start = plan.start

@@ -179,15 +179,13 @@ async def _take(unit: Unit, wanted: Wanted, claim: Claim, *, fresh: bool = True)
         if ground.is_retired and fresh:
             raise NotFound
         plan = await plans.made(unit, ground, wanted)
-        attempt = await unit.session.begin_nested() if plans.has_choice(ground) else None
+        attempt = await unit.session.begin_nested()
         await rows.lock(unit, [wanted.patient_id, *(part.resource_id for part in plan.parts)])
         if await plans.still_holds(unit, ground, wanted, plan):
             taken = await _settle(unit, plan, wanted, claim)
-            if attempt is not None:
-                await attempt.commit()
+            await attempt.commit()
             return taken
-        if attempt is not None:  # somebody was quicker: let others have the locks, and look at everyone again
-            await attempt.rollback()
+        await attempt.rollback()  # somebody was quicker: let others have the locks, and look at everyone again
     raise CalendarBusy(retry_after=1)
 
 
