@@ -118,6 +118,7 @@ def _wish(asked: BookVisit) -> Wish:
         also=asked.also,
         override=asked.override,
         location=asked.location,
+        no_show_risk=asked.no_show_risk,
     )
 
 
@@ -132,6 +133,7 @@ def _offered(asked: BookVisit, offered: OfferedTime) -> Wish:
         offered=True,
         override=asked.override,
         location=asked.location,
+        no_show_risk=asked.no_show_risk,
     )
 
 

@@ -44,6 +44,8 @@ class BookVisit(Message):
     """One of three: a search's `offer`, a `hold_id`, or a `visit_type_id` and `start` with clinicians any of whom do.
 
     `override` is why staff set the rules aside. `request` asks for the time without taking it; staff confirm.
+    `no_show_risk` is the chance in percent that the patient stays away, for the rule of overbooking: a site's own model
+    supplies it, staff and integrations alone may say it, and it goes with a time that is taken now.
     """
 
     patient_id: UUID
@@ -57,6 +59,7 @@ class BookVisit(Message):
     override: Reason = ""
     request: bool = False
     location: Jurisdiction | None = None
+    no_show_risk: Annotated[int, Field(ge=0, le=100)] = 0
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
@@ -67,6 +70,8 @@ class BookVisit(Message):
             raise ValueError("an offer and a hold say themselves what they are for")
         if self.hold_id is not None and (self.request or self.override):
             raise ValueError("a hold has its time already")
+        if self.no_show_risk and (self.hold_id is not None or self.request):
+            raise ValueError("the no-show risk goes with a time that is taken now")
         return self
 
     @property

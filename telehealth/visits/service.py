@@ -204,7 +204,7 @@ async def checked(unit: Unit, wish: Wish) -> Wish:
         wish = replace(wish, clinician_ids=own)
     if role is Role.PATIENT and unit.actor.person_id != wish.patient_id:
         raise NotFound
-    if wish.override and role not in STAFF:
+    if (wish.override and role not in STAFF) or (wish.no_show_risk and role is Role.PATIENT):
         raise NotAllowed
     await people.patient(unit, wish.patient_id)
     if wish.clinician_ids:

@@ -19,7 +19,7 @@ class Wish:
 
     `audience` is that of whoever acts when it is absent. `offered` says that the time came from a search. `override` is
     the reason for which staff set the rules aside. `location` is where the patient will be (ISO 3166-1 or -2); what
-    they attested counts when it is absent.
+    they attested counts when it is absent. `no_show_risk` is percent, as staff or an integration say.
     """
 
     patient_id: PatientId
@@ -31,6 +31,7 @@ class Wish:
     offered: bool = False
     override: str = ""
     location: str | None = None
+    no_show_risk: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,7 @@ def wanted(wish: Wish, role: Role) -> Wanted:
         offered=wish.offered,
         override=wish.override,
         jurisdiction=wish.location,
+        no_show_risk=wish.no_show_risk,
     )
 
 

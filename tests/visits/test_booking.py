@@ -3,8 +3,9 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -26,12 +27,13 @@ from telehealth.scheduling.booking.rules import (
     TooSoon,
     Wanted,
 )
-from telehealth.visits import queries, series, service
+from telehealth.visits import queries, routes, series, service
 from telehealth.visits.models import VisitRow
 from telehealth.visits.rules import NotNow, Policy, SeriesConflict, VisitStatus
 from telehealth.visits.service import Booked
 from telehealth.visits.wishes import SeriesWish, Wish
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, open_clinic, register
+from tests.kit.web import bearer, client_of
 
 S = VisitStatus
 MACHINE = Actor(uuid4(), Role.INTEGRATION, frozenset({Scope.VISITS_BOOK}))
@@ -172,6 +174,40 @@ async def test_staff_set_rules_aside_with_a_reason(unit_of_work: UnitOfWork) -> 
         return (await unit.session.get_one(VisitRow, moved.id)).override is None
 
     assert await unit_of_work.run(unexplained)
+
+
+async def test_staff_book_over_a_visit_that_is_likely_missed(unit_of_work: UnitOfWork) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    kind = replace(clinic.visit_type, overbook_limit=2, overbook_threshold=80)
+    await unit_of_work.run(booking.add_visit_type, SYSTEM, kind)
+    ines, luis = [(await unit_of_work.run(register, SYSTEM, name)).id for name in ("Ines", "Luis")]
+    own = Actor(uuid4(), Role.PATIENT, frozenset({Scope.VISITS_BOOK}), person_id=clinic.patient.id)
+    with pytest.raises(NotAllowed):
+        await unit_of_work.run(service.appoint, own, wish_for(clinic, no_show_risk=90))
+    known = {"desk": clinic.front_desk}
+    async with client_of(unit_of_work, routes.OPERATIONS, known) as client:
+
+        async def book(patient: object, **more: object) -> httpx.Response:
+            asked = {
+                "patient_id": str(patient),
+                "visit_type_id": str(kind.id),
+                "clinician_id": str(clinic.clinician.id),
+                "start": TUESDAY_NINE.isoformat(),
+            }
+            return await client.post("/v1/visits", json=asked | more, headers=bearer("desk"))
+
+        assert (await book(clinic.patient.id, no_show_risk=101)).status_code == 422
+        assert (await book(clinic.patient.id, no_show_risk=90, request=True)).status_code == 422
+        risky = await book(clinic.patient.id, no_show_risk=90)
+        over = await book(ines)
+        third = await book(luis)
+    assert (risky.status_code, risky.json()["visit"]["overbooked"]) == (201, False)
+    assert (over.status_code, over.json()["visit"]["overbooked"]) == (201, True)
+    assert (third.status_code, third.json()["type"]) == (409, "/problems/slot-taken")
+    ten = TUESDAY_NINE + timedelta(hours=1)
+    moved = await unit_of_work.run(service.reschedule, clinic.front_desk, UUID(risky.json()["visit"]["id"]), start=ten)
+    beside = await unit_of_work.run(service.appoint, clinic.front_desk, wish_for(clinic, patient_id=luis, start=ten))
+    assert (moved.overbooked, beside.visit.overbooked) == (False, True)  # the risk went with the visit
 
 
 async def _licensed_in_california(unit: Unit) -> Clinic:

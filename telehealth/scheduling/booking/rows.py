@@ -122,16 +122,21 @@ def placed(part: Part, span: Minutes, busy: Sequence[Taken]) -> list[tuple[Part,
     return found
 
 
-async def give_back(unit: Unit, owner_id: UUID) -> None:
-    """Release an owner's time and say what is free again. A group session ends with its last seat."""
+async def give_back(unit: Unit, owner_id: UUID) -> int:
+    """Release an owner's time and say what is free again. A group session ends with its last seat.
+
+    Answers the risk, in percent, that nobody would have come.
+    """
     table = OccupancyRow
     freed = await unit.session.execute(
         update(table)
         .where(table.owner_id == owner_id, table.state == "active")
         .values(state="released")
-        .returning(table.resource_id, table.role, table.visit_type_id, table.s, table.e)
+        .returning(table.resource_id, table.role, table.visit_type_id, table.s, table.e, table.risk)
     )
-    for resource_id, role, visit_type_id, start, end in freed.all():
+    risk = 0
+    for resource_id, role, visit_type_id, start, end, its_risk in freed.all():
+        risk = max(risk, its_risk)
         if role == "seat":
             await lock(unit, await _hosts_of(unit, resource_id))
             await tend_session(unit, resource_id)
@@ -141,6 +146,7 @@ async def give_back(unit: Unit, owner_id: UUID) -> None:
                     resource_id=resource_id, visit_type_id=visit_type_id, start=to_instant(start), end=to_instant(end)
                 )
             )
+    return risk
 
 
 async def _hosts_of(unit: Unit, owner_id: UUID) -> Sequence[UUID]:
@@ -237,12 +243,12 @@ async def kept(unit: Unit, owner_id: UUID) -> Kept | None:
     )
 
 
-async def hand_over(unit: Unit, claimed: Kept, owner_id: UUID) -> None:
+async def hand_over(unit: Unit, claimed: Kept, owner_id: UUID, *, risk: int) -> None:
     """From a hold or an offer to a visit."""
     await unit.session.execute(
         update(OccupancyRow)
         .where(OccupancyRow.owner_id == claimed.owner_id, OccupancyRow.state == "active")
-        .values(owner_id=owner_id, kind="visit", expires_at=None)
+        .values(owner_id=owner_id, kind="visit", expires_at=None, risk=func.greatest(OccupancyRow.risk, risk))
     )
     if claimed.session_id is not None:
         await tend_session(unit, claimed.session_id)

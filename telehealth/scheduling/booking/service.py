@@ -69,7 +69,8 @@ async def occupy(unit: Unit, wanted: Wanted, owner_id: UUID, *, fresh: bool = Fa
     SlotRefused that says why, with free alternatives; CalendarBusy when the locks do not come.
     """
     if not fresh:
-        await rows.give_back(unit, owner_id)  # a refusal rolls this back with everything else
+        risk = await rows.give_back(unit, owner_id)  # a refusal rolls this back with everything else
+        wanted = replace(wanted, no_show_risk=wanted.no_show_risk or risk)
     return await _take(unit, wanted, Claim("visit", owner_id), fresh=fresh)
 
 
@@ -241,8 +242,8 @@ async def _promised(unit: Unit, kept: Kept, owner_id: UUID, jurisdiction: str | 
     for judgement in await queries.judge(unit, replace(ground, hosts=[host]), kept.start):  # also one who has retired
         if broken := [each for each in judgement.reasons(kept.start) if each not in PROMISED]:
             raise REFUSALS[broken[0]](alternatives=[])
-    await rows.give_back(unit, owner_id)
-    await rows.hand_over(unit, kept, owner_id)
+    risk = await rows.give_back(unit, owner_id)
+    await rows.hand_over(unit, kept, owner_id, risk=risk)
     return _occupied(ground.kind, kept.start, host, kept.resources, session_id=kept.session_id)
 
 
