@@ -15,6 +15,7 @@ from tests.scheduling.cases.reading import read_cases
 from tests.scheduling.cases.stage import Stage
 
 FILE = Path(__file__).parent / "cases.yaml"
+pytestmark = pytest.mark.timeout(400)  # an area is one test
 CASES, VARIED = read_cases(FILE), read_cases(FILE.with_name("varied.yaml"))
 TIMED = {"sea-001"}  # its bound in milliseconds is for a machine that does nothing else
 WRONG = """
