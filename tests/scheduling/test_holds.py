@@ -22,7 +22,11 @@ from telehealth.scheduling.booking.rules import (
     HoldExpired,
     LocationRequired,
     NotOffered,
+    Occupied,
     Reason,
+    ResourceTaken,
+    RoleNeed,
+    SessionFull,
     SlotTaken,
     VisitType,
     Wanted,
@@ -58,7 +62,11 @@ async def _offer_type(room: Waiting, **changed: object) -> VisitType:
 
 
 async def _occupy(unit: Unit, wanted: Wanted) -> None:
-    await service.occupy(unit, wanted, unit.new_id())
+    await _taken(unit, wanted)
+
+
+async def _taken(unit: Unit, wanted: Wanted) -> Occupied:
+    return await service.occupy(unit, wanted, unit.new_id())
 
 
 async def test_what_a_hold_kept_too_long_goes_to_the_waitlist(room: Waiting) -> None:
@@ -110,6 +118,42 @@ async def test_who_holds_the_only_seat_may_take_it_without_naming_the_hold(room:
     ines = (await room.unit_of_work.run(register, SYSTEM, "Ines")).id
     with pytest.raises(SlotTaken):
         await room.unit_of_work.run(service.hold, SYSTEM, _wanted(room, patient_id=ines, visit_type_id=plain.id))
+
+
+async def test_who_holds_the_last_seat_may_take_it_without_naming_the_hold(room: Waiting) -> None:
+    await _offer_type(room, seats=2)
+    first = await room.unit_of_work.run(_taken, SYSTEM, _wanted(room))
+    ines, luis = [(await room.unit_of_work.run(register, SYSTEM, name)).id for name in ("Ines", "Luis")]
+    await room.unit_of_work.run(service.hold, SYSTEM, _wanted(room, patient_id=ines))
+    with pytest.raises(SessionFull):
+        await room.unit_of_work.run(_occupy, SYSTEM, _wanted(room, patient_id=luis))
+    second = await room.unit_of_work.run(_taken, SYSTEM, _wanted(room, patient_id=ines))
+    assert (second.session_id, second.resources) == (first.session_id, (room.clinic.clinician.id,))
+    with pytest.raises(SessionFull):
+        await room.unit_of_work.run(_occupy, SYSTEM, _wanted(room, patient_id=luis))
+
+
+async def test_who_joins_a_group_has_what_the_group_has(room: Waiting) -> None:
+    """Of two interpreters the one who came first is there for everyone; nobody brings another."""
+
+    async def add_interpreters(unit: Unit) -> list[UUID]:
+        found = [ResourceEntry(id=unit.new_id(), kind="interpreter", name=n, time_zone="UTC") for n in ("1", "2")]
+        for each in found:
+            await availability.add_resource(unit, each)
+            await availability.publish_hours(unit, each.id, WeeklyHours("UTC", (Rule(2, 0, 24 * 60),)))
+        return [each.id for each in found]
+
+    interpreters = await room.unit_of_work.run(add_interpreters, SYSTEM)
+    await _offer_type(room, seats=3, roles=(RoleNeed("interpreter"),))
+    first = await room.unit_of_work.run(_taken, SYSTEM, _wanted(room))
+    ines = (await room.unit_of_work.run(register, SYSTEM, "Ines")).id
+    second = await room.unit_of_work.run(_taken, SYSTEM, _wanted(room, patient_id=ines))
+    assert second.resources == first.resources
+    assert second.resources[0] == room.clinic.clinician.id
+    luis = (await room.unit_of_work.run(register, SYSTEM, "Luis")).id
+    with pytest.raises(ResourceTaken) as refused:
+        await room.unit_of_work.run(_occupy, SYSTEM, _wanted(room, patient_id=luis, also=(interpreters[1],)))
+    assert refused.value.extras["conflicts"] == [str(interpreters[1])]
 
 
 async def test_a_room_gives_no_visits(room: Waiting) -> None:

@@ -25,17 +25,21 @@ class Seen:
     seats: dict[UUID, frozenset[int]] = field(default_factory=dict)
     own_holds: set[UUID] = field(default_factory=set)
     stale: bool = False
+    seated: list[tuple[UUID, Taken]] = field(default_factory=list)
 
     def note(self, resource_id: UUID, row: Taken) -> None:
         if row.role == "seat":
-            self.seats[resource_id] = self.seats.get(resource_id, frozenset()) | {row.layer}
+            self.seated.append((resource_id, row))
         elif row.owner_id != self.asked.except_owner:
             self.taken.setdefault(resource_id, []).append(row)
             if row.kind == "hold" and resource_id == self.asked.patient_id and row.owner_id:
                 self.own_holds.add(row.owner_id)
 
     def forget_own_holds(self) -> None:
-        """Who holds a time is not kept from it by the hold."""
+        """Who holds a time is not kept from it by the hold, nor by its seat when that is the last."""
+        for session, row in self.seated:
+            if row.owner_id != self.asked.except_owner and row.owner_id not in self.own_holds:
+                self.seats[session] = self.seats.get(session, frozenset()) | {row.layer}
         for rows in self.taken.values() if self.own_holds else ():
             rows[:] = [row for row in rows if row.owner_id not in self.own_holds]
 

@@ -70,6 +70,9 @@ async def made(unit: Unit, ground: Ground, wanted: Wanted) -> Plan:
     start = to_minute(wanted.start)
     if (wanted.start - EPOCH) % timedelta(minutes=1):
         raise NotOffered(alternatives=await _alternatives(unit, ground, wanted))
+    if ground.kind.seats > 1 and wanted.also:
+        detail = "A group visit brings along nothing of a patient's own."
+        raise ResourceTaken(detail, alternatives=[], conflicts=[str(each) for each in wanted.also])
     if beyond := ground.out_of_reach(start):
         raise REFUSALS[beyond](alternatives=await _alternatives(unit, ground, wanted))
     judgements = await queries.judge(unit, ground, start)

@@ -211,7 +211,7 @@ async def stand(unit: Unit, asked: Asked) -> Ground:
         kind=visit_type_of(row),
         now=to_minute_up(unit.now),
         resources=resources,
-        hosts=_hosts(resources, asked),
+        hosts=[] if asked.also and row.seats > 1 else _hosts(resources, asked),  # a session has what it began with
         unverified=availability.unverified(row.stamp),
         is_retired=row.retired_at is not None,
         whereabouts=people.parse_whereabouts(row.places),

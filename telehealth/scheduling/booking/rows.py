@@ -157,6 +157,22 @@ async def _hosts_of(unit: Unit, owner_id: UUID) -> Sequence[UUID]:
     return found.all()
 
 
+async def joined(unit: Unit, session_id: UUID, holds: Iterable[UUID]) -> tuple[UUID, ...]:
+    """Who and what a group session has, the clinician first. The seats these holds keep in it are free again."""
+    table = OccupancyRow
+    await unit.session.execute(
+        update(table)
+        .where(table.resource_id == session_id, table.owner_id.in_(list(holds)), table.state == "active")
+        .values(state="released")
+    )
+    found = await unit.session.scalars(
+        select(table.resource_id)
+        .where(table.owner_id == session_id, table.role.in_(("host", "resource")), table.state == "active")
+        .order_by(table.role, table.id)
+    )
+    return tuple(dict.fromkeys(found))
+
+
 async def tend_session(unit: Unit, session_id: UUID) -> None:
     """A group session lasts as long as its seats: for good with a visit in it, else until its last hold runs out."""
     table = OccupancyRow

@@ -211,7 +211,9 @@ async def _settle(unit: Unit, plan: Plan, wanted: Wanted, claim: Claim) -> Occup
         others = [part.resource_id for part in plan.parts] + ([session] if session else [])
         await rows.drop_expired(unit, [wanted.patient_id, *others], span)
     about: dict[str, Any] = {"visit_type_id": kind.id, "visit_start": start, "risk": wanted.no_show_risk}
-    if session is not None:  # before the seat that the patient may hold there goes: a session ends with its last one
+    resources = plan.resources
+    if session is not None:  # before all that the patient holds there goes: a session ends with its last seat
+        resources = await rows.joined(unit, session, seen.own_holds)
         await rows.put(unit, claim, [(Part(session, "seat"), span, plan.free_seat)], **about)
     for held in seen.own_holds:
         await rows.give_back(unit, held)
@@ -225,7 +227,7 @@ async def _settle(unit: Unit, plan: Plan, wanted: Wanted, claim: Claim) -> Occup
     await rows.put(unit, claim, own, **about)
     if session is not None:
         await rows.tend_session(unit, session)
-    return _occupied(kind, start, plan.host, plan.resources, overbooked=plan.overbooked, session_id=session)
+    return _occupied(kind, start, plan.host, resources, overbooked=plan.overbooked, session_id=session)
 
 
 async def _promised(unit: Unit, kept: Kept, owner_id: UUID, jurisdiction: str | None) -> Occupied:
