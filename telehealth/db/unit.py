@@ -114,7 +114,7 @@ class UnitOfWork:
             except DBAPIError as error:
                 self._refuse_known(error)
                 if _sqlstate(error) not in PASSING or attempt == ATTEMPTS:
-                    raise DatabaseFault(type(error).__name__, _sqlstate(error), _constraint(error)) from None
+                    raise DatabaseFault(type(error).__name__, _sqlstate(error), constraint_of(error)) from None
                 await asyncio.sleep(random.uniform(0, 0.05) * attempt)  # noqa: S311 -- jitter, not a secret
             else:
                 if events:
@@ -142,7 +142,7 @@ class UnitOfWork:
         return result, unit.events
 
     def _refuse_known(self, error: DBAPIError) -> None:
-        refusal = self.conflicts.get(_constraint(error) or "")
+        refusal = self.conflicts.get(constraint_of(error) or "")
         if refusal is not None:
             raise refusal from None
 
@@ -151,5 +151,6 @@ def _sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 
-def _constraint(error: DBAPIError) -> str | None:
+def constraint_of(error: DBAPIError) -> str | None:
+    """The name of the constraint that was violated."""
     return getattr(getattr(error.orig, "diag", None), "constraint_name", None)

@@ -11,7 +11,8 @@ from telehealth.core.errors import Stale
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
 from telehealth.scheduling.booking import service as booking
-from telehealth.scheduling.booking.rules import Occupied, SlotRefused, Wanted
+from telehealth.scheduling.booking.rows import attempt
+from telehealth.scheduling.booking.rules import Occupied, Wanted
 from telehealth.visits import check_in, guests, queries
 from telehealth.visits.models import VisitEventRow, VisitRow
 from telehealth.visits.rules import LICENSED, OVER, Command, Decision, NotNow, Situation, Visit, decide, situation_of
@@ -21,13 +22,8 @@ BEGINNING = frozenset({Command.MAKE_READY, Command.ADMIT})
 
 async def try_to_occupy(unit: Unit, wanted: Wanted, owner_id: VisitId) -> Occupied:
     """`booking.occupy` where a refusal is not the end: it leaves the owner's time, and what is told, as they were."""
-    told = len(unit.events)
-    try:
-        async with unit.session.begin_nested():
-            return await booking.occupy(unit, wanted, owner_id)
-    except SlotRefused:
-        del unit.events[told:]
-        raise
+    async with attempt(unit):
+        return await booking.occupy(unit, wanted, owner_id)
 
 
 async def change(

@@ -26,12 +26,14 @@ from telehealth.scheduling.waitlist.rules import (
     OfferExpired,
     OfferGone,
     OfferMode,
+    Skip,
     Terms,
     UnfitWish,
     Wish,
 )
 from telehealth.scheduling.waitlist.service import Time
 from tests.kit.clinic import TUESDAY_NINE, book
+from tests.kit.quicker import beaten
 from tests.scheduling.waiting import NOON, Waiting, waiting_room
 
 MINUTE = timedelta(minutes=1)
@@ -222,3 +224,13 @@ async def _colleague(unit: Unit) -> ClinicianId:
 async def _notice(room: Waiting, minutes: int) -> None:
     changed = replace(room.clinic.visit_type, notice=minutes)
     await room.unit_of_work.run(booking.add_visit_type, SYSTEM, changed)
+
+
+async def test_a_refill_that_loses_a_race_passes_over_and_stands(room: Waiting, nudged: list[Event]) -> None:
+    first, second = await room.joins("Ana"), await room.joins("Bea")
+    refill = room.unit_of_work.run(service.refill, SYSTEM, room.freed)
+    found = await beaten(room.unit_of_work, room.clinic.clinician.id, TUESDAY_NINE, refill)
+    assert not found.offers
+    assert found.skipped == {first.id: Skip.NOT_FREE, second.id: Skip.NOT_FREE}
+    assert not await room.open_offers()
+    assert not [each for each in nudged if isinstance(each, OfferMade)]

@@ -23,6 +23,7 @@ from telehealth.visits.rules import NotNow, Policy, SeriesConflict, Visit, Visit
 from telehealth.visits.series import Reach, Told
 from telehealth.visits.wishes import SeriesWish
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, book, open_clinic, register
+from tests.kit.quicker import beaten
 
 S = VisitStatus
 WEEK = timedelta(days=7)
@@ -230,6 +231,16 @@ async def test_without_names_each_time_is_offered_by_everyone_who_has_all_of_it(
         series.search_series, clinic.front_desk, asked, start=nine, end=nine + 40 * WEEK, limit=2
     )
     assert one == found[:2]
+
+
+async def test_one_lost_race_is_one_missed_visit(unit_of_work: UnitOfWork) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    asked = wish_for(clinic, policy=Policy.SKIP)
+    booking = unit_of_work.run(series.book_series, clinic.front_desk, asked)
+    third = TUESDAY_NINE + 2 * WEEK - timedelta(hours=1)
+    told = await beaten(unit_of_work, clinic.clinician.id, third, booking)
+    assert numbers(told.visits) == [1, 2, 4]
+    assert [(each.occurrence, each.reason) for each in told.missed] == [(3, "slot_taken")]
 
 
 async def test_bombs_are_refused_and_nothing_else_is_asked(unit_of_work: UnitOfWork) -> None:

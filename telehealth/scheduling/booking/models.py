@@ -13,6 +13,8 @@ from telehealth.core.errors import Refusal
 from telehealth.db.tables import Table, plain
 from telehealth.scheduling.booking.rules import SlotTaken, VisitTypeKnown
 
+TAKEN = "ex_occupancy_taken"
+
 
 class VisitTypeRow(Table):
     """Durations are minutes; see rules.VisitType. `roles` is a list of {kind, pool, skill, count}."""
@@ -88,7 +90,7 @@ class OccupancyRow(Table):
             (literal_column("resource_id"), "="),
             (literal_column("layer"), "="),
             (func.int4range(literal_column("s"), literal_column("e")), "&&"),
-            name="ex_occupancy_taken",
+            name=TAKEN,
             using="gist",
             where=text("state = 'active'"),
         ),
@@ -98,4 +100,4 @@ class OccupancyRow(Table):
     )
 
 
-CONFLICTS: Mapping[str, type[Refusal]] = {"ex_occupancy_taken": SlotTaken, "uq_visit_type_code": VisitTypeKnown}
+CONFLICTS: Mapping[str, type[Refusal]] = {TAKEN: SlotTaken, "uq_visit_type_code": VisitTypeKnown}

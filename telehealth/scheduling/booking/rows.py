@@ -1,6 +1,7 @@
 """The rows of `occupancy`, and the locks in front of them. What may be taken is decided before one comes here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -8,17 +9,24 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, String, bindparam, cast, delete, func, insert, select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from telehealth.core.ids import PatientId, VisitTypeId, uuid7
 from telehealth.core.intervals import Interval, union
-from telehealth.db.unit import LOCK_NOT_AVAILABLE, Unit
+from telehealth.db.unit import LOCK_NOT_AVAILABLE, Unit, constraint_of
 from telehealth.scheduling.availability.rules import to_instant
 from telehealth.scheduling.booking.busy import alive, among
 from telehealth.scheduling.booking.events import TimeFreed
 from telehealth.scheduling.booking.explain import Taken
-from telehealth.scheduling.booking.models import OccupancyRow
-from telehealth.scheduling.booking.rules import EXTERNAL_LAYER, OVERBOOKED_LAYER, CalendarBusy, Minutes
+from telehealth.scheduling.booking.models import TAKEN, OccupancyRow
+from telehealth.scheduling.booking.rules import (
+    EXTERNAL_LAYER,
+    OVERBOOKED_LAYER,
+    CalendarBusy,
+    Minutes,
+    SlotRefused,
+    SlotTaken,
+)
 
 # In one round trip, in the order of the keys; who does not get a lock in two seconds is told so.
 LOCKS = text(
@@ -59,6 +67,26 @@ class Kept:
     host_id: UUID
     resources: tuple[UUID, ...]
     session_id: UUID | None
+
+
+@asynccontextmanager
+async def attempt(unit: Unit) -> AsyncIterator[None]:
+    """A savepoint for what may be refused while the transaction goes on: rows, and what is told, are as before then.
+
+    Raises SlotTaken where the exclusion constraint says it: whoever wrote without our locks was quicker.
+    """
+    told = len(unit.events)
+    try:
+        async with unit.session.begin_nested():
+            yield
+    except SlotRefused:
+        del unit.events[told:]
+        raise
+    except IntegrityError as error:
+        del unit.events[told:]
+        if constraint_of(error) == TAKEN:
+            raise SlotTaken(alternatives=[]) from None
+        raise
 
 
 async def lock(unit: Unit, resources: Iterable[UUID]) -> None:

@@ -19,6 +19,7 @@ from telehealth.people import queries as people
 from telehealth.scheduling.booking import queries as times
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.events import TimeFreed
+from telehealth.scheduling.booking.rows import attempt
 from telehealth.scheduling.booking.rules import Audience, SlotRefused, Wanted
 from telehealth.scheduling.waitlist import queries
 from telehealth.scheduling.waitlist.events import OfferMade
@@ -213,7 +214,7 @@ async def _try(unit: Unit, entry: Entry, time: Time) -> Offer | Skip:
     if await unit.session.scalar(still.with_for_update(skip_locked=True, key_share=True)) is None:
         return Skip.NOT_FREE
     try:
-        async with unit.session.begin_nested():
+        async with attempt(unit):
             return await _offer(unit, entry, time)
     except SlotRefused:
         return Skip.NOT_FREE
