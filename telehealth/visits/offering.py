@@ -19,15 +19,16 @@ from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.scheduling.booking import queries as booking
-from telehealth.scheduling.booking.rules import Asked, Audience
+from telehealth.scheduling.booking.rules import Asked, Audience, SlotRefused
 from telehealth.scheduling.waitlist import guests
 from telehealth.scheduling.waitlist import queries as waitlist
 from telehealth.scheduling.waitlist import service as waiting
-from telehealth.scheduling.waitlist.rules import Entry, Offer, OfferState
+from telehealth.scheduling.waitlist.rules import Entry, Offer, OfferGone, OfferState
 from telehealth.scheduling.waitlist.schemas import EntryView, JoinWaitlist, WishView
 from telehealth.scheduling.waitlist.service import Time
 from telehealth.visits import offers, queries
 from telehealth.visits.answers import AcceptedView, AnswerForm, OfferedTime, OfferQuery, ToldQuery, WaitForm
+from telehealth.visits.rules import NotNow
 from telehealth.visits.schemas import BirthForm, FindForm, VisitView
 
 TIMES_SHOWN, DAYS_SHOWN = 80, 14
@@ -45,7 +46,12 @@ async def join_waitlist(call: Call, body: JoinWaitlist) -> EntryView:
 
 async def accept_offer(call: Call, offer: UUID) -> AcceptedView:
     """Accept for the patient: the time becomes a visit, or the visit they have moves to it."""
-    accepted, now = await call.run(_accept, offer)
+    try:
+        accepted, now = await call.run(_accept, offer)
+    except (OfferGone, NotNow):
+        if call.unit is None:  # else all of it is undone with the answer, and the time goes on when the offer expires
+            await call.run(waiting.give_up, offer)
+        raise
     link = f"{call.kit.public_url}{queries.LINK_PATH}{accepted.link_secret}" if accepted.link_secret else None
     return AcceptedView(visit=VisitView.of(accepted.visit, call.actor.role, now), link=link)
 
@@ -81,16 +87,25 @@ async def answer(call: Call, secret: str, body: AnswerForm) -> Response:
             return await _answered(call, secret, body)
 
 
+async def _accepted(call: Call, secret: str) -> tuple[str | None, str | None]:
+    """The link of a new visit; or why the patient cannot have what they accepted, and then it goes on to the next."""
+    try:
+        return await call.run(_accept_own, secret), None
+    except (OfferGone, NotNow) as refusal:
+        await call.run(_give_up_own, secret)
+        return None, refusal.__cause__.slug if isinstance(refusal.__cause__, SlotRefused) else None
+
+
 async def _answered(call: Call, secret: str, form: AnswerForm) -> Response:
-    link = None
+    link = why = None
     try:
         if form.answer == "accept":
-            link = await call.run(_accept_own, secret)
+            link, why = await _accepted(call, secret)
         else:
             await call.run(_decline_own, secret)
     except Refusal:  # over, or somebody was quicker: the page says which, in the patient's language
         pass
-    return await _offer_page(call, secret, BirthForm(), known=True, link=link)
+    return await _offer_page(call, secret, BirthForm(), after={"link": link, "why": why})
 
 
 async def _offer_page(
@@ -101,23 +116,23 @@ async def _offer_page(
     error: str | None = None,
     tries_left: int | None = None,
     status: int = 0,
-    known: bool = False,
-    link: str | None = None,
+    after: Context | None = None,
 ) -> Response:
-    context = await call.run(_offer_context, secret, known)
-    told = STATUS.get(context["stage"], 200) if known else 200
+    """`after` is what an answer of the patient's own has come to."""
+    context = await call.run(_offer_context, secret, known=after is not None)
+    told = 200 if after is None else STATUS.get(context["stage"], 200)
     return call.render(
         "offer.html",
         status=status or told,
         error=error,
         tries_left=tries_left,
         form={name: form.shown()[name] for name in BirthForm.model_fields},
-        link=link,
         **context,
+        **(after or {"link": None, "why": None}),
     )
 
 
-async def _offer_context(unit: Unit, secret: str, known: bool) -> Context:
+async def _offer_context(unit: Unit, secret: str, *, known: bool) -> Context:
     offer, entry = await guests.offered(unit, secret)
     patient = await people.patient(unit, offer.patient_id)
     clinician = await people.clinician(unit, offer.clinician_id)
@@ -140,6 +155,11 @@ async def _accept_own(unit: Unit, secret: str) -> str | None:
     offer, entry = await guests.offered(unit, secret)
     accepted = await offers.accept(await offers.as_patient(unit, offer, entry), offer.id)
     return f"{queries.LINK_PATH}{accepted.link_secret}" if accepted.link_secret else None
+
+
+async def _give_up_own(unit: Unit, secret: str) -> None:
+    offer, _ = await guests.offered(unit, secret)
+    await waiting.give_up(unit, offer.id)
 
 
 async def _decline_own(unit: Unit, secret: str) -> None:

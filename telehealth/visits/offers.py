@@ -50,13 +50,14 @@ async def join(
 async def accept(unit: Unit, offer_id: UUID) -> Accepted:
     """Take the offered time: of several who accept at once one has it, and nobody has two visits of it.
 
-    Raises NotFound, OfferExpired, OfferGone, and NotNow when the visit that was to move has begun.
+    Raises NotFound, OfferExpired, OfferGone (its cause is what booking said, if it did), and NotNow when the visit that
+    was to move has begun. After the last two the offer is still open, and `waitlist.give_up` passes it on.
     """
     taken = await waitlist.take(unit, offer_id)
     try:
         accepted = await _fulfil(unit, taken.offer, taken.entry)
-    except (SlotRefused, HoldExpired):
-        raise OfferGone from None
+    except (SlotRefused, HoldExpired) as refusal:
+        raise OfferGone from refusal
     await waitlist.fulfil(unit, offer_id, accepted.visit.id)
     return accepted
 
@@ -85,6 +86,8 @@ async def _fulfil(unit: Unit, offer: Offer, entry: Entry) -> Accepted:
     if entry.visit_id is None:
         return await _book(unit, offer)
     visit = await _to_move(unit, entry.visit_id)
+    if offer.start >= visit.starts_at:  # it has moved since, and nobody asked to come later
+        raise OfferGone
     occupied = await _time(unit, offer, visit.id)
     return Accepted(await service.move(unit, visit, occupied), "")
 

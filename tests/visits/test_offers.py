@@ -3,8 +3,9 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -13,10 +14,13 @@ import pytest
 from telehealth.access.authentication import StoredCredentials
 from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.errors import Refusal
-from telehealth.core.ids import VisitId
+from telehealth.core.ids import PatientId, VisitId
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.credentials import STAFF_COOKIE
 from telehealth.http.ports import Authenticator
+from telehealth.people import service as people
+from telehealth.people.licensing import Licence, Whereabouts
+from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Audience, SlotTaken
 from telehealth.scheduling.waitlist import queries, routes, service
 from telehealth.scheduling.waitlist.rules import Entry, EntryState, Offer, OfferExpired, OfferGone, OfferMode, Terms
@@ -151,6 +155,16 @@ async def test_the_wish_to_come_earlier_follows_the_visit(room: Waiting) -> None
     assert (await room.unit_of_work.run(queries.entry, SYSTEM, entry.id)).state is EntryState.WITHDRAWN
 
 
+async def test_nobody_comes_later_by_an_offer_to_come_earlier(room: Waiting) -> None:
+    _, visit_id = await _would_come_earlier(room)
+    (made,) = await room.refill()
+    sooner = TUESDAY_NINE - timedelta(hours=18)
+    await room.unit_of_work.run(visits.reschedule, SYSTEM, visit_id, start=sooner)
+    with pytest.raises(OfferGone):
+        await _accept(room, made)
+    assert (await room.unit_of_work.run(visits.open_visit, SYSTEM, visit_id)).starts_at == sooner
+
+
 async def test_a_cancelled_visits_time_is_offered(room: Waiting) -> None:
     booked = await room.unit_of_work.run(book, SYSTEM, room.clinic)
     entry = await room.joins("Ana")
@@ -219,6 +233,30 @@ async def test_the_page_moves_the_visit_of_who_has_one(room: Waiting) -> None:
         assert taken.status_code == 200, taken.text
     moved = await room.unit_of_work.run(visits.open_visit, SYSTEM, visit_id)
     assert moved.starts_at == TUESDAY_NINE
+
+
+async def test_who_cannot_have_what_they_accept_hears_why_and_it_goes_on(room: Waiting) -> None:
+    patient = room.clinic.patient.id
+    entry = await room.unit_of_work.run(offers.join, SYSTEM, patient, room.clinic.visit_type.id, Terms())
+    second = await room.joins("Bea")
+    (offer,) = await room.refill()
+    assert offer.entry_id == entry.id
+    await room.unit_of_work.run(_licence_needed, SYSTEM, room, {patient: "US-TX", second.patient_id: "US-IL"})
+    async with _browser(room) as phone:
+        told = await phone.post(await _link(room, offer), data={**BIRTH, "answer": "accept"})
+    assert told.status_code == 409
+    assert "El profesional no tiene licencia donde usted estará entonces." in told.text
+    assert "Conserva su puesto en la lista de espera" in told.text
+    await room.goes_on()
+    assert [(each.entry_id, each.start) for each in await room.open_offers()] == [(second.id, TUESDAY_NINE)]
+
+
+async def _licence_needed(unit: Unit, room: Waiting, places: Mapping[PatientId, str]) -> None:
+    """From now on, and the clinician has one for Illinois; each patient says where they will be."""
+    await booking.add_visit_type(unit, replace(room.clinic.visit_type, needs_licence=True))
+    await people.add_licence(unit, Licence(room.clinic.clinician.id, "US-IL"))
+    for patient, place in places.items():
+        await people.attest(unit, patient, Whereabouts(place))
 
 
 async def test_no_is_an_answer_and_late_is_late(room: Waiting) -> None:

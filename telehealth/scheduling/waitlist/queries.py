@@ -163,7 +163,7 @@ async def _askable(unit: Unit, free: FreeTime, kinds: Collection[VisitTypeId], a
                 asked.clinician_id == free.clinician_id,
                 asked.starts_at >= free.start,
                 asked.starts_at < free.end,
-                asked.state.in_(NOT_ASKED_AGAIN),
+                or_(asked.state.in_(NOT_ASKED_AGAIN), _could_not_be_kept()),
             ),
         ),
     )
@@ -173,6 +173,11 @@ async def _askable(unit: Unit, free: FreeTime, kinds: Collection[VisitTypeId], a
         which.append(or_(row.priority < after.priority, same))
     query = select(row).where(*which).order_by(row.priority.desc(), row.joined_at, row.id).limit(ASKED_AT_A_TIME)
     return [entry_of(each) for each in await unit.session.scalars(query)]
+
+
+def _could_not_be_kept() -> ColumnElement[bool]:
+    """Nobody was quicker, for it was kept: the patient could not have it."""
+    return and_(WaitlistOfferRow.state == OfferState.GONE, WaitlistOfferRow.mode == OfferMode.EXCLUSIVE)
 
 
 def _concerned(free: FreeTime) -> list[ColumnElement[bool]]:

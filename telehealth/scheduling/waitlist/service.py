@@ -321,6 +321,12 @@ async def decline(unit: Unit, offer_id: UUID) -> Offer:
     return await queries.offer(unit, offer_id)
 
 
+async def give_up(unit: Unit, offer_id: UUID) -> None:
+    """An open offer that cannot be kept goes to the next; the place is kept. One that is over is left as it is."""
+    for row in await _lock(unit, WaitlistOfferRow.id == offer_id):
+        await _settle(unit, row, OfferState.GONE)
+
+
 async def expire_due(unit: Unit) -> int:
     """Settle offers nobody answered in time; each time goes to the next. Answers how many."""
     return await _expire(unit)
