@@ -39,6 +39,7 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "people.replace_licences": "ISO 3166 is a list, and dates have an order",
     "people.replace_locations": "ISO 3166 is a list, and dates have an order",
     "visits.attest_location": "ISO 3166 is a list",
+    "visits.move_visit": "ISO 3166 is a list",
     "video.precheck": "an offer is a text whose grammar is RFC 8866's",
     "exchange.list_summaries": "a cursor is signed",
     "exchange.search_appointments": "the grammar of search is FHIR's",
