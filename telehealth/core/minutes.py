@@ -90,12 +90,16 @@ def any_of(sets: Iterable[int]) -> int:
 
 def minutes_of(bits: int) -> list[int]:
     """The members, in order."""
+    return list(in_order(bits))
+
+
+def in_order(bits: int) -> Iterator[int]:
+    """The members one by one, for whoever needs the first few."""
     text = bin(bits)[:1:-1]
-    found, at = [], text.find("1")
+    at = text.find("1")
     while at >= 0:
-        found.append(at)
+        yield at
         at = text.find("1", at + 1)
-    return found
 
 
 def table_of(bits: int) -> bytes:

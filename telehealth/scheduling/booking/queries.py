@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 from zlib import crc32
@@ -277,26 +278,27 @@ async def first_slots(
     found: list[Slot] = []
     for piece, hosts in ground.pieces(ground.bookable(span.start, span.end), limit):
         asked_now = await _scene_at_a_glance(unit, ground, piece, hosts)
-        found += [slot for slot in _slots(asked_now, hosts, piece) if after is None or slot.order > after]
+        for host in hosts:  # of one clinician the first few are enough
+            ahead = (slot for slot in _slots(asked_now, host, piece) if after is None or slot.order > after)
+            found += islice(ahead, limit)
         if len(found) >= limit:
             break
     return sorted(found, key=lambda slot: slot.order)[:limit]
 
 
-def _slots(asked: Scene, hosts: Sequence[Resource], piece: Minutes) -> Iterator[Slot]:
-    kind, inside = asked.kind, _inside(asked, piece)
-    for host in hosts:
-        judgement = Judgement(asked, host)
-        for at in minutes.minutes_of(judgement.starts & inside):
-            start = asked.frame.start + at
-            _, left = judgement.open_sessions.get(at, (None, kind.seats))
-            yield Slot(
-                start=to_instant(start),
-                rank=crc32(host.id.bytes, start // DAY),
-                clinician_id=ClinicianId(host.id),
-                end=to_instant(start + kind.minutes),
-                seats_left=left,
-            )
+def _slots(asked: Scene, host: Resource, piece: Minutes) -> Iterator[Slot]:
+    """One clinician's, earliest first."""
+    kind, judgement = asked.kind, Judgement(asked, host)
+    for at in minutes.in_order(judgement.starts & _inside(asked, piece)):
+        start = asked.frame.start + at
+        _, left = judgement.open_sessions.get(at, (None, kind.seats))
+        yield Slot(
+            start=to_instant(start),
+            rank=crc32(host.id.bytes, start // DAY),
+            clinician_id=ClinicianId(host.id),
+            end=to_instant(start + kind.minutes),
+            seats_left=left,
+        )
 
 
 def _inside(asked: Scene, piece: Minutes) -> int:
