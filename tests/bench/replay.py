@@ -24,7 +24,7 @@ from tests.bench.clinic import Address, Clinic, enter
 
 WARM = 3  # bookings before the one that is recorded: caches are filled by then
 CLIENTS = 8  # connections of a process
-HEAD_START = 3.0  # seconds until every process is ready
+HEAD_START = 12.0  # seconds until every process is ready and has written its parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +166,13 @@ async def _clients(share: Share) -> Served:
 
 
 async def _client(share: Share, bookings: Sequence[Booking]) -> int:
-    refused = 0
+    refused, written = 0, [share.recording.rewritten(booking) for booking in bookings]
     async with await psycopg.AsyncConnection.connect(share.url, autocommit=True, prepare_threshold=0) as connection:
         await asyncio.sleep(share.begins - time.time())
-        for booking in bookings:
+        for statements in written:
             try:
-                async with connection.transaction():
-                    for each in share.recording.rewritten(booking):
+                async with connection.pipeline(), connection.transaction():  # what the database bears, not the wire
+                    for each in statements:
                         await _execute(connection, each)
             except psycopg.errors.ExclusionViolation:
                 refused += 1

@@ -198,6 +198,7 @@ def overrides(dates: st.SearchStrategy[date]) -> st.SearchStrategy[Override]:
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(CHANGE_DAYS), st.lists(windows, min_size=1, max_size=4), st.integers(-DAY, DAY))
 @example(("Pacific/Apia", date(2011, 12, 30)), [Rule(5, 0, DAY)], 0)
+@example(("America/St_Johns", date(2010, 11, 7)), [Rule(6, 0, DAY), Rule(7, 0, DAY)], 0)
 def test_around_clock_changes(change: tuple[str, date], week: list[Rule], shift: int) -> None:
     zone, day = change
     middle = to_minute(datetime.combine(day, time(), UTC)) + shift

@@ -214,6 +214,7 @@ _ANSWER = {
     "form": _BLANK,
     "clinician": "",
     "link": None,
+    "why": None,
 }
 
 
@@ -362,7 +363,7 @@ SAMPLES = (
     ),
     Sample("offer", "offer.html", {**_ANSWER, "error": "mismatch", "tries_left": 2, "form": _BIRTH}, "/offers/x"),
     Sample("offer_locked", "offer.html", {**_ANSWER, "error": "locked"}, "/offers/x"),
-    Sample("offer_gone", "offer.html", {**_ANSWER, "stage": "gone"}, "/offers/x"),
+    Sample("offer_gone", "offer.html", {**_ANSWER, "stage": "gone", "why": "patient-conflict"}, "/offers/x"),
     Sample(
         "offer_accepted",
         "offer.html",

@@ -268,8 +268,8 @@ def openings(resource: Resource, span: Minutes) -> Sequence[Opening]:
             found += today
         else:
             found += [_clip(each, span) for each in today if each.span.overlaps(span)]
-    if resource.travel:  # the dates of two zones overlap
-        found.sort(key=lambda each: each.span)
+    # Dates interleave where a journey joins two zones, and where clocks go back over midnight (St John's at 00:01).
+    found.sort(key=lambda each: (each.span.start, each.span.end))
     return found
 
 
