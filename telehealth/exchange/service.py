@@ -44,9 +44,7 @@ async def hold(unit: Unit, choice: Choice) -> tuple[Hold, VisitType]:
         clinician_ids=choice.slot.clinician_ids,
         offered=True,
     )
-    held = await booking.hold(traced, wanted)
-    traced.audit("create", "hold", held.id, patient_id=patient)
-    return held, kind
+    return await booking.hold(traced, wanted), kind
 
 
 async def book(unit: Unit, choice: Choice) -> Visit:

@@ -60,20 +60,6 @@ class Stay:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class LicenceSpans:
-    """Sorted and disjoint: `known` where the patient's place is attested, `allowed` where the clinician may treat."""
-
-    allowed: list[Span]
-    known: list[Span]
-
-
-def licence_spans(licences: Iterable[Licence], whereabouts: Sequence[Whereabouts], span: Span) -> LicenceSpans:
-    """When one clinician, whose licences these are, may treat one patient. `whereabouts` oldest attestation first."""
-    found = stays(whereabouts, span)
-    return LicenceSpans(allowed=licensed(licences, found), known=union(each.span for each in found))
-
-
 def stays(whereabouts: Sequence[Whereabouts], span: Span) -> list[Stay]:
     """Where the patient is in `span`: disjoint, sorted. Where attestations overlap, the later in the sequence wins."""
     found: list[Stay] = []

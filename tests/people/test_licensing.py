@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telehealth.core.ids import ClinicianId
-from telehealth.core.intervals import Interval
+from telehealth.core.intervals import Interval, union
 from telehealth.people.jurisdictions import COUNTRIES, SUBDIVISIONS, parse_jurisdiction, zones_of
-from telehealth.people.licensing import Licence, Whereabouts, dates_there, licence_spans, may_treat
+from telehealth.people.licensing import Licence, Whereabouts, dates_there, licensed, may_treat, stays
 
 ADA = ClinicianId(UUID(int=1))
 HOUR = timedelta(hours=1)
@@ -62,16 +62,17 @@ def test_spans_are_what_the_clocks_there_say(
     licences: list[Licence], whereabouts: list[Whereabouts], start: datetime, days: int
 ) -> None:
     span = Interval(start, start + timedelta(days=days))
-    found = licence_spans(licences, whereabouts, span)
-    for spans in (found.allowed, found.known):
+    told = stays(whereabouts, span)
+    known, treated = union(each.span for each in told), licensed(licences, told)
+    for spans in (treated, known):
         assert all(before.end < after.start for before, after in pairwise(spans))
         assert all(span.contains(each) and each.start < each.end for each in spans)
     for half_hour in range(days * 48):
         at = start + half_hour * HOUR / 2
         place = told_place(whereabouts, at)
-        assert any(each.start <= at < each.end for each in found.known) == (place is not None)
+        assert any(each.start <= at < each.end for each in known) == (place is not None)
         may = place is not None and licensed_there(licences, place, at)
-        assert any(each.start <= at < each.end for each in found.allowed) == may
+        assert any(each.start <= at < each.end for each in treated) == may
         if place is not None:
             assert may_treat(licences, place, at) == may
 
@@ -82,7 +83,7 @@ def at(text: str) -> datetime:
 
 def allowed(licences: Sequence[Licence], whereabouts: Sequence[Whereabouts], start: str) -> bool:
     moment = at(start)
-    return bool(licence_spans(licences, whereabouts, Interval(moment, moment + HOUR)).allowed)
+    return bool(licensed(licences, stays(whereabouts, Interval(moment, moment + HOUR))))
 
 
 def test_only_where_the_patient_will_be_counts() -> None:

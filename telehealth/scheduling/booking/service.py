@@ -77,8 +77,10 @@ async def occupy(unit: Unit, wanted: Wanted, owner_id: UUID, *, fresh: bool = Fa
 async def hold(unit: Unit, wanted: Wanted, *, seconds: int = HOLD_SECONDS) -> Hold:
     """Keep a time for a patient while they decide. The same actor's earlier hold for that patient is given up.
 
-    Raises like `occupy`.
+    A clinician holds their own time. Raises like `occupy`, and NotFound.
     """
+    if unit.actor.role is Role.CLINICIAN and wanted.clinician_ids != (unit.actor.person_id,):
+        raise NotFound
     hold_id = unit.new_id()
     for earlier in await rows.holds_of(unit, wanted.patient_id):
         await release(unit, earlier)
@@ -87,6 +89,7 @@ async def hold(unit: Unit, wanted: Wanted, *, seconds: int = HOLD_SECONDS) -> Ho
     for other in await rows.holds_of(unit, wanted.patient_id):  # of a second click, seen only behind the locks
         if other != hold_id:
             await release(unit, other)
+    unit.audit("create", "hold", hold_id, patient_id=wanted.patient_id)
     return Hold(
         id=hold_id,
         expires_at=expires_at,
