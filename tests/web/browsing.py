@@ -32,6 +32,15 @@ class Stage:
         self.page.goto(ORIGIN + self.sample.path)
         return self.page
 
+    def show(
+        self, name: str, *, language: str = "en", scheme: Scheme = "light", size: tuple[int, int] = (360, 740)
+    ) -> Page:
+        """Another page on the same stage: a third of the time of a stage of its own."""
+        self.sample, self.language = BY_NAME[name], language
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.emulate_media(color_scheme=scheme)
+        return self.open()
+
     def serve(self, route: Route) -> None:
         path = urlsplit(route.request.url).path
         if path.startswith("/static/"):
