@@ -44,8 +44,8 @@ from telehealth.video.media_client import HttpMediaNode
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.ports import IceServers, MediaNode, RoomBus
 from telehealth.video.valkey_rooms import ValkeyRooms
-from telehealth.visits.kept import VisitsOutsideHours
-from telehealth.visits.ports import FollowUps
+from telehealth.visits.appointments.kept import VisitsOutsideHours
+from telehealth.visits.waiting_room.ports import FollowUps
 
 WEB_POOL, WORKER_POOL = 10, 3
 

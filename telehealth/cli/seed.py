@@ -38,7 +38,7 @@ from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import Asked, VisitType
 from telehealth.settings import Settings, read_settings
 from telehealth.tasks.outbound import NoAnswer, NotSent, open_client
-from telehealth.visits import service as visits
+from telehealth.visits.appointments import service as visits
 
 console = Console(highlight=False, soft_wrap=True)
 ALWAYS = tuple(Rule(weekday, 0, 24 * 60) for weekday in range(1, 8))

@@ -12,7 +12,7 @@ from icalendar import Calendar, Event
 
 from telehealth.scheduling.calendars.rules import own_uid
 from telehealth.scheduling.calendars.zones import describe
-from telehealth.visits.rules import Visit, VisitStatus
+from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 
 PRODUCT = "-//telehealth//agenda//EN"
 BEHIND, AHEAD = timedelta(days=30), timedelta(days=400)

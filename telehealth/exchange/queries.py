@@ -28,9 +28,9 @@ from telehealth.people.rules import Clinician, Patient
 from telehealth.records import queries as records
 from telehealth.records.queries import START, Summary, SummaryFilter
 from telehealth.scheduling.calendars import queries as calendars
-from telehealth.visits import queries as visits
-from telehealth.visits.queries import VisitFilter
-from telehealth.visits.rules import Visit, VisitStatus
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.queries import VisitFilter
+from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from telehealth.records.documents import CATEGORY, CONTENT_TYPE, LOINC
 from telehealth.records.queries import Summary
 from telehealth.records.rules import CLINICIAN_SYSTEM, TITLES, VISIT_SYSTEM, Identifier, document_identifiers
 from telehealth.scheduling.booking.rules import Hold, VisitType
-from telehealth.visits.rules import Visit, VisitStatus
+from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"

@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle.rules import VisitStatus
 
 S = VisitStatus
 

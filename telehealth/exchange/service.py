@@ -11,9 +11,9 @@ from telehealth.exchange.openings import Proposal
 from telehealth.people import queries as people
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Hold, VisitType, Wanted
-from telehealth.visits import service as visits
-from telehealth.visits.rules import Visit
-from telehealth.visits.wishes import Wish
+from telehealth.visits.appointments import service as visits
+from telehealth.visits.appointments.wishes import Wish
+from telehealth.visits.lifecycle.rules import Visit
 
 
 async def find(unit: Unit, asked: Sought) -> list[Proposal]:

@@ -14,7 +14,7 @@ from telehealth.followups.events import FollowUpCancelled, FollowUpDone, FollowU
 from telehealth.followups.models import FollowUpRow
 from telehealth.followups.queries import find_row, follow_up_of, place
 from telehealth.followups.rules import TICKS, FollowUp, TaskStatus, Tick, closing, parse_delay
-from telehealth.visits.service import open_visit
+from telehealth.visits.lifecycle.service import open_visit
 
 BATCH = 100
 

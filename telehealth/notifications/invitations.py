@@ -9,7 +9,7 @@ from icalendar import Calendar, Event, vCalAddress, vText
 from telehealth.notifications.ports import Invite, Method
 from telehealth.scheduling.calendars.rules import own_uid
 from telehealth.scheduling.calendars.zones import describe
-from telehealth.visits.rules import Visit
+from telehealth.visits.lifecycle.rules import Visit
 
 PRODUCT = "-//telehealth//visits//EN"
 AROUND = timedelta(days=200)  # the clock changes before and after a visit

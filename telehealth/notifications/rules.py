@@ -10,7 +10,7 @@ from telehealth.core.actors import Role
 from telehealth.core.ids import MessageId
 from telehealth.people.rules import Clinic
 from telehealth.scheduling.waitlist.rules import Offer
-from telehealth.visits.rules import Visit, VisitStatus
+from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 
 REMIND_BEFORE = timedelta(hours=24)
 SHORTEST_NOTICE = timedelta(hours=2)  # who has just been invited needs no reminder

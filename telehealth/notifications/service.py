@@ -30,10 +30,10 @@ from telehealth.notifications.rules import (
 )
 from telehealth.people import queries as people
 from telehealth.scheduling.waitlist import queries as waitlist
-from telehealth.visits import queries as visits
-from telehealth.visits import self_booking
-from telehealth.visits.rules import Visit
-from telehealth.visits.service import open_visit
+from telehealth.visits.appointments import self_booking
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.rules import Visit
+from telehealth.visits.lifecycle.service import open_visit
 
 Recipient = tuple[Role, UUID]
 

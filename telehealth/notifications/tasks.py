@@ -14,8 +14,9 @@ from telehealth.notifications.rules import Facts, Message, MessageKind, reminder
 from telehealth.notifications.service import UNTRUE, Recipient, Unsendable, Unwritten
 from telehealth.scheduling.waitlist.events import OfferMade
 from telehealth.tasks.work import Work, subscription, sweep
-from telehealth.visits.events import TimeToChoose, VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
-from telehealth.visits.service import open_visit
+from telehealth.visits.appointments.events import TimeToChoose
+from telehealth.visits.lifecycle.events import VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
+from telehealth.visits.lifecycle.service import open_visit
 
 ROUND = timedelta(seconds=20)  # a sweep's share of a worker; what is left waits for the next one
 log = logging.getLogger(__name__)

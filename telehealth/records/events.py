@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from telehealth.core.events import Event
 from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
-from telehealth.visits.events import clinician_topic, visit_topic
+from telehealth.visits.lifecycle.events import clinician_topic, visit_topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,9 @@ from telehealth.records import queries, service
 from telehealth.records.ports import RoomFollowUps
 from telehealth.records.rules import AlreadySigned, NothingToSign, NotToBeSigned
 from telehealth.records.schemas import NoteForm
-from telehealth.visits import queries as visits
-from telehealth.visits.events import visit_topic
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.events import visit_topic
+from telehealth.visits.lifecycle.rules import VisitStatus
 
 FORGIVEN = (Stale, AlreadySigned, NotToBeSigned, NothingToSign)
 

@@ -16,8 +16,8 @@ from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.records.models import NoteRow, NoteVersionRow, RecordDeliveryRow
 from telehealth.records.rules import DeliveryState, NoteKind, NoteState, NoteStatus, note_status
-from telehealth.visits.rules import Visit
-from telehealth.visits.service import open_visit
+from telehealth.visits.lifecycle.rules import Visit
+from telehealth.visits.lifecycle.service import open_visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import assert_never
 from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle.rules import VisitStatus
 
 # Systems of the identifiers we mint. URNs of random UUIDs: global, stable when an address changes, owned by nobody.
 NOTE_SYSTEM = "urn:uuid:6f0c1f1e-7f0a-4f58-9d53-0a4a5b0f6c11"

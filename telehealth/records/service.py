@@ -30,8 +30,8 @@ from telehealth.records.rules import (
     Trip,
     render,
 )
-from telehealth.visits import queries as visits
-from telehealth.visits.rules import Visit
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.rules import Visit
 
 DESTINATION = "record-service"
 LEASE = timedelta(seconds=60)  # longer than one trip may take, so a lease runs out only under a dead sender

@@ -13,10 +13,10 @@ from telehealth.records.ports import Document, RecordService
 from telehealth.records.rules import Answer, Away, Breaker, Unsure, next_step
 from telehealth.records.service import Claim
 from telehealth.tasks.work import Work, subscription, sweep
-from telehealth.visits import queries as visits
-from telehealth.visits import service as visit_service
-from telehealth.visits.events import VisitEnded
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle import service as visit_service
+from telehealth.visits.lifecycle.events import VisitEnded
+from telehealth.visits.lifecycle.rules import VisitStatus
 
 BATCH = 10
 TRIP_SECONDS = 30.0  # within the lease and within the sweep's own deadline

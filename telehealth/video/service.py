@@ -16,8 +16,8 @@ from telehealth.db.unit import Unit
 from telehealth.video.models import TicketRow
 from telehealth.video.room import Together
 from telehealth.video.rules import TICKET_LIFE, NotAdmitted, TicketInvalid, VisitOver
-from telehealth.visits import service as visits
-from telehealth.visits.rules import BEFORE_CALL, IN_CALL, Visit, VisitStatus
+from telehealth.visits.lifecycle import service as visits
+from telehealth.visits.lifecycle.rules import BEFORE_CALL, IN_CALL, Visit, VisitStatus
 
 SIDES = frozenset({Role.CLINICIAN, Role.PATIENT})
 

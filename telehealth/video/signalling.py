@@ -29,9 +29,9 @@ from telehealth.video.rules import (
 from telehealth.video.schemas import Hello, Ping, read_hello, read_said
 from telehealth.video.service import Entry, redeem_ticket, settle_media, still_open
 from telehealth.video.turn import RENEW_AFTER, ice_servers
-from telehealth.visits.events import visit_topic
-from telehealth.visits.queries import visit_version
-from telehealth.visits.rules import NotNow, VisitStatus
+from telehealth.visits.lifecycle.events import visit_topic
+from telehealth.visits.lifecycle.queries import visit_version
+from telehealth.visits.lifecycle.rules import NotNow, VisitStatus
 
 BEAT_SECONDS = 5.0
 CANCEL_SECONDS = 0.2

@@ -6,8 +6,8 @@ from telehealth.tasks.work import Work, sweep
 from telehealth.video.ports import RoomBus
 from telehealth.video.room import silent
 from telehealth.video.service import forget_tickets, interrupt_silent
-from telehealth.visits import queries as visits
-from telehealth.visits.rules import NotNow
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.rules import NotNow
 
 TICKETS_EVERY_SECONDS = 600.0
 SILENCE_EVERY_SECONDS = 15.0

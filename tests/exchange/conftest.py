@@ -21,7 +21,7 @@ from telehealth.exchange.routes import OPERATIONS
 from telehealth.http.paging import CursorKey
 from telehealth.records import service as records
 from telehealth.records.rules import NoteKind
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.integrations import jwks_of, new_key
 from tests.kit.visits import Arranged, arrange_visit
 from tests.kit.web import bearer, client_of

@@ -14,7 +14,8 @@ from telehealth.exchange.routes import OPERATIONS
 from telehealth.scheduling.availability.rules import to_minute
 from telehealth.scheduling.calendars import service as calendars
 from telehealth.scheduling.calendars.reading import View, read_calendar
-from telehealth.visits import service as visits
+from telehealth.visits.appointments import service as appointments
+from telehealth.visits.lifecycle import service as lifecycle
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, open_clinic
 from tests.kit.web import ORIGIN, client_of
 
@@ -62,13 +63,13 @@ async def test_visits_are_followed_as_they_move_and_go(
     assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", first.headers["etag"])
 
     later = TUESDAY_NINE + timedelta(hours=2)
-    await unit_of_work.run(visits.reschedule, SYSTEM, booked.visit.id, start=later)
+    await unit_of_work.run(appointments.reschedule, SYSTEM, booked.visit.id, start=later)
     second = await client.get(path, headers={"If-None-Match": first.headers["etag"]})
     moved = only(second)
     assert isinstance(moved.start, datetime)
     assert (moved["UID"], moved["SEQUENCE"], moved.start.astimezone(UTC)) == (event["UID"], 2, later)
 
-    await unit_of_work.run(visits.cancel, SYSTEM, booked.visit.id, reason="patient")
+    await unit_of_work.run(lifecycle.cancel, SYSTEM, booked.visit.id, reason="patient")
     gone = only(await client.get(path, headers={"If-None-Match": second.headers["etag"]}))
     assert (gone["STATUS"], gone["SEQUENCE"], gone["UID"]) == ("CANCELLED", 3, event["UID"])
 

@@ -15,7 +15,7 @@ from telehealth.exchange.rules import (
     parse_patient,
     statuses_of,
 )
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle.rules import VisitStatus
 
 # Value sets of R4: AppointmentStatus and EncounterStatus.
 APPOINTMENT_CODES = [

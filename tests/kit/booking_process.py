@@ -27,9 +27,9 @@ from telehealth.http.pages import open_pages
 from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.scheduling.booking.routes import OPERATIONS as BOOKING
-from telehealth.visits.routes import OPERATIONS as VISITS
 from tests.kit.call_process import from_json
 from tests.kit.media_process import free_port
+from tests.kit.ways_in import OPERATIONS as VISITS
 from tests.kit.web import KnownActors, SilentSignals
 
 

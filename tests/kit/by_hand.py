@@ -18,9 +18,9 @@ from telehealth.http.ports import Authenticator
 from telehealth.scheduling.availability import routes as availability
 from telehealth.scheduling.availability.ports import KeptVisits
 from telehealth.scheduling.booking import routes as booking
-from telehealth.visits import routes
-from telehealth.visits.kept import VisitsOutsideHours
-from telehealth.visits.ports import FollowUps
+from telehealth.visits.appointments.kept import VisitsOutsideHours
+from telehealth.visits.waiting_room.ports import FollowUps
+from tests.kit import ways_in
 from tests.kit.clinic import BORN, TUESDAY_NINE, Clinic, open_clinic
 from tests.kit.staff import NothingDue, open_account
 from tests.kit.web import client_of
@@ -28,8 +28,8 @@ from tests.kit.web import client_of
 BIRTH = {"birth_day": str(BORN.day), "birth_month": str(BORN.month), "birth_year": str(BORN.year)}
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 EVERYTHING = (
-    *routes.OPERATIONS,
-    *routes.PAGES,
+    *ways_in.OPERATIONS,
+    *ways_in.PAGES,
     *availability.OPERATIONS,
     *booking.OPERATIONS,
     *availability.PAGES,

@@ -14,9 +14,9 @@ from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import VisitType
-from telehealth.visits import guests
-from telehealth.visits import service as visits
-from telehealth.visits.rules import Visit
+from telehealth.visits.appointments import service as visits
+from telehealth.visits.lifecycle import guests
+from telehealth.visits.lifecycle.rules import Visit
 
 TUESDAY_NINE = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)  # 09:00 in Chicago
 BORN = date(1947, 6, 5)

@@ -47,10 +47,13 @@ from telehealth.scheduling.waitlist import queries as waitlist_queries
 from telehealth.scheduling.waitlist import service as waitlist
 from telehealth.scheduling.waitlist.rules import Offer, Terms
 from telehealth.settings import Settings, read_settings
-from telehealth.visits import guests, series, waiting
-from telehealth.visits import service as visits
-from telehealth.visits.rules import DeviceCheck, Policy
-from telehealth.visits.wishes import SeriesWish
+from telehealth.visits.appointments import series
+from telehealth.visits.appointments import service as appointments
+from telehealth.visits.appointments.wishes import SeriesWish
+from telehealth.visits.lifecycle import guests
+from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.rules import DeviceCheck, Policy
+from telehealth.visits.waiting_room import waiting
 from tests.kit.clinic import guest as guest_actor
 from tests.kit.impatient import Impatient
 from tests.kit.integrations import jwks_of, new_key
@@ -221,10 +224,10 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     assert isinstance(identified, guests.Identified)
     visit, hosting = booked.visit.id, replace(unit, actor=host)
     guest = replace(unit, actor=guest_actor(identified.visit, identified.participant.id))
-    await visits.record_check(guest, visit, DeviceCheck.GOOD)
-    await visits.make_ready(guest, visit)
-    await visits.admit(hosting, visit)
-    await visits.connected(hosting, visit)
+    await lifecycle.record_check(guest, visit, DeviceCheck.GOOD)
+    await lifecycle.make_ready(guest, visit)
+    await lifecycle.admit(hosting, visit)
+    await lifecycle.connected(hosting, visit)
     await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
     await records.sign(hosting, visit, version=1)
     task = await followups.plan(hosting, visit, title="Check blood pressure", due_in="2w")
@@ -248,10 +251,10 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     return replace(course, hold=await _hold(unit, kind, course, UUID(int=1)))
 
 
-async def _booked(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> visits.Booked:
+async def _booked(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> appointments.Booked:
     asked = Asked(visit_type_id=kind.id, clinician_ids=[clinician.id])
     (slot,) = await times.search(unit, asked, Interval(unit.now, unit.now + timedelta(hours=1)), 1)
-    return await visits.book(
+    return await appointments.book(
         unit, patient_id=patient.id, clinician_id=clinician.id, visit_type_id=kind.id, start=slot.start
     )
 

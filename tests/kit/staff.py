@@ -8,7 +8,7 @@ from telehealth.access import service as access
 from telehealth.core.actors import Role
 from telehealth.core.ids import AccountId, ClinicianId
 from telehealth.db.unit import Unit
-from telehealth.visits.ports import DueFollowUp
+from telehealth.visits.waiting_room.ports import DueFollowUp
 
 
 class NothingDue:

@@ -10,8 +10,8 @@ from telehealth.core.ids import PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.people import service as people
 from telehealth.scheduling.booking.models import VisitTypeRow
-from telehealth.visits.models import VisitRow
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle.models import VisitRow
+from telehealth.visits.lifecycle.rules import VisitStatus
 
 
 @dataclass(frozen=True, slots=True)

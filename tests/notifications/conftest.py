@@ -15,7 +15,7 @@ from telehealth.notifications.tasks import SUBSCRIPTIONS, send_due
 from telehealth.people import service as people
 from telehealth.tasks.relay import Relay
 from telehealth.tasks.work import Work
-from telehealth.visits.service import Booked
+from telehealth.visits.appointments.service import Booked
 from tests.kit.clinic import BORN, Clinic, book, open_clinic
 
 HOME = "https://visits.example"

@@ -17,7 +17,7 @@ from telehealth.notifications.rules import GIVE_UP_AFTER, LEASE, MESSAGE_STEPS, 
 from telehealth.notifications.tasks import SUBSCRIPTIONS, send_due
 from telehealth.people.models import PatientRow
 from telehealth.tasks.relay import Relay
-from telehealth.visits import service as visits
+from telehealth.visits.lifecycle import service as visits
 from tests.kit.clinic import TUESDAY_NINE
 from tests.notifications.conftest import SOON, Post
 

@@ -18,7 +18,8 @@ from telehealth.scheduling.calendars.rules import Busy
 from telehealth.scheduling.waitlist import service as waitlist
 from telehealth.scheduling.waitlist.rules import Offer, Terms
 from telehealth.tasks.work import Work
-from telehealth.visits import service as visits
+from telehealth.visits.appointments import service as appointments
+from telehealth.visits.lifecycle import service as lifecycle
 from tests.kit.clinic import TUESDAY_NINE
 from tests.notifications.conftest import HOME, Post
 
@@ -84,9 +85,9 @@ async def test_moved_and_cancelled_replace_what_the_calendar_shows(post: Post) -
     booked = await post.book(TUESDAY_NINE)
     await post.deliver()
     later = TUESDAY_NINE + timedelta(hours=2)
-    await post.unit_of_work.run(visits.reschedule, SYSTEM, booked.visit.id, start=later)
+    await post.unit_of_work.run(appointments.reschedule, SYSTEM, booked.visit.id, start=later)
     await post.deliver()
-    await post.unit_of_work.run(visits.cancel, SYSTEM, booked.visit.id, reason="patient")
+    await post.unit_of_work.run(lifecycle.cancel, SYSTEM, booked.visit.id, reason="patient")
     await post.deliver()
     told = [event_of(mail) for mail in post.to_patient()]
     assert [method for method, _ in told] == ["REQUEST", "REQUEST", "CANCEL"]
@@ -130,7 +131,7 @@ async def test_a_moved_visit_is_reminded_of_at_its_new_time_alone(post: Post, cl
     start = datetime(2026, 3, 5, 15, 0, tzinfo=UTC)
     booked = await post.book(start)
     await post.relay()
-    await post.unit_of_work.run(visits.reschedule, SYSTEM, booked.visit.id, start=start + timedelta(days=1))
+    await post.unit_of_work.run(appointments.reschedule, SYSTEM, booked.visit.id, start=start + timedelta(days=1))
     await post.deliver()
     clock.advance(start - timedelta(hours=24) - clock.now())
     assert await post.deliver() == []

@@ -37,9 +37,9 @@ from telehealth.records.rules import (
 from telehealth.records.tasks import SUBSCRIPTIONS, Courier
 from telehealth.tasks.relay import Relay
 from telehealth.tasks.work import Work
-from telehealth.visits import queries as visits
-from telehealth.visits import service as visit_service
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle import service as visit_service
+from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.record_service import RunningRecordService
 from tests.kit.visits import Arranged, arrange_visit
 from tests.records.conftest import MRN

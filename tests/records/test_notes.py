@@ -18,7 +18,7 @@ from telehealth.records.events import NoteSigned
 from telehealth.records.models import NoteRow, NoteVersionRow, RecordDeliveryRow
 from telehealth.records.queries import Note
 from telehealth.records.rules import AlreadySigned, NoteKind, NoteStatus, NothingToSign, NotToBeSigned
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.visits import Arranged, arrange_visit
 
 

@@ -17,8 +17,8 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.scheduling.booking import queries as slots
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Asked, PatientConflict, SlotTaken
-from telehealth.visits import service as visits
-from telehealth.visits.events import VisitBooked
+from telehealth.visits.appointments import service as visits
+from telehealth.visits.lifecycle.events import VisitBooked
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, open_clinic, register
 
 CROWD = 40

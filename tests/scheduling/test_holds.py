@@ -31,7 +31,7 @@ from telehealth.scheduling.booking.rules import (
     VisitType,
     Wanted,
 )
-from telehealth.visits import offers
+from telehealth.visits.appointments import offers
 from tests.kit.clinic import TUESDAY_NINE, add_colleague, register
 from tests.kit.web import client_of
 from tests.scheduling.waiting import Waiting, waiting_room

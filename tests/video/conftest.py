@@ -8,8 +8,8 @@ import pytest
 from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
-from telehealth.visits import service as visits
-from telehealth.visits.rules import DeviceCheck
+from telehealth.visits.lifecycle import service as visits
+from telehealth.visits.lifecycle.rules import DeviceCheck
 from tests.kit.clinic import book, guest_of, open_clinic
 from tests.kit.meetings import Meeting
 from tests.kit.valkey import running_valkey

@@ -9,8 +9,8 @@ import pytest
 import telehealth
 from telehealth.core.actors import SYSTEM
 from telehealth.db.unit import UnitOfWork
-from telehealth.visits import service as visits
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle import service as visits
+from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.call_process import running_web
 from tests.kit.calls import Side, chromium, open_side
 from tests.kit.meetings import Meeting

@@ -9,8 +9,8 @@ from websockets.exceptions import InvalidStatus
 from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import UnitOfWork
-from telehealth.visits import service as visits
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle import service as visits
+from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.call_process import Behind, running_web
 from tests.kit.meetings import Meeting
 from tests.kit.signalling import Talker, behind, socket_to, talking, ticket_from

@@ -17,10 +17,10 @@ from telehealth.video.room import MediaState
 from telehealth.video.rules import Arrived, Beat, Dropped, Report, Said
 from telehealth.video.tasks import SWEEPS, sweep_silence
 from telehealth.video.valkey_rooms import ValkeyRooms
-from telehealth.visits import service as visits
-from telehealth.visits import tasks as visits_tasks
-from telehealth.visits.models import VisitEventRow
-from telehealth.visits.rules import GRACE, VisitStatus
+from telehealth.visits.lifecycle import service as visits
+from telehealth.visits.lifecycle import tasks as visits_tasks
+from telehealth.visits.lifecycle.models import VisitEventRow
+from telehealth.visits.lifecycle.rules import GRACE, VisitStatus
 from tests.kit.meetings import Meeting
 
 

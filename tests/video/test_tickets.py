@@ -17,8 +17,8 @@ from telehealth.video import service
 from telehealth.video.models import TicketRow
 from telehealth.video.room import Together
 from telehealth.video.rules import NotAdmitted, TicketInvalid, VisitOver
-from telehealth.visits import service as visits
-from telehealth.visits.rules import VisitStatus
+from telehealth.visits.lifecycle import service as visits
+from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.meetings import Meeting
 
 

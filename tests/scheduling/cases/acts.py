@@ -14,8 +14,9 @@ from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.db.unit import Unit
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Audience, VisitType, Wanted
-from telehealth.visits import service as visits
-from telehealth.visits.wishes import Wish
+from telehealth.visits.appointments import service as appointments
+from telehealth.visits.appointments.wishes import Wish
+from telehealth.visits.lifecycle import service as lifecycle
 from tests.scheduling.cases.answers import Answer, attempted, insisted
 from tests.scheduling.cases.stage import CONNECTIONS, Stage
 from tests.scheduling.cases.words import stated
@@ -31,14 +32,14 @@ def wish_for(kind: VisitType, patient_id: PatientId, start: datetime, clinicians
 async def book(stage: Stage, wish: Wish) -> Answer:
     """By the patient, who is held to every rule. The value is the visit."""
     wish = replace(wish, audience=wish.audience or Audience.PATIENT)
-    answer = await attempted(stage.run(visits.appoint, stage.acting(wish.patient_id), wish), 201, "booked")
+    answer = await attempted(stage.run(appointments.appoint, stage.acting(wish.patient_id), wish), 201, "booked")
     return replace(answer, value=answer.value.visit) if answer.well else answer
 
 
 async def arrange(stage: Stage, wish: Wish) -> Answer:
     """Whatever the rules: how things stand when the case begins."""
     wish = replace(wish, audience=Audience.STAFF, override="arranged")
-    answer = await attempted(stage.run(visits.appoint, SYSTEM, wish), 201, "booked")
+    answer = await attempted(stage.run(appointments.appoint, SYSTEM, wish), 201, "booked")
     return replace(answer, value=answer.value.visit) if answer.well else answer
 
 
@@ -72,7 +73,7 @@ async def release(stage: Stage, actor: Actor, hold_id: UUID) -> Answer:
 
 async def book_held(stage: Stage, actor: Actor, patient_id: PatientId, hold_id: UUID) -> Answer:
     """Turn a hold into a visit, by the patient."""
-    booked = stage.run(visits.book_hold, actor, hold_id, patient_id=patient_id)
+    booked = stage.run(appointments.book_hold, actor, hold_id, patient_id=patient_id)
     answer = await attempted(booked, 201, "booked")
     return replace(answer, value=answer.value.visit) if answer.well else answer
 
@@ -91,7 +92,7 @@ async def missed(stage: Stage, visit_id: UUID) -> Answer:
     """The patient did not come, and the time is given back."""
 
     async def note(unit: Unit) -> None:
-        await visits.note_patient_no_show(unit, visit_id)
+        await lifecycle.note_patient_no_show(unit, visit_id)
         await booking.release(unit, visit_id)
 
     return await attempted(stage.run(note))

@@ -12,7 +12,7 @@ from telehealth.core.intervals import Interval
 from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import DAY, WeeklyHours, to_instant, to_minute
 from telehealth.scheduling.booking.rules import VisitType
-from telehealth.visits.kept import VisitsOutsideHours
+from telehealth.visits.appointments.kept import VisitsOutsideHours
 from tests.scheduling.cases import acts
 from tests.scheduling.cases.acts import wish_for
 from tests.scheduling.cases.answers import Answer, AtLeast

@@ -7,9 +7,10 @@ from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import ClinicianId
 from telehealth.people import service as people
 from telehealth.people.licensing import Whereabouts
-from telehealth.visits import guests
-from telehealth.visits import service as visits
-from telehealth.visits.rules import DeviceCheck
+from telehealth.visits.appointments import service as appointments
+from telehealth.visits.lifecycle import guests
+from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.rules import DeviceCheck
 from tests.kit.clinic import guest
 from tests.scheduling.cases import acts
 from tests.scheduling.cases.acts import wish_for
@@ -70,7 +71,7 @@ async def check_in(stage: Stage, case: Case) -> Found:
     host = await stage.clinician()
     await hold_licences(stage, host, given["clinician"])
     kind = await stage.kind(needs_licence=True)
-    booked = await stage.run(visits.appoint, stage.acting(patient_id), wish_for(kind, patient_id, start, [host]))
+    booked = await stage.run(appointments.appoint, stage.acting(patient_id), wish_for(kind, patient_id, start, [host]))
     stage.at(start)
     answer = await _begun(stage, booked, host, str(given["attested"]))
     still = (await acts.visit_now(stage, booked.visit.id))["status"]
@@ -89,19 +90,19 @@ def _has_both(offered: Any) -> bool:
     return isinstance(offered, dict) and {"clinicians", "reschedule"} <= offered.keys() and bool(offered["reschedule"])
 
 
-async def _begun(stage: Stage, booked: visits.Booked, host: ClinicianId, place: str) -> Answer:
+async def _begun(stage: Stage, booked: appointments.Booked, host: ClinicianId, place: str) -> Answer:
     """The patient identifies, says where they are, is ready; the clinician takes them in."""
     identified = await stage.run(guests.identify_guest, SYSTEM, booked.link_secret, BORN)
     if not isinstance(identified, guests.Identified):
         raise CaseFault("the patient could not be identified")
     actor = guest(identified.visit, identified.participant.id)
     visit_id = booked.visit.id
-    await stage.run(visits.attest_location, actor, visit_id, place)
-    await stage.run(visits.record_check, actor, visit_id, DeviceCheck.GOOD)
-    ready = await attempted(stage.run(visits.make_ready, actor, visit_id))
+    await stage.run(lifecycle.attest_location, actor, visit_id, place)
+    await stage.run(lifecycle.record_check, actor, visit_id, DeviceCheck.GOOD)
+    ready = await attempted(stage.run(lifecycle.make_ready, actor, visit_id))
     if not ready.well:
         return ready
-    return await attempted(stage.run(visits.admit, clinician_actor(host), visit_id))
+    return await attempted(stage.run(lifecycle.admit, clinician_actor(host), visit_id))
 
 
 KINDS = {"eligibility": eligibility, "check_in": check_in}

@@ -7,8 +7,8 @@ from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import ClinicianId
 from telehealth.people import service as people
 from telehealth.people.licensing import Licence
-from telehealth.visits import waiting
-from telehealth.visits.queue import AGEING, in_order, minutes_until, since_after_return
+from telehealth.visits.waiting_room import waiting
+from telehealth.visits.waiting_room.queue import AGEING, in_order, minutes_until, since_after_return
 from tests.scheduling.cases.answers import attempted
 from tests.scheduling.cases.races import Someone, clinician_actor
 from tests.scheduling.cases.reading import Case, Given

@@ -13,7 +13,7 @@ from telehealth.core.ids import ClinicianId
 from telehealth.core.intervals import Interval
 from telehealth.scheduling.availability.rules import to_instant, to_minute
 from telehealth.scheduling.booking.rules import VisitType
-from telehealth.visits import waiting
+from telehealth.visits.waiting_room import waiting
 from tests.scheduling.cases import acts, offering
 from tests.scheduling.cases.acts import wish_for
 from tests.scheduling.cases.answers import Answer, attempted

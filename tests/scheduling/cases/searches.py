@@ -24,8 +24,8 @@ from telehealth.scheduling.availability.rules import DAY, Rule, WeeklyHours
 from telehealth.scheduling.booking import queries
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Asked, Audience, Reason, VisitType, Wanted
-from telehealth.visits import service as visits
-from telehealth.visits.wishes import Wish
+from telehealth.visits.appointments import service as visits
+from telehealth.visits.appointments.wishes import Wish
 from tests.scheduling.cases.acts import wish_for
 from tests.scheduling.cases.answers import Answer, AtMost, attempted
 from tests.scheduling.cases.reading import Case, CaseFault, read_cases

@@ -1,0 +1,130 @@
+"""The forms and queries of the pages on which times are chosen."""
+
+import re
+from datetime import UTC, date, datetime, time
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field
+
+from telehealth.core.ids import ClinicianId
+from telehealth.core.time import parse_zone
+from telehealth.http.schemas import FieldError, Instant, Message
+from telehealth.people.schemas import Jurisdiction
+from telehealth.visits.lifecycle.schemas import Day, Typed
+
+CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _empty_is_none(typed: object) -> object:
+    return None if typed == "" else typed
+
+
+Place = Annotated[Jurisdiction | None, BeforeValidator(_empty_is_none)]
+Anyone = Annotated[UUID | None, BeforeValidator(_empty_is_none)]
+MaybeDay = Annotated[Day | None, BeforeValidator(_empty_is_none)]
+MaybeZone = Annotated[str | None, Field(max_length=64), BeforeValidator(_empty_is_none)]
+
+
+class TimesQuery(Message):
+    """What and with whom (anyone when empty), where the patient will be, and the local day the list begins.
+
+    `invited` is an invitation that has just been sent.
+    """
+
+    visit_type: UUID | None = None
+    clinician: Anyone = None
+    location: Place = None
+    day: MaybeDay = None
+    invited: UUID | None = None
+    lang: str | None = None
+
+
+class ChosenTime(Message):
+    """`offer` is the start, as the page listed it."""
+
+    offer: Instant
+    visit_type: UUID
+    clinician: Anyone = None
+    location: Place = None
+
+
+class OtherTime(Message):
+    """A time of the desk's own, booked over whatever is there, with the reason why."""
+
+    visit_type: UUID
+    location: Place = None
+    other_clinician: Anyone = None
+    other_day: Typed = ""
+    other_time: Typed = ""
+    other_reason: Annotated[str, Field(max_length=500)] = ""
+
+    def shown(self) -> dict[str, str]:
+        names = ("other_day", "other_time", "other_reason")
+        return {name: str(getattr(self, name)) for name in names} | {"other_clinician": str(self.other_clinician or "")}
+
+    def read(self, zone: str) -> tuple[datetime | None, list[FieldError]]:
+        """The instant of that reading of the clock in `zone`, and what is wrong with the form."""
+        required = {"other_clinician": self.other_clinician, "other_reason": self.other_reason.strip()}
+        errors = [FieldError(name, "required") for name, value in required.items() if not value]
+        for name, pattern in (("other_day", DATE), ("other_time", CLOCK)):
+            typed = str(getattr(self, name))
+            if not pattern.fullmatch(typed):
+                errors.append(FieldError(name, "invalid" if typed else "required"))
+        start = None if errors else self._start(zone)
+        return start, errors if errors or start else [FieldError("other_time", "invalid")]
+
+    def _start(self, zone: str) -> datetime | None:
+        """None for a date there is not, or a time the clocks skip."""
+        try:
+            day, clock = date.fromisoformat(self.other_day), time.fromisoformat(self.other_time)
+        except ValueError:
+            return None
+        if not 2000 <= day.year < 2200:
+            return None
+        meant = datetime.combine(day, clock, parse_zone(zone))
+        start = meant.astimezone(UTC)
+        return start if start.astimezone(meant.tzinfo).replace(tzinfo=None) == meant.replace(tzinfo=None) else None
+
+
+class SendInvitation(Message):
+    """From the desk's page: what the patient may choose a time for, and with whom (anyone when empty)."""
+
+    visit_type: UUID
+    clinician: Anyone = None
+
+
+class InviteToBook(Message):
+    """Ask a patient to choose a time of a kind of visit, with any of these clinicians; none named is anyone."""
+
+    patient_id: UUID
+    visit_type_id: UUID
+    clinician_ids: Annotated[tuple[ClinicianId, ...], Field(max_length=50)] = ()
+    valid_days: Annotated[int, Field(ge=1, le=90)] = 14
+
+
+class InvitationView(Message):
+    """`link` is the patient's own address to choose a time; it asks for the date of birth."""
+
+    id: UUID
+    patient_id: UUID
+    visit_type_id: UUID
+    clinician_ids: tuple[UUID, ...]
+    expires_at: datetime
+    link: str
+
+
+class OwnTimesQuery(Message):
+    """The day the list begins, the zone it is read in, and where the patient will be at the time of the visit."""
+
+    day: MaybeDay = None
+    zone: MaybeZone = None
+    location: Place = None
+    lang: str | None = None
+
+
+class OwnTime(Message):
+    """`offer` is the start, as the page listed it."""
+
+    offer: Instant

@@ -1,0 +1,218 @@
+"""Commands on the time of a visit: book it, ask for it, confirm it, move it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from telehealth.core.actors import Role
+from telehealth.core.errors import NotAllowed, NotFound, Stale
+from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
+from telehealth.core.intervals import Interval
+from telehealth.db.unit import Unit
+from telehealth.people import queries as people
+from telehealth.scheduling.booking import queries as slots
+from telehealth.scheduling.booking import service as booking
+from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, TooSoon
+from telehealth.visits.appointments.wishes import Wish, others, placed, visit_for, wanted, wish_of
+from telehealth.visits.lifecycle import guests, queries
+from telehealth.visits.lifecycle.events import VisitHandedOver
+from telehealth.visits.lifecycle.rules import STAFF, Command, Visit, VisitStatus, decide, situation_of
+from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """`link_secret` opens the personal link; after this it is to be had only sealed (queries.link_of)."""
+
+    visit: Visit
+    link_secret: str
+
+
+async def book(
+    unit: Unit, *, patient_id: PatientId, clinician_id: ClinicianId, visit_type_id: VisitTypeId, start: datetime
+) -> Booked:
+    """`appoint` with one clinician."""
+    wish = Wish(patient_id=patient_id, clinician_ids=(clinician_id,), visit_type_id=visit_type_id, start=start)
+    return await appoint(unit, wish)
+
+
+async def appoint(unit: Unit, wish: Wish) -> Booked:
+    """Book a visit and invite the patient and the clinician: of several, the one with the least to do.
+
+    A clinician books with themselves. Raises NotFound, a SlotRefused that says why, CalendarBusy; NotAllowed when
+    someone who is not staff sets the rules aside.
+    """
+    wish = await checked(unit, wish)
+    visit_id = VisitId(unit.new_id())
+    occupied = await booking.occupy(unit, wanted(wish, unit.actor.role), visit_id, fresh=True)
+    return await _booked(unit, visit_for(wish, visit_id, occupied, now=unit.now), override=wish.override)
+
+
+async def book_hold(unit: Unit, hold_id: UUID, *, patient_id: PatientId, location: str | None = None) -> Booked:
+    """Book the time that a hold keeps. Raises HoldExpired, NotFound for somebody else's, and like `appoint`."""
+    visit_id = VisitId(unit.new_id())
+    occupied, held_for = await booking.convert(unit, hold_id, visit_id, jurisdiction=location)
+    if held_for != patient_id:
+        raise NotFound
+    wish = Wish(
+        patient_id=held_for,
+        visit_type_id=occupied.visit_type.id,
+        start=occupied.start,
+        clinician_ids=(occupied.clinician_id,),
+        also=others(occupied),
+        location=location,
+    )
+    return await _booked(unit, visit_for(await checked(unit, wish), visit_id, occupied, now=unit.now))
+
+
+async def request(unit: Unit, wish: Wish) -> Visit:
+    """Ask for a visit at a time without taking it: staff confirm, and of two who ask for one time one gets it.
+
+    Until then it stands with the first clinician who could, or the first who was asked for. Raises NotFound; TooSoon
+    for what is over.
+    """
+    wish = await checked(unit, wish)
+    if wish.start < unit.now:
+        raise TooSoon(alternatives=[])
+    kind = await slots.visit_type(unit, wish.visit_type_id)
+    host = await _likely_host(unit, wish)
+    occupied = Occupied(
+        start=wish.start,
+        end=wish.start + timedelta(minutes=kind.minutes),
+        time_zone=(await people.clinician(unit, host)).time_zone,
+        visit_type=kind,
+        clinician_id=host,
+        resources=(host, *wish.also),
+    )
+    visit = visit_for(wish, unit.new_id(), occupied, now=unit.now, status=VisitStatus.REQUESTED)
+    await begin(unit, Command.REQUEST, [visit])
+    return visit
+
+
+async def confirm(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Booked:
+    """Staff give a requested visit its time. Raises like `appoint`, and NotNow, Stale."""
+    visit = await _to_change(unit, visit_id, Command.BOOK, revision)
+    if unit.actor.role not in STAFF:
+        raise NotAllowed
+    wish = wish_of(visit)
+    if unit.actor.role is Role.CLINICIAN:
+        wish = replace(wish, clinician_ids=(visit.clinician_id,))
+    occupied = await booking.occupy(unit, wanted(wish, unit.actor.role), visit.id)
+    booked = await change(unit, visit_id, Command.BOOK, values=placed(visit, occupied))
+    return Booked(booked, await invite_both(unit, booked))
+
+
+async def reschedule(
+    unit: Unit,
+    visit_id: UUID,
+    *,
+    start: datetime,
+    revision: int | None = None,
+    clinician_ids: Sequence[ClinicianId] = (),
+    override: str = "",
+    location: str | None = None,
+) -> Visit:
+    """Move a booked visit: same visit, same link, and the old time is given up only when the new one is taken.
+
+    The clinician stays the same when they can; else, for a visit booked with a team, another of the team gives it.
+    `clinician_ids` are those it is to move to instead, `location` is where the patient will be then (`wish_at` without
+    it). Raises like `appoint`, and NotNow, Stale.
+    """
+    visit = await _to_change(unit, visit_id, Command.RESCHEDULE, revision)
+    visit = visit if location is None else replace(visit, planned_location=location)
+    wish = wish_of(visit, start) if location else await wish_at(unit, visit, start)
+    wish = replace(wish, override=override)
+    wish = await checked(unit, replace(wish, clinician_ids=tuple(clinician_ids) or (visit.clinician_id,)))
+    try:
+        occupied = await try_to_occupy(unit, wanted(wish, unit.actor.role), visit.id)
+    except SlotRefused:
+        if clinician_ids or visit.team is None or unit.actor.role is Role.CLINICIAN:
+            raise
+        occupied = await booking.occupy(
+            unit, wanted(replace(wish, clinician_ids=visit.team), unit.actor.role), visit.id
+        )
+    return await move(unit, visit, occupied, override=override)
+
+
+async def wish_at(unit: Unit, visit: Visit, start: datetime) -> Wish:
+    """The same at another time. What the patient attested for then counts before where they were to be when it was
+    booked.
+    """
+    wish = wish_of(visit, start)
+    told = await people.location_at(unit, visit.patient_id, start)
+    return wish if told is None else replace(wish, location=None)
+
+
+async def move(
+    unit: Unit,
+    visit: Visit,
+    occupied: Occupied,
+    *,
+    override: str = "",
+    local_start: str = "",
+    told_by: VisitId | None = None,
+) -> Visit:
+    """Write down that the visit has another time now, and another clinician perhaps. `occupied` has been taken."""
+    values = {**placed(visit, occupied, local_start), "planned_location": visit.planned_location, "override": None}
+    if override:
+        values["override"] = unit.vault.seal(("visit", "override", visit.id), override)
+    if occupied.clinician_id != visit.clinician_id:
+        await guests.change_host(unit, visit, occupied.clinician_id)
+        unit.emit(VisitHandedOver(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id))
+    return await change(unit, visit.id, Command.RESCHEDULE, values=values, told_by=told_by)
+
+
+async def checked(unit: Unit, wish: Wish) -> Wish:
+    """The wish, if it is the actor's to have. Raises NotFound, NotAllowed."""
+    role = unit.actor.role
+    if role is Role.CLINICIAN:
+        own = () if unit.actor.person_id is None else (ClinicianId(unit.actor.person_id),)
+        if wish.clinician_ids not in ((), own):
+            raise NotFound
+        wish = replace(wish, clinician_ids=own)
+    if role is Role.PATIENT and unit.actor.person_id != wish.patient_id:
+        raise NotFound
+    if (wish.override and role not in STAFF) or (wish.no_show_risk and role is Role.PATIENT):
+        raise NotAllowed
+    await people.patient(unit, wish.patient_id)
+    if wish.clinician_ids:
+        await people.clinician(unit, wish.clinician_ids[0])
+    return wish
+
+
+async def _booked(unit: Unit, visit: Visit, *, override: str = "") -> Booked:
+    sealed = unit.vault.seal(("visit", "override", visit.id), override) if override else None
+    await begin(unit, Command.BOOK, [visit], override=sealed)
+    return Booked(visit, await invite_both(unit, visit))
+
+
+async def invite_both(unit: Unit, visit: Visit) -> str:
+    """The clinician and the patient; answers the secret of the patient's link."""
+    await guests.invite(unit, visit, Role.CLINICIAN, visit.clinician_id)
+    return await guests.invite(unit, visit, Role.PATIENT, visit.patient_id)
+
+
+async def _likely_host(unit: Unit, wish: Wish) -> ClinicianId:
+    asked = Asked(
+        visit_type_id=wish.visit_type_id,
+        clinician_ids=wish.clinician_ids,
+        also=wish.also,
+        patient_id=wish.patient_id,
+        jurisdiction=wish.location,
+    )
+    free = await slots.search(unit, asked, Interval(wish.start, wish.start + timedelta(minutes=1)), 1)
+    candidates = [each.clinician_id for each in free] or list(wish.clinician_ids)
+    candidates = candidates or [each.id for each in await people.clinicians(unit)]
+    if not candidates:
+        raise NotFound
+    return candidates[0]
+
+
+async def _to_change(unit: Unit, visit_id: UUID, command: Command, revision: int | None) -> Visit:
+    """The visit, locked, when that command may be given. What the machine says comes before what calendars say."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    if revision is not None and revision != visit.revision:
+        raise Stale
+    decide(command, visit.status, unit.actor.role, situation_of(visit, unit.now))
+    return visit

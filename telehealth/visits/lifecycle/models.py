@@ -1,0 +1,124 @@
+"""Tables of visits. The visit row is what the history in `visit_event` leads to; it has no other way to change."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, Uuid, text
+from sqlalchemy.orm import Mapped
+
+from telehealth.db.tables import Table, phi, pii, plain
+from telehealth.visits.lifecycle.rules import UNFINISHED, VisitStatus
+
+STATUSES = ", ".join(f"'{status}'" for status in VisitStatus)
+OPEN_STATUSES = ", ".join(f"'{status}'" for status in VisitStatus if status in UNFINISHED)
+
+
+class VisitRow(Table):
+    """`local_start` is the clock time that was meant, in `time_zone` by the rules of `tzdata`.
+
+    `team` are the clinicians any of whom would do, null when it had to be this one, empty when anyone would.
+    `override` is why staff set the rules aside, sealed.
+    """
+
+    __tablename__ = "visit"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"))
+    clinician_id: Mapped[UUID] = plain(ForeignKey("clinician.id"))
+    visit_type_id: Mapped[UUID] = plain(ForeignKey("visit_type.id"))
+    visit_type: Mapped[str] = phi()
+    status: Mapped[str] = phi()
+    starts_at: Mapped[datetime] = phi()
+    ends_at: Mapped[datetime] = phi()
+    opens_at: Mapped[datetime] = phi()
+    closes_at: Mapped[datetime] = phi()
+    time_zone: Mapped[str] = plain()
+    revision: Mapped[int] = plain()
+    created_at: Mapped[datetime] = plain()
+    changed_at: Mapped[datetime] = plain()
+    check: Mapped[str | None] = plain()
+    waiting_since: Mapped[datetime | None] = phi()
+    started_at: Mapped[datetime | None] = phi()
+    ended_at: Mapped[datetime | None] = phi()
+    location: Mapped[str | None] = pii()
+    location_attested_at: Mapped[datetime | None] = phi()
+    licensed_there: Mapped[bool | None] = plain()
+    planned_location: Mapped[str | None] = pii()
+    local_start: Mapped[str] = phi()
+    tzdata: Mapped[str] = plain()
+    team: Mapped[list[UUID] | None] = plain(ARRAY(Uuid))
+    also: Mapped[list[UUID]] = plain(ARRAY(Uuid), server_default=text("'{}'"))
+    overbooked: Mapped[bool] = plain(server_default=text("false"))
+    override: Mapped[bytes | None] = phi(LargeBinary)
+    series_id: Mapped[UUID | None] = plain(ForeignKey("series.id"))
+    occurrence: Mapped[int | None] = plain()
+
+    __table_args__ = (
+        CheckConstraint("(location IS NULL) = (location_attested_at IS NULL)", name="location"),
+        CheckConstraint(f"status IN ({STATUSES})", name="status"),
+        CheckConstraint("starts_at < ends_at", name="times"),
+        CheckConstraint("(series_id IS NULL) = (occurrence IS NULL)", name="series"),
+        UniqueConstraint("series_id", "occurrence"),
+        Index("ix_visit_clinician_id_starts_at", "clinician_id", "starts_at"),
+        Index("ix_visit_patient_id_starts_at", "patient_id", "starts_at"),
+        Index("ix_visit_starts_at", "starts_at"),
+        Index("ix_visit_changed_at", "changed_at", "id"),
+        Index("ix_visit_status_unfinished", "status", postgresql_where=text(f"status IN ({OPEN_STATUSES})")),
+    )
+
+
+class SeriesRow(Table):
+    """Visits that repeat: what was agreed. Which of them there are, the visits say."""
+
+    __tablename__ = "series"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"), index=True)
+    clinician_id: Mapped[UUID] = plain(ForeignKey("clinician.id"))
+    visit_type_id: Mapped[UUID] = plain(ForeignKey("visit_type.id"))
+    rrule: Mapped[str] = phi()
+    time_zone: Mapped[str] = plain()
+    local_start: Mapped[str] = phi()
+    policy: Mapped[str] = plain()
+    revision: Mapped[int] = plain()
+    created_at: Mapped[datetime] = plain()
+    changed_at: Mapped[datetime] = plain()
+
+    __table_args__ = (CheckConstraint("policy IN ('atomic', 'skip')", name="policy"),)
+
+
+class VisitEventRow(Table):
+    """Append-only: who gave which command, for what, and what it changed. `seq` is the revision it made."""
+
+    __tablename__ = "visit_event"
+
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), primary_key=True)
+    seq: Mapped[int] = plain(primary_key=True)
+    at: Mapped[datetime] = plain()
+    command: Mapped[str] = plain()
+    actor_id: Mapped[UUID | None] = plain()
+    role: Mapped[str] = plain()
+    purpose: Mapped[str] = plain()
+    cause: Mapped[str] = plain()
+    before: Mapped[str | None] = phi()
+    after: Mapped[str] = phi()
+
+
+class ParticipantRow(Table):
+    """The personal link is kept twice: hashed, to find it; sealed, so that the invitation can carry it."""
+
+    __tablename__ = "participant"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"))
+    role: Mapped[str] = plain()
+    person_id: Mapped[UUID] = phi()
+    created_at: Mapped[datetime] = plain()
+    link_hash: Mapped[bytes | None] = plain(LargeBinary, unique=True)
+    link: Mapped[bytes | None] = phi(LargeBinary)
+    attempts: Mapped[int] = plain(server_default=text("0"))
+    locked_until: Mapped[datetime | None] = plain()
+    verified_at: Mapped[datetime | None] = plain()
+    revoked_at: Mapped[datetime | None] = plain()
+
+    __table_args__ = (UniqueConstraint("visit_id", "role", "person_id"),)

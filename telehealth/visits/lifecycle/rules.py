@@ -1,0 +1,381 @@
+"""The visit lifecycle as data, and the decisions taken from it. Pure: no clock, no database."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from telehealth.core.actors import Role
+from telehealth.core.errors import Kind, Refusal
+from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, SeriesId, VisitId, VisitTypeId
+from telehealth.visits.lifecycle import events as happened
+
+GRACE = timedelta(minutes=5)  # how long an interrupted call may come back before the system ends it
+NO_SHOW_AFTER = timedelta(minutes=15)
+NOBODY_CAME_AFTER = timedelta(minutes=30)
+CORRECTABLE_FOR = timedelta(hours=24)
+
+
+class VisitStatus(StrEnum):
+    REQUESTED = "requested"
+    HELD = "held"
+    BOOKED = "booked"
+    ARRIVED = "arrived"
+    READY = "ready"
+    ADMITTING = "admitting"
+    IN_PROGRESS = "in_progress"
+    INTERRUPTED = "interrupted"
+    ENDED = "ended"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    PATIENT_NO_SHOW = "patient_no_show"
+    PROVIDER_NO_SHOW = "provider_no_show"
+    LEFT_UNSEEN = "left_unseen"
+    INCOMPLETE = "incomplete"
+    ENTERED_IN_ERROR = "entered_in_error"
+
+
+class Command(StrEnum):
+    REQUEST = "request"
+    HOLD = "hold"
+    EXPIRE = "expire"
+    RELEASE = "release"
+    BOOK = "book"
+    RESCHEDULE = "reschedule"
+    ARRIVE = "arrive"
+    CHECK = "check"
+    ATTEST = "attest"
+    MAKE_READY = "make_ready"
+    ADMIT = "admit"
+    CONNECT = "connect"
+    DROP = "drop"
+    RESUME = "resume"
+    END = "end"
+    COMPLETE = "complete"
+    CANCEL = "cancel"
+    PATIENT_NO_SHOW = "patient_no_show"
+    PROVIDER_NO_SHOW = "provider_no_show"
+    LEAVE = "leave"
+    FAIL = "fail"
+    MARK_ERROR = "mark_error"
+    CORRECT = "correct"
+
+
+class DeviceCheck(StrEnum):
+    """How the patient's camera, microphone and network did; `waived` when they go on without."""
+
+    GOOD = "good"
+    FAIR = "fair"
+    POOR = "poor"
+    FAILED = "failed"
+    WAIVED = "waived"
+
+
+S, R, C = VisitStatus, Role, Command
+WAITING = frozenset({S.ARRIVED, S.READY})
+IN_CALL = frozenset({S.ADMITTING, S.IN_PROGRESS, S.INTERRUPTED})
+UNFINISHED = WAITING | IN_CALL | {S.ENDED}
+BEFORE_CALL = frozenset({S.REQUESTED, S.HELD, S.BOOKED, S.ARRIVED, S.READY, S.ADMITTING})
+OVER = frozenset(S) - BEFORE_CALL - IN_CALL
+ENDINGS = OVER - {S.ENDED}
+CORRECTABLE = frozenset({S.PATIENT_NO_SHOW, S.PROVIDER_NO_SHOW, S.LEFT_UNSEEN, S.INCOMPLETE})
+VALID = frozenset(S) - {S.ENTERED_IN_ERROR}
+DESK = frozenset({R.FRONT_DESK, R.SYSTEM})
+STAFF = frozenset({R.CLINICIAN, R.FRONT_DESK, R.SYSTEM})
+CALL_PARTIES = frozenset({R.CLINICIAN, R.PATIENT, R.SYSTEM})  # signalling acts for whoever is connected
+ANYONE = STAFF | {R.PATIENT, R.INTEGRATION}
+
+
+class NotNow(Refusal):
+    """`allowed` lists the commands that are possible in the present state, for this actor."""
+
+    kind, slug, title = Kind.CONFLICT, "not-now", "This is not possible in the visit's present state"
+
+
+class JurisdictionMismatch(Refusal):
+    """`alternatives` names the clinicians who may treat there now, and whether another time may be chosen."""
+
+    kind, slug, title = Kind.CONFLICT, "jurisdiction-mismatch", "The clinician is not licensed where the patient is"
+
+
+class LinkOver(Refusal):
+    kind, slug, title = Kind.GONE, "link-over", "This link was for a visit that is over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One visit; joining is possible in [opens_at, closes_at).
+
+    `location` is the jurisdiction (ISO 3166) the patient said at check-in they are in, `licensed_there` whether the
+    clinician might treat them there when they said so; None as long as nobody had to say. `planned_location` is where
+    they were to be when it was booked, if that was said.
+    `local_start` (YYYY-MM-DDTHH:MM) is the clock time that was meant in `time_zone`, by the zone rules of `tzdata`.
+    `team` are the clinicians any of whom would do: none named is anyone, None is this one alone. `also` are further
+    resources. `occurrence` counts a series from 1.
+    """
+
+    id: VisitId
+    patient_id: PatientId
+    clinician_id: ClinicianId
+    visit_type_id: VisitTypeId
+    visit_type: str
+    status: VisitStatus
+    starts_at: datetime
+    ends_at: datetime
+    opens_at: datetime
+    closes_at: datetime
+    time_zone: str
+    revision: int
+    changed_at: datetime
+    check: DeviceCheck | None = None
+    waiting_since: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    location: str | None = None
+    location_attested_at: datetime | None = None
+    licensed_there: bool | None = None
+    local_start: str = ""
+    tzdata: str = ""
+    planned_location: str | None = None
+    team: tuple[ClinicianId, ...] | None = None
+    also: tuple[UUID, ...] = ()
+    overbooked: bool = False
+    series_id: SeriesId | None = None
+    occurrence: int | None = None
+
+    @property
+    def minutes(self) -> int:
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant:
+    """Someone invited to one visit; `person_id` is the patient or clinician."""
+
+    id: ParticipantId
+    visit_id: VisitId
+    role: Role
+    person_id: PatientId | ClinicianId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What guards look at. Facts nobody gathers yet have the value that lets pass."""
+
+    now: datetime
+    opens_at: datetime
+    closes_at: datetime
+    starts_at: datetime
+    changed_at: datetime
+    check: DeviceCheck | None = None
+    reason: str = ""
+    earlier: VisitStatus | None = None
+    identified: bool = True
+    time_free: bool = True
+    service_open: bool = True
+    consent_current: bool = True
+    location_licensed: bool = True
+    both_sides_in_media: bool = True
+    note_in_record: bool = True
+
+
+def situation_of(visit: Visit, now: datetime, *, reason: str = "", earlier: VisitStatus | None = None) -> Situation:
+    kept = {name: getattr(visit, name) for name in ("opens_at", "closes_at", "starts_at", "changed_at", "check")}
+    licensed = visit.licensed_there is not False
+    return Situation(now=now, reason=reason, earlier=earlier, location_licensed=licensed, **kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A condition by name; `holds` decides it from the situation alone."""
+
+    name: str
+    holds: Callable[[Situation], bool]
+
+
+SERVICE_OPEN = Guard("service_open", lambda s: s.service_open)
+TIME_FREE = Guard("time_free", lambda s: s.time_free)
+IN_WINDOW = Guard("inside_join_window", lambda s: s.opens_at <= s.now < s.closes_at)
+IDENTIFIED = Guard("identity_passed", lambda s: s.identified)
+CONSENT = Guard("consent_current", lambda s: s.consent_current)
+LICENSED = Guard("location_licensed", lambda s: s.location_licensed)
+CHECKED = Guard("devices_checked_or_waived", lambda s: s.check is not None)
+BOTH_SIDES = Guard("both_sides_in_media", lambda s: s.both_sides_in_media)
+GRACE_OVER = Guard("grace_over", lambda s: s.now >= s.changed_at + GRACE)
+NOTE_IN_RECORD = Guard("note_in_record", lambda s: s.note_in_record)
+REASON_GIVEN = Guard("reason_given", lambda s: bool(s.reason))
+NO_SHOW_TIME = Guard("no_show_time_over", lambda s: s.now >= s.starts_at + NO_SHOW_AFTER)
+NOBODY_CAME = Guard("nobody_admitted", lambda s: s.now >= s.starts_at + NOBODY_CAME_AFTER)
+IN_TIME = Guard("in_time_to_correct", lambda s: s.earlier is not None and s.now <= s.changed_at + CORRECTABLE_FOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of the machine. No source means that the visit begins here; `to` None means the state before."""
+
+    command: Command
+    sources: frozenset[VisitStatus | None]
+    to: VisitStatus | None
+    who: frozenset[Role]
+    event: type[happened.VisitEvent]
+    guards: tuple[Guard, ...] = ()
+    frees_time: bool = False
+
+
+def _row(
+    command: Command,
+    change: tuple[Iterable[VisitStatus | None], VisitStatus | None],
+    who: Iterable[Role],
+    event: type[happened.VisitEvent],
+    *guards: Guard,
+    frees_time: bool = False,
+) -> Transition:
+    sources, to = change
+    return Transition(command, frozenset(sources), to, frozenset(who), event, guards, frees_time)
+
+
+TRANSITIONS: tuple[Transition, ...] = (
+    _row(C.REQUEST, ({None}, S.REQUESTED), ANYONE, happened.VisitRequested, SERVICE_OPEN),
+    _row(C.HOLD, ({None, S.REQUESTED}, S.HELD), ANYONE, happened.VisitHeld, TIME_FREE, LICENSED),
+    _row(C.EXPIRE, ({S.HELD}, S.EXPIRED), {R.SYSTEM}, happened.VisitExpired, frees_time=True),
+    _row(C.RELEASE, ({S.HELD}, S.EXPIRED), ANYONE, happened.VisitExpired, frees_time=True),
+    _row(C.BOOK, ({None, S.REQUESTED, S.HELD}, S.BOOKED), ANYONE, happened.VisitBooked, TIME_FREE),
+    _row(C.RESCHEDULE, ({S.BOOKED}, S.BOOKED), ANYONE, happened.VisitRescheduled, TIME_FREE),
+    _row(C.ARRIVE, ({S.BOOKED}, S.ARRIVED), {R.PATIENT}, happened.PatientArrived, IN_WINDOW, IDENTIFIED),
+    _row(C.CHECK, ({S.ARRIVED}, S.ARRIVED), {R.PATIENT}, happened.DeviceChecked),
+    _row(C.CHECK, ({S.READY}, S.READY), {R.PATIENT}, happened.DeviceChecked),
+    _row(C.ATTEST, ({S.ARRIVED}, S.ARRIVED), {R.PATIENT}, happened.LocationAttested),
+    _row(C.ATTEST, ({S.READY}, S.READY), {R.PATIENT}, happened.LocationAttested),
+    _row(C.MAKE_READY, ({S.ARRIVED}, S.READY), {R.PATIENT}, happened.PatientReady, CONSENT, LICENSED, CHECKED),
+    _row(C.ADMIT, ({S.READY}, S.ADMITTING), {R.CLINICIAN}, happened.VisitAdmitted, LICENSED),
+    _row(C.CONNECT, ({S.ADMITTING}, S.IN_PROGRESS), CALL_PARTIES, happened.VisitStarted, BOTH_SIDES),
+    _row(C.DROP, ({S.IN_PROGRESS}, S.INTERRUPTED), CALL_PARTIES, happened.VisitInterrupted),
+    _row(C.RESUME, ({S.INTERRUPTED}, S.IN_PROGRESS), CALL_PARTIES, happened.VisitResumed, BOTH_SIDES),
+    _row(C.END, ({S.IN_PROGRESS, S.INTERRUPTED}, S.ENDED), {R.CLINICIAN}, happened.VisitEnded),
+    _row(C.END, ({S.INTERRUPTED}, S.ENDED), {R.SYSTEM}, happened.VisitEnded, GRACE_OVER),
+    _row(C.COMPLETE, ({S.ENDED}, S.COMPLETED), {R.SYSTEM}, happened.VisitCompleted, NOTE_IN_RECORD),
+    _row(C.CANCEL, (BEFORE_CALL, S.CANCELLED), ANYONE, happened.VisitCancelled, REASON_GIVEN, frees_time=True),
+    _row(C.PATIENT_NO_SHOW, ({S.BOOKED}, S.PATIENT_NO_SHOW), STAFF, happened.PatientMissed, NO_SHOW_TIME),
+    _row(C.PROVIDER_NO_SHOW, (WAITING, S.PROVIDER_NO_SHOW), STAFF, happened.ClinicianMissed, NOBODY_CAME),
+    _row(C.LEAVE, (WAITING, S.LEFT_UNSEEN), {R.PATIENT, R.SYSTEM}, happened.PatientLeft),
+    _row(C.FAIL, (IN_CALL, S.INCOMPLETE), {R.CLINICIAN, R.SYSTEM}, happened.VisitFailed, REASON_GIVEN),
+    _row(C.MARK_ERROR, (VALID, S.ENTERED_IN_ERROR), DESK, happened.VisitMarkedAsError, REASON_GIVEN, frees_time=True),
+    _row(C.CORRECT, (CORRECTABLE, None), STAFF, happened.VisitCorrected, IN_TIME, REASON_GIVEN),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a command does: from where to where, by which row of the machine."""
+
+    transition: Transition
+    before: VisitStatus | None
+    after: VisitStatus
+
+
+def decide(command: Command, status: VisitStatus | None, role: Role, situation: Situation) -> Decision:
+    """The transition of that command. Raises NotNow with the commands allowed instead and the guard that failed."""
+    rows = [row for row in TRANSITIONS if row.command is command and status in row.sources and role in row.who]
+    failed = [_failed_guard(row, situation) for row in rows]
+    for row, guard in zip(rows, failed, strict=True):
+        if guard is None:
+            return Decision(row, status, _target(row, situation))
+    extras = {"reason": failed[0].name} if failed and failed[0] else {}
+    raise NotNow(allowed=[each.value for each in allowed(status, role, situation)], **extras)
+
+
+def allowed(status: VisitStatus | None, role: Role, situation: Situation) -> tuple[Command, ...]:
+    """The commands this actor may give now. A missing reason is no obstacle: it is given with the command."""
+    return tuple(
+        dict.fromkeys(
+            row.command
+            for row in TRANSITIONS
+            if status in row.sources and role in row.who and _failed_guard(row, situation) in (None, REASON_GIVEN)
+        )
+    )
+
+
+def _failed_guard(row: Transition, situation: Situation) -> Guard | None:
+    return next((guard for guard in row.guards if not guard.holds(situation)), None)
+
+
+def _target(row: Transition, situation: Situation) -> VisitStatus:
+    target = row.to or situation.earlier
+    if target is None:
+        raise AssertionError("unreachable: a guard asks for the earlier state")
+    return target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One entry of a visit's history."""
+
+    seq: int
+    command: Command
+    before: VisitStatus | None
+    after: VisitStatus
+
+
+def replay(steps: Iterable[Step]) -> VisitStatus | None:
+    """The status a history leads to. Raises ValueError when it has a gap or a step that does not follow."""
+    status: VisitStatus | None = None
+    for expected, step in enumerate(steps, start=1):
+        if step.seq != expected or step.before != status:
+            raise ValueError("the history has a gap")
+        status = step.after
+    return status
+
+
+# Series
+
+
+class Policy(StrEnum):
+    """What becomes of a series of which not every time is free: nothing at all, or what is left of it."""
+
+    ATOMIC = "atomic"
+    SKIP = "skip"
+
+
+class SeriesConflict(Refusal):
+    """`conflicts` lists the numbers of the occurrences that cannot be booked, `details` why and what is free."""
+
+    kind, slug, title = Kind.CONFLICT, "series-conflict", "Not every time of this series can be booked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Visits that repeat, as they were agreed: `rrule` (RFC 5545, section 3.3.10) from `local_start` in `time_zone`."""
+
+    id: SeriesId
+    patient_id: PatientId
+    clinician_id: ClinicianId
+    visit_type_id: VisitTypeId
+    rrule: str
+    time_zone: str
+    local_start: str
+    policy: Policy
+    revision: int
+    changed_at: datetime
+
+
+# The device check
+
+WELL = frozenset({"ok"})
+BEARABLE = frozenset({"ok", "off", "silent", "unchecked"})
+
+
+def judge_check(devices: Iterable[str], network: str | None) -> DeviceCheck:
+    """One word for what the patient's page found.
+
+    Devices: ok, off, silent, unchecked, or the code of a fault. Network: good, fair, poor, none, or nothing measured.
+    """
+    found = set(devices)
+    if found == {"unchecked"} and network is None:
+        return DeviceCheck.WAIVED
+    if not found <= BEARABLE or network == "none":
+        return DeviceCheck.FAILED
+    if network == "poor":
+        return DeviceCheck.POOR
+    return DeviceCheck.GOOD if found <= WELL and network == "good" else DeviceCheck.FAIR

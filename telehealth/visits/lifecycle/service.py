@@ -1,0 +1,148 @@
+"""Commands on visits. Each transition writes its history entry and its event in the transaction that makes it."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+
+from telehealth.db.unit import Unit
+from telehealth.people import service as registration
+from telehealth.visits.lifecycle import check_in, queries
+from telehealth.visits.lifecycle.models import VisitRow
+from telehealth.visits.lifecycle.rules import GRACE, IN_CALL, WAITING, Command, DeviceCheck, Visit, VisitStatus
+from telehealth.visits.lifecycle.steps import change
+
+CLAIMED_AT_ONCE = 50
+
+
+async def open_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
+    """The way to a visit: load it if it is the actor's to see, and leave a trace. Raises NotFound.
+
+    A clinician sees their own visits, the front desk all, a guest the one visit they were invited to, an integration
+    what was granted.
+    """
+    visit = await queries.find(unit, visit_id)
+    unit.audit(action, "visit", visit.id, patient_id=visit.patient_id)
+    return visit
+
+
+async def arrive(unit: Unit, visit_id: UUID) -> Visit:
+    """The patient is on the page of the visit. Arriving again changes nothing. Raises NotNow outside the window."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    if visit.status in WAITING | IN_CALL:
+        return visit
+    return await change(unit, visit_id, Command.ARRIVE)
+
+
+async def record_check(unit: Unit, visit_id: UUID, check: DeviceCheck, *, cause: str = "") -> Visit:
+    """How the patient's devices and network did; `cause` is a code, such as why it was waived."""
+    await arrive(unit, visit_id)
+    return await change(unit, visit_id, Command.CHECK, cause=cause, values={"check": check})
+
+
+async def attest_location(unit: Unit, visit_id: UUID, jurisdiction: str) -> Visit:
+    """The patient says where they are now. It stands also when the clinician may not treat them there: the visit then
+    waits, its time kept, for what staff decide. Raises NotNow, UnfitPlace.
+    """
+    visit = await arrive(unit, visit_id)
+    await registration.attest_at(unit, visit.patient_id, jurisdiction, unit.now)
+    values = {
+        "location": jurisdiction,
+        "location_attested_at": unit.now,
+        "licensed_there": await check_in.is_licensed(unit, visit, jurisdiction),
+    }
+    return await change(unit, visit_id, Command.ATTEST, values=values)
+
+
+async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
+    """Into the waiting room. Who goes there with failing devices waives the check; the clinician sees it failed.
+
+    Raises NotNow; LocationRequired and JurisdictionMismatch for a kind of visit that needs a licence.
+    """
+    visit = await arrive(unit, visit_id)
+    cause = "check-failed" if visit.check is DeviceCheck.FAILED else ""
+    return await change(unit, visit_id, Command.MAKE_READY, cause=cause, values={"waiting_since": unit.now})
+
+
+async def admit(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
+    """The clinician takes the patient in; of two who try at once, one does.
+
+    Raises NotNow, Stale; LocationRequired and JurisdictionMismatch for a kind of visit that needs a licence.
+    """
+    return await change(unit, visit_id, Command.ADMIT, revision=revision)
+
+
+async def connected(unit: Unit, visit_id: UUID) -> Visit:
+    """Both sides are in media: the visit begins, or goes on after an interruption. Again changes nothing."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    match visit.status:
+        case VisitStatus.IN_PROGRESS:
+            return visit
+        case VisitStatus.INTERRUPTED:
+            return await change(unit, visit_id, Command.RESUME)
+        case _:
+            return await change(unit, visit_id, Command.CONNECT, values={"started_at": unit.now})
+
+
+async def interrupted(unit: Unit, visit_id: UUID, *, cause: str = "") -> Visit:
+    """Nobody is in media any more; `cause` is a code. Again changes nothing."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    if visit.status is VisitStatus.INTERRUPTED:
+        return visit
+    return await change(unit, visit_id, Command.DROP, cause=cause)
+
+
+async def end(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
+    """The clinician finishes the visit. Hanging up does not."""
+    return await change(unit, visit_id, Command.END, revision=revision, values={"ended_at": unit.now})
+
+
+async def complete(unit: Unit, visit_id: UUID) -> Visit:
+    """The signed note is in the record."""
+    return await change(unit, visit_id, Command.COMPLETE)
+
+
+async def cancel(unit: Unit, visit_id: UUID, *, reason: str, revision: int | None = None) -> Visit:
+    """Give up the visit before it begins; `reason` is a code. The time is free again at once."""
+    return await change(unit, visit_id, Command.CANCEL, cause=reason, revision=revision)
+
+
+async def leave(unit: Unit, visit_id: UUID) -> Visit:
+    """The patient goes without having been seen."""
+    return await change(unit, visit_id, Command.LEAVE)
+
+
+async def note_patient_no_show(unit: Unit, visit_id: UUID) -> Visit:
+    return await change(unit, visit_id, Command.PATIENT_NO_SHOW)
+
+
+async def note_provider_no_show(unit: Unit, visit_id: UUID) -> Visit:
+    return await change(unit, visit_id, Command.PROVIDER_NO_SHOW)
+
+
+async def fail(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
+    """No clinical contact was possible; `reason` is technical or clinical."""
+    return await change(unit, visit_id, Command.FAIL, cause=reason)
+
+
+async def mark_error(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
+    """The visit should never have been entered. Its history stays."""
+    return await change(unit, visit_id, Command.MARK_ERROR, cause=reason)
+
+
+async def correct(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
+    """Take back a wrong ending, in time."""
+    return await change(unit, visit_id, Command.CORRECT, cause=reason)
+
+
+async def end_abandoned(unit: Unit) -> int:
+    """End the calls that did not come back within the grace time. Answers how many."""
+    due = await unit.session.scalars(
+        select(VisitRow.id)
+        .where(VisitRow.status == VisitStatus.INTERRUPTED, VisitRow.changed_at <= unit.now - GRACE)
+        .limit(CLAIMED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    visit_ids = due.all()
+    for visit_id in visit_ids:
+        await change(unit, visit_id, Command.END, cause="grace-over", values={"ended_at": unit.now})
+    return len(visit_ids)

@@ -1,0 +1,131 @@
+"""How a visit changes: one command to the machine, its history entry, its event and its trace, in one transaction."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, update
+
+from telehealth.core.errors import Stale
+from telehealth.core.ids import VisitId
+from telehealth.db.unit import Unit
+from telehealth.scheduling.booking import service as booking
+from telehealth.scheduling.booking.rows import attempt
+from telehealth.scheduling.booking.rules import Occupied, Wanted
+from telehealth.visits.lifecycle import check_in, guests, queries
+from telehealth.visits.lifecycle.models import VisitEventRow, VisitRow
+from telehealth.visits.lifecycle.rules import (
+    LICENSED,
+    OVER,
+    Command,
+    Decision,
+    NotNow,
+    Situation,
+    Visit,
+    decide,
+    situation_of,
+)
+
+BEGINNING = frozenset({Command.MAKE_READY, Command.ADMIT})
+
+
+async def try_to_occupy(unit: Unit, wanted: Wanted, owner_id: VisitId) -> Occupied:
+    """`booking.occupy` where a refusal is not the end: it leaves the owner's time, and what is told, as they were."""
+    async with attempt(unit):
+        return await booking.occupy(unit, wanted, owner_id)
+
+
+async def change(
+    unit: Unit,
+    visit_id: UUID,
+    command: Command,
+    *,
+    cause: str = "",
+    revision: int | None = None,
+    values: Mapping[str, Any] | None = None,
+    told_by: VisitId | None = None,
+) -> Visit:
+    """Give one command to the machine, with the visit's row locked. Raises NotFound, Stale, NotNow."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    if revision is not None and revision != visit.revision:
+        raise Stale
+    earlier = await queries.earlier_status(unit, visit_id) if command is Command.CORRECT else None
+    situation = situation_of(visit, unit.now, reason=cause, earlier=earlier)
+    decision = await _decided(unit, visit, command, situation)
+    changes: dict[str, Any] = {
+        **(values or {}),
+        "status": decision.after,
+        "revision": visit.revision + 1,
+        "changed_at": unit.now,
+    }
+    kept = {name: changes[name] for name in changes if name != "override"}
+    changed = replace(visit, **kept)
+    await unit.session.execute(update(VisitRow).where(VisitRow.id == visit_id).values(_columns(changes)))
+    await unit.session.execute(insert(VisitEventRow), [_entry(unit, changed, decision, cause)])
+    _tell(unit, changed, decision, told_by)
+    if decision.transition.frees_time:
+        await booking.release(unit, visit_id)
+    if changed.status in OVER:
+        await guests.see_out(unit, changed)
+    return changed
+
+
+async def _decided(unit: Unit, visit: Visit, command: Command, situation: Situation) -> Decision:
+    """The decision, with the licence as it is now where it matters. Raises NotNow, LocationRequired,
+    JurisdictionMismatch.
+    """
+    if command in BEGINNING:
+        licensed = await check_in.is_licensed(unit, visit, visit.location)
+        situation = replace(situation, location_licensed=licensed is not False)
+    try:
+        return decide(command, visit.status, unit.actor.role, situation)
+    except NotNow as refused:
+        if refused.extras.get("reason") == LICENSED.name:
+            raise await check_in.refusal(unit, visit) from None
+        raise
+
+
+async def begin(
+    unit: Unit, command: Command, visits: Iterable[Visit], *, override: bytes | None = None, as_one: bool = False
+) -> None:
+    """Visits that come to be by one command, their first entry with them. `as_one`: the first tells of all of them."""
+    begun = [(visit, decide(command, None, unit.actor.role, situation_of(visit, unit.now))) for visit in visits]
+    rows = [_row(unit, visit, override) for visit, _ in begun]
+    await unit.session.execute(insert(VisitRow), rows)
+    await unit.session.execute(insert(VisitEventRow), [_entry(unit, *each, "") for each in begun])
+    first = begun[0][0].id
+    for visit, decision in begun:
+        _tell(unit, visit, decision, first if as_one and visit.id != first else None)
+
+
+def _row(unit: Unit, visit: Visit, override: bytes | None) -> dict[str, Any]:
+    return _columns({**asdict(visit), "created_at": unit.now, "override": override})
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _entry(unit: Unit, visit: Visit, decision: Decision, cause: str) -> dict[str, Any]:
+    return {
+        "visit_id": visit.id,
+        "seq": visit.revision,
+        "at": unit.now,
+        "command": decision.transition.command,
+        "actor_id": unit.actor.id,
+        "role": unit.actor.role,
+        "purpose": unit.actor.purpose,
+        "cause": cause,
+        "before": decision.before,
+        "after": decision.after,
+    }
+
+
+def _tell(unit: Unit, visit: Visit, decision: Decision, told_by: VisitId | None) -> None:
+    action = "create" if decision.before is None else "update"
+    unit.audit(action, "visit", visit.id, patient_id=visit.patient_id, outcome="ok")
+    happened = decision.transition.event
+    unit.emit(
+        happened(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id, told_by=told_by)
+    )

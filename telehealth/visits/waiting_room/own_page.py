@@ -1,0 +1,96 @@
+"""The patient's one page: where they are, the device check, the waiting room, the call. It works without scripts."""
+
+from typing import Any
+from uuid import UUID
+
+from starlette.responses import Response
+
+from telehealth.core.errors import NotFound
+from telehealth.core.time import parse_zone
+from telehealth.db.unit import Unit
+from telehealth.http.call import Call
+from telehealth.people import queries as people
+from telehealth.people.jurisdictions import choices
+from telehealth.people.rules import Clinic
+from telehealth.visits.lifecycle import check_in
+from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.joining import Stage, stage_of
+from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
+from telehealth.visits.lifecycle.schemas import AttestLocation
+from telehealth.visits.waiting_room.schemas import OwnVisitQuery
+
+
+async def own_visit(call: Call, query: OwnVisitQuery) -> Response:
+    """Check, wait, talk, done. Opening it inside the join window is arriving."""
+    return call.render("visit.html", moved=bool(query.moved), **await call.run(_own_visit))
+
+
+async def ready(call: Call) -> Response:
+    """Into the waiting room without scripts: nothing could be checked."""
+    await call.run(_ready_unchecked)
+    return call.redirect("/visit")
+
+
+async def say_where(call: Call, body: AttestLocation) -> Response:
+    """Say where you are, then into the waiting room without scripts; the page says so when that is not possible."""
+    visit = await call.run(_attest, body.jurisdiction)
+    if visit.licensed_there is not False:
+        await call.run(_ready_unchecked)
+    return call.redirect("/visit")
+
+
+async def _own_visit(unit: Unit) -> dict[str, Any]:
+    visit = await lifecycle.open_visit(unit, own_visit_id(unit))
+    if visit.status is VisitStatus.BOOKED and stage_of(visit, unit.now) is Stage.CHECK:
+        visit = await lifecycle.arrive(unit, visit.id)
+    patient = await people.patient(unit, visit.patient_id)
+    clinician = await people.clinician(unit, visit.clinician_id)
+    clinic = await people.clinic(unit)
+    return {
+        "preferred": patient.language,
+        "visit": {
+            "id": visit.id,
+            "starts_at": visit.starts_at,
+            "minutes": visit.minutes,
+            "clinician_name": clinician.name,
+        },
+        "zone": parse_zone(patient.time_zone),
+        "phone": clinic.phone or None,
+        "clinic": clinic.name,
+        "emergency": _emergency(clinic),
+        "opens_at": visit.opens_at,
+        "stage": stage_of(visit, unit.now),
+        "place": await _place(unit, visit),
+    }
+
+
+async def _place(unit: Unit, visit: Visit) -> dict[str, Any] | None:
+    """What the page asks about where the patient is; None when it need not ask."""
+    place = await check_in.place_of(unit, visit)
+    if not place.needed:
+        return None
+    chosen = place.told or place.expected or ""
+    also = [*await people.licensed_jurisdictions(unit), *filter(None, [chosen])]
+    return {"options": choices(also), "chosen": chosen, "misplaced": visit.licensed_there is False}
+
+
+async def _attest(unit: Unit, jurisdiction: str) -> Visit:
+    return await lifecycle.attest_location(unit, own_visit_id(unit), jurisdiction)
+
+
+async def _ready_unchecked(unit: Unit) -> None:
+    visit_id = own_visit_id(unit)
+    visit = await lifecycle.record_check(unit, visit_id, DeviceCheck.WAIVED, cause="no-scripts")
+    if visit.status is VisitStatus.ARRIVED:
+        await lifecycle.make_ready(unit, visit_id)
+
+
+def own_visit_id(unit: Unit) -> UUID:
+    if unit.actor.visit_id is None:
+        raise NotFound
+    return unit.actor.visit_id
+
+
+def _emergency(clinic: Clinic) -> str:
+    """911 in the Americas; 112 in Europe, and from a mobile phone nearly everywhere (3GPP TS 22.101, section 10)."""
+    return "911" if clinic.time_zone.startswith(("America/", "US/", "Canada/")) else "112"

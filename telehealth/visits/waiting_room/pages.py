@@ -1,0 +1,83 @@
+"""The front door and the day board. They work without scripts."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from telehealth.core.actors import Role
+from telehealth.core.ids import ClinicianId
+from telehealth.db.unit import Unit
+from telehealth.http.call import Call
+from telehealth.people import queries as people
+from telehealth.people.rules import Patient
+from telehealth.scheduling.calendars import queries as calendars
+from telehealth.scheduling.calendars.rules import FeedState
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.rules import Visit, VisitStatus
+from telehealth.visits.waiting_room import queries
+from telehealth.visits.waiting_room.ports import DueFollowUp, FollowUps
+
+
+async def front_door(call: Call) -> Response:
+    """To the board; a guest to their visit."""
+    return call.redirect("/visit" if call.actor.role is Role.PATIENT else "/day")
+
+
+async def day(call: Call) -> Response:
+    """Today's visits and what is due."""
+    return call.render("day.html", **await call.run(_day, call.port(FollowUps)))
+
+
+async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
+    reader = await visits.reader(unit)
+    board = await queries.board(unit, await visits.local_day(unit))
+    due = await follow_ups.wanted(unit)
+    named = {visit.patient_id for visit in board.visits} | {task.patient_id for task in due}
+    patients = await people.patients(unit, named)
+    return {
+        "me": reader,
+        "zone": reader.time_zone,
+        "now": unit.now,
+        "stream": "/v1/board/stream",
+        "visits": [_row(visit, patients[visit.patient_id]) for visit in board.visits],
+        "follow_ups": [_task(task, patients[task.patient_id]) for task in due],
+        "calendars": await _calendars(unit),
+    }
+
+
+async def _calendars(unit: Unit) -> list[dict[str, Any]]:
+    """The outside calendars somebody has to look at."""
+    feeds = await calendars.attention(unit)
+    names = {each.id: each.name for each in await people.clinicians(unit)} if feeds else {}
+    return [
+        {
+            "id": feed.id,
+            "name": feed.name,
+            "clinician_name": names.get(ClinicianId(feed.resource_id), ""),
+            "withheld": feed.state(unit.now) is FeedState.WITHHELD,
+        }
+        for feed in feeds
+    ]
+
+
+def _row(visit: Visit, patient: Patient) -> dict[str, Any]:
+    return {
+        "id": visit.id,
+        "starts_at": visit.starts_at,
+        "patient_name": patient.name,
+        "language": patient.language,
+        "status": visit.status,
+        "waiting_since": visit.waiting_since if visit.status is VisitStatus.READY else None,
+        "check": visit.check,
+        "misplaced": visit.licensed_there is False,
+    }
+
+
+def _task(task: DueFollowUp, patient: Patient) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "visit_id": task.visit_id,
+        "title": task.title,
+        "due_at": task.due_at,
+        "patient_name": patient.name,
+    }

@@ -1,0 +1,218 @@
+"""The machine: every status with every command, by every role; long random lives; histories that rebuild the status."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telehealth.access.rules import lockout, tries_left
+from telehealth.core.actors import Role
+from telehealth.visits.lifecycle.rules import (
+    ENDINGS,
+    TRANSITIONS,
+    Command,
+    DeviceCheck,
+    NotNow,
+    Situation,
+    Step,
+    VisitStatus,
+    allowed,
+    decide,
+    judge_check,
+    replay,
+)
+
+NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
+PASSES = Situation(
+    now=NOW,
+    opens_at=NOW - timedelta(hours=1),
+    closes_at=NOW + timedelta(hours=1),
+    starts_at=NOW - timedelta(minutes=40),
+    changed_at=NOW - timedelta(minutes=10),
+    check=DeviceCheck.GOOD,
+    reason="patient_request",
+    earlier=VisitStatus.BOOKED,
+)
+STATUSES: tuple[VisitStatus | None, ...] = (None, *VisitStatus)
+
+# The table of the product, written a second time and by hand: status before -> command -> status after.
+S, C = VisitStatus, Command
+TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
+    None: {C.REQUEST: S.REQUESTED, C.HOLD: S.HELD, C.BOOK: S.BOOKED},
+    S.REQUESTED: {C.HOLD: S.HELD, C.BOOK: S.BOOKED, C.CANCEL: S.CANCELLED},
+    S.HELD: {C.EXPIRE: S.EXPIRED, C.RELEASE: S.EXPIRED, C.BOOK: S.BOOKED, C.CANCEL: S.CANCELLED},
+    S.BOOKED: {
+        C.RESCHEDULE: S.BOOKED,
+        C.ARRIVE: S.ARRIVED,
+        C.CANCEL: S.CANCELLED,
+        C.PATIENT_NO_SHOW: S.PATIENT_NO_SHOW,
+    },
+    S.ARRIVED: {
+        C.CHECK: S.ARRIVED,
+        C.ATTEST: S.ARRIVED,
+        C.MAKE_READY: S.READY,
+        C.CANCEL: S.CANCELLED,
+        C.PROVIDER_NO_SHOW: S.PROVIDER_NO_SHOW,
+        C.LEAVE: S.LEFT_UNSEEN,
+    },
+    S.READY: {
+        C.CHECK: S.READY,
+        C.ATTEST: S.READY,
+        C.ADMIT: S.ADMITTING,
+        C.CANCEL: S.CANCELLED,
+        C.PROVIDER_NO_SHOW: S.PROVIDER_NO_SHOW,
+        C.LEAVE: S.LEFT_UNSEEN,
+    },
+    S.ADMITTING: {C.CONNECT: S.IN_PROGRESS, C.CANCEL: S.CANCELLED, C.FAIL: S.INCOMPLETE},
+    S.IN_PROGRESS: {C.DROP: S.INTERRUPTED, C.END: S.ENDED, C.FAIL: S.INCOMPLETE},
+    S.INTERRUPTED: {C.RESUME: S.IN_PROGRESS, C.END: S.ENDED, C.FAIL: S.INCOMPLETE},
+    S.ENDED: {C.COMPLETE: S.COMPLETED},
+    **{each: {C.CORRECT: S.BOOKED} for each in (S.PATIENT_NO_SHOW, S.PROVIDER_NO_SHOW, S.LEFT_UNSEEN, S.INCOMPLETE)},
+}
+WHO = {command: frozenset[Role]().union(*(row.who for row in TRANSITIONS if row.command is command)) for command in C}
+
+
+def expected(status: VisitStatus | None, command: Command) -> VisitStatus | None:
+    if command is C.MARK_ERROR:
+        return None if status in (None, S.ENTERED_IN_ERROR) else S.ENTERED_IN_ERROR
+    return TABLE.get(status, {}).get(command)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("command", Command)
+def test_every_status_with_every_command(status: VisitStatus | None, command: Command) -> None:
+    after = expected(status, command)
+    results = {role: _outcome(command, status, role) for role in Role}
+    assert set(results.values()) <= {None, after}
+    assert after is None or after in results.values()
+    assert all(results[role] is None for role in Role if role not in WHO[command])
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("role", Role)
+def test_a_refusal_names_what_is_allowed_instead(status: VisitStatus | None, role: Role) -> None:
+    can = {command for command in Command if _outcome(command, status, role) is not None}
+    assert set(allowed(status, role, PASSES)) == can
+    for command in set(Command) - can:
+        with pytest.raises(NotNow) as refused:
+            decide(command, status, role, PASSES)
+        assert set(refused.value.extras["allowed"]) == {each.value for each in can}  # type: ignore[call-overload]
+
+
+BARRED = [
+    (C.ARRIVE, S.BOOKED, Role.PATIENT, replace(PASSES, opens_at=NOW + timedelta(seconds=1)), "inside_join_window"),
+    (C.ARRIVE, S.BOOKED, Role.PATIENT, replace(PASSES, closes_at=NOW), "inside_join_window"),
+    (C.ARRIVE, S.BOOKED, Role.PATIENT, replace(PASSES, identified=False), "identity_passed"),
+    (C.MAKE_READY, S.ARRIVED, Role.PATIENT, replace(PASSES, check=None), "devices_checked_or_waived"),
+    (C.MAKE_READY, S.ARRIVED, Role.PATIENT, replace(PASSES, consent_current=False), "consent_current"),
+    (C.ADMIT, S.READY, Role.CLINICIAN, replace(PASSES, location_licensed=False), "location_licensed"),
+    (C.CONNECT, S.ADMITTING, Role.SYSTEM, replace(PASSES, both_sides_in_media=False), "both_sides_in_media"),
+    (C.END, S.INTERRUPTED, Role.SYSTEM, replace(PASSES, changed_at=NOW - timedelta(minutes=4)), "grace_over"),
+    (C.COMPLETE, S.ENDED, Role.SYSTEM, replace(PASSES, note_in_record=False), "note_in_record"),
+    (C.CANCEL, S.BOOKED, Role.FRONT_DESK, replace(PASSES, reason=""), "reason_given"),
+    (C.PATIENT_NO_SHOW, S.BOOKED, Role.CLINICIAN, replace(PASSES, starts_at=NOW), "no_show_time_over"),
+    (C.PROVIDER_NO_SHOW, S.READY, Role.SYSTEM, replace(PASSES, starts_at=NOW), "nobody_admitted"),
+    (
+        C.CORRECT,
+        S.LEFT_UNSEEN,
+        Role.CLINICIAN,
+        replace(PASSES, changed_at=NOW - timedelta(days=2)),
+        "in_time_to_correct",
+    ),
+    (C.HOLD, None, Role.FRONT_DESK, replace(PASSES, time_free=False), "time_free"),
+    (C.REQUEST, None, Role.PATIENT, replace(PASSES, service_open=False), "service_open"),
+]
+
+
+@pytest.mark.parametrize("barred", BARRED, ids=[f"{row[0]}-{row[4]}" for row in BARRED])
+def test_every_guard_bars(barred: tuple[Command, VisitStatus | None, Role, Situation, str]) -> None:
+    command, status, role, situation, guard = barred
+    with pytest.raises(NotNow) as refused:
+        decide(command, status, role, situation)
+    assert refused.value.extras["reason"] == guard
+
+
+def test_every_guard_has_a_case() -> None:
+    assert {guard.name for row in TRANSITIONS for guard in row.guards} == {row[4] for row in BARRED}
+
+
+instants = st.integers(-120, 120).map(lambda minutes: NOW + timedelta(minutes=minutes))
+situations = st.builds(
+    lambda now, check, reason: replace(PASSES, now=now, check=check, reason=reason),
+    instants,
+    st.sampled_from((None, *DeviceCheck)),
+    st.sampled_from(("", "other")),
+)
+commands = st.tuples(st.sampled_from(Command), st.sampled_from(Role), situations)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(commands, min_size=50, max_size=300))
+def test_random_lives_stay_inside_the_table_and_their_history_rebuilds_them(
+    life: list[tuple[Command, Role, Situation]],
+) -> None:
+    """Some 70,000 commands: none leads anywhere the table does not."""
+    status: VisitStatus | None = None
+    steps: list[Step] = []
+    for command, role, situation in life:
+        earlier = next((step.before for step in reversed(steps) if step.before != step.after), None)
+        try:
+            decision = decide(command, status, role, replace(situation, earlier=earlier))
+        except NotNow:
+            continue
+        assert role in WHO[command]
+        assert decision.after == (earlier if command is C.CORRECT else expected(status, command))
+        steps.append(Step(seq=len(steps) + 1, command=command, before=status, after=decision.after))
+        status = decision.after
+        assert replay(steps) == status
+
+
+def test_a_history_with_a_gap_is_refused() -> None:
+    steps = [
+        Step(seq=1, command=C.BOOK, before=None, after=S.BOOKED),
+        Step(seq=2, command=C.ARRIVE, before=S.BOOKED, after=S.ARRIVED),
+        Step(seq=3, command=C.CANCEL, before=S.ARRIVED, after=S.CANCELLED),
+    ]
+    assert replay(steps) is S.CANCELLED
+    with pytest.raises(ValueError, match="gap"):
+        replay([steps[0], steps[2]])
+
+
+def test_only_staff_leave_an_ending() -> None:
+    for status in ENDINGS:
+        assert not set(allowed(status, Role.PATIENT, PASSES))
+
+
+def test_pauses_after_wrong_dates_grow_to_a_day() -> None:
+    assert [tries_left(number) for number in (1, 4)] == [4, 1]
+    assert [lockout(number) for number in (5, 10, 500)] == [
+        timedelta(minutes=15),
+        timedelta(minutes=30),
+        timedelta(hours=24),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("devices", "network", "check"),
+    [
+        (("ok", "ok", "ok"), "good", DeviceCheck.GOOD),
+        (("ok", "ok", "unchecked"), "good", DeviceCheck.FAIR),
+        (("off", "ok", "ok"), "good", DeviceCheck.FAIR),
+        (("ok", "ok", "ok"), "fair", DeviceCheck.FAIR),
+        (("ok", "ok", "ok"), "poor", DeviceCheck.POOR),
+        (("ok", "ok", "ok"), "none", DeviceCheck.FAILED),
+        (("denied", "denied", "unchecked"), None, DeviceCheck.FAILED),
+        (("unchecked", "unchecked", "unchecked"), None, DeviceCheck.WAIVED),
+    ],
+)
+def test_the_check_in_one_word(devices: tuple[str, ...], network: str | None, check: DeviceCheck) -> None:
+    assert judge_check(devices, network) is check
+
+
+def _outcome(command: Command, status: VisitStatus | None, role: Role) -> VisitStatus | None:
+    try:
+        return decide(command, status, role, PASSES).after
+    except NotNow:
+        return None
