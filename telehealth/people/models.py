@@ -8,7 +8,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped
 
 from telehealth.db.tables import Table, phi, pii, plain
-from telehealth.people.rules import PatientKnown
+from telehealth.people.rules import PatientKnown, Relationship
+
+RELATIONSHIPS = ", ".join(f"'{each}'" for each in Relationship)
 
 
 class PatientRow(Table):
@@ -92,6 +94,31 @@ class PatientLocationRow(Table):
         Index(
             "ix_patient_location_patient_id", "patient_id", "position", postgresql_where=text("withdrawn_at IS NULL")
         ),
+    )
+
+
+class RelatedPersonRow(Table):
+    """Who may act for a patient in [begins_at, ends_at). Ending it early moves the end; nothing is deleted."""
+
+    __tablename__ = "related_person"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"), index=True)
+    given: Mapped[str] = pii()
+    family: Mapped[str] = pii()
+    relationship: Mapped[str] = phi()
+    email: Mapped[str | None] = pii()
+    phone: Mapped[str | None] = pii()
+    language: Mapped[str] = pii()
+    may_join: Mapped[bool] = plain()
+    may_book: Mapped[bool] = plain()
+    begins_at: Mapped[datetime] = plain()
+    ends_at: Mapped[datetime | None] = plain()
+    added_at: Mapped[datetime] = plain()
+
+    __table_args__ = (
+        CheckConstraint(f"relationship IN ({RELATIONSHIPS})", name="relationship"),
+        CheckConstraint("begins_at <= ends_at", name="times"),
     )
 
 

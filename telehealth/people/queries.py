@@ -11,13 +11,28 @@ from sqlalchemy import JSON, BindParameter, ColumnElement, ScalarSelect, func, s
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.core.ids import ClinicianId, PatientId, RelatedPersonId
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
 from telehealth.people import licensing
 from telehealth.people.licensing import Licence, Whereabouts
-from telehealth.people.models import ClinicianRow, ClinicRow, LicenceRow, PatientLocationRow, PatientRow
-from telehealth.people.rules import UNNAMED_CLINIC, Clinic, Clinician, Patient, is_called
+from telehealth.people.models import (
+    ClinicianRow,
+    ClinicRow,
+    LicenceRow,
+    PatientLocationRow,
+    PatientRow,
+    RelatedPersonRow,
+)
+from telehealth.people.rules import (
+    UNNAMED_CLINIC,
+    Clinic,
+    Clinician,
+    Patient,
+    RelatedPerson,
+    Relationship,
+    is_called,
+)
 
 MOST_FOUND = 20
 
@@ -101,6 +116,39 @@ def to_clinician(row: ClinicianRow) -> Clinician:
         time_zone=row.time_zone,
         languages=tuple(row.languages),
     )
+
+
+def to_related_person(row: RelatedPersonRow) -> RelatedPerson:
+    return RelatedPerson(
+        id=RelatedPersonId(row.id),
+        patient_id=PatientId(row.patient_id),
+        given=row.given,
+        family=row.family,
+        relationship=Relationship(row.relationship),
+        email=row.email,
+        phone=row.phone,
+        language=row.language,
+        may_join=row.may_join,
+        may_book=row.may_book,
+        begins_at=row.begins_at,
+        ends_at=row.ends_at,
+    )
+
+
+async def related_person(unit: Unit, person_id: UUID) -> RelatedPerson:
+    """Raises NotFound."""
+    row = await unit.session.get(RelatedPersonRow, person_id, populate_existing=True)
+    if row is None:
+        raise NotFound
+    return to_related_person(row)
+
+
+async def related_persons(unit: Unit, patient_id: PatientId) -> list[RelatedPerson]:
+    """Everyone who may act for the patient, or did or will, first named first."""
+    rows = await unit.session.scalars(
+        select(RelatedPersonRow).where(RelatedPersonRow.patient_id == patient_id).order_by(RelatedPersonRow.id)
+    )
+    return [to_related_person(row) for row in rows]
 
 
 # Licences and whereabouts

@@ -11,8 +11,9 @@ from telehealth.http.operation import operation
 from telehealth.http.schemas import Page
 from telehealth.people import queries, service
 from telehealth.people.licensing import Licence, Whereabouts
-from telehealth.people.rules import NotBornYet, PatientKnown
+from telehealth.people.rules import NotBornYet, PatientKnown, RelatedPerson, UnfitAuthority
 from telehealth.people.schemas import (
+    AddRelatedPerson,
     ClinicianView,
     FindPatients,
     Licences,
@@ -20,6 +21,7 @@ from telehealth.people.schemas import (
     PatientsFound,
     PatientView,
     RegisterPatient,
+    RelatedPersonView,
 )
 
 
@@ -32,6 +34,23 @@ async def find_patients(call: Call, body: FindPatients) -> PatientsFound:
     """Find patients by name and date of birth; each one shown is in the audit log."""
     found = await call.run(queries.find_patients, body.name, body.birth_date)
     return PatientsFound(items=[PatientView.of(each) for each in found])
+
+
+async def list_related_persons(call: Call, patient: UUID) -> Page[RelatedPersonView]:
+    """Everyone who may act for a patient, or did or will."""
+    found = await call.run(_related_persons, PatientId(patient))
+    return Page(items=[RelatedPersonView.of(each) for each in found], next=None)
+
+
+async def add_related_person(call: Call, patient: UUID, body: AddRelatedPerson) -> RelatedPersonView:
+    """Let somebody act for a patient."""
+    authority = service.Authority(**body.model_dump())
+    return RelatedPersonView.of(await call.run(service.add_related_person, PatientId(patient), authority))
+
+
+async def end_related_person(call: Call, person: UUID) -> RelatedPersonView:
+    """Take back that somebody may act for a patient; their sessions end."""
+    return RelatedPersonView.of(await call.run(service.end_related_person, person))
 
 
 async def list_clinicians(call: Call) -> Page[ClinicianView]:
@@ -63,6 +82,12 @@ async def replace_locations(call: Call, patient: UUID, body: Locations) -> Locat
     return Locations.of(await call.run(service.replace_whereabouts, PatientId(patient), places))
 
 
+async def _related_persons(unit: Unit, patient_id: PatientId) -> list[RelatedPerson]:
+    patient = await queries.patient(unit, patient_id)
+    unit.audit("read", "related_person", None, patient_id=patient.id)
+    return await queries.related_persons(unit, patient.id)
+
+
 async def _licences(unit: Unit, clinician_id: ClinicianId) -> list[Licence]:
     clinician = await queries.clinician(unit, clinician_id)
     return await queries.licences(unit, clinician.id)
@@ -75,6 +100,7 @@ async def _locations(unit: Unit, patient_id: PatientId) -> list[Whereabouts]:
 
 
 LICENCES, LOCATIONS = "/v1/clinicians/{clinician:uuid}/licences", "/v1/patients/{patient:uuid}/locations"
+RELATED = "/v1/patients/{patient:uuid}/related-persons"
 _BOOK, _CARE, _UNKNOWN = Scope.VISITS_BOOK, Purpose.TREATMENT, (NotFound,)
 OPERATIONS = (
     operation(
@@ -86,6 +112,22 @@ OPERATIONS = (
         errors=(PatientKnown, NotBornYet),
     ),
     operation("POST", "/v1/patients/search", find_patients, needs=Scope.PATIENTS_FIND),
+    operation("GET", RELATED, list_related_persons, needs=_BOOK, purpose=_CARE, errors=_UNKNOWN),
+    operation(
+        "POST",
+        RELATED,
+        add_related_person,
+        needs=Scope.PATIENTS_WRITE,
+        status=201,
+        errors=(NotFound, UnfitAuthority),
+    ),
+    operation(
+        "POST",
+        "/v1/related-persons/{person:uuid}/end",
+        end_related_person,
+        needs=Scope.PATIENTS_WRITE,
+        errors=_UNKNOWN,
+    ),
     operation("GET", "/v1/clinicians", list_clinicians, needs=Scope.CLINICIANS_READ),
     operation("GET", LICENCES, read_licences, needs=Scope.CLINICIANS_READ, errors=_UNKNOWN),
     operation("PUT", LICENCES, replace_licences, needs=Scope.LICENCES_WRITE, errors=_UNKNOWN),

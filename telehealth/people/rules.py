@@ -1,15 +1,17 @@
-"""People as values, and how a name is compared. Pure."""
+"""People as values, how a name is compared, and who may act for a patient. Pure."""
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.core.ids import ClinicianId, PatientId, RelatedPersonId
 
 OWN_SYSTEM = "urn:ietf:rfc:3986"  # FHIR R4, section 2.24.0.11.1: the system of an identifier that is itself a URI
 LONGEST_IDENTIFIER = 512
+MAJORITY = 18  # years
 
 
 class PatientKnown(Refusal):
@@ -54,6 +56,55 @@ class Clinician:
     @property
     def name(self) -> str:
         return " ".join(part for part in (self.prefix, self.given, self.family) if part)
+
+
+class UnfitAuthority(Refusal):
+    kind, slug, title = Kind.INVALID, "unfit-authority", "This authority is over before it begins"
+
+
+class Relationship(StrEnum):
+    """Why somebody may act for a patient; in HL7 v3 RoleCode PRN, GUARD, HPOWATT and RESPRSN."""
+
+    PARENT = "parent"
+    GUARDIAN = "guardian"
+    POWER_OF_ATTORNEY = "power_of_attorney"
+    REPRESENTATIVE = "representative"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedPerson:
+    """Somebody who may act for one patient (FHIR R4 RelatedPerson) in [begins_at, ends_at); no end is None.
+
+    `may_join` is taking part in visits, `may_book` choosing and moving their times.
+    """
+
+    id: RelatedPersonId
+    patient_id: PatientId
+    given: str
+    family: str
+    relationship: Relationship
+    email: str | None
+    phone: str | None
+    language: str
+    may_join: bool
+    may_book: bool
+    begins_at: datetime
+    ends_at: datetime | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.given} {self.family}".strip()
+
+    def may_act(self, at: datetime) -> bool:
+        return self.begins_at <= at and (self.ends_at is None or at < self.ends_at)
+
+
+def of_age(born: date) -> date:
+    """The day on which somebody is no longer a minor. Who was born on 29 February is so on 1 March."""
+    try:
+        return born.replace(year=born.year + MAJORITY)
+    except ValueError:
+        return date(born.year + MAJORITY, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)

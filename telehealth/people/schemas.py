@@ -1,6 +1,6 @@
 """What people look like on the wire."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -8,10 +8,17 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from telehealth.core.ids import ClinicianId
 from telehealth.core.time import parse_zone
-from telehealth.http.schemas import Message
+from telehealth.http.schemas import Instant, Message
 from telehealth.people.jurisdictions import LONGEST_CODE, parse_jurisdiction
 from telehealth.people.licensing import FIRST_DAY, LAST_DAY, Licence, Whereabouts
-from telehealth.people.rules import LONGEST_IDENTIFIER, Clinician, Patient, is_identifier
+from telehealth.people.rules import (
+    LONGEST_IDENTIFIER,
+    Clinician,
+    Patient,
+    RelatedPerson,
+    Relationship,
+    is_identifier,
+)
 
 PRINTED = r"[^\s\x00-\x1f\x7f-\x9f]"
 LINE = rf"^{PRINTED}([^\x00-\x1f\x7f-\x9f]*{PRINTED})?$"  # one line without blanks at its ends
@@ -90,6 +97,45 @@ class PatientsFound(Message):
     """Everyone with that birth date whose names begin as asked, 20 at most."""
 
     items: list[PatientView]
+
+
+class AddRelatedPerson(Message):
+    """Somebody who may act for the patient in [begins_at, ends_at); null is from now, and without an end: what a parent
+    or guardian of a minor may do ends in any case when the patient comes of age.
+    """
+
+    given: Name
+    family: Name
+    relationship: Relationship
+    email: Email | None = None
+    phone: Phone | None = None
+    language: Language = "en"
+    may_join: bool = True
+    may_book: bool = False
+    begins_at: Instant | None = None
+    ends_at: Instant | None = None
+
+
+class RelatedPersonView(Message):
+    """Somebody who may act for a patient (FHIR R4 RelatedPerson)."""
+
+    id: UUID
+    patient_id: UUID
+    name: str
+    given: str
+    family: str
+    relationship: Relationship
+    email: str | None
+    phone: str | None
+    language: str
+    may_join: bool
+    may_book: bool
+    begins_at: datetime
+    ends_at: datetime | None
+
+    @classmethod
+    def of(cls, person: RelatedPerson) -> "RelatedPersonView":
+        return cls.model_validate(person)
 
 
 class ClinicianView(Message):

@@ -1,9 +1,10 @@
 """Registering people, where clinicians are licensed, and where patients say they will be."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,11 +13,32 @@ from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
+from telehealth.people.events import AuthorityEnded
 from telehealth.people.jurisdictions import zones_of
 from telehealth.people.licensing import Licence, UnfitDates, UnfitPlace, Whereabouts, dates_there
-from telehealth.people.models import ClinicianRow, ClinicRow, LicenceRow, PatientLocationRow, PatientRow
-from telehealth.people.queries import to_clinician, to_patient
-from telehealth.people.rules import Clinic, Clinician, NotBornYet, Patient, is_identifier, own_identifier
+from telehealth.people.models import (
+    ClinicianRow,
+    ClinicRow,
+    LicenceRow,
+    PatientLocationRow,
+    PatientRow,
+    RelatedPersonRow,
+)
+from telehealth.people.queries import to_clinician, to_patient, to_related_person
+from telehealth.people.rules import (
+    Clinic,
+    Clinician,
+    NotBornYet,
+    Patient,
+    RelatedPerson,
+    Relationship,
+    UnfitAuthority,
+    is_identifier,
+    of_age,
+    own_identifier,
+)
+
+OF_MINORS = frozenset({Relationship.PARENT, Relationship.GUARDIAN})
 
 
 async def register_patient(  # noqa: PLR0913 -- one argument for each field a registration form has
@@ -98,6 +120,62 @@ def _checked_identifier(text: str) -> str:
     if not is_identifier(text):
         raise ValueError("an identifier is written system|value")
     return text
+
+
+# Who may act for a patient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """What is written down of somebody who may act for a patient; see `RelatedPerson`. `begins_at` None is now."""
+
+    given: str
+    family: str
+    relationship: Relationship
+    email: str | None = None
+    phone: str | None = None
+    language: str = "en"
+    may_join: bool = True
+    may_book: bool = False
+    begins_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+async def add_related_person(unit: Unit, patient_id: PatientId, authority: Authority) -> RelatedPerson:
+    """Somebody may act for the patient from now on. What a parent or guardian may do for a minor ends when the
+    patient comes of age, if no earlier end is given. Raises NotFound, UnfitAuthority.
+    """
+    patient = await people.patient(unit, patient_id)
+    begins = authority.begins_at or unit.now
+    ends = _end_of(authority, patient, begins)
+    if ends is not None and ends <= begins:
+        raise UnfitAuthority
+    values = {**asdict(authority), "begins_at": begins, "ends_at": ends}
+    row = RelatedPersonRow(id=unit.new_id(), patient_id=patient.id, added_at=unit.now, **values)
+    unit.session.add(row)
+    await unit.session.flush()
+    unit.audit("create", "related_person", row.id, patient_id=patient.id)
+    return to_related_person(row)
+
+
+def _end_of(authority: Authority, patient: Patient, begins: datetime) -> datetime | None:
+    zone = parse_zone(patient.time_zone)
+    grown = datetime.combine(of_age(patient.birth_date), time(), zone).astimezone(UTC)
+    if authority.relationship not in OF_MINORS or grown <= begins:
+        return authority.ends_at
+    return min(authority.ends_at or grown, grown)
+
+
+async def end_related_person(unit: Unit, person_id: UUID) -> RelatedPerson:
+    """They may no longer act, from now on. Ending it again changes nothing. Raises NotFound."""
+    person = await people.related_person(unit, person_id)
+    if person.ends_at is None or person.ends_at > unit.now:
+        row = RelatedPersonRow
+        ends = max(unit.now, person.begins_at)
+        await unit.session.execute(update(row).where(row.id == person.id).values(ends_at=ends))
+        unit.audit("update", "related_person", person.id, patient_id=person.patient_id)
+        unit.emit(AuthorityEnded(related_person_id=person.id, patient_id=person.patient_id))
+    return await people.related_person(unit, person_id)
 
 
 # Licences and whereabouts

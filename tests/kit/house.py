@@ -21,6 +21,7 @@ from telehealth.core.ids import (
     GrantId,
     IntegrationId,
     OfferId,
+    RelatedPersonId,
     SeriesId,
     TaskId,
     VisitId,
@@ -34,7 +35,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.followups import service as followups
 from telehealth.people import service as people
-from telehealth.people.rules import Clinician, Patient
+from telehealth.people.rules import Clinician, Patient, Relationship
 from telehealth.records import service as records
 from telehealth.records.rules import NoteKind
 from telehealth.scheduling.availability import service as availability
@@ -78,6 +79,7 @@ class Course:
     series: SeriesId
     note: UUID
     task: TaskId
+    guardian: RelatedPersonId
     wait: WaitlistEntryId
     offer: OfferId
     hold: UUID
@@ -233,6 +235,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     task = await followups.plan(hosting, visit, title="Check blood pressure", due_in="2w")
     offered = await _offered(unit, kind, clinician, patient)
     signed = "SELECT version.id FROM note_version version JOIN note ON note.id = note_id WHERE visit_id = :visit"
+    authority = people.Authority(given="Marta", family="Moreno", relationship=Relationship.REPRESENTATIVE)
     course = Course(
         clinician=clinician,
         patient=patient,
@@ -240,6 +243,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         series=await _series(unit, kind, clinician, patient),
         note=(await unit.session.execute(text(signed), {"visit": visit})).scalar_one(),
         task=task.id,
+        guardian=(await people.add_related_person(unit, patient.id, authority)).id,
         wait=offered.entry_id,
         offer=offered.id,
         hold=offered.id,

@@ -33,6 +33,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "offer": lambda course: course.offer,
     "hold": lambda course: course.hold,
     "patient": lambda course: course.patient.id,
+    "person": lambda course: course.guardian,
     "clinician": lambda course: course.clinician.id,
 }
 WORDS: Mapping[str, Callable[[Residents], str]] = {
@@ -64,6 +65,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     },
     "people.register_patient": lambda _: PATIENT,
     "people.find_patients": lambda _: {"name": "Rosa", "birth_date": "1947-06-05"},
+    "people.add_related_person": lambda _: {"given": "Ana", "family": "Moreno", "relationship": "parent"},
     "people.replace_licences": lambda _: {"items": [{"jurisdiction": "US-CA"}]},
     "people.replace_locations": lambda _: {"items": [{"jurisdiction": "US-CA", "first": "2026-03-05"}]},
     "scheduling.publish_hours": lambda _: {"time_zone": "UTC", "windows": []},

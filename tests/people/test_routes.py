@@ -94,3 +94,21 @@ async def test_licences_and_locations_come_back_as_set(client: httpx.AsyncClient
     unknown = f"/v1/patients/{UUID(int=9)}/locations"
     assert (await client.put(unknown, json=told, headers=DESK)).status_code == 404
     assert (await client.get(unknown, headers=DESK)).status_code == 404
+
+
+async def test_who_acts_for_a_patient(client: httpx.AsyncClient) -> None:
+    made = (await client.post("/v1/patients", json=ANA, headers=DESK)).json()
+    path = f"/v1/patients/{made['id']}/related-persons"
+    body = {"given": "Rui", "family": "Lima", "relationship": "power_of_attorney", "may_book": True}
+    added = await client.post(path, json=body, headers=DESK)
+    assert added.status_code == 201
+    son = added.json()
+    assert (son["name"], son["may_join"], son["may_book"], son["ends_at"]) == ("Rui Lima", True, True, None)
+    assert (await client.get(path, headers=bearer("clinician"))).json()["items"] == [son]
+    assert (await client.post(path, json=body, headers=bearer("clinician"))).status_code == 403
+    assert (await client.get(path, headers=bearer("patient"))).status_code == 403
+    over = body | {"begins_at": "2026-03-02T10:00:00Z", "ends_at": "2026-03-02T10:00:00Z"}
+    refused = await client.post(path, json=over, headers=DESK)
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (422, "unfit-authority")
+    ended = await client.post(f"/v1/related-persons/{son['id']}/end", headers=DESK)
+    assert ended.json()["ends_at"] is not None

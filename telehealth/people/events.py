@@ -1,0 +1,14 @@
+"""What happened to people."""
+
+from dataclasses import dataclass
+
+from telehealth.core.events import Event
+from telehealth.core.ids import PatientId, RelatedPersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityEnded(Event):
+    """Somebody may no longer act for a patient."""
+
+    related_person_id: RelatedPersonId
+    patient_id: PatientId
