@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from telehealth.catalogue import read_catalogue
 from telehealth.core.events import Event
@@ -13,12 +12,11 @@ from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
 from tests.kit.database import Databases, serving
+from tests.kit.examples import register_profiles
 from tests.kit.needs import pytest_runtest_setup, pytest_terminal_summary  # noqa: F401 -- hooks of pytest
 from tests.kit.schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 -- likewise
 
-# A busy machine is no fault of the test: what takes long is told by the durations, not by a health check.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("house")
+register_profiles()
 
 
 @pytest.fixture(scope="session")

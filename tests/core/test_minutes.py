@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telehealth.core.minutes import any_of, at_least, between, covered, every, filled, fits, has, minutes_of, table_of
+from tests.kit.examples import examples
 
 LENGTH = 200
 lengths = st.integers(0, LENGTH)
@@ -18,7 +19,7 @@ def bits_of(members: set[int]) -> int:
     return sum(1 << each for each in members)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(pairs, lengths)
 def test_covered_is_the_union_within_the_frame(found: list[tuple[int, int]], length: int) -> None:
     expected = {minute for start, end in found for minute in range(max(start, 0), min(end, length))}

@@ -24,6 +24,7 @@ from telehealth.media.parse import (
     parse_stun,
     protocol_of,
 )
+from tests.kit.examples import examples
 
 CHROME_OFFER = "\r\n".join(
     [
@@ -167,7 +168,7 @@ def mutated(seed: int) -> str:
     return "\r\n".join(lines)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(150))
 @given(st.integers(0, 2**32) | st.text(max_size=300))
 def test_offers(seed: int | str) -> None:
     text = seed if isinstance(seed, str) else mutated(seed)

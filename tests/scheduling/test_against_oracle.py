@@ -14,6 +14,7 @@ from telehealth.core.minutes import minutes_of
 from telehealth.scheduling.availability.rules import DAY, Minutes, Override, Resource, Rule, TimeOff, to_minute
 from telehealth.scheduling.booking.explain import Judgement, Licensing, Scene, Taken
 from telehealth.scheduling.booking.rules import Audience, Reason, RoleNeed, VisitType
+from tests.kit.examples import examples
 from tests.kit.oracle import Oracle
 from tests.scheduling.test_membership import CHANGE_DAYS, ZONES
 
@@ -188,7 +189,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(scene, host, Interval(start, start + LOOKED_AT))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(cases())
 def test_every_start_has_the_reason_the_conventions_give(case: Case) -> None:
     oracle, judgement = case.oracle(), case.judgement()
@@ -203,7 +204,7 @@ def only_shrinks(kind: VisitType) -> bool:
     return not kind.first_of_day_only and kind.seats == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(cases().filter(lambda case: only_shrinks(case.scene["kind"])), st.integers(1, 60), st.data())
 def test_more_busy_time_more_notice_and_longer_visits_add_nothing(case: Case, more: int, data: st.DataObject) -> None:
     starts, kind = case.starts(), case.scene["kind"]
@@ -222,20 +223,19 @@ def test_more_busy_time_more_notice_and_longer_visits_add_nothing(case: Case, mo
         assert case.starts(taken={**case.scene["taken"], each: closed}) <= starts
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(cases().filter(lambda case: case.scene["kind"].seats == 1 and not case.scene["kind"].first_of_day_only))
 def test_all_of_is_the_intersection_of_who_is_free(case: Case) -> None:
     alone = case.starts(also=())
     colleague = case.scene["resources"][MEMBERS[0]]
-    there = {
-        start for start in alone if case.judgement().scene.free(colleague.id) >> (start - case.span.start + 2 * DAY) & 1
-    }
+    free = case.judgement().scene.free(colleague.id)
+    there = {start for start in alone if free >> (start - case.span.start + 2 * DAY) & 1}
     if not case.scene["kind"].roles:
         assert case.starts(also=(colleague.id,)) == alone & there
     assert case.starts(also=(HOST,)) == alone
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(cases(), st.integers(1, 700))
 def test_a_start_has_one_answer_whatever_is_asked_around_it(case: Case, shift: int) -> None:
     """A search of a month and the look before a booking are the same question."""

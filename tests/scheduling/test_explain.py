@@ -22,6 +22,7 @@ from telehealth.scheduling.availability.rules import (
 )
 from telehealth.scheduling.booking.explain import Judgement, Scene, Taken
 from telehealth.scheduling.booking.rules import Reason, VisitType
+from tests.kit.examples import examples
 from tests.scheduling.test_membership import naive_minutes, resource_of
 
 NOON = to_minute(datetime(2026, 10, 31, 12, tzinfo=UTC))  # the day before New York sets its clocks back
@@ -78,7 +79,7 @@ def starts(visit_type: VisitType, busy: list[Minutes], patient_busy: list[Minute
 OPEN = {at for at, _ in naive_minutes(resource_of(HOURS.time_zone, *HOURS.rules), Interval(SPAN.start, SPAN.end + 60))}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(kinds, stretches, stretches)
 def test_search_offers_exactly_what_a_naive_reading_of_the_rules_allows(
     visit_type: VisitType, busy: list[Minutes], patient_busy: list[Minutes]
@@ -98,7 +99,7 @@ def test_search_offers_exactly_what_a_naive_reading_of_the_rules_allows(
     assert starts(visit_type, busy, patient_busy) == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(kinds, stretches, stretches, stretches)
 def test_more_busy_time_never_adds_a_start(
     visit_type: VisitType, busy: list[Minutes], patient_busy: list[Minutes], more: list[Minutes]

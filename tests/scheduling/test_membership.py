@@ -34,6 +34,7 @@ from telehealth.scheduling.availability.rules import (
     to_minute,
     to_minute_up,
 )
+from tests.kit.examples import examples
 
 KIND = VisitTypeId(UUID(int=7))
 ZONES = (
@@ -54,17 +55,20 @@ ZONES = (
 
 def naive_minutes(resource: Resource, span: Minutes) -> set[tuple[int, Terms]]:
     """The rule itself, minute by minute: is the clock reading of this instant inside a window of its date?"""
-    found = set()
-    for minute in range(span.start, span.end):
-        instant = EPOCH + timedelta(minutes=minute)
-        if any(each.span is not None and each.span.start <= minute < each.span.end for each in unscoped(resource)):
+    found: set[tuple[int, Terms]] = set()
+    first, last = (at.date() for at in (to_instant(span.start), to_instant(span.end)))
+    for day in (first + timedelta(days=shift) for shift in range(-1, (last - first).days + 2)):
+        if any(is_off(each, day) for each in unscoped(resource)):
             continue
-        for day in (instant.date() + timedelta(days=shift) for shift in (-1, 0, 1)):
-            local = instant.astimezone(ZoneInfo(naive_zone(resource, day)))
-            if local.date() == day and not any(is_off(each, day) for each in unscoped(resource)):
+        zone, open_on_it = ZoneInfo(naive_zone(resource, day)), naive_windows(resource, day)
+        midnight = to_minute(datetime.combine(day, time(), UTC))
+        for minute in range(max(span.start, midnight - DAY), min(span.end, midnight + 2 * DAY)):
+            local = to_instant(minute).astimezone(zone)
+            if local.date() == day:
                 reading = local.hour * 60 + local.minute
-                found |= {(minute, terms) for window, terms in naive_windows(resource, day) if reading in window}
-    return found
+                found |= {(minute, terms) for window, terms in open_on_it if reading in window}
+    taken = [each.span for each in unscoped(resource) if each.span is not None]
+    return {each for each in found if not any(span.start <= each[0] < span.end for span in taken)}
 
 
 def naive_windows(resource: Resource, day: date) -> list[tuple[range, Terms]]:
@@ -195,7 +199,7 @@ def overrides(dates: st.SearchStrategy[date]) -> st.SearchStrategy[Override]:
     return st.builds(Override, dates, st.lists(day_windows, max_size=2).map(tuple))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.sampled_from(CHANGE_DAYS), st.lists(windows, min_size=1, max_size=4), st.integers(-DAY, DAY))
 @example(("Pacific/Apia", date(2011, 12, 30)), [Rule(5, 0, DAY)], 0)
 @example(("America/St_Johns", date(2010, 11, 7)), [Rule(6, 0, DAY), Rule(7, 0, DAY)], 0)
@@ -206,7 +210,7 @@ def test_around_clock_changes(change: tuple[str, date], week: list[Rule], shift:
     assert covered(resource, span) == naive_minutes(resource, span)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(resources())
 def test_overrides_absences_journeys_and_holidays(case: tuple[Resource, Minutes]) -> None:
     resource, span = case
@@ -231,7 +235,7 @@ def on_day_off(resource: Resource, away: TimeOff, minute: int) -> bool:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.sampled_from(ZONES), st.lists(windows, min_size=1, max_size=4), st.integers(0, 7 * DAY), nights)
 def test_a_week_without_a_clock_change_is_like_the_next(zone: str, week: list[Rule], at: int, length: int) -> None:
     resource, july = resource_of(zone, *week), to_minute(datetime(2026, 7, 6, tzinfo=UTC))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from telehealth.core.time import ZONES, parse_zone
 from telehealth.scheduling.recurrence.rules import LONGEST, MOST, InvalidRecurrence, Occurrence, expand, instant_of
+from tests.kit.examples import examples
 
 at = datetime.fromisoformat  # a clock reading, without a zone
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -51,7 +52,7 @@ def rules(draw: st.DrawFn) -> str:
 starts = st.datetimes(at("2024-01-01"), at("2026-12-31")).map(lambda each: each.replace(second=0, microsecond=0))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(rules(), starts, st.sampled_from(ZONES))
 def test_the_naive_reading_and_dateutil_agree(rule: str, start: datetime, zone: str) -> None:
     naive = list(naive_readings(rule, start))
@@ -227,7 +228,7 @@ def test_clock_changes_and_ends() -> None:
     assert [each.local.day for each in mixed] == [2, 6, 9, 16, 23, 30]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.datetimes(at("1990-01-01"), at("2090-01-01")), st.sampled_from(ZONES))
 def test_an_instant_reads_back_or_is_in_the_gap(local: datetime, zone: str) -> None:
     reading = local.replace(second=0, microsecond=0)

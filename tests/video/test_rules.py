@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from telehealth.core.actors import Role
@@ -287,7 +287,6 @@ def to_steps(script: list[tuple[Move, int, int, bool]]) -> list[Step]:
 HISTORIES = SCRIPTS.map(to_steps)
 
 
-@settings(max_examples=100, deadline=None)
 @given(HISTORIES)
 def test_nothing_reaches_or_leaves_someone_who_is_not_admitted(history: list[Step]) -> None:
     for before, event, room, effects in history:
@@ -308,7 +307,6 @@ def test_nothing_reaches_or_leaves_someone_who_is_not_admitted(history: list[Ste
             }
 
 
-@settings(max_examples=100, deadline=None)
 @given(HISTORIES)
 def test_the_visit_has_one_clinician_and_one_patient_and_no_stranger_ousts_them(history: list[Step]) -> None:
     for before, event, room, effects in history:
@@ -319,7 +317,6 @@ def test_the_visit_has_one_clinician_and_one_patient_and_no_stranger_ousts_them(
                 assert (room, effects) == (before, (Taken(),))
 
 
-@settings(max_examples=100, deadline=None)
 @given(HISTORIES)
 def test_numbers_go_up_by_one_and_generations_never_down(history: list[Step]) -> None:
     for before, _, room, effects in history:
@@ -328,7 +325,6 @@ def test_numbers_go_up_by_one_and_generations_never_down(history: list[Step]) ->
         assert room.generation >= before.generation
 
 
-@settings(max_examples=100, deadline=None)
 @given(HISTORIES)
 def test_only_the_present_generation_is_carried(history: list[Step]) -> None:
     for before, _, _, effects in history:
@@ -336,7 +332,6 @@ def test_only_the_present_generation_is_carried(history: list[Step]) -> None:
         assert all(message["generation"] == before.generation for message in carried)
 
 
-@settings(max_examples=100, deadline=None)
 @given(HISTORIES)
 def test_repeating_a_command_changes_nothing(history: list[Step]) -> None:
     for _, event, room, _ in history:
@@ -346,7 +341,6 @@ def test_repeating_a_command_changes_nothing(history: list[Step]) -> None:
             assert sends(effects) == []
 
 
-@settings(max_examples=100, deadline=None)
 @given(HISTORIES)
 def test_whoever_sees_something_else_is_told_what(history: list[Step]) -> None:
     for before, _, room, effects in history:
@@ -357,7 +351,6 @@ def test_whoever_sees_something_else_is_told_what(history: list[Step]) -> None:
                 assert view(room, seat).items() <= told[seat.session].items()
 
 
-@settings(max_examples=100, deadline=None)
 @given(HISTORIES)
 def test_media_are_together_only_by_both_reports(history: list[Step]) -> None:
     for before, _, room, _ in history:
