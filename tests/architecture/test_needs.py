@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+BARE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 CONFTEST = """
 from tests.kit import needs
 needs.PROGRAMS["browser"] = needs.PROGRAMS["relay"] = "no-such-program"
@@ -42,13 +43,17 @@ def test_under_ci_it_is_a_failure(tmp_path: Path) -> None:
     assert "skipped" not in told
 
 
+PLUGINS = ("xdist", "timeout", "anyio")  # what pyproject.toml sets options of; the others take seconds to load
+
+
 def _run(directory: Path, workers: str, *, ci: str) -> tuple[int, str]:
     (directory / "conftest.py").write_text(CONFTEST)
     (directory / "test_it.py").write_text(TESTS)
-    argv = ["-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(directory), "-n", workers]
+    plugins = [part for each in PLUGINS for part in ("-p", each)]
+    argv = ["-m", "pytest", *plugins, "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(directory), "-n", workers]
     done = subprocess.run(
         [sys.executable, *argv, "-p", "no:cacheprovider", str(directory)],
-        env={**os.environ, "CI": ci, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        env={**os.environ, "CI": ci, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **BARE},
         cwd=directory,
         capture_output=True,
         text=True,

@@ -12,8 +12,8 @@ LINT_IMPORTS = "from importlinter.cli import lint_imports; raise SystemExit(lint
 
 
 def copy_tree(to: Path) -> Path:
-    """The package and its contracts."""
-    copytree(ROOT / "telehealth", to / "telehealth", ignore=ignore_patterns("__pycache__", "web"))
+    """The package and its contracts. What is compiled comes along: it is told by the time of the source."""
+    copytree(ROOT / "telehealth", to / "telehealth", ignore=ignore_patterns("web"))
     copy(ROOT / "pyproject.toml", to)
     return to
 
