@@ -47,7 +47,7 @@ class Report:
     def times(self, name: str, times: Times, bounds: Mapping[str, float] | None = None) -> None:
         found = times.as_json()
         self.note(name, found)
-        shown = ", ".join(f"{key} {found[key]:.2f}" for key in ("p50", "p95", "p99"))
+        shown = ", ".join(f"{key} {found[key]:.2f}" for key in ("p50", "p95", "p99", "max"))
         holds = [self._holds(f"{name} {key}", found[key], at_most=bound) for key, bound in (bounds or {}).items()]
         self.rows.append((name, f"{shown} ms", "; ".join(holds)))
 

@@ -28,6 +28,10 @@ class HandRung:
     def __init__(self) -> None:
         self.bell = asyncio.Event()
 
+    @property
+    def hears(self) -> bool:
+        return True
+
     async def publish(self, topics: tuple[str, ...]) -> None:
         del topics
         self.bell.set()

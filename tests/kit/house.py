@@ -121,8 +121,9 @@ class Street:
     client: httpx.AsyncClient
 
 
-def settings_of(database: str, valkey: str, **changed: str) -> Settings:
-    environment = {
+def environment_of(database: str, valkey: str, **changed: str) -> dict[str, str]:
+    """Everything a web process reads."""
+    return {
         "DATABASE_URL": database,
         "BROKER_URL": valkey.replace("unix://", "redis+socket://"),
         "VALKEY_URL": valkey,
@@ -132,8 +133,11 @@ def settings_of(database: str, valkey: str, **changed: str) -> Settings:
         "TELEHEALTH_DATA_KEYS": f"k1:{b64encode(b'k' * 32).decode()}",
         "TELEHEALTH_TURN_URLS": "turn:turn.clinic.example",
         "TELEHEALTH_TURN_SECRET": "t" * 32,
-    }
-    return read_settings(environment | changed)
+    } | changed
+
+
+def settings_of(database: str, valkey: str, **changed: str) -> Settings:
+    return read_settings(environment_of(database, valkey, **changed))
 
 
 @asynccontextmanager

@@ -35,6 +35,10 @@ class Ringing:
 
     topics: list[str] = field(default_factory=list)
 
+    @property
+    def hears(self) -> bool:
+        return True
+
     async def publish(self, topics: tuple[str, ...]) -> None:
         del topics
 
