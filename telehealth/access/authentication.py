@@ -1,25 +1,33 @@
 """Who stands behind a secret, and how staff get one: the way between the browser's password and a session."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 
 from telehealth.access import queries, service
 from telehealth.access.passwords import matches, outdated, seal_password
 from telehealth.access.rules import Opened, TooManyTries, WrongCredentials
 from telehealth.core.actors import ANONYMOUS, Actor
+from telehealth.db.together import Together
 from telehealth.db.unit import UnitOfWork
 
 
-@dataclass(frozen=True, slots=True)
 class StoredCredentials:
-    """The `Authenticator` over our tables: one indexed lookup for each secret, nothing written."""
+    """The `Authenticator` over our tables: an indexed lookup, nothing written.
 
-    unit_of_work: UnitOfWork
+    Every open stream asks again every two seconds; sessions asked for at the same moment are one lookup.
+    """
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._unit_of_work = unit_of_work
+        self._sessions = Together(self._find_sessions)
 
     async def bearer(self, token: str) -> Actor | None:
-        return await self.unit_of_work.run(queries.token_actor, ANONYMOUS, token)
+        return await self._unit_of_work.run(queries.token_actor, ANONYMOUS, token)
 
     async def session(self, secret: str) -> Actor | None:
-        return await self.unit_of_work.run(queries.session_actor, ANONYMOUS, secret)
+        return await self._sessions.ask(secret)
+
+    async def _find_sessions(self, secrets: Collection[str]) -> Mapping[str, Actor]:
+        return await self._unit_of_work.run(queries.session_actors, ANONYMOUS, secrets)
 
 
 async def sign_in(unit_of_work: UnitOfWork, *, email: str, password: str, replaces: str | None = None) -> Opened:

@@ -1,6 +1,6 @@
 """Reading who is signed in, which integrations there are, and what they have been granted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -39,19 +39,25 @@ LONGEST_LIST = 100
 
 
 async def session_actor(unit: Unit, secret: str) -> Actor | None:
-    """Whoever holds this session now; one lookup by a unique index, nothing written."""
+    """Whoever holds this session now."""
+    return (await session_actors(unit, [secret])).get(secret)
+
+
+async def session_actors(unit: Unit, secrets: Collection[str]) -> dict[str, Actor]:
+    """Whoever holds these sessions now, by secret; one lookup by a unique index, nothing written."""
+    digests = {digest(secret): secret for secret in secrets}
     found = await unit.session.execute(
         select(SessionRow, AccountRow.role)
         .outerjoin(AccountRow, AccountRow.id == SessionRow.account_id)
         .where(
-            SessionRow.secret == digest(secret),
+            SessionRow.secret.in_(digests),
             SessionRow.ends_at > unit.now,
             AccountRow.disabled_at.is_(None),
         )
     )
-    for row, role in found:
-        return _guest(row) if row.account_id is None else _staff(row, Role(role))
-    return None
+    return {
+        digests[row.secret]: _guest(row) if row.account_id is None else _staff(row, Role(role)) for row, role in found
+    }
 
 
 def _staff(row: SessionRow, role: Role) -> Actor:
