@@ -15,8 +15,9 @@ from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import VisitType
-from telehealth.visits import queries, service
-from telehealth.visits.wishes import Wish
+from telehealth.visits.appointments import service
+from telehealth.visits.appointments.wishes import Wish
+from telehealth.visits.lifecycle import queries
 from tests.kit.staff import open_account
 
 DESK = Actor(UUID(int=2), Role.FRONT_DESK, SCOPES[Role.FRONT_DESK])
