@@ -81,9 +81,19 @@ def test_signing_needs_no_record_service(demo: Demo) -> None:
     assert len(documents(demo, visit)) == 1
 
 
+LEASE_OVER = (
+    "UPDATE record_delivery d SET lease_until = now() FROM note_version v JOIN note n ON n.id = v.note_id "
+    "WHERE v.id = d.note_version_id AND n.visit_id = %s AND d.state = 'sending' RETURNING d.id"
+)
+
+
 @pytest.mark.timeout(240)
-def test_a_worker_killed_between_delivery_and_settlement_repeats_nothing(demo: Demo) -> None:
-    """The record service has taken the document and says nothing; `kill -9` takes every worker process."""
+@pytest.mark.parametrize("lease", ["brought to its end", pytest.param("waited for", marks=pytest.mark.soak)])
+def test_a_worker_killed_between_delivery_and_settlement_repeats_nothing(demo: Demo, lease: str) -> None:
+    """The record service has taken the document and says nothing; `kill -9` takes every worker process.
+
+    The dead sender's lease is a minute, which only the long run waits for.
+    """
     with visit_under_way(demo, "Carla") as (visit, clinician):
         plan = on_creates([Fault.COMMIT_THEN_HANG])
         reached: list[bool] = []
@@ -103,5 +113,7 @@ def test_a_worker_killed_between_delivery_and_settlement_repeats_nothing(demo: D
             demo.proxy.plan = no_faults
         eventually(lambda: demo.told["pids"].get("worker") not in (None, worker))
         assert state(clinician, visit) != "delivered"
+        if lease == "brought to its end":
+            assert len(demo.rows(LEASE_OVER, visit)) == 1
         eventually(lambda: state(clinician, visit) == "delivered", within=100)
     assert len(documents(demo, visit)) == 1
