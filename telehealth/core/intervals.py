@@ -1,8 +1,10 @@
 """Half-open intervals [start, end) over anything ordered, and their small algebra."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Generic, TypeVar
 
 Point = TypeVar("Point", int, datetime)
@@ -45,9 +47,9 @@ def subtract(intervals: Iterable[Interval[Point]], taken: Iterable[Interval[Poin
 
 def _remaining(interval: Interval[Point], holes: list[Interval[Point]]) -> Iterator[Interval[Point]]:
     start = interval.start
-    for hole in holes:
-        if hole.end <= start or hole.start >= interval.end:
-            continue
+    for hole in islice(holes, bisect_right(holes, start, key=lambda each: each.end), None):
+        if hole.start >= interval.end:
+            break
         if start < hole.start:
             yield Interval(start, hole.start)
         start = max(start, hole.end)

@@ -1,6 +1,6 @@
 """The ways in to times: calendars and slots, the operations that find, hold and book, and what everyone may see."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from telehealth.exchange import links, openings, service
 from telehealth.exchange.bundles import address, answered, bundle, check_format, unknown
 from telehealth.exchange.choices import Choice, Sought, read_slot_name
 from telehealth.exchange.openings import STATUSES, SlotsWanted, Timetable
-from telehealth.exchange.parameters import FindQuery, Parameters, chosen, sought
+from telehealth.exchange.parameters import BOOK, HOLD, FindQuery, Parameters, chosen, sought
 from telehealth.exchange.ports import Publication, SchedulingLinks
 from telehealth.exchange.resources import Json, appointment, held, proposed, schedule, slot
 from telehealth.exchange.rules import VISIT_TYPE_SYSTEM, instant, parse_codes, parse_dates, parse_references
@@ -87,14 +87,14 @@ async def find_appointments_by_query(call: Call, query: FindQuery) -> Response:
 
 async def hold_appointment(call: Call, body: Parameters) -> Response:
     """Keep a time for a patient for five minutes (Argonaut Scheduling, Appointment/$hold)."""
-    found, until = await call.run(_hold, _choice(call, body))
+    found, until = await call.run(_hold, _choice(call, body, HOLD))
     told = issue("informational", f"Held until {instant(until)}", severity="information")
     return resource_response(answered(address(call.kit.public_url, "Appointment"), [found], told))
 
 
 async def book_appointment(call: Call, body: Parameters) -> Response:
     """Book a time, or what is held (Argonaut Scheduling, Appointment/$book)."""
-    found = await call.run(_book, _choice(call, body))
+    found = await call.run(_book, _choice(call, body, BOOK))
     return resource_response(answered(address(call.kit.public_url, "Appointment"), [found]))
 
 
@@ -163,8 +163,8 @@ async def _book(unit: Unit, choice: Choice) -> Json:
     return appointment(visit, await openings.cast_of(unit, {ClinicianId(visit.clinician_id)}, visit.patient_id))
 
 
-def _choice(call: Call, body: Parameters) -> Choice:
-    return chosen(body, f"{call.kit.public_url}{BASE_PATH}/")
+def _choice(call: Call, body: Parameters, names: Iterable[str]) -> Choice:
+    return chosen(body, f"{call.kit.public_url}{BASE_PATH}/", names)
 
 
 async def _publication(call: Call) -> Publication:

@@ -71,8 +71,9 @@ class Sought:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What $hold and $book take: a time by its name, or a hold; neither is nothing of ours."""
+    """What $hold and $book take: a time by its name, or a hold; neither is nothing of ours. The risk is percent."""
 
     patient: Pointer
     slot: SlotName | None = None
     hold_id: UUID | None = None
+    no_show_risk: int = 0

@@ -18,7 +18,9 @@ from telehealth.http.schemas import Fault, Message
 
 LARGEST, USUAL = 100, 20
 FIND = ("start", "end", "visit-type", "practitioner", "patient-reference", "_count")
-CHOOSE = ("appt-id", "appt-resource", "patient-id")
+HOLD = ("appt-id", "appt-resource", "patient-id")
+RISK = "no-show-risk"  # ours: the chance in percent that the patient stays away
+BOOK = (*HOLD, RISK)
 Text = Annotated[str, Field(max_length=1024)]
 Whole = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -71,7 +73,7 @@ class Parameter(Element):
     date: Annotated[Text | None, Field(alias="valueDate")] = None
     date_time: Annotated[Text | None, Field(alias="valueDateTime")] = None
     instant: Annotated[Text | None, Field(alias="valueInstant")] = None
-    whole: Annotated[Whole | None, Field(alias="valueInteger")] = None
+    whole: Annotated[int | None, Field(alias="valueInteger", ge=0, le=1_000_000)] = None
     positive: Annotated[Whole | None, Field(alias="valuePositiveInt")] = None
     reference: Annotated[Reference | None, Field(alias="valueReference")] = None
     resource: ChosenAppointment | None = None
@@ -125,9 +127,12 @@ def sought(body: Parameters) -> Sought:
     )
 
 
-def chosen(body: Parameters, base: str) -> Choice:
-    """`base` is our own FHIR address, for references that begin with it. Raises InvalidRequest."""
-    given = _sorted(body, CHOOSE)
+def chosen(body: Parameters, base: str, names: Iterable[str]) -> Choice:
+    """`base` is our own FHIR address, for references that begin with it; `names` is HOLD or BOOK.
+
+    Raises InvalidRequest.
+    """
+    given = {RISK: [], **_sorted(body, names)}
     ids, made = given["appt-id"], [each.resource for each in given["appt-resource"] if each.resource]
     if len(ids) + len(made) != 1:
         raise refused("one of appt-id and appt-resource, once")
@@ -135,11 +140,15 @@ def chosen(body: Parameters, base: str) -> Choice:
     if len(patients) != 1:
         raise refused("one patient-id")
     patient = _pointer(patients[0].removeprefix(base))
+    risk = _risk(given[RISK])
     if made:
-        return Choice(patient=patient, slot=_slot(made[0].slot[0].text.removeprefix(base), "Slot/"))
+        name = _slot(made[0].slot[0].text.removeprefix(base), "Slot/")
+        return Choice(patient=patient, slot=name, no_show_risk=risk)
     text = ids[0].text.removeprefix(base)
     hold = next(iter(parse_ids(text.removeprefix("Appointment/"))), None)
-    return Choice(patient=patient, slot=_slot(text, "Appointment/"), hold_id=hold)
+    if hold is not None and risk:
+        raise refused(f"{RISK} goes with a time that is taken now")
+    return Choice(patient=patient, slot=_slot(text, "Appointment/"), hold_id=hold, no_show_risk=risk)
 
 
 def refused(detail: str) -> InvalidRequest:
@@ -170,6 +179,13 @@ def _limit(given: list[Parameter]) -> int:
     if len(counts) > 1 or None in counts:
         raise refused("one _count, an integer")
     return min(counts[0] or USUAL, LARGEST) if counts else USUAL
+
+
+def _risk(given: list[Parameter]) -> int:
+    risks = [each.whole for each in given]
+    if len(risks) > 1 or any(each is None or each > 100 for each in risks):
+        raise refused(f"one {RISK}, an integer of percent")
+    return next((each for each in risks if each is not None), 0)
 
 
 def _pointer(text: str) -> Pointer:

@@ -64,6 +64,7 @@ async def book(unit: Unit, choice: Choice) -> Visit:
         start=choice.slot.start,
         clinician_ids=choice.slot.clinician_ids,
         offered=True,
+        no_show_risk=choice.no_show_risk,
     )
     return (await visits.appoint(traced, wish)).visit
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from starlette.requests import Request
@@ -39,12 +40,17 @@ class Reply(Generic[Body]):
 
 @dataclass(frozen=True)
 class Call:
-    """One request under way. `unit` is set when the whole handler runs in one transaction (Idempotency-Key)."""
+    """One request under way.
+
+    `unit` is set when the whole handler runs in one transaction (Idempotency-Key), `undone` is what then follows a
+    refusal.
+    """
 
     request: Request
     actor: Actor
     kit: Kit
     unit: Unit | None = None
+    undone: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
 
     async def run(
         self, action: Callable[Concatenate[Unit, P], Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
@@ -53,6 +59,16 @@ class Call:
         if self.unit is not None:
             return await action(self.unit, *args, **kwargs)
         return await self.kit.unit_of_work.run(action, self.actor, *args, **kwargs)
+
+    async def run_once_undone(
+        self, action: Callable[Concatenate[Unit, P], Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Run what has to happen because of a refusal, which is about to be raised: after all else was rolled back."""
+        once = partial(self.kit.unit_of_work.run, action, self.actor, *args, **kwargs)
+        if self.unit is None:
+            await once()
+        else:
+            self.undone.append(once)
 
     def port(self, kind: type[Port]) -> Port:
         return self.kit.ports.get(kind)

@@ -55,12 +55,18 @@ class Endpoint:
         if key is None or actor.id is None:
             return self._rendered(await self.operation.handler(call, **arguments))
         printed = fingerprint(self.operation.name, request.url.path, raw)
-        answer = await self.kit.unit_of_work.run(self._once, actor, call, (check_key(key), printed), arguments)
+        try:
+            answer = await self.kit.unit_of_work.run(self._once, actor, call, (check_key(key), printed), arguments)
+        except Refusal:
+            for each in call.undone:
+                await each()
+            raise
         media_type = FHIR_TYPE if self.operation.face is Face.FHIR else JSON_TYPE
         return Response(answer.content, answer.status, media_type=media_type)
 
     async def _once(self, unit: Unit, call: Call, keyed: tuple[str, bytes], arguments: dict[str, Any]) -> Answer:
         key, printed = keyed
+        call.undone.clear()  # of a try that was in somebody's way
         actor_id = unit.actor.id
         if actor_id is None:
             raise AssertionError("unreachable: the caller has checked")

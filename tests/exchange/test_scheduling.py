@@ -240,6 +240,20 @@ async def test_what_cannot_be_booked_says_why(exchange: Exchange, clinic: Clinic
     checked(await invoke(exchange, "book", taking(clinic, 40)), 404)
 
 
+async def test_booking_says_how_likely_it_is_missed(exchange: Exchange, clinic: Clinic) -> None:
+    await exchange.permit(DataKind.APPOINTMENTS, patients=frozenset({clinic.patient.id}), purpose=Purpose.TREATMENT)
+    kind = replace(clinic.visit_type, overbook_limit=1, overbook_threshold=80)
+    await exchange.unit_of_work.run(booking.add_visit_type, SYSTEM, kind)
+    for wrong in (taking(clinic, no_show_risk=("Integer", 101)), taking(clinic, no_show_risk=("String", "90"))):
+        checked(await invoke(exchange, "book", wrong), 422)
+    risky = taking(clinic, no_show_risk=("Integer", 90))
+    checked(await invoke(exchange, "hold", risky), 422)  # it goes with a time that is taken now
+    assert only(await invoke(exchange, "book", risky))["status"] == "booked"
+    other = await exchange.unit_of_work.run(register, SYSTEM, "Ines")
+    over = await exchange.unit_of_work.run(book, clinic.front_desk, replace(clinic, patient=other))
+    assert over.visit.overbooked
+
+
 async def test_a_hold_past_its_time_books_nothing(exchange: Exchange, clinic: Clinic) -> None:
     await exchange.permit(DataKind.APPOINTMENTS)
     held = only(await invoke(exchange, "hold", taking(clinic)))["id"]

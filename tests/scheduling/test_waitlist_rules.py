@@ -48,7 +48,8 @@ def waits(number: int = 1, **more: object) -> Entry:
 
 
 def candidate(entry: Entry, minutes: int = 30, zone: str = "UTC", licensed: bool | None = None) -> Candidate:
-    return Candidate(entry, minutes, zone, licensed)
+    """Nothing is free beside the freed time."""
+    return Candidate(entry, minutes, zone, licensed, None if minutes <= FREED.minutes else [])
 
 
 entries = st.builds(
@@ -122,6 +123,13 @@ def test_the_first_start_that_suits_is_taken() -> None:
     assert first_that_suits(late, long, starts, NOW) == starts[2]
     assert first_that_suits(late, long, starts[:2], NOW) is Skip.WISH
     assert first_that_suits(candidate(waits()), long, [], NOW) is Skip.NOT_FREE
+
+
+def test_free_time_beside_it_helps_who_needs_more() -> None:
+    beside = [START - 15 * MINUTE, START, START + 15 * MINUTE]
+    assert first_that_suits(candidate(waits(), minutes=45), FREED, beside, NOW) == START - 15 * MINUTE
+    assert first_that_suits(candidate(waits()), FREED, beside, NOW) == START
+    assert first_that_suits(candidate(waits(), minutes=45), FREED, [], NOW) is Skip.TOO_SHORT
 
 
 def test_whoever_has_begun_or_is_past_is_offered_to_nobody() -> None:

@@ -59,8 +59,9 @@ class OccupancyRow(Table):
 
     The owner is a visit, a hold, an offer, a group session or a feed. `role` says what the resource is to it: host (the
     clinician), resource, patient, or seat (of the group session that is the resource then). Layers below the capacity
-    are ordinary, 100 and above are visits booked over others, 1000 and above are outside calendars. `visit_start` is
-    when the visit itself begins; `risk` is the chance in percent that nobody comes.
+    are ordinary, 100 and above are visits booked over others, 500 and above what a patient is offered beside the visit
+    they would give up for it, 1000 and above outside calendars. `visit_start` is when the visit itself begins; `risk`
+    is the chance in percent that nobody comes.
     """
 
     __tablename__ = "occupancy"

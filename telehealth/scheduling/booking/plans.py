@@ -21,6 +21,7 @@ from telehealth.scheduling.booking.rules import (
     Reason,
     ResourceTaken,
     Wanted,
+    check_company,
 )
 
 ALTERNATIVES = 5
@@ -70,9 +71,7 @@ async def made(unit: Unit, ground: Ground, wanted: Wanted) -> Plan:
     start = to_minute(wanted.start)
     if (wanted.start - EPOCH) % timedelta(minutes=1):
         raise NotOffered(alternatives=await _alternatives(unit, ground, wanted))
-    if ground.kind.seats > 1 and wanted.also:
-        detail = "A group visit brings along nothing of a patient's own."
-        raise ResourceTaken(detail, alternatives=[], conflicts=[str(each) for each in wanted.also])
+    check_company(ground.kind, wanted.also)
     if beyond := ground.out_of_reach(start):
         raise REFUSALS[beyond](alternatives=await _alternatives(unit, ground, wanted))
     judgements = await queries.judge(unit, ground, start)

@@ -8,18 +8,21 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, String, bindparam, cast, delete, func, insert, select, text, update
+from sqlalchemy import ARRAY, BigInteger, String, bindparam, cast, delete, exists, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import aliased
 
 from telehealth.core.ids import PatientId, VisitTypeId, uuid7
-from telehealth.core.intervals import Interval, union
+from telehealth.core.intervals import Interval, subtract, union
 from telehealth.db.unit import LOCK_NOT_AVAILABLE, Unit, constraint_of
-from telehealth.scheduling.availability.rules import to_instant
+from telehealth.scheduling.availability.events import TimeOpened
+from telehealth.scheduling.availability.rules import to_instant, to_minute_up
 from telehealth.scheduling.booking.busy import alive, among
 from telehealth.scheduling.booking.events import TimeFreed
 from telehealth.scheduling.booking.explain import Taken
 from telehealth.scheduling.booking.models import TAKEN, OccupancyRow
 from telehealth.scheduling.booking.rules import (
+    BESIDE_LAYER,
     EXTERNAL_LAYER,
     OVERBOOKED_LAYER,
     CalendarBusy,
@@ -150,6 +153,11 @@ def placed(part: Part, span: Minutes, busy: Sequence[Taken]) -> list[tuple[Part,
     return found
 
 
+def beside(places: Sequence[tuple[Part, Minutes, int]]) -> list[tuple[Part, Minutes, int]]:
+    """The same on layers of their own: what a patient is offered may meet the visit they would give up for it."""
+    return [(part, span, BESIDE_LAYER + layer) for part, span, layer in places]
+
+
 async def give_back(unit: Unit, owner_id: UUID) -> int:
     """Release an owner's time and say what is free again. A group session ends with its last seat.
 
@@ -165,16 +173,22 @@ async def give_back(unit: Unit, owner_id: UUID) -> int:
     risk = 0
     for resource_id, role, visit_type_id, start, end, its_risk in freed.all():
         risk = max(risk, its_risk)
-        if role == "seat":
-            await lock(unit, await _hosts_of(unit, resource_id))
-            await tend_session(unit, resource_id)
-        elif role == "host" and visit_type_id is not None:
+        if visit_type_id is None:
+            continue
+        for host in await _free_again(unit, resource_id, role):
             unit.emit(
-                TimeFreed(
-                    resource_id=resource_id, visit_type_id=visit_type_id, start=to_instant(start), end=to_instant(end)
-                )
+                TimeFreed(resource_id=host, visit_type_id=visit_type_id, start=to_instant(start), end=to_instant(end))
             )
     return risk
+
+
+async def _free_again(unit: Unit, resource_id: UUID, role: str) -> Sequence[UUID]:
+    """Whose time there is more of: a clinician's, also by a seat in a group session that goes on."""
+    if role != "seat":
+        return [resource_id] if role == "host" else []
+    hosts = await _hosts_of(unit, resource_id)
+    await lock(unit, hosts)
+    return hosts if await tend_session(unit, resource_id) else []  # its end tells by itself
 
 
 async def _hosts_of(unit: Unit, owner_id: UUID) -> Sequence[UUID]:
@@ -201,17 +215,21 @@ async def joined(unit: Unit, session_id: UUID, holds: Iterable[UUID]) -> tuple[U
     return tuple(dict.fromkeys(found))
 
 
-async def tend_session(unit: Unit, session_id: UUID) -> None:
-    """A group session lasts as long as its seats: for good with a visit in it, else until its last hold runs out."""
+async def tend_session(unit: Unit, session_id: UUID) -> bool:
+    """A group session lasts as long as its seats: for good with a visit in it, else until its last hold runs out.
+
+    Answers whether it lasts.
+    """
     table = OccupancyRow
     seats = (await unit.session.scalars(select(table.expires_at).where(table.resource_id == session_id, alive()))).all()
     if not seats:
         await give_back(unit, session_id)
-        return
+        return False
     last = None if None in seats else max(each for each in seats if each is not None)
     await unit.session.execute(
         update(table).where(table.owner_id == session_id, table.state == "active").values(expires_at=last)
     )
+    return True
 
 
 async def drop_expired(unit: Unit, resources: Sequence[UUID], taken: Minutes) -> None:
@@ -294,16 +312,44 @@ async def hand_over(unit: Unit, claimed: Kept, owner_id: UUID, *, risk: int) -> 
         .where(OccupancyRow.owner_id == claimed.owner_id, OccupancyRow.state == "active")
         .values(owner_id=owner_id, kind="visit", expires_at=None, risk=func.greatest(OccupancyRow.risk, risk))
     )
+    if claimed.kind == "offer":
+        await _to_ordinary_layers(unit, owner_id)
     if claimed.session_id is not None:
         await tend_session(unit, claimed.session_id)
 
 
-async def replace_external(unit: Unit, resource_id: UUID, feed_no: int, busy: Sequence[Minutes]) -> None:
-    """All that one feed closes, on a layer of its own."""
-    table, layer = OccupancyRow, EXTERNAL_LAYER + feed_no
-    await unit.session.execute(
-        delete(table).where(table.resource_id == resource_id, table.layer == layer, table.kind == "external")
+async def _to_ordinary_layers(unit: Unit, owner_id: UUID) -> None:
+    """What was kept beside a visit takes the lowest places that are free now; that visit has given up its own."""
+    table, other = OccupancyRow, aliased(OccupancyRow)
+    number = func.generate_series(0, OVERBOOKED_LAYER - 1).column_valued("number")
+    meets = (
+        exists()
+        .correlate_except(other)
+        .where(
+            other.resource_id == table.resource_id,
+            other.owner_id != table.owner_id,
+            other.layer == number,
+            other.state == "active",
+            other.s < table.e,
+            other.e > table.s,
+        )
     )
+    lowest = select(func.min(number)).where(~meets).correlate(table).scalar_subquery()
+    mine = (table.owner_id == owner_id, table.state == "active", table.layer.between(BESIDE_LAYER, EXTERNAL_LAYER - 1))
+    await unit.session.execute(update(table).where(*mine).values(layer=lowest))
+
+
+async def replace_external(unit: Unit, resource_id: UUID, feed_no: int, busy: Sequence[Minutes]) -> None:
+    """All that one feed closes, on a layer of its own. Tells what of the time ahead it closes no more."""
+    table, layer = OccupancyRow, EXTERNAL_LAYER + feed_no
+    gone = await unit.session.execute(
+        delete(table)
+        .where(table.resource_id == resource_id, table.layer == layer, table.kind == "external")
+        .returning(table.s, table.e)
+    )
+    ahead = [Interval(max(s, to_minute_up(unit.now)), e) for s, e in gone if e > to_minute_up(unit.now)]
+    if freed := subtract(ahead, busy):
+        unit.emit(TimeOpened.of(resource_id, unit.now, freed))
     rows = [
         {
             "id": unit.new_id(),

@@ -15,7 +15,7 @@ from telehealth.core.time import ZONES
 from telehealth.scheduling.availability.rules import DAY
 
 Minutes = Interval[int]
-OVERBOOKED_LAYER, EXTERNAL_LAYER = 100, 1000
+OVERBOOKED_LAYER, BESIDE_LAYER, EXTERNAL_LAYER = 100, 500, 1000
 MOST_ROLES_OF_A_KIND = 5  # every choice among them is looked at, which doubles with each
 
 
@@ -297,6 +297,13 @@ def extras_allowed(kind: VisitType, risks: list[int], extras: int) -> int:
     Conservative: only when those booked are likely, taken together, to leave a gap; `risks` are percent.
     """
     return max(kind.overbook_limit - extras, 0) if sum(risks) >= kind.overbook_threshold else 0
+
+
+def check_company(kind: VisitType, also: Sequence[UUID]) -> None:
+    """Raises ResourceTaken: a group visit has what its session began with."""
+    if kind.seats > 1 and also:
+        detail = "A group visit brings along nothing of a patient's own."
+        raise ResourceTaken(detail, alternatives=[], conflicts=[str(each) for each in also])
 
 
 def has_crowded_roles(kinds: Iterable[str]) -> bool:

@@ -101,9 +101,14 @@ async def hold(unit: Unit, wanted: Wanted, *, seconds: int = HOLD_SECONDS) -> Ho
     )
 
 
-async def reserve(unit: Unit, wanted: Wanted, *, owner_id: UUID, expires_at: datetime) -> Occupied:
-    """Keep a time for an offer of the waitlist; nobody's search shows it. Raises like `occupy`."""
-    return await _take(unit, wanted, Claim("offer", owner_id, expires_at))
+async def reserve(
+    unit: Unit, wanted: Wanted, *, owner_id: UUID, expires_at: datetime, instead_of: UUID | None = None
+) -> Occupied:
+    """Keep a time for an offer of the waitlist; nobody's search shows it. Raises like `occupy`.
+
+    The time of the visit it would be `instead_of` is no obstacle, and stays that visit's until then.
+    """
+    return await _take(unit, wanted, Claim("offer", owner_id, expires_at), beside=instead_of)
 
 
 async def release_hold(unit: Unit, hold_id: UUID) -> None:
@@ -174,10 +179,12 @@ def _is_own(unit: Unit, taken_by: UUID | None) -> bool:
     return unit.actor.id is None or taken_by == unit.actor.id
 
 
-async def _take(unit: Unit, wanted: Wanted, claim: Claim, *, fresh: bool = True) -> Occupied:
+async def _take(
+    unit: Unit, wanted: Wanted, claim: Claim, *, fresh: bool = True, beside: UUID | None = None
+) -> Occupied:
     if (wanted.override or wanted.audience is Audience.STAFF) and unit.actor.role not in STAFF:
         raise NotAllowed
-    asked = _asked(wanted, booking=claim.kind == "visit")
+    asked = replace(_asked(wanted, booking=claim.kind == "visit"), except_owner=beside)
     for _ in range(PLANS):
         ground = await queries.stand(unit, asked)
         if ground.is_retired and fresh:
@@ -186,7 +193,7 @@ async def _take(unit: Unit, wanted: Wanted, claim: Claim, *, fresh: bool = True)
         attempt = await unit.session.begin_nested()
         await rows.lock(unit, [wanted.patient_id, *(part.resource_id for part in plan.parts)])
         if await plans.still_holds(unit, ground, wanted, plan):
-            taken = await _settle(unit, plan, wanted, claim)
+            taken = await _settle(unit, plan, wanted, claim, beside=beside is not None)
             await attempt.commit()
             return taken
         await attempt.rollback()  # somebody was quicker: let others have the locks, and look at everyone again
@@ -205,7 +212,7 @@ def _asked(wanted: Wanted, *, booking: bool) -> Asked:
     )
 
 
-async def _settle(unit: Unit, plan: Plan, wanted: Wanted, claim: Claim) -> Occupied:
+async def _settle(unit: Unit, plan: Plan, wanted: Wanted, claim: Claim, *, beside: bool = False) -> Occupied:
     """Write what was decided, under the locks."""
     kind, start, seen = plan.scene.kind, plan.start, plan.scene
     span = kind.occupies(start)
@@ -227,13 +234,14 @@ async def _settle(unit: Unit, plan: Plan, wanted: Wanted, claim: Claim) -> Occup
         session = unit.new_id()
         await rows.put(unit, replace(claim, kind="visit", owner_id=session), plan.places(span), **about)
         own += [(Part(session, "seat"), span, 0)]
-    await rows.put(unit, claim, own, **about)
+    await rows.put(unit, claim, rows.beside(own) if beside else own, **about)
     if session is not None:
         await rows.tend_session(unit, session)
     return _occupied(kind, start, plan.host, resources, overbooked=plan.overbooked, session_id=session)
 
 
 async def _promised(unit: Unit, kept: Kept, owner_id: UUID, jurisdiction: str | None) -> Occupied:
+    risk = await rows.give_back(unit, owner_id)  # before anyone looks: a patient's visit is no obstacle to moving it
     asked = Asked(
         visit_type_id=kept.visit_type_id,
         clinician_ids=(ClinicianId(kept.host_id),),
@@ -247,7 +255,6 @@ async def _promised(unit: Unit, kept: Kept, owner_id: UUID, jurisdiction: str | 
     for judgement in await queries.judge(unit, replace(ground, hosts=[host]), kept.start):  # also one who has retired
         if broken := [each for each in judgement.reasons(kept.start) if each not in PROMISED]:
             raise REFUSALS[broken[0]](alternatives=[])
-    risk = await rows.give_back(unit, owner_id)
     await rows.hand_over(unit, kept, owner_id, risk=risk)
     return _occupied(ground.kind, kept.start, host, kept.resources, session_id=kept.session_id)
 

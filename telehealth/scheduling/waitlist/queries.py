@@ -14,9 +14,11 @@ from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.scheduling.booking import queries as booking
-from telehealth.scheduling.booking.rules import Asked, Audience
+from telehealth.scheduling.booking.rules import Asked, Audience, VisitType
 from telehealth.scheduling.waitlist.models import WaitlistEntryRow, WaitlistOfferRow
 from telehealth.scheduling.waitlist.rules import (
+    MINUTE,
+    ONE_BY_ONE,
     Candidate,
     Entry,
     EntryState,
@@ -28,6 +30,7 @@ from telehealth.scheduling.waitlist.rules import (
     Skip,
     Wish,
     match,
+    mode_for,
     skip_of,
 )
 
@@ -129,15 +132,64 @@ async def matching(unit: Unit, free: FreeTime) -> AsyncGenerator[Match]:
     kinds = {kind.id: kind for kind in await booking.visit_types(unit)}
     starts: dict[VisitTypeId, Sequence[datetime]] = {}
     after: Entry | None = None
-    while entries := await _askable(unit, free, [kind for kind in kinds if starts.get(kind, (free.start,))], after):
-        patients = await people.patients(unit, {each.patient_id for each in entries})
+    possible = list(kinds.values())
+    while entries := await _askable(unit, free, possible, after):
         for kind in {each.visit_type_id for each in entries} - starts.keys():
-            starts[kind] = await _starts(unit, free, kind)
-        candidates = [
-            Candidate(each, kinds[each.visit_type_id].minutes, patients[each.patient_id].time_zone) for each in entries
-        ]
-        yield match(candidates, free, starts, unit.now)
+            starts[kind] = await _starts(unit, free, kinds[kind])
+        menu = {each: (kinds[each], starts[each]) for each in starts}
+        yield match(await _candidates(unit, free, entries, menu), free, starts, unit.now)
         after = entries[-1]
+        possible = [kind for kind in kinds.values() if starts.get(kind.id, (free.start,))]
+
+
+async def anyone_waits(unit: Unit, clinician_id: ClinicianId) -> bool:
+    """Whether anybody would come to that clinician."""
+    row = WaitlistEntryRow
+    anyone = or_(func.cardinality(row.clinician_ids) == 0, row.clinician_ids.contains([clinician_id]))
+    return bool(await unit.session.scalar(select(exists().where(row.state == EntryState.WAITING, anyone))))
+
+
+async def _candidates(
+    unit: Unit,
+    free: FreeTime,
+    entries: Sequence[Entry],
+    menu: Mapping[VisitTypeId, tuple[VisitType, Sequence[datetime]]],
+) -> list[Candidate]:
+    """Those who wait, but for who was asked for all of what could be booked.
+
+    To who has a visit already its own time is free, for they would give it up.
+    """
+    patients = await people.patients(unit, {each.patient_id for each in entries})
+    asked = await _asked_for(unit, free, entries)
+    found = []
+    for each in entries:
+        kind, own = menu[each.visit_type_id]
+        if each.earlier_than is not None and each.earlier_than < free.end + 2 * _reach(kind):
+            own = await _starts(unit, free, kind, instead_of=each.visit_id)
+        length, before = kind.minutes * MINUTE, asked.get(each.id, ())
+        left = [at for at in own if not any(at < end and start < at + length for start, end in before)]
+        if left or not before:
+            found.append(Candidate(each, kind.minutes, patients[each.patient_id].time_zone, starts=left))
+    return found
+
+
+async def _asked_for(
+    unit: Unit, free: FreeTime, entries: Sequence[Entry]
+) -> Mapping[WaitlistEntryId, list[tuple[datetime, datetime]]]:
+    """The times near the free time that each was offered and did not take."""
+    row, found = WaitlistOfferRow, dict[WaitlistEntryId, list[tuple[datetime, datetime]]]()
+    rows = await unit.session.execute(
+        select(row.entry_id, row.starts_at, row.ends_at).where(
+            row.entry_id.in_([each.id for each in entries]),
+            row.clinician_id == free.clinician_id,
+            row.starts_at < free.end + A_DAY,
+            row.ends_at > free.start - A_DAY,
+            or_(row.state.in_(NOT_ASKED_AGAIN), _could_not_be_kept()),
+        )
+    )
+    for entry_id, start, end in rows:
+        found.setdefault(WaitlistEntryId(entry_id), []).append((start, end))
+    return found
 
 
 async def objection(unit: Unit, entry: Entry, clinician_id: ClinicianId, start: datetime) -> Skip | None:
@@ -147,27 +199,19 @@ async def objection(unit: Unit, entry: Entry, clinician_id: ClinicianId, start: 
         clinician_ids=(clinician_id,),
         patient_id=entry.patient_id,
         audience=Audience.WAITLIST,
+        except_owner=entry.visit_id,
         booking=True,
     )
     return skip_of(await booking.explain(unit, asked, start))
 
 
-async def _askable(unit: Unit, free: FreeTime, kinds: Collection[VisitTypeId], after: Entry | None) -> Sequence[Entry]:
-    """The next who wait for such a visit and were not asked for this time, behind `after` in the queue."""
+async def _askable(unit: Unit, free: FreeTime, kinds: Collection[VisitType], after: Entry | None) -> Sequence[Entry]:
+    """The next who wait for such a visit and have no offer to answer, behind `after` in the queue."""
     row, asked = WaitlistEntryRow, WaitlistOfferRow
-    before = exists().where(
-        asked.entry_id == row.id,
-        or_(
-            asked.state == OfferState.OPEN,
-            and_(
-                asked.clinician_id == free.clinician_id,
-                asked.starts_at >= free.start,
-                asked.starts_at < free.end,
-                or_(asked.state.in_(NOT_ASKED_AGAIN), _could_not_be_kept()),
-            ),
-        ),
-    )
-    which = [row.state == EntryState.WAITING, row.visit_type_id.in_(kinds), ~before, *_concerned(free)]
+    answering = exists().where(asked.entry_id == row.id, asked.state == OfferState.OPEN)
+    such = or_(row.visit_type_id.in_([each.id for each in kinds]), row.visit_id.is_not(None))
+    earliest = free.start - max((_reach(each) for each in kinds), default=A_DAY)
+    which = [row.state == EntryState.WAITING, such, ~answering, *_concerned(free, earliest)]
     if after is not None:
         same = and_(row.priority == after.priority, tuple_(row.joined_at, row.id) > (after.joined_at, after.id))
         which.append(or_(row.priority < after.priority, same))
@@ -180,20 +224,40 @@ def _could_not_be_kept() -> ColumnElement[bool]:
     return and_(WaitlistOfferRow.state == OfferState.GONE, WaitlistOfferRow.mode == OfferMode.EXCLUSIVE)
 
 
-def _concerned(free: FreeTime) -> list[ColumnElement[bool]]:
+def _concerned(free: FreeTime, earliest: datetime) -> list[ColumnElement[bool]]:
     """Who might come at such a time at all. Dates are each patient's own, a day at most from those of UTC."""
     row = WaitlistEntryRow
     return [
         or_(func.cardinality(row.clinician_ids) == 0, row.clinician_ids.contains([free.clinician_id])),
         or_(row.first.is_(None), row.first <= (free.end + A_DAY).date()),
         or_(row.last.is_(None), row.last >= (free.start - A_DAY).date()),
-        or_(row.earlier_than.is_(None), row.earlier_than > free.start),
+        or_(row.earlier_than.is_(None), row.earlier_than > earliest),
+        true() if free.before is None else row.joined_at < free.before,
     ]
 
 
-async def _starts(unit: Unit, free: FreeTime, kind: VisitTypeId) -> Sequence[datetime]:
-    asked = Asked(visit_type_id=kind, clinician_ids=(free.clinician_id,), audience=Audience.WAITLIST)
-    found = await booking.free_starts(unit, asked, Interval(free.start, free.end))
+def _reach(kind: VisitType) -> timedelta:
+    """The longest time from the beginning of a visit to the end of what it occupies, and from there to its begin."""
+    return (kind.buffer_before + kind.minutes + kind.buffer_after) * MINUTE
+
+
+async def _starts(
+    unit: Unit, free: FreeTime, kind: VisitType, *, instead_of: VisitId | None = None
+) -> Sequence[datetime]:
+    """What can be booked that takes some of the free time, and maybe of what was free beside it before.
+
+    Free time that leaves room to ask one after the other is not joined with what begins too soon for that.
+    """
+    asked = Asked(
+        visit_type_id=kind.id,
+        clinician_ids=(free.clinician_id,),
+        audience=Audience.WAITLIST,
+        except_owner=instead_of,
+    )
+    soonest = unit.now + ONE_BY_ONE if mode_for(free.start, unit.now) is OfferMode.EXCLUSIVE else unit.now
+    first = max(free.start - (kind.minutes + kind.buffer_after - 1) * MINUTE, soonest)
+    span = Interval(first, free.end + kind.buffer_before * MINUTE)
+    found = await booking.free_starts(unit, asked, span)
     return found.get(free.clinician_id, ())
 
 

@@ -1,7 +1,7 @@
 """Who gets a time that came free: the order of those who wait, and why somebody is passed over. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -140,11 +140,15 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class FreeTime:
-    """[start, end) of one clinician, aware instants in UTC."""
+    """[start, end) of one clinician, aware instants in UTC.
+
+    It is for those who waited `before` then, if that is given: who came later could have had it.
+    """
 
     clinician_id: ClinicianId
     start: datetime
     end: datetime
+    before: datetime | None = None
 
     @property
     def minutes(self) -> int:
@@ -153,7 +157,7 @@ class FreeTime:
     def ahead(self, now: datetime) -> "FreeTime":
         """What of it has not begun, from a whole minute on."""
         later = now + (-timedelta(seconds=now.second, microseconds=now.microsecond)) % MINUTE
-        return FreeTime(self.clinician_id, max(self.start, later), self.end)
+        return replace(self, start=max(self.start, later))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +165,14 @@ class Candidate:
     """One who waits, with what is known of them elsewhere: the length of their visit, their zone, licences.
 
     `licensed` is whether the clinician may treat the patient where the patient will be; None while nobody has asked.
+    `starts` is what they could book, where that is not what everyone could.
     """
 
     entry: Entry
     minutes: int
     time_zone: str
     licensed: bool | None = None
+    starts: Sequence[datetime] | None = None
 
 
 class Skip(StrEnum):
@@ -204,12 +210,10 @@ def place(entry: Entry) -> tuple[int, datetime, UUID]:
 
 
 def why_not(candidate: Candidate, free: FreeTime, start: datetime, now: datetime) -> Skip | None:
-    """Why one who waits cannot have the visit that begins at `start` within free time; None when it suits them."""
+    """Why one who waits does not want the visit that begins at `start`; None when it suits them."""
     entry, end = candidate.entry, start + candidate.minutes * MINUTE
     if entry.clinician_ids and free.clinician_id not in entry.clinician_ids:
         return Skip.CLINICIAN
-    if start < free.start or end > free.end:
-        return Skip.TOO_SHORT
     if start <= now or start - now < entry.min_lead * MINUTE:
         return Skip.LEAD
     if entry.earlier_than is not None and start >= entry.earlier_than:
@@ -229,12 +233,19 @@ def _unwished(entry: Entry, zone: ZoneInfo, start: datetime, end: datetime) -> S
 def first_that_suits(
     candidate: Candidate, free: FreeTime, starts: Sequence[datetime], now: datetime
 ) -> datetime | Skip:
-    """The first of the starts the candidate can have; else why not the first of all, which is the free time's own."""
+    """The first of the starts the candidate can have; else why not the first of all.
+
+    A visit that lies in the free time comes before one that needs free time beside it too.
+    """
+    length = candidate.minutes * MINUTE
+    if not starts:
+        short = Skip.TOO_SHORT if length > free.end - free.start else None
+        return short or why_not(candidate, free, free.start, now) or Skip.NOT_FREE
     told: Skip | None = None
-    for start in starts or (free.start,):
+    for start in sorted(starts, key=lambda each: (each < free.start or each + length > free.end, each)):
         skip = why_not(candidate, free, start, now)
         if skip is None:
-            return start if starts else Skip.NOT_FREE
+            return start
         told = told or skip
     return told or Skip.NOT_FREE
 
@@ -250,10 +261,14 @@ class Match:
 def match(
     candidates: Iterable[Candidate], free: FreeTime, starts: Mapping[VisitTypeId, Sequence[datetime]], now: datetime
 ) -> Match:
-    """Everyone the free time suits, first the one whose turn it is. `starts`: what can be booked, by kind of visit."""
+    """Everyone the free time suits, first the one whose turn it is.
+
+    `starts` is what can be booked by kind of visit: in the free time, or in that and free time beside it.
+    """
     suited, skipped = [], {}
     for each in sorted(candidates, key=lambda candidate: place(candidate.entry)):
-        found = first_that_suits(each, free, starts.get(each.entry.visit_type_id, ()), now)
+        possible = starts.get(each.entry.visit_type_id, ()) if each.starts is None else each.starts
+        found = first_that_suits(each, free, possible, now)
         if isinstance(found, Skip):
             skipped[each.entry.id] = found
         else:

@@ -5,7 +5,7 @@ Rows are locked in one order everywhere: offers of a round by id, then the entry
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -152,8 +152,8 @@ async def refill(unit: Unit, free: FreeTime, mode: OfferMode | None = None) -> R
     rounds = [Round(tuple(made), skipped)]
     if made and mode is OfferMode.EXCLUSIVE:
         kept = made[0]
-        rounds.append(await refill(unit, FreeTime(ahead.clinician_id, ahead.start, kept.start), mode))
-        rounds.append(await refill(unit, FreeTime(ahead.clinician_id, kept.end, ahead.end), mode))
+        rounds.append(await refill(unit, replace(ahead, end=max(ahead.start, kept.start)), mode))
+        rounds.append(await refill(unit, replace(ahead, start=min(kept.end, ahead.end)), mode))
     return _together(rounds)
 
 
@@ -243,7 +243,9 @@ async def _offer(unit: Unit, entry: Entry, time: Time) -> Offer:
     unit.session.add(row)
     await unit.session.flush()
     if time.mode is OfferMode.EXCLUSIVE:
-        await booking.reserve(unit, _wanted(entry, time), owner_id=offer_id, expires_at=expires_at)
+        await booking.reserve(
+            unit, _wanted(entry, time), owner_id=offer_id, expires_at=expires_at, instead_of=entry.visit_id
+        )
     unit.audit("create", "waitlist_offer", offer_id, patient_id=entry.patient_id)
     unit.emit(OfferMade(offer_id=offer_id, patient_id=entry.patient_id))
     return queries.offer_of(row, entry.patient_id)

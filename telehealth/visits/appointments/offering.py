@@ -58,8 +58,7 @@ async def accept_offer(call: Call, offer: UUID) -> AcceptedView:
     try:
         accepted, now = await call.run(_accept, offer)
     except (OfferGone, NotNow):
-        if call.unit is None:  # else all of it is undone with the answer, and the time goes on when the offer expires
-            await call.run(waiting.give_up, offer)
+        await call.run_once_undone(waiting.give_up, offer)
         raise
     link = f"{call.kit.public_url}{queries.LINK_PATH}{accepted.link_secret}" if accepted.link_secret else None
     return AcceptedView(visit=VisitView.of(accepted.visit, call.actor.role, now), link=link)

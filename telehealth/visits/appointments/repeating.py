@@ -1,5 +1,6 @@
 """What visits that repeat say and hear on the wire."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -10,7 +11,7 @@ from telehealth.core.ids import PatientId, VisitTypeId
 from telehealth.http.schemas import Instant, Message
 from telehealth.people.schemas import Jurisdiction, Zone
 from telehealth.scheduling.recurrence.rules import LONGEST_TEXT, MOST
-from telehealth.visits.appointments.schemas import Resources, Team, team_of
+from telehealth.visits.appointments.schemas import Resources, Risk, Team, team_of
 from telehealth.visits.appointments.wishes import SeriesWish
 from telehealth.visits.lifecycle.rules import Policy
 from telehealth.visits.lifecycle.schemas import CancelReason, VisitView
@@ -34,7 +35,7 @@ class BookSeries(Message):
     """`local_start` is a clock time (YYYY-MM-DDTHH:MM) in `time_zone`, else in the clinician's, else in the clinic's.
 
     `rrule` is RFC 5545's (section 3.3.10): DAILY, WEEKLY or MONTHLY, with an end, at most 104 times within two years.
-    `policy`: atomic books all or nothing, skip what is free.
+    `policy`: atomic books all or nothing, skip what is free. `no_show_risk` is each one's, as of a single visit.
     """
 
     patient_id: UUID
@@ -47,9 +48,11 @@ class BookSeries(Message):
     policy: Policy
     also: Resources = ()
     location: Jurisdiction | None = None
+    no_show_risk: Risk = 0
 
     def wish(self) -> SeriesWish:
-        return _wish(self, datetime.fromisoformat(self.local_start), self.policy)
+        asked = _wish(self, datetime.fromisoformat(self.local_start), self.policy)
+        return replace(asked, no_show_risk=self.no_show_risk)
 
 
 class SearchSeries(Message):

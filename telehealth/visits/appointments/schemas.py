@@ -23,6 +23,9 @@ def team_of(clinician_id: UUID | None, clinician_ids: Iterable[UUID]) -> tuple[C
     return tuple(ClinicianId(each) for each in dict.fromkeys(named))
 
 
+Risk = Annotated[int, Field(ge=0, le=100)]
+
+
 class BookVisit(Message):
     """One of three: a search's `offer`, a `hold_id`, or a `visit_type_id` and `start` with clinicians any of whom do.
 
@@ -42,7 +45,7 @@ class BookVisit(Message):
     override: Reason = ""
     request: bool = False
     location: Jurisdiction | None = None
-    no_show_risk: Annotated[int, Field(ge=0, le=100)] = 0
+    no_show_risk: Risk = 0
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:

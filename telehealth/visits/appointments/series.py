@@ -136,6 +136,7 @@ async def reschedule_following(
 ) -> Told:
     """Move one visit to `local_start` and all that follow by as much on the clock; all of them, or none.
 
+    Another clinician gives those; the series stays with the one who gives the visits before them, if there are any.
     Raises NotFound, Stale, SeriesConflict.
     """
     series = await _to_change(unit, series_id, revision)
@@ -314,12 +315,9 @@ async def _meant(unit: Unit, series: Series, reach: Reach, occurrence: int) -> l
 
 
 async def _changed(unit: Unit, series: Series, clinician_id: ClinicianId | None = None) -> Told:
-    changed = replace(
-        series,
-        revision=series.revision + 1,
-        changed_at=unit.now,
-        clinician_id=clinician_id or series.clinician_id,
-    )
+    changed = replace(series, revision=series.revision + 1, changed_at=unit.now)
+    if clinician_id is not None and await queries.hosts_of_series(unit, series.id) == {clinician_id}:
+        changed = replace(changed, clinician_id=clinician_id)
     values = {name: getattr(changed, name) for name in ("revision", "changed_at", "clinician_id")}
     await unit.session.execute(update(SeriesRow).where(SeriesRow.id == series.id).values(values))
     unit.audit("update", "series", series.id, patient_id=series.patient_id)

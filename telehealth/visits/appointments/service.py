@@ -13,7 +13,7 @@ from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.scheduling.booking import queries as slots
 from telehealth.scheduling.booking import service as booking
-from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, TooSoon
+from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, TooSoon, check_company
 from telehealth.visits.appointments.wishes import Wish, others, placed, visit_for, wanted, wish_of
 from telehealth.visits.lifecycle import guests, queries
 from telehealth.visits.lifecycle.events import VisitHandedOver
@@ -70,12 +70,13 @@ async def request(unit: Unit, wish: Wish) -> Visit:
     """Ask for a visit at a time without taking it: staff confirm, and of two who ask for one time one gets it.
 
     Until then it stands with the first clinician who could, or the first who was asked for. Raises NotFound; TooSoon
-    for what is over.
+    for what is over; ResourceTaken for what a group visit could never bring along.
     """
     wish = await checked(unit, wish)
     if wish.start < unit.now:
         raise TooSoon(alternatives=[])
     kind = await slots.visit_type(unit, wish.visit_type_id)
+    check_company(kind, wish.also)
     host = await _likely_host(unit, wish)
     occupied = Occupied(
         start=wish.start,

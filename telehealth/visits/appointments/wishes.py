@@ -36,7 +36,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesWish:
-    """Visits somebody wants to repeat. `local_start` is a naive clock reading; without a zone it is the clinician's."""
+    """Visits somebody wants to repeat. `local_start` is a naive clock reading; without a zone it is the clinician's.
+
+    The rest is as of Wish, and holds for each of them.
+    """
 
     patient_id: PatientId
     visit_type_id: VisitTypeId
@@ -47,6 +50,7 @@ class SeriesWish:
     clinician_ids: tuple[ClinicianId, ...] = ()
     also: tuple[UUID, ...] = ()
     location: str | None = None
+    no_show_risk: int = 0
 
     def at(self, start: datetime) -> Wish:
         """One of them."""
@@ -57,6 +61,7 @@ class SeriesWish:
             clinician_ids=self.clinician_ids,
             also=self.also,
             location=self.location,
+            no_show_risk=self.no_show_risk,
         )
 
 

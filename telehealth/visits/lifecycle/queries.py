@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, false, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true, tuple_
 from sqlalchemy.orm import aliased
 
 from telehealth.access import queries as access
@@ -130,7 +130,8 @@ async def _visible_series(unit: Unit) -> ColumnElement[bool]:
         case Role.SYSTEM | Role.FRONT_DESK:
             return true()
         case Role.CLINICIAN:
-            return SeriesRow.clinician_id == unit.actor.person_id
+            part = exists().where(VisitRow.series_id == SeriesRow.id, VisitRow.clinician_id == unit.actor.person_id)
+            return or_(SeriesRow.clinician_id == unit.actor.person_id, part)
         case Role.INTEGRATION:
             granted = await access.patients_granted(unit, APPOINTMENTS)
             return true() if isinstance(granted, Everyone) else SeriesRow.patient_id.in_(granted)
@@ -144,6 +145,12 @@ async def visits_of_series(unit: Unit, series_id: UUID, *, lock: bool = False) -
         select(VisitRow).where(VisitRow.series_id == series_id, await visible(unit)).order_by(VisitRow.occurrence)
     ).execution_options(populate_existing=True)
     return [visit_of(row) for row in await unit.session.scalars(query.with_for_update() if lock else query)]
+
+
+async def hosts_of_series(unit: Unit, series_id: UUID) -> set[UUID]:
+    """Who gives its visits, whoever asks; those called off do not count."""
+    query = select(VisitRow.clinician_id).where(VisitRow.series_id == series_id)
+    return set(await unit.session.scalars(query.where(VisitRow.status != VisitStatus.CANCELLED)))
 
 
 async def visit_version(unit: Unit, visit_id: UUID) -> str:

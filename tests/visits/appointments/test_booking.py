@@ -23,6 +23,7 @@ from telehealth.scheduling.booking.rules import (
     NotLicensed,
     NotOffered,
     PatientConflict,
+    ResourceTaken,
     SlotTaken,
     TooSoon,
     Wanted,
@@ -180,6 +181,19 @@ async def test_staff_set_rules_aside_with_a_reason(unit_of_work: UnitOfWork) -> 
         return (await unit.session.get_one(VisitRow, moved.id)).override is None
 
     assert await unit_of_work.run(unexplained)
+
+
+async def test_nobody_asks_for_what_could_never_be_confirmed(unit_of_work: UnitOfWork) -> None:
+    """A group visit brings along nothing of a patient's own."""
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    await unit_of_work.run(booking.add_visit_type, SYSTEM, replace(clinic.visit_type, seats=4))
+    colleague = await unit_of_work.run(add_colleague, SYSTEM, clinic)
+    with pytest.raises(ResourceTaken):
+        await unit_of_work.run(appointments.request, clinic.front_desk, wish_for(clinic, also=(colleague.id,)))
+    asked = await unit_of_work.run(appointments.request, clinic.front_desk, wish_for(clinic))
+    assert (
+        await unit_of_work.run(appointments.confirm, clinic.front_desk, asked.id)
+    ).visit.status is VisitStatus.BOOKED
 
 
 async def test_staff_book_over_a_visit_that_is_likely_missed(unit_of_work: UnitOfWork) -> None:

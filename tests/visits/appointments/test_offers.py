@@ -252,6 +252,23 @@ async def test_who_cannot_have_what_they_accept_hears_why_and_it_goes_on(room: W
     assert [(each.entry_id, each.start) for each in await room.open_offers()] == [(second.id, TUESDAY_NINE)]
 
 
+@pytest.mark.parametrize("key", ["", "one-answer"])
+async def test_a_refused_offer_goes_on_whatever_the_request_was(room: Waiting, key: str) -> None:
+    """With an Idempotency-Key all that a request did is undone with its refusal; the offer is given up all the same."""
+    patient = room.clinic.patient.id
+    await room.unit_of_work.run(offers.join, SYSTEM, patient, room.clinic.visit_type.id, Terms())
+    second = await room.joins("Bea")
+    (offer,) = await room.refill()
+    await room.unit_of_work.run(_licence_needed, SYSTEM, room, {patient: "US-TX", second.patient_id: "US-IL"})
+    desk = await room.unit_of_work.run(open_account, SYSTEM, Role.FRONT_DESK, None)
+    async with _browser(room, desk) as client:
+        headers = {"Idempotency-Key": key} if key else {}
+        refused = await client.post(f"/v1/offers/{offer.id}/accept", headers=headers)
+        assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "offer-gone")
+    await room.goes_on()
+    assert [(each.entry_id, each.start) for each in await room.open_offers()] == [(second.id, TUESDAY_NINE)]
+
+
 async def _licence_needed(unit: Unit, room: Waiting, places: Mapping[PatientId, str]) -> None:
     """From now on, and the clinician has one for Illinois; each patient says where they will be."""
     await booking.add_visit_type(unit, replace(room.clinic.visit_type, needs_licence=True))

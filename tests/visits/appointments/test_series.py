@@ -15,9 +15,10 @@ from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.notifications import tasks as notifications
 from telehealth.notifications.models import MessageRow
+from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.recurrence.rules import InvalidRecurrence
 from telehealth.tasks.relay import from_body
-from telehealth.visits.appointments import series
+from telehealth.visits.appointments import routes, series, service
 from telehealth.visits.appointments.series import Reach, Told
 from telehealth.visits.appointments.wishes import SeriesWish
 from telehealth.visits.lifecycle import queries
@@ -26,6 +27,7 @@ from telehealth.visits.lifecycle.rules import NotNow, Policy, SeriesConflict, Vi
 from telehealth.visits.waiting_room import queries as boards
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, book, open_clinic, register
 from tests.kit.quicker import beaten
+from tests.kit.web import bearer, client_of
 
 S = VisitStatus
 WEEK = timedelta(days=7)
@@ -194,6 +196,53 @@ async def test_moving_by_a_whole_step_passes_through_its_own_times(unit_of_work:
         )
         assert moved.visits[0].local_start == to
     assert [each.starts_at for each in moved.visits] == [each.starts_at for each in booked.visits]
+
+
+async def test_another_clinician_takes_over_the_rest_and_nothing_is_said_of_what_was(unit_of_work: UnitOfWork) -> None:
+    """The series stays with who gives its first visits, until it is another's whole; both see it."""
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    grace = await unit_of_work.run(add_colleague, SYSTEM, clinic)
+    booked = await unit_of_work.run(series.book_series, clinic.front_desk, wish_for(clinic))
+
+    async def hand_over(occurrence: int) -> Told:
+        return await unit_of_work.run(
+            series.reschedule_following,
+            clinic.front_desk,
+            booked.series.id,
+            occurrence=occurrence,
+            local_start=datetime.fromisoformat(booked.visits[occurrence - 1].local_start),
+            clinician_id=grace.id,
+        )
+
+    part = await hand_over(3)
+    assert part.series.clinician_id == clinic.clinician.id
+    assert [each.clinician_id for each in part.visits] == [clinic.clinician.id] * 2 + [grace.id] * 2
+    graces = replace(clinic.clinician_actor, person_id=grace.id)
+    for actor, count in ((clinic.clinician_actor, 2), (graces, 2), (clinic.front_desk, 4)):
+        seen = await unit_of_work.run(series.open_series, actor, booked.series.id)
+        assert (len(seen.visits), seen.series.clinician_id) == (count, clinic.clinician.id)
+    assert (await hand_over(1)).series.clinician_id == grace.id
+
+
+async def test_a_series_says_how_likely_it_is_missed(unit_of_work: UnitOfWork) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    kind = replace(clinic.visit_type, overbook_limit=1, overbook_threshold=80)
+    await unit_of_work.run(booking.add_visit_type, SYSTEM, kind)
+    asked = {
+        "patient_id": str(clinic.patient.id),
+        "visit_type_id": str(kind.id),
+        "clinician_id": str(clinic.clinician.id),
+        "local_start": "2026-03-03T09:00",
+        "rrule": FOUR,
+        "policy": "atomic",
+        "no_show_risk": 90,
+    }
+    async with client_of(unit_of_work, routes.OPERATIONS, {"desk": clinic.front_desk}) as client:
+        assert (await client.post("/v1/series", json=asked, headers=bearer("desk"))).status_code == 201
+    other = await unit_of_work.run(register, SYSTEM, "Ines")
+    for week in range(2):
+        wish = replace(wish_for(clinic).at(TUESDAY_NINE + week * (WEEK - timedelta(hours=1))), patient_id=other.id)
+        assert (await unit_of_work.run(service.appoint, clinic.front_desk, wish)).visit.overbooked
 
 
 async def test_search_offers_only_what_is_free_each_time(unit_of_work: UnitOfWork) -> None:
