@@ -20,12 +20,17 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "FollowUpCancelled",
         "FollowUpDone",
         "FollowUpPlanned",
+        "GateWaived",
         "LocationAttested",
+        "NobodyAnswered",
         "NoteHeld",
         "NoteSigned",
         "PatientArrived",
+        "PatientAway",
+        "PatientBack",
         "PatientLeft",
         "PatientMissed",
+        "PatientPutBack",
         "PatientReady",
         "QueueMoved",
         "VisitAdmitted",
@@ -39,6 +44,7 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "VisitRequested",
         "VisitResumed",
         "VisitStarted",
+        "VisitTakenOver",
     }
 )
 

@@ -44,9 +44,14 @@ class VisitTypeRow(Table):
     needs_licence: Mapped[bool] = plain(server_default=text("false"))
     overbook_limit: Mapped[int] = plain(server_default=text("0"))
     overbook_threshold: Mapped[int] = plain(server_default=text("80"))
+    grace: Mapped[int] = plain(server_default=text("5"))
+    patient_no_show_after: Mapped[int] = plain(server_default=text("15"))
+    provider_no_show_after: Mapped[int] = plain(server_default=text("30"))
+    no_show_automatic: Mapped[bool] = plain(server_default=text("false"))
     retired_at: Mapped[datetime | None] = plain()
 
     __table_args__ = (
+        CheckConstraint("grace > 0 AND patient_no_show_after > 0 AND provider_no_show_after > 0", name="patience"),
         CheckConstraint("minutes > 0 AND grid > 0 AND grid_offset >= 0 AND grid_offset < grid", name="grid"),
         CheckConstraint("buffer_before >= 0 AND buffer_after >= 0", name="buffers"),
         CheckConstraint("cap_per_day >= 0 AND cap_per_week >= 0 AND seats > 0", name="counts"),

@@ -181,6 +181,9 @@ class VisitType:
     offset. The patient may join from `opens_before` the start until `closes_after` the end. Caps count visits of this
     type by the clinician's local date. More than one seat makes it a group visit. A visit may be booked over another
     (`overbook_limit` a stretch of hours) when the no-show risks of those booked add up to `overbook_threshold` percent.
+    A call that drops, and a waiting patient who is gone, have `grace` minutes to come back. From the start on it takes
+    `patient_no_show_after` minutes until the patient did not come, `provider_no_show_after` until nobody came to a
+    patient who waits; `no_show_automatic` has the system itself write that down.
     """
 
     id: VisitTypeId
@@ -206,6 +209,10 @@ class VisitType:
     needs_licence: bool = False
     overbook_limit: int = 0
     overbook_threshold: int = 80
+    grace: int = 5
+    patient_no_show_after: int = 15
+    provider_no_show_after: int = 30
+    no_show_automatic: bool = False
 
     def occupies(self, start: int) -> Minutes:
         """What a visit beginning at `start` takes from the calendars of everyone in it, buffers included."""

@@ -67,6 +67,10 @@ class VisitTypeForm(Message):
     needs_licence: bool = False
     overbook_limit: Annotated[int, Field(ge=0, le=10)] = 0
     overbook_threshold: Annotated[int, Field(ge=1, le=1000)] = 80
+    grace: Annotated[int, Field(ge=1, le=60)] = 5
+    patient_no_show_after: Annotated[int, Field(ge=1, le=1440)] = 15
+    provider_no_show_after: Annotated[int, Field(ge=1, le=1440)] = 30
+    no_show_automatic: bool = False
 
     @model_validator(mode="after")
     def _fill(self) -> Self:

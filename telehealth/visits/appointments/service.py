@@ -16,7 +16,6 @@ from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, TooSoon, check_company
 from telehealth.visits.appointments.wishes import Wish, others, placed, visit_for, wanted, wish_of
 from telehealth.visits.lifecycle import guests, queries
-from telehealth.visits.lifecycle.events import VisitHandedOver
 from telehealth.visits.lifecycle.rules import STAFF, Command, Visit, VisitStatus, decide, situation_of
 from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
 
@@ -160,7 +159,6 @@ async def move(
         values["override"] = unit.vault.seal(("visit", "override", visit.id), override)
     if occupied.clinician_id != visit.clinician_id:
         await guests.change_host(unit, visit, occupied.clinician_id)
-        unit.emit(VisitHandedOver(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id))
     return await change(unit, visit.id, Command.RESCHEDULE, values=values, told_by=told_by)
 
 

@@ -150,12 +150,17 @@ def reading(start: datetime, time_zone: str) -> str:
 
 
 def _times(occupied: Occupied) -> dict[str, Any]:
+    """What the kind of visit says about the time, as it says it now."""
     kind = occupied.visit_type
     return {
         "starts_at": occupied.start,
         "ends_at": occupied.end,
         "opens_at": occupied.start - timedelta(minutes=kind.opens_before),
         "closes_at": occupied.end + timedelta(minutes=kind.closes_after),
+        "grace": kind.grace,
+        "patient_no_show_after": kind.patient_no_show_after,
+        "provider_no_show_after": kind.provider_no_show_after,
+        "no_show_automatic": kind.no_show_automatic,
     }
 
 

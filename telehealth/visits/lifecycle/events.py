@@ -59,6 +59,12 @@ class VisitHandedOver(VisitEvent):
     __slots__ = ()
 
 
+class VisitTakenOver(VisitEvent):
+    """`clinician_id` gives the visit from now on; whoever gave it before hears VisitHandedOver."""
+
+    __slots__ = ()
+
+
 class VisitCancelled(VisitEvent):
     __slots__ = ()
 
@@ -73,6 +79,34 @@ class DeviceChecked(VisitEvent):
 
 class LocationAttested(VisitEvent):
     """The patient said where they are."""
+
+    __slots__ = ()
+
+
+class GateWaived(VisitEvent):
+    """Staff let the patient wait without one of the things that stand before it."""
+
+    __slots__ = ()
+
+
+class PatientAway(VisitEvent):
+    """The page of a waiting patient is gone."""
+
+    __slots__ = ()
+
+
+class PatientBack(VisitEvent):
+    __slots__ = ()
+
+
+class NobodyAnswered(VisitEvent):
+    """The patient was admitted, and the two did not find each other: the patient waits on, in the same place."""
+
+    __slots__ = ()
+
+
+class PatientPutBack(VisitEvent):
+    """The clinician let an admitted patient wait on."""
 
     __slots__ = ()
 

@@ -1,16 +1,22 @@
 """Tables of visits. The visit row is what the history in `visit_event` leads to; it has no other way to change."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped
 
 from telehealth.db.tables import Table, phi, pii, plain
+from telehealth.visits.lifecycle.deadlines import Deadline, Outcome
+from telehealth.visits.lifecycle.histories import steps_as_sql
 from telehealth.visits.lifecycle.rules import UNFINISHED, VisitStatus
 
 STATUSES = ", ".join(f"'{status}'" for status in VisitStatus)
 OPEN_STATUSES = ", ".join(f"'{status}'" for status in VisitStatus if status in UNFINISHED)
+DEADLINES = ", ".join(f"'{deadline}'" for deadline in Deadline)
+OUTCOMES = ", ".join(f"'{outcome}'" for outcome in Outcome)
+STILL_OPEN = "settled_at IS NULL"
 
 
 class VisitRow(Table):
@@ -52,6 +58,11 @@ class VisitRow(Table):
     override: Mapped[bytes | None] = phi(LargeBinary)
     series_id: Mapped[UUID | None] = plain(ForeignKey("series.id"))
     occurrence: Mapped[int | None] = plain()
+    away_since: Mapped[datetime | None] = phi()
+    grace: Mapped[int] = plain(server_default=text("5"))
+    patient_no_show_after: Mapped[int] = plain(server_default=text("15"))
+    provider_no_show_after: Mapped[int] = plain(server_default=text("30"))
+    no_show_automatic: Mapped[bool] = plain(server_default=text("false"))
 
     __table_args__ = (
         CheckConstraint("(location IS NULL) = (location_attested_at IS NULL)", name="location"),
@@ -88,7 +99,10 @@ class SeriesRow(Table):
 
 
 class VisitEventRow(Table):
-    """Append-only: who gave which command, for what, and what it changed. `seq` is the revision it made."""
+    """Append-only: who gave which command, for what, and what it changed. `seq` is the revision it made.
+
+    `changes` are the columns of the visit it wrote, as JSON (histories.written); sealed columns are sealed there too.
+    """
 
     __tablename__ = "visit_event"
 
@@ -102,6 +116,34 @@ class VisitEventRow(Table):
     cause: Mapped[str] = plain()
     before: Mapped[str | None] = phi()
     after: Mapped[str] = phi()
+    changes: Mapped[dict[str, Any]] = phi(server_default=text("'{}'"))
+
+    __table_args__ = (CheckConstraint(steps_as_sql(), name="step"),)
+
+
+class TimerRow(Table):
+    """Something that happens to a visit by itself (deadlines.Deadline). At most one of a kind is open for a visit.
+
+    `tries` counts how often it failed; one that goes on failing is tried less and less often.
+    """
+
+    __tablename__ = "timer"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"))
+    kind: Mapped[str] = plain()
+    due_at: Mapped[datetime] = plain()
+    tries: Mapped[int] = plain(server_default=text("0"))
+    settled_at: Mapped[datetime | None] = plain()
+    outcome: Mapped[str | None] = plain()
+
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({DEADLINES})", name="kind"),
+        CheckConstraint(f"outcome IN ({OUTCOMES})", name="outcome"),
+        CheckConstraint("(settled_at IS NULL) = (outcome IS NULL)", name="settled"),
+        Index("uq_timer_visit_id_kind_open", "visit_id", "kind", unique=True, postgresql_where=text(STILL_OPEN)),
+        Index("ix_timer_due_at_open", "due_at", postgresql_where=text(STILL_OPEN)),
+    )
 
 
 class ParticipantRow(Table):

@@ -18,6 +18,7 @@ from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, SeriesId,
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
+from telehealth.visits.lifecycle.histories import Step
 from telehealth.visits.lifecycle.joining import JoinDecision, JoinReason, join_reason, what_to_do
 from telehealth.visits.lifecycle.models import ParticipantRow, SeriesRow, VisitEventRow, VisitRow
 from telehealth.visits.lifecycle.rules import (
@@ -26,7 +27,6 @@ from telehealth.visits.lifecycle.rules import (
     Participant,
     Policy,
     Series,
-    Step,
     Visit,
     VisitStatus,
 )
@@ -100,6 +100,11 @@ def visit_of(row: VisitRow) -> Visit:
         overbooked=row.overbooked,
         series_id=None if row.series_id is None else SeriesId(row.series_id),
         occurrence=row.occurrence,
+        away_since=row.away_since,
+        grace=row.grace,
+        patient_no_show_after=row.patient_no_show_after,
+        provider_no_show_after=row.provider_no_show_after,
+        no_show_automatic=row.no_show_automatic,
     )
 
 
@@ -247,6 +252,8 @@ async def history(unit: Unit, visit_id: UUID) -> list[Step]:
             command=Command(row.command),
             before=None if row.before is None else VisitStatus(row.before),
             after=VisitStatus(row.after),
+            at=row.at,
+            changes=row.changes,
         )
         for row in rows
     ]

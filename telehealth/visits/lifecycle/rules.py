@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from telehealth.core.actors import Role
@@ -11,9 +12,7 @@ from telehealth.core.errors import Kind, Refusal
 from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, SeriesId, VisitId, VisitTypeId
 from telehealth.visits.lifecycle import events as happened
 
-GRACE = timedelta(minutes=5)  # how long an interrupted call may come back before the system ends it
-NO_SHOW_AFTER = timedelta(minutes=15)
-NOBODY_CAME_AFTER = timedelta(minutes=30)
+ANSWER_WITHIN = timedelta(seconds=60)  # an admitted patient and the clinician find each other in this time, or wait on
 CORRECTABLE_FOR = timedelta(hours=24)
 
 
@@ -47,8 +46,14 @@ class Command(StrEnum):
     ARRIVE = "arrive"
     CHECK = "check"
     ATTEST = "attest"
+    WAIVE = "waive"
+    AWAY = "away"
+    BACK = "back"
     MAKE_READY = "make_ready"
     ADMIT = "admit"
+    NO_ANSWER = "no_answer"
+    PUT_BACK = "put_back"
+    HAND_OVER = "hand_over"
     CONNECT = "connect"
     DROP = "drop"
     RESUME = "resume"
@@ -79,11 +84,13 @@ IN_CALL = frozenset({S.ADMITTING, S.IN_PROGRESS, S.INTERRUPTED})
 UNFINISHED = WAITING | IN_CALL | {S.ENDED}
 BEFORE_CALL = frozenset({S.REQUESTED, S.HELD, S.BOOKED, S.ARRIVED, S.READY, S.ADMITTING})
 OVER = frozenset(S) - BEFORE_CALL - IN_CALL
+TO_HAND_OVER = (S.BOOKED, S.ARRIVED, S.READY, S.ADMITTING, S.IN_PROGRESS, S.INTERRUPTED)
 ENDINGS = OVER - {S.ENDED}
 CORRECTABLE = frozenset({S.PATIENT_NO_SHOW, S.PROVIDER_NO_SHOW, S.LEFT_UNSEEN, S.INCOMPLETE})
 VALID = frozenset(S) - {S.ENTERED_IN_ERROR}
 DESK = frozenset({R.FRONT_DESK, R.SYSTEM})
 STAFF = frozenset({R.CLINICIAN, R.FRONT_DESK, R.SYSTEM})
+PATIENT_SIDE = frozenset({R.PATIENT, R.FRONT_DESK})  # the front desk does it for who is on the phone
 CALL_PARTIES = frozenset({R.CLINICIAN, R.PATIENT, R.SYSTEM})  # signalling acts for whoever is connected
 ANYONE = STAFF | {R.PATIENT, R.INTEGRATION}
 
@@ -113,7 +120,9 @@ class Visit:
     they were to be when it was booked, if that was said.
     `local_start` (YYYY-MM-DDTHH:MM) is the clock time that was meant in `time_zone`, by the zone rules of `tzdata`.
     `team` are the clinicians any of whom would do: none named is anyone, None is this one alone. `also` are further
-    resources. `occurrence` counts a series from 1.
+    resources. `occurrence` counts a series from 1. `away_since` is since when a waiting patient's page is gone. `grace`
+    and the two `..._no_show_after` are minutes, as the kind of visit had them when it was booked or moved;
+    `no_show_automatic`: the system itself writes down who did not come.
     """
 
     id: VisitId
@@ -144,6 +153,11 @@ class Visit:
     overbooked: bool = False
     series_id: SeriesId | None = None
     occurrence: int | None = None
+    away_since: datetime | None = None
+    grace: int = 5
+    patient_no_show_after: int = 15
+    provider_no_show_after: int = 30
+    no_show_automatic: bool = False
 
     @property
     def minutes(self) -> int:
@@ -162,13 +176,19 @@ class Participant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What guards look at. Facts nobody gathers yet have the value that lets pass."""
+    """What guards look at. The facts below `earlier` are gathered by whoever gives the command (`steps.change`, facts);
+    what nobody gathered has the value that lets pass.
+    """
 
     now: datetime
     opens_at: datetime
     closes_at: datetime
     starts_at: datetime
     changed_at: datetime
+    grace: timedelta = timedelta(minutes=5)
+    patient_no_show_after: timedelta = timedelta(minutes=15)
+    provider_no_show_after: timedelta = timedelta(minutes=30)
+    away_since: datetime | None = None
     check: DeviceCheck | None = None
     reason: str = ""
     earlier: VisitStatus | None = None
@@ -176,15 +196,21 @@ class Situation:
     time_free: bool = True
     service_open: bool = True
     consent_current: bool = True
+    intake_done: bool = True
     location_licensed: bool = True
     both_sides_in_media: bool = True
     note_in_record: bool = True
 
 
+KEPT = ("opens_at", "closes_at", "starts_at", "changed_at", "away_since", "check")
+POLICY = ("grace", "patient_no_show_after", "provider_no_show_after")
+
+
 def situation_of(visit: Visit, now: datetime, *, reason: str = "", earlier: VisitStatus | None = None) -> Situation:
-    kept = {name: getattr(visit, name) for name in ("opens_at", "closes_at", "starts_at", "changed_at", "check")}
+    kept = {name: getattr(visit, name) for name in KEPT}
+    policy: dict[str, Any] = {name: timedelta(minutes=getattr(visit, name)) for name in POLICY}
     licensed = visit.licensed_there is not False
-    return Situation(now=now, reason=reason, earlier=earlier, location_licensed=licensed, **kept)
+    return Situation(now=now, reason=reason, earlier=earlier, location_licensed=licensed, **kept, **policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +227,18 @@ IN_WINDOW = Guard("inside_join_window", lambda s: s.opens_at <= s.now < s.closes
 IDENTIFIED = Guard("identity_passed", lambda s: s.identified)
 CONSENT = Guard("consent_current", lambda s: s.consent_current)
 LICENSED = Guard("location_licensed", lambda s: s.location_licensed)
+INTAKE = Guard("intake_done", lambda s: s.intake_done)
 CHECKED = Guard("devices_checked_or_waived", lambda s: s.check is not None)
 BOTH_SIDES = Guard("both_sides_in_media", lambda s: s.both_sides_in_media)
-GRACE_OVER = Guard("grace_over", lambda s: s.now >= s.changed_at + GRACE)
+GRACE_OVER = Guard("grace_over", lambda s: s.now >= s.changed_at + s.grace)
+ANSWER_OVER = Guard("answer_time_over", lambda s: s.now >= s.changed_at + ANSWER_WITHIN)
+PRESENT = Guard("not_away_already", lambda s: s.away_since is None)
+GONE = Guard("away", lambda s: s.away_since is not None)
+GONE_LONG = Guard("away_beyond_grace", lambda s: s.away_since is not None and s.now >= s.away_since + s.grace)
 NOTE_IN_RECORD = Guard("note_in_record", lambda s: s.note_in_record)
 REASON_GIVEN = Guard("reason_given", lambda s: bool(s.reason))
-NO_SHOW_TIME = Guard("no_show_time_over", lambda s: s.now >= s.starts_at + NO_SHOW_AFTER)
-NOBODY_CAME = Guard("nobody_admitted", lambda s: s.now >= s.starts_at + NOBODY_CAME_AFTER)
+NO_SHOW_TIME = Guard("no_show_time_over", lambda s: s.now >= s.starts_at + s.patient_no_show_after)
+NOBODY_CAME = Guard("nobody_admitted", lambda s: s.now >= s.starts_at + s.provider_no_show_after)
 IN_TIME = Guard("in_time_to_correct", lambda s: s.earlier is not None and s.now <= s.changed_at + CORRECTABLE_FOR)
 
 
@@ -243,13 +274,21 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.RELEASE, ({S.HELD}, S.EXPIRED), ANYONE, happened.VisitExpired, frees_time=True),
     _row(C.BOOK, ({None, S.REQUESTED, S.HELD}, S.BOOKED), ANYONE, happened.VisitBooked, TIME_FREE),
     _row(C.RESCHEDULE, ({S.BOOKED}, S.BOOKED), ANYONE, happened.VisitRescheduled, TIME_FREE),
-    _row(C.ARRIVE, ({S.BOOKED}, S.ARRIVED), {R.PATIENT}, happened.PatientArrived, IN_WINDOW, IDENTIFIED),
-    _row(C.CHECK, ({S.ARRIVED}, S.ARRIVED), {R.PATIENT}, happened.DeviceChecked),
-    _row(C.CHECK, ({S.READY}, S.READY), {R.PATIENT}, happened.DeviceChecked),
-    _row(C.ATTEST, ({S.ARRIVED}, S.ARRIVED), {R.PATIENT}, happened.LocationAttested),
-    _row(C.ATTEST, ({S.READY}, S.READY), {R.PATIENT}, happened.LocationAttested),
-    _row(C.MAKE_READY, ({S.ARRIVED}, S.READY), {R.PATIENT}, happened.PatientReady, CONSENT, LICENSED, CHECKED),
+    _row(C.ARRIVE, ({S.BOOKED}, S.ARRIVED), PATIENT_SIDE, happened.PatientArrived, IN_WINDOW, IDENTIFIED),
+    *(_row(C.CHECK, ({each}, each), PATIENT_SIDE, happened.DeviceChecked) for each in (S.ARRIVED, S.READY)),
+    *(_row(C.ATTEST, ({each}, each), PATIENT_SIDE, happened.LocationAttested) for each in (S.ARRIVED, S.READY)),
+    *(
+        _row(C.WAIVE, ({each}, each), STAFF, happened.GateWaived, REASON_GIVEN)
+        for each in (S.BOOKED, S.ARRIVED, S.READY)
+    ),
+    *(_row(C.AWAY, ({each}, each), {R.SYSTEM}, happened.PatientAway, PRESENT) for each in (S.ARRIVED, S.READY)),
+    *(_row(C.BACK, ({each}, each), {R.PATIENT, R.SYSTEM}, happened.PatientBack, GONE) for each in (S.ARRIVED, S.READY)),
+    _row(C.MAKE_READY, ({S.ARRIVED}, S.READY), PATIENT_SIDE, happened.PatientReady, CONSENT, LICENSED, INTAKE, CHECKED),
     _row(C.ADMIT, ({S.READY}, S.ADMITTING), {R.CLINICIAN}, happened.VisitAdmitted, LICENSED),
+    _row(C.NO_ANSWER, ({S.ADMITTING}, S.READY), {R.CLINICIAN}, happened.NobodyAnswered),
+    _row(C.NO_ANSWER, ({S.ADMITTING}, S.READY), {R.SYSTEM}, happened.NobodyAnswered, ANSWER_OVER),
+    _row(C.PUT_BACK, ({S.ADMITTING}, S.READY), {R.CLINICIAN}, happened.PatientPutBack),
+    *(_row(C.HAND_OVER, ({each}, each), STAFF, happened.VisitTakenOver, LICENSED) for each in TO_HAND_OVER),
     _row(C.CONNECT, ({S.ADMITTING}, S.IN_PROGRESS), CALL_PARTIES, happened.VisitStarted, BOTH_SIDES),
     _row(C.DROP, ({S.IN_PROGRESS}, S.INTERRUPTED), CALL_PARTIES, happened.VisitInterrupted),
     _row(C.RESUME, ({S.INTERRUPTED}, S.IN_PROGRESS), CALL_PARTIES, happened.VisitResumed, BOTH_SIDES),
@@ -259,7 +298,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.CANCEL, (BEFORE_CALL, S.CANCELLED), ANYONE, happened.VisitCancelled, REASON_GIVEN, frees_time=True),
     _row(C.PATIENT_NO_SHOW, ({S.BOOKED}, S.PATIENT_NO_SHOW), STAFF, happened.PatientMissed, NO_SHOW_TIME),
     _row(C.PROVIDER_NO_SHOW, (WAITING, S.PROVIDER_NO_SHOW), STAFF, happened.ClinicianMissed, NOBODY_CAME),
-    _row(C.LEAVE, (WAITING, S.LEFT_UNSEEN), {R.PATIENT, R.SYSTEM}, happened.PatientLeft),
+    _row(C.LEAVE, (WAITING, S.LEFT_UNSEEN), STAFF - {R.SYSTEM} | {R.PATIENT}, happened.PatientLeft),
+    _row(C.LEAVE, (WAITING, S.LEFT_UNSEEN), {R.SYSTEM}, happened.PatientLeft, GONE_LONG),
     _row(C.FAIL, (IN_CALL, S.INCOMPLETE), {R.CLINICIAN, R.SYSTEM}, happened.VisitFailed, REASON_GIVEN),
     _row(C.MARK_ERROR, (VALID, S.ENTERED_IN_ERROR), DESK, happened.VisitMarkedAsError, REASON_GIVEN, frees_time=True),
     _row(C.CORRECT, (CORRECTABLE, None), STAFF, happened.VisitCorrected, IN_TIME, REASON_GIVEN),
@@ -308,26 +348,6 @@ def _target(row: Transition, situation: Situation) -> VisitStatus:
     return target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One entry of a visit's history."""
-
-    seq: int
-    command: Command
-    before: VisitStatus | None
-    after: VisitStatus
-
-
-def replay(steps: Iterable[Step]) -> VisitStatus | None:
-    """The status a history leads to. Raises ValueError when it has a gap or a step that does not follow."""
-    status: VisitStatus | None = None
-    for expected, step in enumerate(steps, start=1):
-        if step.seq != expected or step.before != status:
-            raise ValueError("the history has a gap")
-        status = step.after
-    return status
-
-
 # Series
 
 
@@ -358,24 +378,3 @@ class Series:
     policy: Policy
     revision: int
     changed_at: datetime
-
-
-# The device check
-
-WELL = frozenset({"ok"})
-BEARABLE = frozenset({"ok", "off", "silent", "unchecked"})
-
-
-def judge_check(devices: Iterable[str], network: str | None) -> DeviceCheck:
-    """One word for what the patient's page found.
-
-    Devices: ok, off, silent, unchecked, or the code of a fault. Network: good, fair, poor, none, or nothing measured.
-    """
-    found = set(devices)
-    if found == {"unchecked"} and network is None:
-        return DeviceCheck.WAIVED
-    if not found <= BEARABLE or network == "none":
-        return DeviceCheck.FAILED
-    if network == "poor":
-        return DeviceCheck.POOR
-    return DeviceCheck.GOOD if found <= WELL and network == "good" else DeviceCheck.FAIR

@@ -9,6 +9,7 @@ from pydantic import Field
 from telehealth.core.actors import Role
 from telehealth.http.schemas import Message
 from telehealth.people.schemas import Jurisdiction
+from telehealth.visits.lifecycle.checks import judge_check
 from telehealth.visits.lifecycle.joining import JoinReason
 from telehealth.visits.lifecycle.rules import (
     TRANSITIONS,
@@ -17,7 +18,6 @@ from telehealth.visits.lifecycle.rules import (
     Visit,
     VisitStatus,
     allowed,
-    judge_check,
     situation_of,
 )
 

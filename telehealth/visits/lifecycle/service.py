@@ -2,16 +2,12 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
-
 from telehealth.db.unit import Unit
 from telehealth.people import service as registration
-from telehealth.visits.lifecycle import check_in, queries
-from telehealth.visits.lifecycle.models import VisitRow
-from telehealth.visits.lifecycle.rules import GRACE, IN_CALL, WAITING, Command, DeviceCheck, Visit, VisitStatus
+from telehealth.visits.lifecycle import check_in, queries, timers
+from telehealth.visits.lifecycle.deadlines import CONSEQUENCES, Outcome, deadlines_of
+from telehealth.visits.lifecycle.rules import IN_CALL, WAITING, Command, DeviceCheck, NotNow, Visit, VisitStatus
 from telehealth.visits.lifecycle.steps import change
-
-CLAIMED_AT_ONCE = 50
 
 
 async def open_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
@@ -134,15 +130,56 @@ async def correct(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
     return await change(unit, visit_id, Command.CORRECT, cause=reason)
 
 
-async def end_abandoned(unit: Unit) -> int:
-    """End the calls that did not come back within the grace time. Answers how many."""
-    due = await unit.session.scalars(
-        select(VisitRow.id)
-        .where(VisitRow.status == VisitStatus.INTERRUPTED, VisitRow.changed_at <= unit.now - GRACE)
-        .limit(CLAIMED_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    visit_ids = due.all()
+async def away(unit: Unit, visit_id: UUID) -> Visit:
+    """The page of a waiting patient is gone. They keep their place; once grace is over they have left."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    if visit.status not in WAITING or visit.away_since is not None:
+        return visit
+    return await change(unit, visit_id, Command.AWAY)
+
+
+async def back(unit: Unit, visit_id: UUID) -> Visit:
+    """They are here again. Who was not away, or does not wait any more, stays as they are."""
+    visit = await queries.find(unit, visit_id, lock=True)
+    if visit.status not in WAITING or visit.away_since is None:
+        return visit
+    return await change(unit, visit_id, Command.BACK)
+
+
+# Timers
+
+
+async def fire(unit: Unit, timer_id: UUID) -> Outcome | None:
+    """Do what a timer is for, and settle it in the same transaction; None when it is not due, or not ours to fire.
+
+    The machine decides again, from the visit as it is now. A process that dies before the commit leaves the timer to
+    the next one.
+    """
+    claimed = await timers.claim(unit, timer_id)
+    if claimed is None:
+        return None
+    what = CONSEQUENCES[claimed.kind]
+    values = {"ended_at": unit.now} if what.command is Command.END else {}
+    await timers.settle(unit, claimed.id, Outcome.FIRED)  # first, or the transition would find it open and moot
+    try:
+        await change(unit, claimed.visit_id, what.command, cause=what.cause, values=values)
+    except NotNow:
+        return await _not_fired(unit, claimed)
+    return Outcome.FIRED
+
+
+async def _not_fired(unit: Unit, claimed: timers.Claimed) -> Outcome | None:
+    due = deadlines_of(await queries.find(unit, claimed.visit_id)).get(claimed.kind)
+    if due is not None and due > unit.now:
+        await timers.put_off(unit, claimed.id, due)
+        return None
+    await timers.settle(unit, claimed.id, Outcome.MOOT)
+    return Outcome.MOOT
+
+
+async def mend_timers(unit: Unit) -> int:
+    """Give a timer to every visit that needs one and has none. Answers how many there were."""
+    visit_ids = await timers.forgotten(unit)
     for visit_id in visit_ids:
-        await change(unit, visit_id, Command.END, cause="grace-over", values={"ended_at": unit.now})
+        await timers.plan(unit, await queries.find(unit, visit_id, lock=True), as_before=False)
     return len(visit_ids)

@@ -7,17 +7,22 @@ from uuid import UUID
 
 from sqlalchemy import insert, update
 
+from telehealth.core.actors import Role
 from telehealth.core.errors import Stale
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rows import attempt
 from telehealth.scheduling.booking.rules import Occupied, Wanted
-from telehealth.visits.lifecycle import check_in, guests, queries
+from telehealth.visits.lifecycle import check_in, guests, queries, timers
+from telehealth.visits.lifecycle.deadlines import IN_PASSING
+from telehealth.visits.lifecycle.events import VisitHandedOver
+from telehealth.visits.lifecycle.histories import written
 from telehealth.visits.lifecycle.models import VisitEventRow, VisitRow
 from telehealth.visits.lifecycle.rules import (
     LICENSED,
     OVER,
+    WAITING,
     Command,
     Decision,
     NotNow,
@@ -44,31 +49,50 @@ async def change(
     cause: str = "",
     revision: int | None = None,
     values: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
     told_by: VisitId | None = None,
 ) -> Visit:
-    """Give one command to the machine, with the visit's row locked. Raises NotFound, Stale, NotNow."""
+    """Give one command to the machine, with the visit's row locked. Raises NotFound, Stale, NotNow.
+
+    `values` are columns it writes, `facts` what the caller has found for the guards: fields of `Situation`. `cause` is
+    a code.
+    """
     visit = await queries.find(unit, visit_id, lock=True)
     if revision is not None and revision != visit.revision:
         raise Stale
     earlier = await queries.earlier_status(unit, visit_id) if command is Command.CORRECT else None
     situation = situation_of(visit, unit.now, reason=cause, earlier=earlier)
-    decision = await _decided(unit, visit, command, situation)
-    changes: dict[str, Any] = {
-        **(values or {}),
-        "status": decision.after,
-        "revision": visit.revision + 1,
-        "changed_at": unit.now,
-    }
-    kept = {name: changes[name] for name in changes if name != "override"}
-    changed = replace(visit, **kept)
-    await unit.session.execute(update(VisitRow).where(VisitRow.id == visit_id).values(_columns(changes)))
-    await unit.session.execute(insert(VisitEventRow), [_entry(unit, changed, decision, cause)])
+    decision = await _decided(unit, visit, command, replace(situation, **(facts or {})))
+    columns = {**(values or {}), **_away(unit, visit, decision)}
+    changed = await _write(unit, visit, decision, columns, cause=cause)
+    await timers.plan(unit, changed, as_before=command in IN_PASSING)
     _tell(unit, changed, decision, told_by)
+    if changed.clinician_id != visit.clinician_id:
+        unit.emit(VisitHandedOver(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id))
     if decision.transition.frees_time:
         await booking.release(unit, visit_id)
     if changed.status in OVER:
         await guests.see_out(unit, changed)
     return changed
+
+
+async def _write(unit: Unit, visit: Visit, decision: Decision, columns: Mapping[str, Any], *, cause: str) -> Visit:
+    """The row as it is from now on, and the entry that says so."""
+    own: dict[str, Any] = {"status": decision.after, "revision": visit.revision + 1, "changed_at": unit.now}
+    changed = replace(visit, **{name: columns[name] for name in columns if name != "override"}, **own)
+    await unit.session.execute(update(VisitRow).where(VisitRow.id == visit.id).values(_columns({**columns, **own})))
+    await unit.session.execute(insert(VisitEventRow), [_entry(unit, changed, decision, columns, cause=cause)])
+    return changed
+
+
+def _away(unit: Unit, visit: Visit, decision: Decision) -> dict[str, Any]:
+    """Who does something is here again, and who does not wait is not away."""
+    if decision.transition.command is Command.AWAY:
+        return {"away_since": unit.now}
+    is_here = unit.actor.role is Role.PATIENT or decision.transition.command is Command.BACK
+    if visit.away_since is not None and (is_here or decision.after not in WAITING):
+        return {"away_since": None}
+    return {}
 
 
 async def _decided(unit: Unit, visit: Visit, command: Command, situation: Situation) -> Decision:
@@ -93,7 +117,9 @@ async def begin(
     begun = [(visit, decide(command, None, unit.actor.role, situation_of(visit, unit.now))) for visit in visits]
     rows = [_row(unit, visit, override) for visit, _ in begun]
     await unit.session.execute(insert(VisitRow), rows)
-    await unit.session.execute(insert(VisitEventRow), [_entry(unit, *each, "") for each in begun])
+    entries = [_entry(unit, *each, row, cause="") for each, row in zip(begun, rows, strict=True)]
+    await unit.session.execute(insert(VisitEventRow), entries)
+    await timers.plan_first(unit, [visit for visit, _ in begun])
     first = begun[0][0].id
     for visit, decision in begun:
         _tell(unit, visit, decision, first if as_one and visit.id != first else None)
@@ -107,7 +133,7 @@ def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def _entry(unit: Unit, visit: Visit, decision: Decision, cause: str) -> dict[str, Any]:
+def _entry(unit: Unit, visit: Visit, decision: Decision, columns: Mapping[str, Any], *, cause: str) -> dict[str, Any]:
     return {
         "visit_id": visit.id,
         "seq": visit.revision,
@@ -119,6 +145,7 @@ def _entry(unit: Unit, visit: Visit, decision: Decision, cause: str) -> dict[str
         "cause": cause,
         "before": decision.before,
         "after": decision.after,
+        "changes": written(columns),
     }
 
 

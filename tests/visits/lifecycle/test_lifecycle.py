@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from telehealth.access.rules import lockout, tries_left
 from telehealth.core.actors import Role
+from telehealth.visits.lifecycle.checks import judge_check
+from telehealth.visits.lifecycle.histories import STEPS, Step, replay
 from telehealth.visits.lifecycle.rules import (
     ENDINGS,
     TRANSITIONS,
@@ -16,12 +18,9 @@ from telehealth.visits.lifecycle.rules import (
     DeviceCheck,
     NotNow,
     Situation,
-    Step,
     VisitStatus,
     allowed,
     decide,
-    judge_check,
-    replay,
 )
 from tests.kit.examples import examples
 
@@ -36,6 +35,7 @@ PASSES = Situation(
     reason="patient_request",
     earlier=VisitStatus.BOOKED,
 )
+PASSES_WHO_IS_AWAY = replace(PASSES, away_since=NOW - timedelta(minutes=10))
 STATUSES: tuple[VisitStatus | None, ...] = (None, *VisitStatus)
 
 # The table of the product, written a second time and by hand: status before -> command -> status after.
@@ -46,6 +46,8 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
     S.HELD: {C.EXPIRE: S.EXPIRED, C.RELEASE: S.EXPIRED, C.BOOK: S.BOOKED, C.CANCEL: S.CANCELLED},
     S.BOOKED: {
         C.RESCHEDULE: S.BOOKED,
+        C.WAIVE: S.BOOKED,
+        C.HAND_OVER: S.BOOKED,
         C.ARRIVE: S.ARRIVED,
         C.CANCEL: S.CANCELLED,
         C.PATIENT_NO_SHOW: S.PATIENT_NO_SHOW,
@@ -53,6 +55,10 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
     S.ARRIVED: {
         C.CHECK: S.ARRIVED,
         C.ATTEST: S.ARRIVED,
+        C.WAIVE: S.ARRIVED,
+        C.AWAY: S.ARRIVED,
+        C.BACK: S.ARRIVED,
+        C.HAND_OVER: S.ARRIVED,
         C.MAKE_READY: S.READY,
         C.CANCEL: S.CANCELLED,
         C.PROVIDER_NO_SHOW: S.PROVIDER_NO_SHOW,
@@ -61,14 +67,35 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
     S.READY: {
         C.CHECK: S.READY,
         C.ATTEST: S.READY,
+        C.WAIVE: S.READY,
+        C.AWAY: S.READY,
+        C.BACK: S.READY,
+        C.HAND_OVER: S.READY,
         C.ADMIT: S.ADMITTING,
         C.CANCEL: S.CANCELLED,
         C.PROVIDER_NO_SHOW: S.PROVIDER_NO_SHOW,
         C.LEAVE: S.LEFT_UNSEEN,
     },
-    S.ADMITTING: {C.CONNECT: S.IN_PROGRESS, C.CANCEL: S.CANCELLED, C.FAIL: S.INCOMPLETE},
-    S.IN_PROGRESS: {C.DROP: S.INTERRUPTED, C.END: S.ENDED, C.FAIL: S.INCOMPLETE},
-    S.INTERRUPTED: {C.RESUME: S.IN_PROGRESS, C.END: S.ENDED, C.FAIL: S.INCOMPLETE},
+    S.ADMITTING: {
+        C.CONNECT: S.IN_PROGRESS,
+        C.NO_ANSWER: S.READY,
+        C.PUT_BACK: S.READY,
+        C.HAND_OVER: S.ADMITTING,
+        C.CANCEL: S.CANCELLED,
+        C.FAIL: S.INCOMPLETE,
+    },
+    S.IN_PROGRESS: {
+        C.DROP: S.INTERRUPTED,
+        C.HAND_OVER: S.IN_PROGRESS,
+        C.END: S.ENDED,
+        C.FAIL: S.INCOMPLETE,
+    },
+    S.INTERRUPTED: {
+        C.RESUME: S.IN_PROGRESS,
+        C.HAND_OVER: S.INTERRUPTED,
+        C.END: S.ENDED,
+        C.FAIL: S.INCOMPLETE,
+    },
     S.ENDED: {C.COMPLETE: S.COMPLETED},
     **{each: {C.CORRECT: S.BOOKED} for each in (S.PATIENT_NO_SHOW, S.PROVIDER_NO_SHOW, S.LEFT_UNSEEN, S.INCOMPLETE)},
 }
@@ -85,10 +112,14 @@ def expected(status: VisitStatus | None, command: Command) -> VisitStatus | None
 @pytest.mark.parametrize("command", Command)
 def test_every_status_with_every_command(status: VisitStatus | None, command: Command) -> None:
     after = expected(status, command)
-    results = {role: _outcome(command, status, role) for role in Role}
+    results = {
+        (role, situation): _outcome(command, status, role, situation)
+        for role in Role
+        for situation in (PASSES, PASSES_WHO_IS_AWAY)
+    }
     assert set(results.values()) <= {None, after}
     assert after is None or after in results.values()
-    assert all(results[role] is None for role in Role if role not in WHO[command])
+    assert all(outcome is None for (role, _), outcome in results.items() if role not in WHO[command])
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -108,6 +139,11 @@ BARRED = [
     (C.ARRIVE, S.BOOKED, Role.PATIENT, replace(PASSES, identified=False), "identity_passed"),
     (C.MAKE_READY, S.ARRIVED, Role.PATIENT, replace(PASSES, check=None), "devices_checked_or_waived"),
     (C.MAKE_READY, S.ARRIVED, Role.PATIENT, replace(PASSES, consent_current=False), "consent_current"),
+    (C.MAKE_READY, S.ARRIVED, Role.PATIENT, replace(PASSES, intake_done=False), "intake_done"),
+    (C.NO_ANSWER, S.ADMITTING, Role.SYSTEM, replace(PASSES, changed_at=NOW), "answer_time_over"),
+    (C.AWAY, S.READY, Role.SYSTEM, PASSES_WHO_IS_AWAY, "not_away_already"),
+    (C.BACK, S.READY, Role.PATIENT, PASSES, "away"),
+    (C.LEAVE, S.READY, Role.SYSTEM, replace(PASSES, away_since=NOW - timedelta(minutes=4)), "away_beyond_grace"),
     (C.ADMIT, S.READY, Role.CLINICIAN, replace(PASSES, location_licensed=False), "location_licensed"),
     (C.CONNECT, S.ADMITTING, Role.SYSTEM, replace(PASSES, both_sides_in_media=False), "both_sides_in_media"),
     (C.END, S.INTERRUPTED, Role.SYSTEM, replace(PASSES, changed_at=NOW - timedelta(minutes=4)), "grace_over"),
@@ -165,20 +201,61 @@ def test_random_lives_stay_inside_the_table_and_their_history_rebuilds_them(
             continue
         assert role in WHO[command]
         assert decision.after == (earlier if command is C.CORRECT else expected(status, command))
-        steps.append(Step(seq=len(steps) + 1, command=command, before=status, after=decision.after))
+        steps.append(_step(len(steps) + 1, command, status, decision.after))
         status = decision.after
         assert replay(steps) == status
 
 
 def test_a_history_with_a_gap_is_refused() -> None:
     steps = [
-        Step(seq=1, command=C.BOOK, before=None, after=S.BOOKED),
-        Step(seq=2, command=C.ARRIVE, before=S.BOOKED, after=S.ARRIVED),
-        Step(seq=3, command=C.CANCEL, before=S.ARRIVED, after=S.CANCELLED),
+        _step(1, C.BOOK, None, S.BOOKED),
+        _step(2, C.ARRIVE, S.BOOKED, S.ARRIVED),
+        _step(3, C.CANCEL, S.ARRIVED, S.CANCELLED),
     ]
     assert replay(steps) is S.CANCELLED
     with pytest.raises(ValueError, match="gap"):
         replay([steps[0], steps[2]])
+    with pytest.raises(ValueError, match="does not have"):
+        replay([steps[0], _step(2, C.ADMIT, S.BOOKED, S.ADMITTING)])
+
+
+def test_every_state_leads_to_an_end_and_no_end_leads_on() -> None:
+    """But for what staff take back, in time and with a reason, and what should never have been entered."""
+    arrows = {(before, after) for command, before, after in STEPS if command not in (C.MARK_ERROR, C.CORRECT)}
+    for status in VisitStatus:
+        reached = _reached(status, arrows)
+        assert bool(reached & ENDINGS) is (status not in ENDINGS), status
+    assert _reached(None, arrows) == set(VisitStatus) - {S.ENTERED_IN_ERROR}
+
+
+def test_a_correction_leads_back_to_where_the_ending_came_from() -> None:
+    assert {(before, after) for command, before, after in STEPS if command is C.CORRECT} == {
+        (S.PATIENT_NO_SHOW, S.BOOKED),
+        (S.PROVIDER_NO_SHOW, S.ARRIVED),
+        (S.PROVIDER_NO_SHOW, S.READY),
+        (S.LEFT_UNSEEN, S.ARRIVED),
+        (S.LEFT_UNSEEN, S.READY),
+        (S.INCOMPLETE, S.ADMITTING),
+        (S.INCOMPLETE, S.IN_PROGRESS),
+        (S.INCOMPLETE, S.INTERRUPTED),
+    }
+
+
+def _reached(
+    status: VisitStatus | None, arrows: set[tuple[VisitStatus | None, VisitStatus]]
+) -> set[VisitStatus | None]:
+    """Every state that some sequence of commands leads to from that one."""
+    found: set[VisitStatus | None] = set()
+    frontier: set[VisitStatus | None] = {status}
+    while frontier:
+        following: set[VisitStatus | None] = {after for before, after in arrows if before in frontier}
+        frontier = following - found
+        found |= frontier
+    return found
+
+
+def _step(seq: int, command: Command, before: VisitStatus | None, after: VisitStatus) -> Step:
+    return Step(seq=seq, command=command, before=before, after=after, at=NOW, changes={})
 
 
 def test_only_staff_leave_an_ending() -> None:
@@ -212,8 +289,10 @@ def test_the_check_in_one_word(devices: tuple[str, ...], network: str | None, ch
     assert judge_check(devices, network) is check
 
 
-def _outcome(command: Command, status: VisitStatus | None, role: Role) -> VisitStatus | None:
+def _outcome(
+    command: Command, status: VisitStatus | None, role: Role, situation: Situation = PASSES
+) -> VisitStatus | None:
     try:
-        return decide(command, status, role, PASSES).after
+        return decide(command, status, role, situation).after
     except NotNow:
         return None

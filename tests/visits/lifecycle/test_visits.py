@@ -20,9 +20,10 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.scheduling.booking import queries as scheduling
 from telehealth.scheduling.booking.rules import Asked, NotOffered, Slot, SlotTaken, TooFar, TooSoon
 from telehealth.visits.appointments import service as appointments
-from telehealth.visits.lifecycle import queries
+from telehealth.visits.lifecycle import queries, timers
 from telehealth.visits.lifecycle import service as lifecycle
-from telehealth.visits.lifecycle.rules import DeviceCheck, NotNow, Visit, VisitStatus, replay
+from telehealth.visits.lifecycle.histories import replay
+from telehealth.visits.lifecycle.rules import DeviceCheck, NotNow, Visit, VisitStatus
 from telehealth.visits.waiting_room import queries as boards
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest, guest_of, open_clinic, register
 
@@ -94,7 +95,7 @@ async def test_what_is_refused_leaves_nothing(unit_of_work: UnitOfWork) -> None:
     booked = await unit_of_work.run(book, SYSTEM, clinic)
     with pytest.raises(NotNow) as refused:
         await unit_of_work.run(lifecycle.admit, clinic.clinician_actor, booked.visit.id)
-    assert refused.value.extras["allowed"] == ["reschedule", "cancel"]
+    assert refused.value.extras["allowed"] == ["reschedule", "waive", "hand_over", "cancel"]
     assert len(await unit_of_work.run(queries.history, SYSTEM, booked.visit.id)) == 1
     assert await unit_of_work.run(_outbox) == ["VisitBooked"]
 
@@ -205,9 +206,10 @@ async def test_a_call_that_does_not_come_back_is_ended(unit_of_work: UnitOfWork,
     await unit_of_work.run(lifecycle.connected, patient, booked.visit.id)
     await unit_of_work.run(lifecycle.interrupted, clinic.clinician_actor, booked.visit.id)
     clock.advance(timedelta(minutes=4))
-    assert await unit_of_work.run(lifecycle.end_abandoned) == 0
+    assert await unit_of_work.run(timers.due) == []
     clock.advance(timedelta(minutes=1))
-    assert await unit_of_work.run(lifecycle.end_abandoned) == 1
+    for timer_id in await unit_of_work.run(timers.due):
+        await unit_of_work.run(lifecycle.fire, SYSTEM, timer_id)
     assert (await unit_of_work.run(queries.find, SYSTEM, booked.visit.id)).status is S.ENDED
 
 
