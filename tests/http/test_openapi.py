@@ -141,7 +141,7 @@ class Few:
     most: int
     seen: Counter[object] = field(default_factory=Counter)
 
-    def __call__(self, _context: object, case: schemathesis.Case) -> bool:
+    def __call__(self, _context: object, case: schemathesis.Case[Any]) -> bool:
         data = case.meta.phase.data if case.meta is not None else None
         if not isinstance(data, CoveragePhaseData):
             return True
