@@ -1,9 +1,30 @@
-"""Which worker runs what: a file stays on one worker, the stories share one house, and they begin first."""
+"""Which worker runs what: a file stays on one worker, the stories share one house, the longest begin first."""
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 STORIES = "tests/stories/"
+LONGEST = (  # a file of half a minute that begins last is half a minute with one worker
+    STORIES,
+    "tests/web/test_accessibility.py",
+    "tests/scheduling/test_cases.py",
+    "tests/cli/test_up.py",
+    "tests/video/test_signalling.py",
+    "tests/http/test_openapi.py",
+    "tests/scheduling/test_waitlist.py",
+    "tests/architecture/test_contracts.py",
+    "tests/web/test_scripts.py",
+    "tests/records/test_courier.py",
+    "tests/records/test_delivery_faults.py",
+    "tests/http/test_every_operation.py",
+    "tests/deploy/test_production.py",
+    "tests/cli/test_users.py",
+    "tests/video/test_browser.py",
+    "tests/video/test_relay.py",
+    "tests/video/test_precheck.py",
+    "tests/scheduling/test_against_oracle.py",
+    "tests/scheduling/test_membership.py",
+)
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist tells no types
@@ -19,4 +40,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(STORIES))
+    items.sort(key=lambda item: turn(item.nodeid))
+
+
+def turn(nodeid: str) -> int:
+    """When a test begins, counted from 0; all that is not among the longest comes after them, as it is collected."""
+    return next((number for number, each in enumerate(LONGEST) if nodeid.startswith(each)), len(LONGEST))
