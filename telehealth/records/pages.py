@@ -15,16 +15,18 @@ from telehealth.records import queries, service
 from telehealth.records.ports import RoomFollowUps
 from telehealth.records.rules import AlreadySigned, NothingToSign, NotToBeSigned
 from telehealth.records.schemas import NoteForm
+from telehealth.visits.gates import queries as gates
+from telehealth.visits.gates.forms import answers_of
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.events import visit_topic
-from telehealth.visits.lifecycle.rules import VisitStatus
+from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 
 FORGIVEN = (Stale, AlreadySigned, NotToBeSigned, NothingToSign)
 
 
 async def room(call: Call, visit: UUID) -> Response:
     """The visit, its note and its follow-ups, for the clinician who gives it."""
-    return call.render("room.html", **await call.run(_room, visit, call.port(RoomFollowUps)))
+    return call.render("room.html", **await call.run(_room, visit, call.port(RoomFollowUps), call.locale.code))
 
 
 async def save_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
@@ -57,7 +59,7 @@ async def _settled(call: Call, visit: UUID, form: NoteForm, *, sign: bool) -> Re
 
 async def _typed_again(call: Call, visit: UUID, form: NoteForm, refusal: Refusal) -> Response:
     """The page again with what was typed; a note that was signed meanwhile stays as it was signed."""
-    context = await call.run(_room, visit, call.port(RoomFollowUps), fault=refusal.title)
+    context = await call.run(_room, visit, call.port(RoomFollowUps), call.locale.code, fault=refusal.title)
     if not context["note"]["signed_at"]:
         context["note"]["content"] = form.content
     return call.render("room.html", status=409, **context)
@@ -71,7 +73,9 @@ async def _save(unit: Unit, visit_id: UUID, form: NoteForm, sign: bool) -> None:
         await service.sign(unit, visit_id, version=note.version)
 
 
-async def _room(unit: Unit, visit_id: UUID, follow_ups: RoomFollowUps, *, fault: str = "") -> Mapping[str, Any]:
+async def _room(
+    unit: Unit, visit_id: UUID, follow_ups: RoomFollowUps, language: str, *, fault: str = ""
+) -> Mapping[str, Any]:
     visit = await queries.authored_visit(unit, visit_id)
     reader = await visits.reader(unit)
     patient = await people.patient(unit, visit.patient_id)
@@ -99,8 +103,26 @@ async def _room(unit: Unit, visit_id: UUID, follow_ups: RoomFollowUps, *, fault:
             "signed_at": note.signed_at,
         },
         "follow_ups": await follow_ups.of_visit(unit, visit.id),
+        **await _before(unit, visit, language),
+    }
+
+
+async def _before(unit: Unit, visit: Visit, language: str) -> Mapping[str, Any]:
+    """What stands before the waiting room, and what the patient answered."""
+    waivers, intake = await gates.waivers(unit, visit), await gates.completed(unit, visit)
+    return {
+        "gates": [
+            {
+                "gate": each.gate,
+                "state": each.state,
+                "reason": waived.reason if (waived := waivers.get(each.gate)) else None,
+            }
+            for each in await gates.standings(unit, visit)
+        ],
+        "answers": None if intake is None else answers_of(intake, language),
     }
 
 
 async def _mark(unit: Unit, visit_id: UUID) -> str:
-    return f"{await visits.visit_version(unit, visit_id)}-{await queries.note_mark(unit, visit_id)}"
+    version = await visits.visit_version(unit, visit_id)
+    return f"{version}-{await gates.mark(unit, visit_id)}-{await queries.note_mark(unit, visit_id)}"

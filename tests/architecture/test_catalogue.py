@@ -16,11 +16,13 @@ from telehealth.http.problems import status_of
 ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: open pages are woken by their topics
     {
         "ClinicianMissed",
+        "ConsentGiven",
         "DeviceChecked",
         "FollowUpCancelled",
         "FollowUpDone",
         "FollowUpPlanned",
         "GateWaived",
+        "IntakeCompleted",
         "LocationAttested",
         "NobodyAnswered",
         "NoteHeld",

@@ -68,6 +68,9 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "visits.book_series": REPETITION,
     "visits.search_series": REPETITION,
     "visits.move_series": "a clock time is a day of the calendar",
+    "visits.publish_questionnaire": "what a Questionnaire is FHIR says, and what of it is asked, this house",
+    "visits.publish_consent_text": "ISO 3166 is a list",
+    "visits.save_intake": "which answers there are the questions say",
     "records.sign_note": "a note that says nothing is not signed",
     **{each.name: "a key that was used for another body" for each in OPERATIONS.values() if each.creates},
 }
@@ -252,6 +255,7 @@ def _known(served: Served) -> dict[str, list[str]]:
         "path.resource": [own.clinician.id],
         "path.calendar": [residents.calendar],
         "path.absence": [residents.absence],
+        "path.text": [residents.text],
         "path.day": ["2030-03-05"],
         "path.schedule_id": [own.clinician.id, other.clinician.id],
         "path.slot_id": [slot_id(residents, days=8)],

@@ -51,9 +51,11 @@ from telehealth.settings import Settings, read_settings
 from telehealth.visits.appointments import series
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.appointments.wishes import SeriesWish
+from telehealth.visits.gates import queries as asked
+from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import guests
 from telehealth.visits.lifecycle import service as lifecycle
-from telehealth.visits.lifecycle.rules import DeviceCheck, Policy
+from telehealth.visits.lifecycle.rules import DeviceCheck, Policy, Visit
 from telehealth.visits.waiting_room import waiting
 from tests.kit.clinic import guest as guest_actor
 from tests.kit.impatient import Impatient
@@ -63,6 +65,11 @@ from tests.kit.staff import open_account
 ORIGIN = "http://localhost"
 BORN = date(1947, 6, 5)
 ALWAYS = tuple(Rule(weekday, 0, 24 * 60) for weekday in range(1, 8))
+QUESTIONNAIRE = {
+    "resourceType": "Questionnaire",
+    "title": "Before your visit",
+    "item": [{"linkId": "sleeps", "type": "boolean", "text": "Do you sleep well?", "required": True}],
+}
 NOTE = "Better. Ölbad, 5 µg, 血圧."
 
 
@@ -95,7 +102,7 @@ class Residents:
 
     `own` is whose clinician, guest and grant they are, `other` is not theirs.
     `leaver` is a second session of the front desk, to sign out with. `absence` is time off of `own`'s clinician,
-    `feed` their outside calendar.
+    `feed` their outside calendar. `text` is what patients agree to.
     """
 
     own: Course
@@ -104,6 +111,7 @@ class Residents:
     entry: UUID
     calendar: UUID
     absence: UUID
+    text: UUID
     feed: UUID
     integration: IntegrationId
     grant: GrantId
@@ -163,6 +171,8 @@ async def move_in(unit: Unit) -> Residents:
     kind = VisitType(id=VisitTypeId(unit.new_id()), code="video", name="Video visit", minutes=20, grid=5)
     await scheduling.add_visit_type(unit, kind)
     await people.set_clinic(unit, name="Riverside", phone="+1 507 555 0100", time_zone="America/Chicago")
+    text = await gates.publish_text(unit, visit_type_id=None, jurisdiction=None, texts={"en": "We ask you."})
+    await gates.publish_questionnaire(unit, kind.id, QUESTIONNAIRE)
     own, other = await _course(unit, kind, "Ada", "Rosa"), await _course(unit, kind, "Grace", "Luis")
     admin, admin_id = await _signed_in(unit, Role.ADMIN)
     desk, desk_id = await _signed_in(unit, Role.FRONT_DESK)
@@ -178,6 +188,7 @@ async def move_in(unit: Unit) -> Residents:
         entry=(await waiting.enqueue(unit, patient_id=own.patient.id, visit_type_id=kind.id)).entry.id,
         calendar=(await availability.add_holidays(unit, HolidayCalendar(unit.new_id(), "Town", False))).id,
         absence=await _absence(unit, own.clinician),
+        text=text.id,
         feed=await _feed(unit, own.clinician),
         integration=integration,
         grant=grant,
@@ -231,7 +242,8 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     visit, hosting = booked.visit.id, replace(unit, actor=host)
     guest = replace(unit, actor=guest_actor(identified.visit, identified.participant.id))
     await lifecycle.record_check(guest, visit, DeviceCheck.GOOD)
-    await lifecycle.make_ready(guest, visit)
+    await _prepare(guest, identified.visit)
+    await gates.make_ready(guest, visit)
     await lifecycle.admit(hosting, visit)
     await lifecycle.connected(hosting, visit)
     await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
@@ -257,6 +269,14 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         host=host,
     )
     return replace(course, hold=await _hold(unit, kind, course, UUID(int=1)))
+
+
+async def _prepare(guest: Unit, visit: Visit) -> None:
+    """Agree to what is asked, and answer."""
+    text = await asked.text_for(guest, visit)
+    assert text is not None
+    await gates.agree(guest, visit.id, text_id=text.id, language="en")
+    await gates.save_intake(guest, visit.id, revision=0, given={"sleeps": True}, complete=True)
 
 
 async def _booked(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> appointments.Booked:

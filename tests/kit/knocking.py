@@ -12,7 +12,7 @@ from telehealth.access.rules import SCOPES
 from telehealth.core.actors import Role
 from telehealth.exchange.choices import SlotName
 from telehealth.http.operation import Operation, Public
-from tests.kit.house import Course, Residents
+from tests.kit.house import QUESTIONNAIRE, Course, Residents
 from tests.kit.integrations import jwks_of, new_key
 
 Json = dict[str, Any]
@@ -46,6 +46,8 @@ WORDS: Mapping[str, Callable[[Residents], str]] = {
     "resource": lambda residents: str(residents.own.clinician.id),
     "calendar": lambda residents: str(residents.calendar),
     "absence": lambda residents: str(residents.absence),
+    "text": lambda residents: str(residents.text),
+    "gate": lambda _: "intake",
     "feed": lambda residents: str(residents.feed),
     "day": lambda _: "2030-03-05",
     "schedule_id": lambda residents: str(residents.own.clinician.id),
@@ -159,6 +161,12 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "exchange.book_appointment": lambda residents: chosen_slot(residents, days=9),
     "visits.attest_location": lambda _: {"jurisdiction": "US-CA"},
     "visits.say_where": lambda _: {"jurisdiction": "US-CA"},
+    "visits.give_consent": lambda residents: {"text_id": str(residents.text)},
+    "visits.agree": lambda residents: {"text": str(residents.text), "language": "en", "agree": "yes"},
+    "visits.save_intake": lambda _: {"answers": {"sleeps": False}},
+    "visits.answer_questions": lambda _: {"revision": "1", "a.sleeps": "true"},
+    "visits.publish_consent_text": lambda _: {"texts": {"en": "We ask you again."}},
+    "visits.publish_questionnaire": lambda _: {"questionnaire": QUESTIONNAIRE},
     "visits.check_devices": lambda _: {"camera": "ok", "microphone": "ok", "speaker": "ok"},
     "visits.found": lambda _: {**BOXES, "name": "Rosa"},
     "visits.register": lambda _: {
@@ -197,6 +205,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "followups.plan_on_page": lambda _: {"stroke": "Call back +2w"},
 }
 HEADERS: Mapping[str, Mapping[str, str]] = {
+    "visits.save_intake": {"If-Match": '"1"'},
     "records.save_note": {"If-Match": '"1"'},
     "records.sign_note": {"If-Match": '"1"'},
 }

@@ -8,6 +8,7 @@ import pytest
 from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
+from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import service as visits
 from telehealth.visits.lifecycle.rules import DeviceCheck
 from tests.kit.clinic import book, guest_of, open_clinic
@@ -32,7 +33,7 @@ async def waiting(unit_of_work: UnitOfWork, clock: FixedClock) -> Meeting:
     visit_id = booked.visit.id
     await unit_of_work.run(visits.arrive, patient, visit_id)
     await unit_of_work.run(visits.record_check, patient, visit_id, DeviceCheck.GOOD)
-    await unit_of_work.run(visits.make_ready, patient, visit_id)
+    await unit_of_work.run(gates.make_ready, patient, visit_id)
     return Meeting(clinic, visit_id, clinic.clinician_actor, patient)
 
 

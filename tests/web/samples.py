@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
+from tests.web.prepared import GATES, PREPARED, TOLD
 
 NOW = datetime(2026, 3, 3, 14, 25, tzinfo=UTC)
 HERE = ZoneInfo("Europe/Paris")
@@ -149,7 +150,17 @@ _TYPES = [
     Data(id="b", name="Group by video", minutes=10, seats=8),
 ]
 _PHONE = {"phone": "+15075550134"}
-_PATIENT = {**_CLINIC, **_PHONE, "zone": THERE, "visit": _visit(), "emergency": "911", "opens_at": NOW, "place": None}
+_PATIENT = {
+    **_CLINIC,
+    **_PHONE,
+    "zone": THERE,
+    "visit": _visit(),
+    "emergency": "911",
+    "opens_at": NOW,
+    "place": None,
+    "to_prepare": False,
+    "intake": True,
+}
 _PLACE = Data(options=choices(["DE-BY"]), chosen="US-NV", misplaced=True)
 _CALENDARS = [
     Data(id="k1", name="Own", clinician_name="Dr. Ada Lindqvist", withheld=True),
@@ -193,7 +204,14 @@ _CHOOSE = {
 }
 _NONE_FREE = _free(days=[], next_free=date(2026, 3, 17))
 _CHOSEN = {**_CLINIC, **_PHONE, "zone": THERE, "there": HERE, "visit": _visit(), "stands": True, "link": "/join/x"}
-_ROOM = {**_STAFF, "fault": "", "stream": f"/v1/visits/{VISIT_ID}/stream", "follow_ups": _tasks()}
+_ROOM = {
+    **_STAFF,
+    "gates": GATES,
+    "answers": None,
+    "fault": "",
+    "stream": f"/v1/visits/{VISIT_ID}/stream",
+    "follow_ups": _tasks(),
+}
 _TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
 _OFFER = Data(
     start=NOW + timedelta(hours=2),
@@ -311,7 +329,12 @@ SAMPLES = (
     Sample(
         "room_live",
         "room.html",
-        {**_ROOM, "visit": _visit(status="in_progress"), "note": _note(content=_TYPED, saved_at=NOW)},
+        {
+            **_ROOM,
+            "visit": _visit(status="in_progress"),
+            "note": _note(content=_TYPED, saved_at=NOW),
+            "answers": TOLD,
+        },
         f"/visits/{VISIT_ID}",
     ),
     Sample(
@@ -339,6 +362,8 @@ SAMPLES = (
         Sample(f"visit_{stage}", "visit.html", {**_PATIENT, "stage": stage}, "/visit")
         for stage in ("early", "check", "waiting", "call", "ended", "over")
     ),
+    Sample("visit_unprepared", "visit.html", {**_PATIENT, "stage": "early", "to_prepare": True}, "/visit"),
+    *(Sample(name, "prepare.html", context, path) for name, context, path in PREPARED),
     Sample("visit_misplaced", "visit.html", {**_PATIENT, "stage": "check", "place": _PLACE}, "/visit"),
     Sample(
         "problem",

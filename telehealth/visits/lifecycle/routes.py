@@ -75,11 +75,6 @@ async def attest_location(call: Call, visit: UUID, body: AttestLocation) -> Gues
     return _to_guest(await call.run(service.attest_location, visit, body.jurisdiction))
 
 
-async def make_ready(call: Call, visit: UUID) -> GuestVisitView:
-    """Go into the waiting room."""
-    return _to_guest(await call.run(service.make_ready, visit))
-
-
 async def read_join(call: Call, visit: UUID) -> JoinView:
     """Whether you can join now; if not: why, from when, and whom to call."""
     return JoinView.model_validate(await call.run(queries.join_decision, visit))
@@ -142,7 +137,6 @@ OPERATIONS = (
     operation("POST", f"{VISIT}/arrive", arrive, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("POST", f"{VISIT}/check", check_devices, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("POST", f"{VISIT}/location", attest_location, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
-    operation("POST", f"{VISIT}/ready", make_ready, needs=_JOIN, purpose=_OWN, errors=_START),
     operation("GET", f"{VISIT}/join", read_join, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
     operation("GET", f"{VISIT}/stream", follow_visit, needs=_JOIN, purpose=_OWN, answers=EVENTS),
     operation("GET", "/v1/lifecycle", read_lifecycle, needs=PUBLIC),

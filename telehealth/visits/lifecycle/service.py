@@ -49,16 +49,6 @@ async def attest_location(unit: Unit, visit_id: UUID, jurisdiction: str) -> Visi
     return await change(unit, visit_id, Command.ATTEST, values=values)
 
 
-async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
-    """Into the waiting room. Who goes there with failing devices waives the check; the clinician sees it failed.
-
-    Raises NotNow; LocationRequired and JurisdictionMismatch for a kind of visit that needs a licence.
-    """
-    visit = await arrive(unit, visit_id)
-    cause = "check-failed" if visit.check is DeviceCheck.FAILED else ""
-    return await change(unit, visit_id, Command.MAKE_READY, cause=cause, values={"waiting_since": unit.now})
-
-
 async def admit(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
     """The clinician takes the patient in; of two who try at once, one does.
 

@@ -12,6 +12,9 @@ from telehealth.http.call import Call
 from telehealth.people import queries as people
 from telehealth.people.jurisdictions import choices
 from telehealth.people.rules import Clinic
+from telehealth.visits.gates import queries as gates
+from telehealth.visits.gates.rules import GatesClosed, to_prepare
+from telehealth.visits.gates.service import make_ready
 from telehealth.visits.lifecycle import check_in
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.joining import Stage, stage_of
@@ -21,22 +24,26 @@ from telehealth.visits.waiting_room.schemas import OwnVisitQuery
 
 
 async def own_visit(call: Call, query: OwnVisitQuery) -> Response:
-    """Check, wait, talk, done. Opening it inside the join window is arriving."""
-    return call.render("visit.html", moved=bool(query.moved), **await call.run(_own_visit))
+    """Prepare, check, wait, talk, done. Opening it inside the join window is arriving."""
+    found = await call.run(_own_visit)
+    if found["stage"] is Stage.CHECK and found["to_prepare"]:
+        return call.redirect("/visit/prepare")
+    return call.render("visit.html", moved=bool(query.moved), **found)
 
 
 async def ready(call: Call) -> Response:
     """Into the waiting room without scripts: nothing could be checked."""
-    await call.run(_ready_unchecked)
+    try:
+        await call.run(_ready_unchecked)
+    except GatesClosed:
+        return call.redirect("/visit/prepare")
     return call.redirect("/visit")
 
 
 async def say_where(call: Call, body: AttestLocation) -> Response:
     """Say where you are, then into the waiting room without scripts; the page says so when that is not possible."""
     visit = await call.run(_attest, body.jurisdiction)
-    if visit.licensed_there is not False:
-        await call.run(_ready_unchecked)
-    return call.redirect("/visit")
+    return call.redirect("/visit") if visit.licensed_there is False else await ready(call)
 
 
 async def _own_visit(unit: Unit) -> dict[str, Any]:
@@ -61,6 +68,8 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
         "opens_at": visit.opens_at,
         "stage": stage_of(visit, unit.now),
         "place": await _place(unit, visit),
+        "to_prepare": bool(to_prepare(await gates.standings(unit, visit))),
+        "intake": await gates.is_asked(unit, visit),
     }
 
 
@@ -82,7 +91,7 @@ async def _ready_unchecked(unit: Unit) -> None:
     visit_id = own_visit_id(unit)
     visit = await lifecycle.record_check(unit, visit_id, DeviceCheck.WAIVED, cause="no-scripts")
     if visit.status is VisitStatus.ARRIVED:
-        await lifecycle.make_ready(unit, visit_id)
+        await make_ready(unit, visit_id)
 
 
 def own_visit_id(unit: Unit) -> UUID:

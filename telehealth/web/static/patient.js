@@ -77,7 +77,9 @@ const refresh = coalesced(async () => {
       ({ body } = await call("GET", `${api}/join`));
     }
     if (!away) notice("");
-    follow(stageOf(body));
+    const next = stageOf(body);
+    if (next === "check" && "prepare" in root.dataset) return void location.assign("/visit/prepare");
+    follow(next);
   } catch (error) {
     if (error.status === 401 || error.status === 404) location.reload();
     else if (stage !== "call") notice(t("We cannot reach the clinic just now. Keep this page open; you keep your place."));
@@ -227,7 +229,8 @@ $("ready").addEventListener("submit", async (event) => {
     if (!(await told())) return;
     rechecking = false;
     await call("POST", `${api}/ready`, {}).catch((error) => {
-      if (error.status !== 409) throw error; // already waiting: a second check
+      if (error.problem?.gates) location.assign("/visit/prepare");
+      else if (error.status !== 409) throw error; // already waiting: a second check
     });
     await refresh();
   } catch {

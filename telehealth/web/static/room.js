@@ -56,7 +56,7 @@ const refresh = coalesced(async () => {
   const page = await reread(() => notice(t("You are signed out. Sign in in another tab; your note stays here.")));
   const next = page?.getElementById("strip");
   if (!next) return;
-  for (const id of ["state", "record", "tasks"]) exchange($(id), page.getElementById(id));
+  for (const id of ["state", "record", "before", "tasks"]) exchange($(id), page.getElementById(id));
   if (next.dataset.status !== strip.dataset.status) {
     strip.dataset.status = next.dataset.status;
     $("connecting").textContent = page.getElementById("connecting").textContent;

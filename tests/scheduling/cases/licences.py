@@ -8,6 +8,7 @@ from telehealth.core.ids import ClinicianId
 from telehealth.people import service as people
 from telehealth.people.licensing import Whereabouts
 from telehealth.visits.appointments import service as appointments
+from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import guests
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import DeviceCheck
@@ -99,7 +100,7 @@ async def _begun(stage: Stage, booked: appointments.Booked, host: ClinicianId, p
     visit_id = booked.visit.id
     await stage.run(lifecycle.attest_location, actor, visit_id, place)
     await stage.run(lifecycle.record_check, actor, visit_id, DeviceCheck.GOOD)
-    ready = await attempted(stage.run(lifecycle.make_ready, actor, visit_id))
+    ready = await attempted(stage.run(gates.make_ready, actor, visit_id))
     if not ready.well:
         return ready
     return await attempted(stage.run(lifecycle.admit, clinician_actor(host), visit_id))

@@ -18,6 +18,7 @@ from telehealth.people.licensing import Licence, Whereabouts
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import LocationRequired, SlotRefused
 from telehealth.visits.appointments import service as appointments
+from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import DeviceCheck, JurisdictionMismatch, NotNow, Visit, VisitStatus
@@ -67,7 +68,7 @@ async def attest(unit_of_work: UnitOfWork, arrival: Arrival, place: str) -> Visi
 async def test_a_visit_begins_where_the_clinician_is_licensed(unit_of_work: UnitOfWork, arrival: Arrival) -> None:
     told = await attest(unit_of_work, arrival, "US-CA")
     assert (told.location, told.licensed_there, told.status) == ("US-CA", True, VisitStatus.ARRIVED)
-    await unit_of_work.run(lifecycle.make_ready, arrival.rosa, told.id)
+    await unit_of_work.run(gates.make_ready, arrival.rosa, told.id)
     admitted = await unit_of_work.run(lifecycle.admit, arrival.clinic.clinician_actor, told.id)
     assert admitted.status is VisitStatus.ADMITTING
 
@@ -75,7 +76,7 @@ async def test_a_visit_begins_where_the_clinician_is_licensed(unit_of_work: Unit
 async def test_without_a_place_nothing_begins(unit_of_work: UnitOfWork, arrival: Arrival) -> None:
     await unit_of_work.run(lifecycle.record_check, arrival.rosa, arrival.visit.id, DeviceCheck.GOOD)
     with pytest.raises(LocationRequired):
-        await unit_of_work.run(lifecycle.make_ready, arrival.rosa, arrival.visit.id)
+        await unit_of_work.run(gates.make_ready, arrival.rosa, arrival.visit.id)
 
 
 async def test_another_state_at_check_in_keeps_the_time_and_names_who_may(
@@ -84,7 +85,7 @@ async def test_another_state_at_check_in_keeps_the_time_and_names_who_may(
     told = await attest(unit_of_work, arrival, "US-NV")
     assert told.licensed_there is False
     with pytest.raises(JurisdictionMismatch) as refused:
-        await unit_of_work.run(lifecycle.make_ready, arrival.rosa, told.id)
+        await unit_of_work.run(gates.make_ready, arrival.rosa, told.id)
     assert refused.value.extras["alternatives"] == {
         "clinicians": [{"id": str(arrival.ben), "name": "Ben Berg"}],
         "reschedule": True,
@@ -103,7 +104,7 @@ async def test_the_licence_is_checked_again_when_the_clinician_admits(
 ) -> None:
     ada = arrival.clinic.clinician
     told = await attest(unit_of_work, arrival, "US-CA")
-    await unit_of_work.run(lifecycle.make_ready, arrival.rosa, told.id)
+    await unit_of_work.run(gates.make_ready, arrival.rosa, told.id)
     await unit_of_work.run(registration.replace_licences, SYSTEM, ada.id, [])
     with pytest.raises(JurisdictionMismatch):
         await unit_of_work.run(lifecycle.admit, arrival.clinic.clinician_actor, told.id)
@@ -118,7 +119,7 @@ async def test_a_kind_of_visit_that_needs_no_licence_asks_nobody(unit_of_work: U
     await unit_of_work.run(booking.add_visit_type, SYSTEM, arrival.clinic.visit_type)
     told = await attest(unit_of_work, arrival, "US-NV")
     assert told.licensed_there is None
-    ready = await unit_of_work.run(lifecycle.make_ready, arrival.rosa, told.id)
+    ready = await unit_of_work.run(gates.make_ready, arrival.rosa, told.id)
     assert ready.status is VisitStatus.READY
 
 

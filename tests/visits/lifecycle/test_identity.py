@@ -14,6 +14,7 @@ from telehealth.core.time import FixedClock
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.visits.appointments import service as appointments
+from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import guests, queries
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.guests import Closed, Identification, Identified, Locked, Mistaken
@@ -83,7 +84,7 @@ async def test_an_overrunning_call_keeps_its_guest_and_the_end_sees_them_out(
     patient = await sessions.session(first)
     assert patient is not None
     await unit_of_work.run(lifecycle.record_check, patient, visit_id, DeviceCheck.GOOD)
-    await unit_of_work.run(lifecycle.make_ready, patient, visit_id)
+    await unit_of_work.run(gates.make_ready, patient, visit_id)
     await unit_of_work.run(lifecycle.admit, clinic.clinician_actor, visit_id)
     await unit_of_work.run(lifecycle.connected, SYSTEM, visit_id)
 

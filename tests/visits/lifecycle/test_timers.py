@@ -18,6 +18,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.scheduling.booking import service as booking
 from telehealth.tasks.work import Work
 from telehealth.visits.appointments import service as appointments
+from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import queries, service, tasks, timers
 from telehealth.visits.lifecycle.deadlines import CONSEQUENCES, Deadline, deadlines_of
 from telehealth.visits.lifecycle.models import TimerRow, VisitRow
@@ -69,7 +70,7 @@ async def come(unit_of_work: UnitOfWork, clock: FixedClock, **policy: Any) -> Wa
     clock.advance(TUESDAY_NINE - clock.now())
     came = Waiting(unit_of_work, clock, clinic, await guest_of(unit_of_work, booked), booked.visit.id)
     await came.give(service.record_check, came.patient, check=DeviceCheck.GOOD)
-    await came.give(service.make_ready, came.patient)
+    await came.give(gates.make_ready, came.patient)
     return came
 
 

@@ -20,6 +20,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.scheduling.booking import queries as scheduling
 from telehealth.scheduling.booking.rules import Asked, NotOffered, Slot, SlotTaken, TooFar, TooSoon
 from telehealth.visits.appointments import service as appointments
+from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import queries, timers
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.histories import replay
@@ -40,7 +41,7 @@ async def test_a_visit_from_booking_to_the_record(unit_of_work: UnitOfWork, cloc
     assert (await unit_of_work.run(lifecycle.arrive, patient, visit_id)).status is S.ARRIVED
     assert (await unit_of_work.run(lifecycle.arrive, patient, visit_id)).revision == 2
     await unit_of_work.run(lifecycle.record_check, patient, visit_id, DeviceCheck.FAIR)
-    waiting = await unit_of_work.run(lifecycle.make_ready, patient, visit_id)
+    waiting = await unit_of_work.run(gates.make_ready, patient, visit_id)
     assert (waiting.status, waiting.check, waiting.waiting_since) == (S.READY, DeviceCheck.FAIR, clock.now())
     await unit_of_work.run(lifecycle.admit, clinician, visit_id)
     assert (await unit_of_work.run(lifecycle.connected, patient, visit_id)).started_at == clock.now()
@@ -130,7 +131,7 @@ async def test_of_two_who_admit_one_does(unit_of_work: UnitOfWork, clock: FixedC
     clock.advance(TUESDAY_NINE - clock.now())
     patient = await guest_of(unit_of_work, booked)
     await unit_of_work.run(lifecycle.record_check, patient, booked.visit.id, DeviceCheck.GOOD)
-    await unit_of_work.run(lifecycle.make_ready, patient, booked.visit.id)
+    await unit_of_work.run(gates.make_ready, patient, booked.visit.id)
     tries = (unit_of_work.run(lifecycle.admit, clinic.clinician_actor, booked.visit.id) for _ in range(8))
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(each, NotNow) for each in outcomes) == 7
@@ -201,7 +202,7 @@ async def test_a_call_that_does_not_come_back_is_ended(unit_of_work: UnitOfWork,
     clock.advance(TUESDAY_NINE - clock.now())
     patient = await guest_of(unit_of_work, booked)
     await unit_of_work.run(lifecycle.record_check, patient, booked.visit.id, DeviceCheck.FAILED)
-    await unit_of_work.run(lifecycle.make_ready, patient, booked.visit.id)
+    await unit_of_work.run(gates.make_ready, patient, booked.visit.id)
     await unit_of_work.run(lifecycle.admit, clinic.clinician_actor, booked.visit.id)
     await unit_of_work.run(lifecycle.connected, patient, booked.visit.id)
     await unit_of_work.run(lifecycle.interrupted, clinic.clinician_actor, booked.visit.id)

@@ -1,0 +1,171 @@
+"""The forms of the patient's page, and questions and answers as pages show them, in the reader's language."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, model_validator
+
+from telehealth.http.schemas import Message
+from telehealth.visits.gates.filling import Intake, Problem, Wrong, stored, told
+from telehealth.visits.gates.questionnaires import Answer, Item, Kind
+from telehealth.visits.gates.schemas import Reason, Spoken
+
+PREFIX, LONGEST_TYPED = "a.", 5000
+
+
+class ConsentForm(Message):
+    """The text that was shown, and the box that was ticked."""
+
+    text: UUID
+    language: Spoken
+    agree: Annotated[str, Field(pattern="^yes$")] = ""
+
+
+class IntakeForm(Message):
+    """The revision the answers are based on, and one field `a.<linkId>` for each answer."""
+
+    model_config = ConfigDict(extra="allow")
+
+    revision: Annotated[int, Field(ge=0, lt=2**31)]
+
+    @model_validator(mode="after")
+    def _are_answers(self) -> Self:
+        for name, value in (self.model_extra or {}).items():
+            if not name.startswith(PREFIX) or not isinstance(value, str) or len(value) > LONGEST_TYPED:
+                raise ValueError("not an answer")
+        return self
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """By linkId."""
+        return {name.removeprefix(PREFIX): value for name, value in (self.model_extra or {}).items()}
+
+
+class WaiveForm(Message):
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """An item as it is drawn. `when` (JSON) says what it depends on, `value` is what stands in the field, `wrong` what
+    is not right with it.
+    """
+
+    link: str
+    kind: Kind
+    label: str
+    required: bool
+    options: tuple[tuple[str, str], ...]
+    when: str
+    value: str
+    max_length: int
+    wrong: Wrong | None
+    items: tuple["Question", ...]
+
+    @property
+    def name(self) -> str:
+        return PREFIX + self.link
+
+    @property
+    def code(self) -> str:
+        """The word for what is wrong that the templates know."""
+        return "required" if self.wrong is Wrong.REQUIRED else "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """For the summary of errors: the field, and the word for what is wrong."""
+
+    field: str
+    code: str
+
+
+def drawn(
+    intake: Intake, language: str, typed: Mapping[str, str] | None = None, problems: Sequence[Problem] = ()
+) -> tuple[Question, ...]:
+    """The questions with what was typed, else what is stored."""
+    values = typed if typed is not None else {link: written(each) for link, each in intake.answers.items()}
+    wrong = {each.link_id: each.wrong for each in problems}
+    return tuple(_question(item, language, values, wrong) for item in intake.published.questionnaire.items)
+
+
+def faulty(questions: Sequence[Question]) -> list[Faulty]:
+    """What is wrong, from top to bottom."""
+    found: list[Faulty] = []
+    for each in questions:
+        found += [Faulty(each.name, each.code)] if each.wrong else []
+        found += faulty(each.items)
+    return found
+
+
+def names(questions: Sequence[Question]) -> dict[str, str]:
+    """Field to question."""
+    found = {each.name: each.label for each in questions}
+    for each in questions:
+        found |= names(each.items)
+    return found
+
+
+def _question(item: Item, language: str, values: Mapping[str, str], wrong: Mapping[str, Wrong]) -> Question:
+    return Question(
+        link=item.link_id,
+        kind=item.kind,
+        label=item.label.in_language(language),
+        required=item.required,
+        options=tuple((each.code, each.label.in_language(language)) for each in item.options),
+        when=_when(item),
+        value=values.get(item.link_id, ""),
+        max_length=item.max_length,
+        wrong=wrong.get(item.link_id),
+        items=tuple(_question(each, language, values, wrong) for each in item.items),
+    )
+
+
+def _when(item: Item) -> str:
+    """For the script: question, then the answer as a field has it, or whether there is to be one."""
+    if not item.conditions:
+        return ""
+    conditions = [
+        [each.question, each.exists] if each.answer is None else [each.question, written(each.answer)]
+        for each in item.conditions
+    ]
+    return json.dumps({"any": item.any_of, "of": conditions})
+
+
+def written(answer: Answer) -> str:
+    """As it stands in a field."""
+    value = stored({"": answer})[""]
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A question and its answer, for who reads it: a boolean, a date, else words."""
+
+    question: str
+    answer: bool | date | str
+
+
+def answers_of(intake: Intake, language: str) -> list[Told]:
+    """What the patient answered, in order; what did not apply is absent."""
+    asked = {each.link_id: each for each in intake.published.questionnaire.questions}
+    return [
+        Told(asked[link].label.in_language(language), _words(asked[link], answer, language))
+        for link, answer in told(intake)
+    ]
+
+
+def _words(item: Item, answer: Answer, language: str) -> bool | date | str:
+    match item.kind:
+        case Kind.BOOLEAN:
+            return bool(answer)
+        case Kind.DATE:
+            return date.fromisoformat(str(answer))
+        case Kind.CHOICE if (option := item.chosen(answer)) is not None:
+            return option.label.in_language(language)
+        case _:
+            return written(answer)

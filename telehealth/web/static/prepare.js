@@ -1,0 +1,219 @@
+// The questions before a visit: those that apply are shown, answers are saved while they are typed and lost never.
+
+import { Refused, call } from "./api.js";
+import { coalesced, listen } from "./stream.js";
+import { announce, t, timeOf } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+const root = $("prepare");
+const api = `/v1/visits/${root.dataset.visit}`;
+const form = $("intake");
+const PAUSE = 800;
+const LONGEST = 15_000;
+const NUMBERS = ["integer", "decimal"];
+
+// Whatever staff do with the visit is shown by its own page.
+listen(
+  `${api}/stream`,
+  coalesced(async () => {
+    try {
+      const { body } = await call("GET", `${api}/join`);
+      if (!["requested", "booked", "arrived", "ready"].includes(body.status)) location.assign("/visit");
+    } catch (error) {
+      if (error.status === 401 || error.status === 404) location.reload();
+    }
+  }),
+);
+
+if (form) keep();
+
+function keep() {
+  const kept = `answers:${root.dataset.visit}`; // on this device, only while the server has not got them
+  const fields = [...form.querySelectorAll("[data-link]")];
+  const questions = fields.filter(({ dataset }) => !["group", "display"].includes(dataset.kind));
+  const completed = "completed" in form.dataset;
+  let revision = Number(form.elements.revision.value);
+  let saved = JSON.stringify(answers());
+  let timer = 0;
+  let wait = 1000;
+  let saving = null;
+  let conflict = null;
+
+  function value({ dataset }) {
+    const input = form.elements[`a.${dataset.link}`];
+    return (input.value || "").trim();
+  }
+
+  function answers() {
+    return Object.fromEntries(questions.map((each) => [each.dataset.link, value(each)]).filter(([, text]) => text));
+  }
+
+  function fill(found) {
+    for (const { dataset } of questions) form.elements[`a.${dataset.link}`].value = found[dataset.link] ?? "";
+  }
+
+  /** What hangs on an earlier answer is shown when that answer is given, and itself applies. */
+  function show() {
+    const given = {};
+    for (const each of fields) {
+      const applies = !each.parentElement.closest("[data-link][hidden]") && holds(each, given);
+      each.hidden = !applies;
+      if (applies && questions.includes(each) && value(each)) given[each.dataset.link] = [value(each), each.dataset.kind];
+    }
+  }
+
+  function holds({ dataset }, given) {
+    if (!dataset.when) return true;
+    const { any, of } = JSON.parse(dataset.when);
+    const met = of.map(([question, wanted]) => {
+      const [answer, kind] = given[question] ?? [];
+      if (typeof wanted === "boolean") return (answer !== undefined) === wanted;
+      return NUMBERS.includes(kind) ? Number(answer.replace(",", ".")) === Number(wanted) : answer === wanted;
+    });
+    return any ? met.some(Boolean) : met.every(Boolean);
+  }
+
+  async function put(complete) {
+    const given = answers();
+    const { body } = await call("PUT", `${api}/intake`, { answers: given, complete }, { "If-Match": `"${revision}"` });
+    revision = body.revision;
+    form.elements.revision.value = revision;
+    saved = JSON.stringify(given);
+    wait = 1000;
+    if (saved === JSON.stringify(answers())) forget();
+    stamp(t("Saved at {time}", { time: timeOf(new Date()) }));
+  }
+
+  async function save() {
+    clearTimeout(timer);
+    if (conflict || completed) return;
+    if (saving) await saving;
+    if (JSON.stringify(answers()) === saved) return void forget();
+    saving = put(false).catch(failed);
+    await saving;
+    saving = null;
+    if (JSON.stringify(answers()) !== saved && !conflict) plan(PAUSE);
+  }
+
+  function plan(delay) {
+    clearTimeout(timer);
+    timer = setTimeout(save, delay);
+  }
+
+  async function failed(error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 412) return differ();
+    if (error.status === 401 || error.status === 404) return location.reload();
+    if (error.status === 409) return location.assign("/visit");
+    stamp(t("Not saved yet: no connection. Keep typing; we keep trying."));
+    wait = Math.min(wait * 2, LONGEST);
+    return plan(wait);
+  }
+
+  async function differ() {
+    const { body } = await call("GET", `${api}/intake`).catch(() => ({}));
+    if (!body) return void plan(wait);
+    const theirs = Object.fromEntries(Object.entries(body.answers).map(([link, each]) => [link, String(each)]));
+    conflict = { theirs, revision: body.revision };
+    if (same(theirs, answers())) return settle();
+    $("conflict").hidden = false;
+    return $("conflict").focus();
+  }
+
+  function same(one, other) {
+    return questions.every(({ dataset }) => (one[dataset.link] ?? "") === (other[dataset.link] ?? ""));
+  }
+
+  function settle() {
+    revision = conflict.revision;
+    form.elements.revision.value = revision;
+    conflict = null;
+    $("conflict").hidden = true;
+    show();
+    if (!completed) save();
+  }
+
+  async function finish() {
+    clearTimeout(timer);
+    $("done").disabled = true;
+    try {
+      if (saving) await saving;
+      await put(true);
+      forget();
+      location.assign("/visit");
+    } catch (error) {
+      if (error.status === 422 && error.problem.answers) blame(error.problem.answers);
+      else await failed(error);
+      if (error.status === 0) announce($("stamp").textContent);
+    } finally {
+      $("done").disabled = false;
+    }
+  }
+
+  function blame(problems) {
+    const words = { required: t("Fill this in"), invalid: t("Check what you entered here") };
+    const found = Object.fromEntries(problems.map(({ link_id: link, problem }) => [link, words[problem]]));
+    for (const each of questions) {
+      const why = found[each.dataset.link];
+      const said = each.querySelector(".wrong-text");
+      each.classList.toggle("wrong", Boolean(why));
+      said.textContent = why ?? "";
+      said.hidden = !why;
+      for (const input of each.querySelectorAll("input, select, textarea")) {
+        input.toggleAttribute("aria-invalid", false);
+        if (why) input.setAttribute("aria-invalid", "true");
+        if (why) input.setAttribute("aria-describedby", said.id);
+      }
+    }
+    form.querySelector(".wrong :is(input, select, textarea)")?.focus();
+  }
+
+  function stamp(text) {
+    if ($("stamp").textContent !== text) $("stamp").textContent = text;
+  }
+
+  function remember() {
+    try {
+      localStorage.setItem(kept, JSON.stringify({ revision, answers: answers() }));
+    } catch {
+      // no room, or forbidden: the server keeps them
+    }
+  }
+
+  function forget() {
+    try {
+      localStorage.removeItem(kept);
+    } catch {
+      // forbidden: nothing was kept either
+    }
+  }
+
+  function recall() {
+    try {
+      return JSON.parse(localStorage.getItem(kept));
+    } catch {
+      return null;
+    }
+  }
+
+  form.addEventListener("input", () => {
+    show();
+    remember();
+    if (!conflict && !completed) plan(PAUSE);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!conflict) finish();
+  });
+  $("keep-mine").addEventListener("click", settle);
+  $("keep-theirs").addEventListener("click", () => (fill(conflict.theirs), settle()));
+  addEventListener("online", save);
+
+  const draft = recall();
+  if (draft && !same(draft.answers, answers())) {
+    fill(draft.answers);
+    if (draft.revision === revision) plan(0);
+    else differ();
+  } else forget();
+  show();
+}

@@ -1,0 +1,92 @@
+"""Samples of what stands before a visit: one question of each kind, a text, gates and answers."""
+
+from collections.abc import Mapping
+from datetime import date
+from types import SimpleNamespace as Data
+
+GATES = [
+    Data(gate="consent", state="open", reason=None),
+    Data(gate="intake", state="closed", reason=None),
+    Data(gate="location", state="waived", reason="Éloignée de chez elle pour la semaine, suivie ici depuis 2019"),
+    Data(gate="devices", state="open", reason=None),
+]
+TOLD = [
+    Data(question="Do you smoke?", answer=True),
+    Data(question="When did it begin?", answer=date(2026, 2, 27)),
+    Data(question="ما الذي تريد التحدث عنه؟", answer="صداع منذ أسبوع، ولا ينام جيدًا"),
+]
+
+
+def _question(link: str, kind: str, label: str, **more: object) -> Data:
+    known: dict[str, object] = {
+        "link": link,
+        "name": f"a.{link}",
+        "kind": kind,
+        "label": label,
+        "required": False,
+        "options": (),
+        "when": "",
+        "value": "",
+        "max_length": 4000,
+        "wrong": None,
+        "code": "required",
+        "items": (),
+    }
+    return Data(**(known | more))
+
+
+def questions(wrong: str | None = None) -> list[Data]:
+    """One of each kind."""
+    choices_ = [(f"o{at}", f"Option {at}") for at in range(9)]
+    return [
+        _question("hello", "display", "We ask the same before every visit."),
+        _question("smokes", "boolean", "Do you smoke?", required=True, value="true", wrong=wrong),
+        _question(
+            "more",
+            "group",
+            "About smoking",
+            when='{"any": false, "of": [["smokes", "true"]]}',
+            items=[
+                _question("day", "integer", "How many a day?", required=True, wrong=wrong),
+                _question("stop", "choice", "Do you want to stop?", options=choices_[:3], value="o1"),
+            ],
+        ),
+        _question("where", "choice", "Where does it hurt?", options=choices_, value="o2"),
+        _question("weight", "decimal", "Your weight in kilograms", value="70.5"),
+        _question("since", "date", "Since when?", value="2026-02-27"),
+        _question("drug", "string", "Which medicine do you take most often?", max_length=250),
+        _question("why", "text", "ما الذي تريد التحدث عنه؟", value="صداع"),
+    ]
+
+
+_AGREED = Data(
+    id="t1",
+    agreed=True,
+    text=Data(language="en", paragraphs=("The visit takes place by video.", "You may stop at any time. " * 8)),
+)
+PREPARE = {
+    "clinic": "Riverside Clinic",
+    "phone": "+15075550134",
+    "visit": Data(id="0195bb2e-7c00-7000-8000-000000000001", clinician_name="Dr Amélie Fontaine-Delacroix"),
+    "stage": "intake",
+    "consent": _AGREED,
+    "unticked": False,
+    "questions": questions(),
+    "errors": [],
+    "names": {"a.smokes": "Do you smoke?", "a.day": "How many a day?"},
+    "revision": 3,
+    "completed": False,
+    "prefilled": False,
+    "stale": False,
+}
+_WRONG = [Data(field="a.smokes", code="required"), Data(field="a.day", code="required")]
+PREPARED: tuple[tuple[str, Mapping[str, object], str], ...] = (
+    ("prepare_consent", {**PREPARE, "stage": "consent"}, "/visit/prepare"),
+    ("prepare_unticked", {**PREPARE, "stage": "consent", "unticked": True}, "/visit/consent"),
+    ("prepare", {**PREPARE, "consent": None, "prefilled": True}, "/visit/prepare"),
+    (
+        "prepare_wrong",
+        {**PREPARE, "completed": True, "stale": True, "questions": questions(wrong="required"), "errors": _WRONG},
+        "/visit/intake",
+    ),
+)
