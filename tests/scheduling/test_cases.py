@@ -17,7 +17,8 @@ from tests.scheduling.cases.stage import Stage
 
 FILE = Path(__file__).parent / "cases.yaml"
 pytestmark = pytest.mark.timeout(400)  # an area is one test
-CASES, VARIED = read_cases(FILE), read_cases(FILE.with_name("varied.yaml"))
+CASES = read_cases(FILE)
+OTHERS = [each for name in ("varied", "elsewhere") for each in read_cases(FILE.with_name(f"{name}.yaml"))]
 TIMED = {"sea-001"}  # its bound in milliseconds is for a machine that does nothing else
 LONG: Mapping[str, Mapping[str, object]] = {
     "dst-018": {"env_TZ": ["UTC", "Australia/Sydney"]},
@@ -87,7 +88,7 @@ async def test_cases_with_a_bound_in_time(stage: Stage) -> None:
 
 @pytest.mark.soak
 async def test_cases_with_other_values(stage: Stage) -> None:
-    outcomes = [await play(stage, case) for case in VARIED]
+    outcomes = [await play(stage, case) for case in OTHERS]
     assert {each.case.id: each.failures for each in outcomes if each.failures} == {}
 
 
