@@ -1,6 +1,8 @@
 """Requests, series, the time that was meant."""
 
+from datetime import UTC, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
 
@@ -14,19 +16,39 @@ depends_on = None
 READ_BACK = """
 UPDATE visit
 SET local_start = to_char(starts_at AT TIME ZONE time_zone, 'YYYY-MM-DD"T"HH24:MI'), tzdata = 'unknown'
+WHERE time_zone IN (SELECT name FROM pg_timezone_names)
 """
+# AT TIME ZONE fails on a name this PostgreSQL has not heard of: its zones may be older than ours.
+LEFT = "SELECT id, starts_at, time_zone FROM visit WHERE local_start IS NULL"
+WRITE = "UPDATE visit SET local_start = :local_start, tzdata = 'unknown' WHERE id = :id"
 
 
 def upgrade() -> None:
     create_series()
     for column in columns():
         op.add_column("visit", column)
-    op.execute(READ_BACK)
+    read_back()
     op.alter_column("visit", "local_start", nullable=False)
     op.alter_column("visit", "tzdata", nullable=False)
     op.create_check_constraint(op.f("ck_visit_series"), "visit", "(series_id IS NULL) = (occurrence IS NULL)")
     op.create_foreign_key(op.f("fk_visit_series_id"), "visit", "series", ["series_id"], ["id"])
     op.create_unique_constraint(op.f("uq_visit_series_id_occurrence"), "visit", ["series_id", "occurrence"])
+
+
+def read_back() -> None:
+    connection = op.get_bind()
+    connection.execute(sa.text(READ_BACK))
+    for visit_id, starts_at, time_zone in connection.execute(sa.text(LEFT)).all():
+        local = starts_at.astimezone(zone_of(time_zone))
+        connection.execute(sa.text(WRITE), {"id": visit_id, "local_start": f"{local:%Y-%m-%dT%H:%M}"})
+
+
+def zone_of(name: str) -> tzinfo:
+    """UTC for a name that nobody knows: when such a visit begins is certain all the same."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
 
 
 def downgrade() -> None:

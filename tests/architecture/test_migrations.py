@@ -110,6 +110,19 @@ def test_a_clinic_at_work_keeps_its_rows(empty: str) -> None:
     command.check(alembic_config(empty))
 
 
+@pytest.mark.parametrize(("zone", "read"), [("America/Chicago", "04:00"), ("Mars/Olympus_Mons", "10:00")])
+def test_a_zone_the_database_lacks_keeps_no_migration_up(empty: str, zone: str, read: str) -> None:
+    migrate(empty, OLDER)
+    with psycopg.connect(empty) as connection:
+        for table, row in AT_WORK:
+            insert(connection, table, {**row, "time_zone": zone} if table == "visit" else row)
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT local_start, time_zone FROM visit").fetchall() == [
+            (f"2026-03-02T{read}", zone)
+        ]
+
+
 def test_the_way_back_leaves_nothing(empty: str) -> None:
     migrate(empty)
     command.downgrade(alembic_config(empty), "base")

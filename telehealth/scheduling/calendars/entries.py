@@ -196,7 +196,7 @@ def read_stamp(written: Property, value: str, zones: Zones) -> Stamp:
     if value.endswith("Z"):
         return Stamp(local, utc, "UTC")
     tzid = written.parameters.get("TZID")
-    return Stamp(local, zones.clock(tzid), tzid or "")
+    return Stamp(local, zones.clock(tzid), tzid or zones.own)
 
 
 def _checked(value: str) -> datetime:

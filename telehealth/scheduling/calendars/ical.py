@@ -17,7 +17,7 @@ DEEPEST = 8
 FOLD = re.compile(r"(?:\r\n|\n|\r)[ \t]")  # section 3.1
 LINE = re.compile(r"[^\r\n]+")
 NAME = re.compile(r"[A-Za-z0-9-]+")
-KEPT = frozenset({"VEVENT", "VFREEBUSY", "VTIMEZONE", "STANDARD", "DAYLIGHT"})
+KEPT = frozenset({"VCALENDAR", "VEVENT", "VFREEBUSY", "VTIMEZONE", "STANDARD", "DAYLIGHT"})
 WANTED = frozenset(
     {
         "DTEND",
@@ -35,6 +35,7 @@ WANTED = frozenset(
         "TZOFFSETFROM",
         "TZOFFSETTO",
         "UID",
+        "X-WR-TIMEZONE",
     }
 )
 
@@ -88,14 +89,17 @@ class Component:
         return "" if found is None else found.value.strip()
 
 
-def components(text: str) -> list[Component]:
-    """The events, busy times and time zones of a stream of calendars. Raises UnreadableCalendar."""
+def calendars(text: str) -> list[Component]:
+    """The calendars of a stream: their own properties, and as parts their events, busy times and time zones.
+
+    Raises UnreadableCalendar.
+    """
     if len(text) > MOST_CHARACTERS:
         raise UnreadableCalendar(Fault.TOO_LARGE)
     stream = _nested(text)
     if not stream.parts:
         raise UnreadableCalendar(Fault.NOT_A_CALENDAR)
-    return [part for calendar in stream.parts for part in calendar.parts]
+    return stream.parts
 
 
 def _nested(text: str) -> Component:

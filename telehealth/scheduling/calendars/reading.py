@@ -16,7 +16,7 @@ from telehealth.core.intervals import Interval, union
 from telehealth.core.time import parse_zone
 from telehealth.scheduling.availability.rules import EPOCH, EPOCH_DAY, Minutes, segments, to_instant
 from telehealth.scheduling.calendars.entries import Entry, Key, Occurrence, added, busy_periods, excluded, read_entry
-from telehealth.scheduling.calendars.ical import Component, Fault, UnreadableCalendar, components
+from telehealth.scheduling.calendars.ical import Component, Fault, UnreadableCalendar, calendars
 from telehealth.scheduling.calendars.repeats import Work, lasts, read_rule, readings
 from telehealth.scheduling.calendars.rules import Alert, AlertCode, Busy, is_own
 from telehealth.scheduling.calendars.zones import Clock, Zones, embedded, iana
@@ -44,7 +44,7 @@ class View:
 
 def read_calendar(text: str, view: View) -> Busy:
     """The busy time within the span: disjoint and sorted. Raises UnreadableCalendar."""
-    return _Reader(view).read(components(text))
+    return _Reader(view).read(calendars(text))
 
 
 @dataclass(slots=True)
@@ -55,8 +55,10 @@ class _Reader:
     days: dict[int, list[Minutes]] = field(default_factory=dict)
     zones: Zones = field(init=False)
 
-    def read(self, parts: Sequence[Component]) -> Busy:
-        self.zones = Zones(self._floating, embedded(parts, self._reach(), self.work))
+    def read(self, stream: Sequence[Component]) -> Busy:
+        parts = [part for calendar in stream for part in calendar.parts]
+        named = {calendar.text("X-WR-TIMEZONE") for calendar in stream} - {""}
+        self.zones = Zones(self._floating, embedded(parts, self._reach(), self.work), ",".join(sorted(named)))
         found: list[Minutes] = []
         for group in _by_uid(part for part in parts if part.name == "VEVENT"):
             if not is_own(group[0].text("UID"), self.view.domain):

@@ -99,14 +99,20 @@ def _year(name: str) -> tuple[timedelta, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """The clocks of one calendar. `floating` is the reader's own: for times without a zone."""
+    """The clocks of one calendar. `floating` is the reader's own: for times without a zone in a calendar without one.
+
+    `own` is the zone that the calendar says is its own (X-WR-TIMEZONE, which is no standard and everywhere). Whole days
+    stay the reader's.
+    """
 
     floating: Clock
     embedded: Mapping[str, Clock]
+    own: str = ""
 
     def clock(self, tzid: str | None) -> Clock | None:
         """None when nobody knows what the TZID means."""
-        if tzid is None:
+        tzid = tzid or self.own
+        if not tzid:
             return self.floating
         zone = known(tzid)
         return self.embedded.get(tzid) if zone is None else iana(zone)

@@ -126,6 +126,34 @@ def test_added_times_and_periods() -> None:
     assert busy("BEGIN:VFREEBUSY", free, taken, "END:VFREEBUSY") == [("2026-03-04T09:00", "2026-03-04T09:30")]
 
 
+def test_a_floating_time_is_read_in_the_calendars_own_zone_if_it_says_one() -> None:
+    """Whole days stay the reader's. A zone nobody knows, or two at once, closes the day and staff are told."""
+    tokyo = "X-WR-TIMEZONE:Asia/Tokyo"
+    assert busy(tokyo, event(*NINE)) == [("2026-03-03T00:00", "2026-03-03T01:00")]
+    assert busy(tokyo, event("DTSTART;TZID=Europe/Rome:20260303T090000", "DURATION:PT1H")) == [
+        ("2026-03-03T08:00", "2026-03-03T09:00")
+    ]
+    assert busy(tokyo, event("DTSTART;VALUE=DATE:20260303")) == [("2026-03-02T23:00", "2026-03-03T23:00")]
+    repeated = event(*NINE, "RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20260304T090000")
+    assert [start for start, _ in busy(tokyo, repeated)] == ["2026-03-03T00:00", "2026-03-05T00:00"]
+    two = calendar("X-WR-TIMEZONE:Europe/Rome", event(*NINE, uid="2"))
+    for text, said in (
+        (calendar("X-WR-TIMEZONE:Mars/Olympus", event(*NINE)), "Mars/Olympus"),
+        (calendar(tokyo, event(*NINE)) + two, "Asia/Tokyo,Europe/Rome"),
+    ):
+        found = read_calendar(text, View(zone_on=lambda _: "Europe/Berlin", span=SPAN, domain=DOMAIN))
+        assert found.alerts == (Alert(AlertCode.UNKNOWN_TIME_ZONE, said),)
+        (day,) = found.times
+        assert day.end - day.start == 24 * 60
+
+
+def test_what_an_exrule_leaves_out_stays_closed() -> None:
+    """It is gone from the standard since RFC 5545, and takes times away, never adds any: without it more is busy."""
+    weekdays = event(*NINE, "RRULE:FREQ=DAILY;COUNT=4", "EXRULE:FREQ=DAILY;INTERVAL=2")
+    assert [start[:10] for start, _ in busy(weekdays)] == [f"2026-03-0{day}" for day in (3, 4, 5, 6)]
+    assert busy(event(*NINE, "EXRULE:nonsense")) == busy(event(*NINE))
+
+
 def test_a_floating_time_is_read_in_the_readers_zone() -> None:
     assert busy(event(*NINE), zone="America/New_York") == [("2026-03-03T14:00", "2026-03-03T15:00")]
 
