@@ -23,6 +23,7 @@ from telehealth.http.app import build_app
 from telehealth.http.call import Kit
 from telehealth.http.house import OPERATIONS, Description
 from telehealth.http.locales import Locales
+from telehealth.http.notices import Notices
 from telehealth.http.openapi import openapi
 from telehealth.http.pages import open_pages
 from telehealth.http.paging import CursorKey
@@ -46,6 +47,7 @@ from telehealth.video.ports import IceServers, MediaNode, RoomBus
 from telehealth.video.valkey_rooms import ValkeyRooms
 from telehealth.visits.appointments.kept import VisitsOutsideHours
 from telehealth.visits.waiting_room.ports import FollowUps
+from telehealth.visits.waiting_room.versions import Versions
 
 WEB_POOL, WORKER_POOL = 10, 3
 
@@ -68,7 +70,7 @@ async def open_house(
     async with AsyncExitStack() as stack:
         engine = open_engine(settings.database_url.get_secret_value(), pool_size=pool_size)
         stack.push_async_callback(engine.dispose)
-        signals = ValkeySignals(settings.push_url)
+        signals = ValkeySignals(settings.push_url, Notices(settings.database_url.get_secret_value()))
         stack.push_async_callback(signals.close)
         nudger = Nudger(open_publisher(settings.broker_url.get_secret_value()), signals)
         stack.push_async_callback(nudger.close)
@@ -121,6 +123,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         RecordService: await _record_service(settings, unit_of_work, stack),
         RoomBus: await _rooms(settings, unit_of_work, stack),
         SchedulingLinks: _scheduling_links(settings),
+        Versions: Versions(unit_of_work, follow_ups),
     }
 
 

@@ -25,11 +25,6 @@ class Ports:
 class Signals(Protocol):
     """Wake-ups across processes. Losing one costs time, never truth: every listener also sweeps."""
 
-    @property
-    def hears(self) -> bool:
-        """False while wake-ups are known to be lost: whoever listens sweeps more often then."""
-        ...
-
     async def publish(self, topics: tuple[str, ...]) -> None: ...
 
     def listen(self, topics: tuple[str, ...]) -> AbstractAsyncContextManager[AsyncIterator[None]]: ...

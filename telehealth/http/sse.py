@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,7 +18,6 @@ from telehealth.http.operation import Documented
 from telehealth.http.ports import Authenticator
 
 SWEEP_SECONDS = 2.0
-DEAF_SECONDS = 0.2  # the sweep while wake-ups do not come through
 BEAT_SECONDS = 10.0
 LIFETIME_SECONDS = 1800.0
 MEDIA_TYPE = "text/event-stream"
@@ -33,19 +33,21 @@ class Unknown(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
-    """When a stream sweeps: `phase` is its place in the interval, from 0 to 1."""
+class Wakes:
+    """When a stream looks again: on a wake-up, and at its `phase` (0 to 1) of every interval between sweeps."""
 
     signals: Signals
+    topics: tuple[str, ...]
     phase: float
 
-    async def next(self, wakes: AsyncIterator[None]) -> None:
-        """Until the next wake-up, or the next sweep."""
-        interval = SWEEP_SECONDS if self.signals.hears else DEAF_SECONDS
-        past = (asyncio.get_running_loop().time() - self.phase * interval) % interval
+    def listening(self) -> AbstractAsyncContextManager[AsyncIterator[None]]:
+        return self.signals.listen(self.topics)
+
+    async def next(self, bell: AsyncIterator[None]) -> None:
+        past = (asyncio.get_running_loop().time() - self.phase * SWEEP_SECONDS) % SWEEP_SECONDS
         try:
-            async with asyncio.timeout(interval - past):
-                await anext(wakes, None)
+            async with asyncio.timeout(SWEEP_SECONDS - past):
+                await anext(bell, None)
         except TimeoutError:
             return
 
@@ -53,10 +55,10 @@ class Beat:
 def stream(call: Call, topics: tuple[str, ...], version: Version, *, together: bool = False) -> StreamingResponse:
     """One event with `id: <version>` whenever the version differs from the last one sent.
 
-    A wake-up on any topic makes it immediate; the sweep every two seconds makes it true without wake-ups, and comes
-    more often while they are known to be lost. `Last-Event-ID` resumes: a client that already has the present version
-    hears nothing until it changes. A credential that no longer holds, or a Refusal raised by `version` (the visit is
-    gone), ends it with `end`. While the database is away nothing is said, not even that all is well.
+    A wake-up on any topic makes it immediate; the sweep every two seconds makes it true without wake-ups.
+    `Last-Event-ID` resumes: a client that already has the present version hears nothing until it changes. A credential
+    that no longer holds, or a Refusal raised by `version` (the visit is gone), ends it with `end`. While the database
+    is away nothing is said, not even that all is well.
 
     `together` says that questions for this version asked at the same moment cost as much as one (db.together): such
     streams sweep in step, all others each at a time of its own.
@@ -71,19 +73,19 @@ def stream(call: Call, topics: tuple[str, ...], version: Version, *, together: b
         except Refusal:
             return None
 
-    beat = Beat(call.port(Signals), PHASE if together else random.random())  # noqa: S311 -- no secret either
-    events = _events(beat, topics, present, seen)
+    phase = PHASE if together else random.random()  # noqa: S311 -- no secret either
+    events = _events(Wakes(call.port(Signals), topics, phase), present, seen)
     return StreamingResponse(
         events, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
 
 
-async def _events(beat: Beat, topics: tuple[str, ...], version: Present, seen: str | None) -> AsyncIterator[bytes]:
+async def _events(wakes: Wakes, version: Present, seen: str | None) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     ends = loop.time() + LIFETIME_SECONDS  # a stream outlives no deploy and no revoked session for ever
     spoken = loop.time()
     yield b"retry: 1000\n\n"
-    async with beat.signals.listen(topics) as wakes:
+    async with wakes.listening() as bell:
         while loop.time() < ends:
             try:
                 # Shielded: a reader who leaves in the middle of a query must not cost a database connection.
@@ -100,4 +102,4 @@ async def _events(beat: Beat, topics: tuple[str, ...], version: Present, seen: s
             elif loop.time() - spoken > BEAT_SECONDS:
                 spoken = loop.time()
                 yield b"event: beat\ndata:\n\n"
-            await beat.next(wakes)
+            await wakes.next(bell)

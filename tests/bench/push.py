@@ -35,7 +35,6 @@ from tests.kit.valkey import Valkey, mortal_valkey
 from tests.kit.web_process import WebProcess, running_webs
 
 BOUNDS = {"p95": 250.0, "max": 2_500.0}
-CHECK = {"camera": "ok", "microphone": "ok", "speaker": "ok", "network": None}
 LEGS = ("waiting -> board", "admit -> patient page")
 RETRY_SECONDS, BUSY = 1.0, 429
 ALIVE, DEAD, BACK = "Valkey alive", "Valkey dead", "Valkey back"
@@ -72,7 +71,7 @@ class Page:
 
     async def _read(self) -> None:
         while self.read < len(self.stream.heard):
-            before = len(self.stream.heard)
+            before, begun = len(self.stream.heard), asyncio.get_running_loop().time()
             if not (await self.client.get(self.origins[0] + self.reads, headers=self.headers)).is_success:
                 self.refused += 1
                 await asyncio.sleep(RETRY_SECONDS)
@@ -80,6 +79,8 @@ class Page:
             async with self._poked:
                 self.read = before
                 self._poked.notify_all()
+            rest = asyncio.get_running_loop().time() - begun  # as the script of the page does
+            await asyncio.sleep(rest if self.read < len(self.stream.heard) else 0)
 
 
 @dataclass
@@ -122,9 +123,10 @@ class House:
 
 def main(
     *,
-    patients: Annotated[int, typer.Option(help="Open pages of patients; as many changes of each kind.")] = 200,
+    patients: Annotated[int, typer.Option(help="Open pages of patients.")] = 190,
     clinicians: Annotated[int, typer.Option(help="Open boards of clinicians.")] = 8,
     desks: Annotated[int, typer.Option(help="Open boards of the front desk.")] = 2,
+    changes: Annotated[int, typer.Option(help="How many patients go in and are admitted.")] = 100,
     processes: Annotated[int, typer.Option(help="Web processes.")] = 2,
     pause: Annotated[float, typer.Option(help="Seconds between two changes.")] = 0.1,
     log: Annotated[Path | None, typer.Option(help="What the web processes say goes here.")] = None,
@@ -135,7 +137,7 @@ def main(
         settings = environment_of(database, valkey.url)
         room = asyncio.run(_fill(database, (patients, clinicians, desks)))
         with running_webs(settings, processes, log) as webs:
-            sample, used = asyncio.run(_measure(room, webs, valkey, pause))
+            sample, used = asyncio.run(_measure(room, webs, valkey, (changes, pause)))
     _report(report, sample, used)
     report.show(json)
 
@@ -188,16 +190,15 @@ def _join(patient: Waiter) -> str:
 
 
 async def _measure(
-    room: Room, webs: Sequence[WebProcess], valkey: Valkey, pause: float
+    room: Room, webs: Sequence[WebProcess], valkey: Valkey, how: tuple[int, float]
 ) -> tuple[Sample, dict[str, float]]:
     sample = Sample()
     async with _opened(room, webs) as house:
-        await _all_arrive(house)
         await asyncio.sleep(3)
         before = _cpu(webs), asyncio.get_running_loop().time()
         await asyncio.sleep(10)
         idle = (_cpu(webs) - before[0]) / (asyncio.get_running_loop().time() - before[1])
-        changes = [(leg, number) for number in range(len(room.patients)) for leg in LEGS]
+        changes = [(leg, number) for number in range(how[0]) for leg in LEGS]
         for count, (leg, number) in enumerate(changes):
             phase = _phase(count / len(changes))
             if phase == DEAD and _phase((count - 1) / len(changes)) == ALIVE:
@@ -205,7 +206,7 @@ async def _measure(
             if phase == BACK and _phase((count - 1) / len(changes)) == DEAD:
                 valkey.begin()
             await _change(house, leg, number, (sample, phase))
-            await asyncio.sleep(random.uniform(0, 2 * pause))  # keeps step with no sweep
+            await asyncio.sleep(random.uniform(0, 2 * how[1]))  # keeps step with no sweep
         return sample, {
             "processors used by the web processes while nothing happens": round(idle, 3),
             "times a page was refused because the house was too busy": sum(each.refused for each in house.pages),
@@ -215,13 +216,6 @@ async def _measure(
 
 def _phase(part: float) -> str:
     return ALIVE if part < 0.5 else DEAD if part < 0.75 else BACK
-
-
-async def _all_arrive(house: House) -> None:
-    for patient, page in zip(house.room.patients, house.patients, strict=True):
-        count = len(page.stream.heard)
-        await house.post(page, f"/v1/visits/{patient.visit}/check", CHECK)
-        await page.stream.after(count)
 
 
 async def _change(house: House, leg: str, number: int, into: tuple[Sample, str]) -> None:

@@ -28,10 +28,6 @@ class HandRung:
     def __init__(self) -> None:
         self.bell = asyncio.Event()
 
-    @property
-    def hears(self) -> bool:
-        return True
-
     async def publish(self, topics: tuple[str, ...]) -> None:
         del topics
         self.bell.set()

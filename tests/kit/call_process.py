@@ -27,6 +27,7 @@ from telehealth.db.vault import Vault
 from telehealth.http.app import build_app
 from telehealth.http.call import Kit
 from telehealth.http.locales import Locales
+from telehealth.http.notices import Notices
 from telehealth.http.pages import open_pages
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
@@ -96,7 +97,7 @@ def _until_it_answers(process: Behind) -> None:
 async def serve(behind: Behind) -> None:
     engine = open_engine(behind.database)
     vault = Vault({"test": b"k" * 32})
-    signals, rooms = ValkeySignals(behind.valkey), ValkeyRooms(behind.valkey, vault)
+    signals, rooms = ValkeySignals(behind.valkey, Notices(behind.database)), ValkeyRooms(behind.valkey, vault)
 
     async def nudge(events: Sequence[Event]) -> None:
         await signals.publish(tuple(topic for event in events for topic in event.topics()))

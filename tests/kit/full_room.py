@@ -18,6 +18,8 @@ from telehealth.scheduling.booking.rules import VisitType
 from telehealth.visits.appointments import service
 from telehealth.visits.appointments.wishes import Wish
 from telehealth.visits.lifecycle import queries
+from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.rules import DeviceCheck
 from tests.kit.staff import open_account
 
 DESK = Actor(UUID(int=2), Role.FRONT_DESK, SCOPES[Role.FRONT_DESK])
@@ -38,7 +40,7 @@ class Waiter:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Nobody has arrived yet. Headers are those of a signed-in browser."""
+    """Everyone has arrived and checked their devices. Headers are those of a signed-in browser."""
 
     patients: Sequence[Waiter]
     clinicians: Sequence[Headers]
@@ -91,6 +93,8 @@ async def _invite(unit: Unit, kind: VisitType, employed: Sequence[ClinicianId], 
         person_id=patient.id,
         until=unit.now + timedelta(hours=2),
     )
+    guest = Actor(participant, Role.PATIENT, SCOPES[Role.PATIENT], person_id=patient.id, visit_id=booked.visit.id)
+    await lifecycle.record_check(replace(unit, actor=guest), booked.visit.id, DeviceCheck.GOOD)
     return Waiter(booked.visit.id, participant, number % len(employed), browser(f"__Host-visit={secret}"))
 
 

@@ -38,10 +38,6 @@ class KnownActors:
 class SilentSignals:
     """`Signals` that never wake anyone: the sweeps must do."""
 
-    @property
-    def hears(self) -> bool:
-        return True
-
     async def publish(self, topics: tuple[str, ...]) -> None:
         del topics
 

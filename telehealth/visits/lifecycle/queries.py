@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, column, exists, false, func, literal, select, true, tuple_
 from sqlalchemy.orm import aliased
 
 from telehealth.access import queries as access
@@ -60,14 +60,19 @@ async def visible(unit: Unit) -> ColumnElement[bool]:
         case Role.CLINICIAN:
             return VisitRow.clinician_id == actor.person_id
         case Role.PATIENT:
-            own = aliased(ParticipantRow)
-            admitted = exists().where(own.id == actor.id, own.visit_id == VisitRow.id, own.revoked_at.is_(None))
-            return and_(VisitRow.id == actor.visit_id, admitted)
+            return _invited(actor.id, actor.visit_id)
         case Role.INTEGRATION:
             granted = await access.patients_granted(unit, APPOINTMENTS)
             return true() if isinstance(granted, Everyone) else VisitRow.patient_id.in_(granted)
         case _:
             return false()
+
+
+def _invited(participant_id: Any, visit_id: Any) -> ColumnElement[bool]:
+    """That visit, when that participant belongs to it and has not been sent away. Ids or columns with ids."""
+    own = aliased(ParticipantRow)
+    belongs = exists().where(own.id == participant_id, own.visit_id == VisitRow.id, own.revoked_at.is_(None))
+    return and_(VisitRow.id == visit_id, belongs)
 
 
 def visit_of(row: VisitRow) -> Visit:
@@ -164,6 +169,22 @@ async def visit_version(unit: Unit, visit_id: UUID) -> str:
     if revision is None:
         raise NotFound
     return str(revision)
+
+
+async def visit_versions(unit: Unit, guests: Collection[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], str]:
+    """`visit_version` for many guests at once, by (participant, visit); without those who may not see the visit."""
+    participants, visits = zip(*guests, strict=True)
+    asked = (
+        func.unnest(literal(participants, ARRAY(Uuid)), literal(visits, ARRAY(Uuid)))
+        .table_valued(column("participant_id", Uuid), column("visit_id", Uuid), name="asked")
+        .render_derived()
+    )
+    found = await unit.session.execute(
+        select(asked.c.participant_id, asked.c.visit_id, VisitRow.revision).join_from(
+            asked, VisitRow, _invited(asked.c.participant_id, asked.c.visit_id)
+        )
+    )
+    return {(participant_id, visit_id): str(revision) for participant_id, visit_id, revision in found}
 
 
 async def join_decision(unit: Unit, visit_id: UUID) -> JoinDecision:

@@ -54,7 +54,12 @@ async def end_visit(call: Call, visit: UUID) -> Reply[VisitView]:
 
 async def follow_visit_as_staff(call: Call, visit: UUID) -> Response:
     """Server-sent events: the visit's revision, whenever it changes."""
-    return await _follow(call, visit)
+    await call.run(service.open_visit, visit)
+
+    async def version() -> str:
+        return await call.run(queries.visit_version, visit)
+
+    return stream(call, (visit_topic(VisitId(visit)),), version)
 
 
 # Patients
@@ -80,23 +85,9 @@ async def read_join(call: Call, visit: UUID) -> JoinView:
     return JoinView.model_validate(await call.run(queries.join_decision, visit))
 
 
-async def follow_visit(call: Call, visit: UUID) -> Response:
-    """Server-sent events: the visit's revision, whenever it changes."""
-    return await _follow(call, visit)
-
-
 async def read_lifecycle(call: Call) -> LifecycleView:  # noqa: ARG001 -- the same for everyone
     """The states of a visit, the commands between them, who may give them, and when."""
     return LifecycleView.of_table()
-
-
-async def _follow(call: Call, visit: UUID) -> Response:
-    await call.run(service.open_visit, visit)
-
-    async def version() -> str:
-        return await call.run(queries.visit_version, visit)
-
-    return stream(call, (visit_topic(VisitId(visit)),), version)
 
 
 def _shown(call: Call, seen: Seen) -> Reply[VisitView]:
@@ -138,7 +129,6 @@ OPERATIONS = (
     operation("POST", f"{VISIT}/check", check_devices, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("POST", f"{VISIT}/location", attest_location, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("GET", f"{VISIT}/join", read_join, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
-    operation("GET", f"{VISIT}/stream", follow_visit, needs=_JOIN, purpose=_OWN, answers=EVENTS),
     operation("GET", "/v1/lifecycle", read_lifecycle, needs=PUBLIC),
 )
 PAGES = (

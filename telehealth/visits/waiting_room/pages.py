@@ -1,5 +1,7 @@
 """The front door and the day board. They work without scripts."""
 
+import asyncio
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -25,7 +27,9 @@ async def front_door(call: Call) -> Response:
 
 async def day(call: Call) -> Response:
     """Today's visits and what is due."""
-    return call.render("day.html", **await call.run(_day, call.port(FollowUps)))
+    context = await call.run(_day, call.port(FollowUps))
+    # A board of hundreds takes long to draw; meanwhile the streams of this process go on.
+    return await asyncio.to_thread(partial(call.render, "day.html", **context))
 
 
 async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:

@@ -1,23 +1,18 @@
 """All the ways in to the board, the queue and the patient's page."""
 
-from starlette.responses import Response
-
-from telehealth.core.actors import Purpose, Role, Scope
+from telehealth.core.actors import Purpose, Scope
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.http.operation import PUBLIC, operation, page
-from telehealth.http.sse import EVENTS, stream
+from telehealth.http.sse import EVENTS
 from telehealth.people import queries as people
 from telehealth.people.licensing import UnfitPlace
 from telehealth.scheduling.booking.rules import LocationRequired
 from telehealth.visits.lifecycle import queries as visits
-from telehealth.visits.lifecycle.events import FRONT_DESK_TOPIC, clinician_topic
 from telehealth.visits.lifecycle.rules import JurisdictionMismatch, NotNow
 from telehealth.visits.lifecycle.schemas import VisitView
-from telehealth.visits.waiting_room import own_page, pages, queries, walk_ins
-from telehealth.visits.waiting_room.ports import FollowUps
+from telehealth.visits.waiting_room import own_page, pages, queries, streams, walk_ins
 from telehealth.visits.waiting_room.queue import AlreadyQueued, NobodyWaits, QueueLeft
 from telehealth.visits.waiting_room.schemas import BoardEntry, BoardQuery, BoardView
 
@@ -25,17 +20,6 @@ from telehealth.visits.waiting_room.schemas import BoardEntry, BoardQuery, Board
 async def read_board(call: Call, query: BoardQuery) -> BoardView:
     """The visits of a day and whatever is unfinished."""
     return await call.run(_board, query)
-
-
-async def follow_board(call: Call) -> Response:
-    """Server-sent events: the board's version, whenever it changes."""
-    topic = await call.run(_board_topic)
-    follow_ups = call.port(FollowUps)
-
-    async def version() -> str:
-        return await call.run(_board_version, follow_ups)
-
-    return stream(call, (topic,), version)
 
 
 async def _board(unit: Unit, query: BoardQuery) -> BoardView:
@@ -48,25 +32,14 @@ async def _board(unit: Unit, query: BoardQuery) -> BoardView:
     return BoardView(version=board.version, items=items)
 
 
-async def _board_topic(unit: Unit) -> str:
-    await visits.local_day(unit)  # who has no day has no board: refused before the stream begins
-    if unit.actor.role is Role.CLINICIAN and unit.actor.person_id is not None:
-        return clinician_topic(ClinicianId(unit.actor.person_id))
-    return FRONT_DESK_TOPIC
-
-
-async def _board_version(unit: Unit, follow_ups: FollowUps) -> str:
-    version = await queries.board_version(unit, await visits.local_day(unit))
-    return f"{version}-{await follow_ups.wanted_mark(unit)}"
-
-
 _BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
 _CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
 _QUEUEING, _WAITING = (NotFound, AlreadyQueued, UnfitPlace, LocationRequired), (NotFound, QueueLeft)
 ENTRY = "/v1/queue/{entry:uuid}"
 OPERATIONS = (
     operation("GET", "/v1/board", read_board, needs=_READ, purpose=_CARE),
-    operation("GET", "/v1/board/stream", follow_board, needs=_READ, purpose=_CARE, answers=EVENTS),
+    operation("GET", "/v1/board/stream", streams.follow_board, needs=_READ, purpose=_CARE, answers=EVENTS),
+    operation("GET", "/v1/visits/{visit:uuid}/stream", streams.follow_visit, needs=_JOIN, purpose=_OWN, answers=EVENTS),
     operation("POST", "/v1/queue", walk_ins.enqueue, needs=_BOOK, purpose=_CARE, status=201, errors=_QUEUEING),
     operation("GET", "/v1/queue", walk_ins.read_queue, needs=_READ, purpose=_CARE),
     operation("POST", "/v1/queue/next", walk_ins.take_next, needs=_HOST, purpose=_CARE, errors=(NobodyWaits, NotFound)),

@@ -57,7 +57,10 @@ export function listen(url, onChange) {
   };
 }
 
-/** Runs an async function one at a time; calls that come meanwhile become one more run. */
+/**
+ * Runs an async function one at a time; calls that come meanwhile become one more run, after as long a rest as the run
+ * took: a page that is slow to reread is reread less often.
+ */
 export function coalesced(run) {
   let running = false;
   let again = false;
@@ -66,7 +69,10 @@ export function coalesced(run) {
     running = true;
     do {
       again = false;
+      const begun = performance.now();
       await run();
+      const rest = performance.now() - begun;
+      if (again) await new Promise((resume) => setTimeout(resume, Math.min(rest, 2000)));
     } while (again);
     running = false;
   };

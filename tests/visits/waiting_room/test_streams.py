@@ -22,8 +22,8 @@ from telehealth.http.pages import open_pages
 from telehealth.http.ports import Authenticator
 from telehealth.visits.lifecycle import routes, service
 from telehealth.visits.lifecycle.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
-from telehealth.visits.waiting_room import routes as board
-from telehealth.visits.waiting_room.ports import FollowUps
+from telehealth.visits.waiting_room import streams as pages
+from telehealth.visits.waiting_room.versions import Versions
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest_of, open_clinic
 from tests.kit.staff import NothingDue, open_account
 from tests.kit.web import ORIGIN, KnownActors
@@ -34,10 +34,6 @@ class Ringing:
     """`Signals` that always wake, and remember what was listened to."""
 
     topics: list[str] = field(default_factory=list)
-
-    @property
-    def hears(self) -> bool:
-        return True
 
     async def publish(self, topics: tuple[str, ...]) -> None:
         del topics
@@ -55,7 +51,8 @@ async def _rings() -> AsyncIterator[None]:
 
 def _call(unit_of_work: UnitOfWork, actor: Actor, signals: Ringing) -> Call:
     authenticator = KnownActors({"reader": actor})
-    ports = Ports({Signals: signals, FollowUps: NothingDue(), Authenticator: authenticator})
+    versions = Versions(unit_of_work, NothingDue())
+    ports = Ports({Signals: signals, Versions: versions, Authenticator: authenticator})
     headers = [(b"authorization", b"Bearer reader")]
     request = Request({"type": "http", "headers": headers, "path": "/", "query_string": b""})
     return Call(request, actor, Kit(unit_of_work, ports, open_pages(Locales.load()), ORIGIN))
@@ -84,9 +81,9 @@ async def test_boards_and_pages_hear_of_an_arrival(unit_of_work: UnitOfWork, clo
     clinician, desk = await unit_of_work.run(_staff, SYSTEM, clinic)
     patient, signals = await guest_of(unit_of_work, booked), Ringing()
     streams = [
-        _ids(await board.follow_board(_call(unit_of_work, clinician, signals))),
-        _ids(await board.follow_board(_call(unit_of_work, desk, signals))),
-        _ids(await routes.follow_visit(_call(unit_of_work, patient, signals), booked.visit.id)),
+        _ids(await pages.follow_board(_call(unit_of_work, clinician, signals))),
+        _ids(await pages.follow_board(_call(unit_of_work, desk, signals))),
+        _ids(await pages.follow_visit(_call(unit_of_work, patient, signals), booked.visit.id)),
         _ids(await routes.follow_visit_as_staff(_call(unit_of_work, clinician, signals), booked.visit.id)),
     ]
     before = [await anext(each) for each in streams]

@@ -1,0 +1,54 @@
+"""What the open pages of one process ask, asked together: hundreds of streams sweep with one query."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from telehealth.core.actors import SYSTEM, Actor
+from telehealth.core.errors import NotFound
+from telehealth.db.together import Together
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.waiting_room import queries
+from telehealth.visits.waiting_room.ports import FollowUps
+
+
+class Versions:
+    """A version is a short word that changes with what its page shows. It says nothing else and leaves no trace."""
+
+    def __init__(self, unit_of_work: UnitOfWork, follow_ups: FollowUps) -> None:
+        self._unit_of_work = unit_of_work
+        self._follow_ups = follow_ups
+        self._visits = Together(self._of_visits)
+        self._boards = Together(self._of_boards)
+
+    async def of_visit(self, guest: Actor, visit_id: UUID) -> str:
+        """Raises NotFound when the guest may not see it."""
+        found = None if guest.id is None else await self._visits.ask((guest.id, visit_id))
+        if found is None:
+            raise NotFound
+        return found
+
+    async def of_board(self, staff: Actor, zone: ZoneInfo) -> str:
+        """The board of today, as it is in that zone."""
+        found = await self._boards.ask((staff, zone))
+        if found is None:
+            raise NotFound
+        return found
+
+    async def _of_visits(self, guests: Collection[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], str]:
+        return await self._unit_of_work.run(visits.visit_versions, SYSTEM, guests)
+
+    async def _of_boards(self, boards: Collection[tuple[Actor, ZoneInfo]]) -> Mapping[tuple[Actor, ZoneInfo], str]:
+        return await self._unit_of_work.run(self._read_boards, SYSTEM, boards)
+
+    async def _read_boards(
+        self, unit: Unit, boards: Collection[tuple[Actor, ZoneInfo]]
+    ) -> Mapping[tuple[Actor, ZoneInfo], str]:
+        """Each as its own actor."""
+        return {(actor, zone): await self._board(replace(unit, actor=actor), zone) for actor, zone in boards}
+
+    async def _board(self, unit: Unit, zone: ZoneInfo) -> str:
+        day = visits.whole_day(unit.now.astimezone(zone).date(), zone)
+        return f"{await queries.board_version(unit, day)}-{await self._follow_ups.wanted_mark(unit)}"
