@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, column, exists, false, func, literal, select, true, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, column, exists, false, func, literal, or_, select, true, tuple_
 from sqlalchemy.orm import aliased
 
 from telehealth.access import queries as access
