@@ -37,9 +37,14 @@ class Stage:
     ) -> Page:
         """Another page on the same stage: a third of the time of a stage of its own."""
         self.sample, self.language = BY_NAME[name], language
+        self.look(scheme=scheme, size=size)
+        return self.open()
+
+    def look(self, *, scheme: Scheme = "light", size: tuple[int, int] = (360, 740)) -> Page:
+        """The page that is open, in another theme and window."""
         self.page.set_viewport_size({"width": size[0], "height": size[1]})
         self.page.emulate_media(color_scheme=scheme)
-        return self.open()
+        return self.page
 
     def serve(self, route: Route) -> None:
         path = urlsplit(route.request.url).path
