@@ -101,7 +101,7 @@ class Operation:
 
     @property
     def creates(self) -> bool:
-        """Creating operations of the API take an Idempotency-Key, and those of FHIR that say so."""
+        """Creating operations of the API take an Idempotency-Key, and whatever else says so."""
         return self.keyed or (self.method == "POST" and self.status == 201 and self.face is Face.API)
 
     @property
@@ -125,12 +125,14 @@ def operation(  # noqa: PLR0913 -- a declaration, read by its keywords
     errors: tuple[type[Refusal], ...] = (),
     form: bool = False,
     answers: tuple[Documented, ...] = (),
+    keyed: bool = False,
 ) -> Operation:
     """One way in for programs. `form=True` reads an HTML form instead of JSON, as OAuth does (RFC 6749, 3.2).
 
-    `answers` documents what the handler answers beside its message.
+    `answers` documents what the handler answers beside its message. `keyed`: it takes an Idempotency-Key though it
+    creates nothing, because doing it twice is not the same as once.
     """
-    return _checked(Operation(method, path, handler, needs, purpose, status, errors, Face.API, form, answers))
+    return _checked(Operation(method, path, handler, needs, purpose, status, errors, Face.API, form, answers, keyed))
 
 
 def interaction(

@@ -70,6 +70,7 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "access.submit_sign_in": "this is where one gets a credential",
     "access.submit_sign_out": "an ended session may be ended again",
     "visits.read_lifecycle": "the machine of visits holds nobody's data",
+    "visits.draw_lifecycle": "the machine of visits holds nobody's data",
     "visits.front_door": "sends everyone on to a page that asks",
     "visits.offered": "the personal link of an offer is the credential, and opening it answers nothing",
     "visits.answer": "the personal link of an offer is the credential, and the identity step comes first",

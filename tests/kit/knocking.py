@@ -138,6 +138,11 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "visits.cancel_series": lambda _: {"reach": "one", "occurrence": 2, "reason": "other"},
     "visits.move_series": lambda _: {"occurrence": 1, "local_start": soon(days=6)[:16]},
     "visits.cancel_visit": lambda _: {"reason": "other"},
+    "visits.hand_over": lambda residents: {"clinician_id": str(residents.own.clinician.id)},
+    "visits.mark_no_show": lambda _: {"who": "patient"},
+    "visits.fail_visit": lambda _: {"reason": "technical"},
+    "visits.mark_error": lambda _: {"reason": "other"},
+    "visits.correct_visit": lambda _: {"reason": "other"},
     "visits.join_waitlist": lambda residents: {
         "patient_id": str(residents.own.patient.id),
         "visit_type_id": str(residents.visit_type.id),

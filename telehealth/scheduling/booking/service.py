@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from telehealth.core.actors import Role
@@ -16,11 +16,14 @@ from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
 from telehealth.scheduling.availability.rules import Resource, to_instant
 from telehealth.scheduling.booking import plans, queries, rows
-from telehealth.scheduling.booking.models import VisitTypeRow
+from telehealth.scheduling.booking.events import TimeFreed
+from telehealth.scheduling.booking.models import OccupancyRow, VisitTypeRow
 from telehealth.scheduling.booking.offered import local_day, zone_of
 from telehealth.scheduling.booking.plans import Plan
 from telehealth.scheduling.booking.rows import Claim, Kept, Part
 from telehealth.scheduling.booking.rules import (
+    EXTERNAL_LAYER,
+    OVERBOOKED_LAYER,
     PROMISED,
     REFUSALS,
     Asked,
@@ -29,6 +32,7 @@ from telehealth.scheduling.booking.rules import (
     Hold,
     HoldExpired,
     Occupied,
+    SlotTaken,
     VisitType,
     Wanted,
     check_visit_type,
@@ -160,6 +164,31 @@ async def expire_due(unit: Unit) -> int:
 async def release(unit: Unit, owner_id: UUID) -> None:
     """Give back whatever time the owner has, and tell the waitlist."""
     await rows.give_back(unit, owner_id)
+
+
+async def change_host(unit: Unit, owner_id: UUID, host_id: ClinicianId, *, over: bool) -> bool:
+    """The owner's time moves into another clinician's calendar, whatever their hours are.
+
+    Answers whether it lies over other time there. Raises SlotTaken unless it may lie `over`, CalendarBusy. An owner
+    without time of its own, or with a seat in a group, keeps what it has.
+    """
+    table = OccupancyRow
+    its_host = (table.owner_id == owner_id, table.role == "host", table.state == "active")
+    row = await unit.session.scalar(select(table).where(*its_host).with_for_update())
+    if row is None:
+        return False
+    await rows.lock(unit, [row.resource_id, host_id])
+    await rows.drop_expired(unit, [host_id], Interval(row.s, row.e))
+    near = (table.resource_id == host_id, table.state == "active", table.s < row.e, table.e > row.s)
+    taken = set(await unit.session.scalars(select(table.layer).where(*near)))
+    if taken and not over:
+        raise SlotTaken(alternatives=[])
+    if row.visit_type_id is not None:
+        start, end = to_instant(row.s), to_instant(row.e)
+        unit.emit(TimeFreed(resource_id=row.resource_id, visit_type_id=row.visit_type_id, start=start, end=end))
+    layer = next(n for n in range(OVERBOOKED_LAYER, EXTERNAL_LAYER) if n not in taken) if taken else 0
+    await unit.session.execute(update(table).where(table.id == row.id).values(resource_id=host_id, layer=layer))
+    return bool(taken)
 
 
 async def close_external(unit: Unit, resource_id: UUID, feed_no: int, busy: Sequence[Interval[int]]) -> None:

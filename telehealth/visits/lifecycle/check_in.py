@@ -44,6 +44,12 @@ async def is_licensed(unit: Unit, visit: Visit, jurisdiction: str | None) -> boo
     return licensing.may_treat(held, jurisdiction, unit.now)
 
 
+async def whereabouts(unit: Unit, visit: Visit) -> str | None:
+    """Where the patient said they are, else where they said they would be; None as long as they said neither."""
+    expected = visit.location or visit.planned_location
+    return expected or await people.location_at(unit, visit.patient_id, visit.starts_at)
+
+
 async def refusal(unit: Unit, visit: Visit) -> Refusal:
     """Why it may not begin, and what can be done: another clinician, who may treat there now, or another time."""
     if visit.location is None:

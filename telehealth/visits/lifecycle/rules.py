@@ -239,7 +239,7 @@ NOTE_IN_RECORD = Guard("note_in_record", lambda s: s.note_in_record)
 REASON_GIVEN = Guard("reason_given", lambda s: bool(s.reason))
 NO_SHOW_TIME = Guard("no_show_time_over", lambda s: s.now >= s.starts_at + s.patient_no_show_after)
 NOBODY_CAME = Guard("nobody_admitted", lambda s: s.now >= s.starts_at + s.provider_no_show_after)
-IN_TIME = Guard("in_time_to_correct", lambda s: s.earlier is not None and s.now <= s.changed_at + CORRECTABLE_FOR)
+IN_TIME = Guard("in_time_to_correct", lambda s: s.now <= s.changed_at + CORRECTABLE_FOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +344,7 @@ def _failed_guard(row: Transition, situation: Situation) -> Guard | None:
 def _target(row: Transition, situation: Situation) -> VisitStatus:
     target = row.to or situation.earlier
     if target is None:
-        raise AssertionError("unreachable: a guard asks for the earlier state")
+        raise AssertionError("unreachable: an ending comes after something else, and who corrects it says what")
     return target
 
 

@@ -10,6 +10,7 @@ from telehealth.core.actors import Role
 from telehealth.http.schemas import Message
 from telehealth.people.schemas import Jurisdiction
 from telehealth.visits.lifecycle.checks import judge_check
+from telehealth.visits.lifecycle.drawing import diagram
 from telehealth.visits.lifecycle.joining import JoinReason
 from telehealth.visits.lifecycle.rules import (
     TRANSITIONS,
@@ -29,6 +30,31 @@ Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 
 class CancelVisit(Message):
     reason: CancelReason
+
+
+class HandOver(Message):
+    """`override` is why the visit may lie over other time of the clinician who takes it."""
+
+    clinician_id: UUID
+    override: Annotated[str, Field(max_length=500)] = ""
+
+
+class MarkNoShow(Message):
+    """Who did not come."""
+
+    who: Literal["patient", "clinician"]
+
+
+class FailVisit(Message):
+    reason: Literal["technical", "clinical"]
+
+
+class MarkError(Message):
+    reason: Literal["wrong_patient", "duplicate", "wrong_time", "test", "other"]
+
+
+class CorrectVisit(Message):
+    reason: Literal["came_after_all", "marked_by_mistake", "connection_back", "other"]
 
 
 class VisitView(Message):
@@ -55,6 +81,7 @@ class VisitView(Message):
     revision: int
     check: DeviceCheck | None
     waiting_since: datetime | None
+    away_since: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
     location: str | None
@@ -151,15 +178,7 @@ class LifecycleView(Message):
             )
             for row in TRANSITIONS
         ]
-        arrows = [
-            f"  {source or '[*]'} --> {row.to}: {row.command}"
-            for row in rows
-            if row.to is not None and row.command is not Command.MARK_ERROR
-            for source in row.sources
-        ]
-        return cls(
-            statuses=list(VisitStatus), transitions=rows, diagram="\n".join(["stateDiagram-v2", *dict.fromkeys(arrows)])
-        )
+        return cls(statuses=list(VisitStatus), transitions=rows, diagram=diagram())
 
 
 # Forms

@@ -1,13 +1,28 @@
 """Commands on visits. Each transition writes its history entry and its event in the transaction that makes it."""
 
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
+from telehealth.core.errors import Stale
+from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
+from telehealth.people import queries as people
 from telehealth.people import service as registration
-from telehealth.visits.lifecycle import check_in, queries, timers
+from telehealth.scheduling.booking import service as booking
+from telehealth.visits.lifecycle import check_in, guests, queries, timers
 from telehealth.visits.lifecycle.deadlines import CONSEQUENCES, Outcome, deadlines_of
-from telehealth.visits.lifecycle.rules import IN_CALL, WAITING, Command, DeviceCheck, NotNow, Visit, VisitStatus
-from telehealth.visits.lifecycle.steps import change
+from telehealth.visits.lifecycle.rules import (
+    IN_CALL,
+    WAITING,
+    Command,
+    DeviceCheck,
+    NotNow,
+    Visit,
+    VisitStatus,
+    situation_of,
+)
+from telehealth.visits.lifecycle.steps import change, decided
 
 
 async def open_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
@@ -21,12 +36,14 @@ async def open_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Vis
     return visit
 
 
-async def arrive(unit: Unit, visit_id: UUID) -> Visit:
-    """The patient is on the page of the visit. Arriving again changes nothing. Raises NotNow outside the window."""
+async def arrive(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
+    """The patient is on the page of the visit, or the front desk checks them in. Arriving again changes nothing. Raises
+    NotNow outside the window.
+    """
     visit = await queries.find(unit, visit_id, lock=True)
     if visit.status in WAITING | IN_CALL:
         return visit
-    return await change(unit, visit_id, Command.ARRIVE)
+    return await change(unit, visit_id, Command.ARRIVE, revision=revision)
 
 
 async def record_check(unit: Unit, visit_id: UUID, check: DeviceCheck, *, cause: str = "") -> Visit:
@@ -50,11 +67,55 @@ async def attest_location(unit: Unit, visit_id: UUID, jurisdiction: str) -> Visi
 
 
 async def admit(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
-    """The clinician takes the patient in; of two who try at once, one does.
+    """The clinician takes the patient in. Doing it again, as long as they have not found each other, changes nothing.
 
     Raises NotNow, Stale; LocationRequired and JurisdictionMismatch for a kind of visit that needs a licence.
     """
+    visit = await queries.find(unit, visit_id, lock=True)
+    if visit.status is VisitStatus.ADMITTING and visit.clinician_id == unit.actor.person_id:
+        return visit
     return await change(unit, visit_id, Command.ADMIT, revision=revision)
+
+
+async def no_answer(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
+    """The patient was admitted and does not come: they wait on, in the same place."""
+    return await change(unit, visit_id, Command.NO_ANSWER, cause="by-hand", revision=revision)
+
+
+async def put_back(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
+    """Something else comes first: the admitted patient waits on, in the same place."""
+    return await change(unit, visit_id, Command.PUT_BACK, revision=revision)
+
+
+async def hand_over(
+    unit: Unit, visit_id: UUID, clinician_id: ClinicianId, *, override: str = "", revision: int | None = None
+) -> Visit:
+    """Another clinician gives the visit from now on, at its time, and is invited in the place of the one who did.
+
+    Before the patient is there it takes a free time or an `override`, the reason to lay it over another; afterwards it
+    is never refused for time. To who gives it already it changes nothing. Raises NotFound, NotNow, Stale, SlotTaken,
+    JurisdictionMismatch.
+    """
+    visit = await queries.find(unit, visit_id, lock=True)
+    if revision is not None and revision != visit.revision:
+        raise Stale
+    heir = await people.clinician(unit, clinician_id)
+    if heir.id == visit.clinician_id:
+        return visit
+    there = replace(visit, clinician_id=heir.id, location=await check_in.whereabouts(unit, visit))
+    licensed = await check_in.is_licensed(unit, there, there.location) if there.location else None
+    facts: dict[str, Any] = {"location_licensed": licensed is not False}
+    await decided(unit, there, Command.HAND_OVER, replace(situation_of(visit, unit.now), **facts))
+    over = bool(override) or visit.status is not VisitStatus.BOOKED
+    values: dict[str, Any] = {
+        "clinician_id": heir.id,
+        "overbooked": await booking.change_host(unit, visit.id, heir.id, over=over),
+        "licensed_there": licensed if visit.location else visit.licensed_there,
+    }
+    if override:
+        values["override"] = unit.vault.seal(("visit", "override", visit.id), override)
+    await guests.change_host(unit, visit, heir.id)
+    return await change(unit, visit_id, Command.HAND_OVER, values=values, facts=facts)
 
 
 async def connected(unit: Unit, visit_id: UUID) -> Visit:
@@ -92,32 +153,39 @@ async def cancel(unit: Unit, visit_id: UUID, *, reason: str, revision: int | Non
     return await change(unit, visit_id, Command.CANCEL, cause=reason, revision=revision)
 
 
-async def leave(unit: Unit, visit_id: UUID) -> Visit:
+async def leave(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
     """The patient goes without having been seen."""
-    return await change(unit, visit_id, Command.LEAVE)
+    return await change(unit, visit_id, Command.LEAVE, revision=revision)
 
 
-async def note_patient_no_show(unit: Unit, visit_id: UUID) -> Visit:
-    return await change(unit, visit_id, Command.PATIENT_NO_SHOW)
+async def note_patient_no_show(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
+    """The patient did not come."""
+    return await change(unit, visit_id, Command.PATIENT_NO_SHOW, revision=revision)
 
 
-async def note_provider_no_show(unit: Unit, visit_id: UUID) -> Visit:
-    return await change(unit, visit_id, Command.PROVIDER_NO_SHOW)
+async def note_provider_no_show(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
+    """The patient came, and nobody came to them."""
+    return await change(unit, visit_id, Command.PROVIDER_NO_SHOW, revision=revision)
 
 
-async def fail(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
+async def fail(unit: Unit, visit_id: UUID, *, reason: str, revision: int | None = None) -> Visit:
     """No clinical contact was possible; `reason` is technical or clinical."""
-    return await change(unit, visit_id, Command.FAIL, cause=reason)
+    return await change(unit, visit_id, Command.FAIL, cause=reason, revision=revision)
 
 
-async def mark_error(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
-    """The visit should never have been entered. Its history stays."""
-    return await change(unit, visit_id, Command.MARK_ERROR, cause=reason)
+async def mark_error(unit: Unit, visit_id: UUID, *, reason: str, revision: int | None = None) -> Visit:
+    """The visit should never have been entered; `reason` is a code. Its history stays."""
+    return await change(unit, visit_id, Command.MARK_ERROR, cause=reason, revision=revision)
 
 
-async def correct(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
-    """Take back a wrong ending, in time."""
-    return await change(unit, visit_id, Command.CORRECT, cause=reason)
+async def correct(unit: Unit, visit_id: UUID, *, reason: str, revision: int | None = None) -> Visit:
+    """Take back a wrong ending, in time; `reason` is a code. The visit stands again where it stood before."""
+    return await change(unit, visit_id, Command.CORRECT, cause=reason, revision=revision)
+
+
+async def waive(unit: Unit, visit_id: UUID, *, gate: str, revision: int | None = None) -> Visit:
+    """Staff let the patient wait without one thing that stands before it; `gate` is its code."""
+    return await change(unit, visit_id, Command.WAIVE, cause=gate, revision=revision)
 
 
 async def away(unit: Unit, visit_id: UUID) -> Visit:

@@ -62,7 +62,7 @@ async def change(
         raise Stale
     earlier = await queries.earlier_status(unit, visit_id) if command is Command.CORRECT else None
     situation = situation_of(visit, unit.now, reason=cause, earlier=earlier)
-    decision = await _decided(unit, visit, command, replace(situation, **(facts or {})))
+    decision = await decided(unit, visit, command, replace(situation, **(facts or {})))
     columns = {**(values or {}), **_away(unit, visit, decision)}
     changed = await _write(unit, visit, decision, columns, cause=cause)
     await timers.plan(unit, changed, as_before=command in IN_PASSING)
@@ -95,7 +95,7 @@ def _away(unit: Unit, visit: Visit, decision: Decision) -> dict[str, Any]:
     return {}
 
 
-async def _decided(unit: Unit, visit: Visit, command: Command, situation: Situation) -> Decision:
+async def decided(unit: Unit, visit: Visit, command: Command, situation: Situation) -> Decision:
     """The decision, with the licence as it is now where it matters. Raises NotNow, LocationRequired,
     JurisdictionMismatch.
     """

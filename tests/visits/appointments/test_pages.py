@@ -284,3 +284,22 @@ async def test_the_board_names_a_calendar_that_cannot_be_read(
     board = (await house.clinician.get("/day")).text
     assert "Dr. Ada Lindqvist: the calendar Choir cannot be read." in board
     assert "unseen" not in board
+
+
+async def test_a_command_with_its_key_is_done_once(house: House) -> None:
+    visit, _ = await _book(house)
+    house.clock.advance(TUESDAY_NINE + timedelta(minutes=15) - house.clock.now())
+    headers = {"If-Match": '"1"', "Idempotency-Key": "twice"}
+    marked = [
+        await house.desk.post(f"/v1/visits/{visit}/no-show", json={"who": "patient"}, headers=headers) for _ in "ab"
+    ]
+    assert [each.status_code for each in marked] == [200, 200]
+    assert marked[0].json() == marked[1].json()
+    assert marked[0].json()["status"] == "patient_no_show"
+    other = await house.desk.post(f"/v1/visits/{visit}/no-show", json={"who": "patient"}, headers={"If-Match": '"2"'})
+    assert (other.status_code, other.json()["allowed"]) == (409, ["mark_error", "correct"])
+    corrected = await house.desk.post(f"/v1/visits/{visit}/correct", json={"reason": "came_after_all"})
+    assert corrected.json()["status"] == "booked"
+    drawn = await house.desk.get("/v1/lifecycle/diagram")
+    assert drawn.text == (await house.desk.get("/v1/lifecycle")).json()["diagram"]
+    assert "ready --> admitting: admit" in drawn.text

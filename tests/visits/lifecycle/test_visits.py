@@ -24,7 +24,7 @@ from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import queries, timers
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.histories import replay
-from telehealth.visits.lifecycle.rules import DeviceCheck, NotNow, Visit, VisitStatus
+from telehealth.visits.lifecycle.rules import Command, DeviceCheck, NotNow, Visit, VisitStatus
 from telehealth.visits.waiting_room import queries as boards
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest, guest_of, open_clinic, register
 
@@ -125,7 +125,7 @@ async def test_absent_and_foreign_are_the_same(unit_of_work: UnitOfWork) -> None
         assert (await unit_of_work.run(lifecycle.open_visit, actor, visit.id)).id == visit.id
 
 
-async def test_of_two_who_admit_one_does(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+async def test_admitting_eight_times_at_once_is_admitting_once(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
     clinic = await unit_of_work.run(open_clinic, SYSTEM)
     booked = await unit_of_work.run(book, SYSTEM, clinic)
     clock.advance(TUESDAY_NINE - clock.now())
@@ -134,7 +134,9 @@ async def test_of_two_who_admit_one_does(unit_of_work: UnitOfWork, clock: FixedC
     await unit_of_work.run(gates.make_ready, patient, booked.visit.id)
     tries = (unit_of_work.run(lifecycle.admit, clinic.clinician_actor, booked.visit.id) for _ in range(8))
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
-    assert sum(isinstance(each, NotNow) for each in outcomes) == 7
+    assert [isinstance(each, Visit) and each.status for each in outcomes] == [S.ADMITTING] * 8
+    history = await unit_of_work.run(queries.history, SYSTEM, booked.visit.id)
+    assert [step.command for step in history].count(Command.ADMIT) == 1
 
 
 async def test_an_old_revision_is_refused(unit_of_work: UnitOfWork) -> None:
