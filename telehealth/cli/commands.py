@@ -23,6 +23,7 @@ from telehealth.cli.procfile import find_procfile
 from telehealth.cli.reference import reference
 from telehealth.cli.token import fetch_token
 from telehealth.cli.up import Options, start
+from telehealth.cli.visits import visits
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,6 +36,7 @@ app.add_typer(accounts, name="accounts")
 app.add_typer(integrations, name="integrations")
 app.add_typer(visit_types, name="visit-types")
 app.add_typer(licences, name="licences")
+app.add_typer(visits, name="visits")
 app.command()(clinic)
 
 _Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="TCP port of the web process")]

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from telehealth.db.unit import UnitOfWork
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle.histories import STEPS, rebuilt
+from telehealth.visits.lifecycle.replaying import COLUMNS, Difference, Page, compare
 from tests.kit.clinic import TUESDAY_NINE, book, open_clinic
 
 HISTORY = "INSERT INTO visit_event (visit_id, seq, at, command, role, purpose, cause, before, after)"
@@ -52,3 +54,37 @@ async def test_an_entry_says_what_it_changed(unit_of_work: UnitOfWork) -> None:
     assert (row["status"], row["revision"], row["starts_at"]) == ("booked", 2, later.isoformat())
     with pytest.raises(ValueError, match="no history"):
         rebuilt([])
+
+
+async def test_the_history_rebuilds_the_row_and_a_row_that_was_changed_beside_it_is_found(
+    unit_of_work: UnitOfWork, database: str
+) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    spoilt, kept, bare = [
+        (await unit_of_work.run(book, SYSTEM, clinic, TUESDAY_NINE + timedelta(hours=hour))).visit for hour in range(3)
+    ]
+    later = TUESDAY_NINE + timedelta(hours=5)
+    await unit_of_work.run(appointments.reschedule, clinic.front_desk, kept.id, start=later, override="she asked")
+    assert await unit_of_work.run(compare, SYSTEM) == Page(3, 4, (), None)
+    first = await unit_of_work.run(compare, SYSTEM, limit=2)
+    rest = await unit_of_work.run(compare, SYSTEM, first.last or UUID(int=0), limit=2)
+    assert (first.visits, rest.visits, first.events + rest.events, rest.last) == (2, 1, 4, None)
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE visit SET starts_at = starts_at - interval '1 minute' WHERE id = %s", [spoilt.id])
+        connection.execute("UPDATE visit SET override = '\\x00' WHERE id = %s", [kept.id])
+        connection.execute("ALTER TABLE visit_event DISABLE TRIGGER append_only")
+        connection.execute("DELETE FROM visit_event WHERE visit_id = %s", [bare.id])
+        connection.execute("ALTER TABLE visit_event ENABLE TRIGGER append_only")
+    page = await unit_of_work.run(compare, SYSTEM)
+    assert set(page.differences) == {
+        Difference(spoilt.id, columns=("starts_at",)),
+        Difference(kept.id, columns=("override",)),
+        Difference(bare.id, fault="there is no history"),
+    }
+
+
+async def test_the_first_entry_says_everything(unit_of_work: UnitOfWork) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    visit = (await unit_of_work.run(book, SYSTEM, clinic)).visit
+    (first,) = await unit_of_work.run(queries.history, SYSTEM, visit.id)
+    assert set(rebuilt([first])) == {column.name for column in COLUMNS}
