@@ -183,11 +183,6 @@ async def correct(unit: Unit, visit_id: UUID, *, reason: str, revision: int | No
     return await change(unit, visit_id, Command.CORRECT, cause=reason, revision=revision)
 
 
-async def waive(unit: Unit, visit_id: UUID, *, gate: str, revision: int | None = None) -> Visit:
-    """Staff let the patient wait without one thing that stands before it; `gate` is its code."""
-    return await change(unit, visit_id, Command.WAIVE, cause=gate, revision=revision)
-
-
 async def away(unit: Unit, visit_id: UUID) -> Visit:
     """The page of a waiting patient is gone. They keep their place; once grace is over they have left."""
     visit = await queries.find(unit, visit_id, lock=True)

@@ -20,6 +20,7 @@ from telehealth.scheduling.booking.models import OccupancyRow
 from telehealth.scheduling.booking.rules import OVERBOOKED_LAYER, SlotTaken
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.appointments.wishes import Wish
+from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import queries, service
 from telehealth.visits.lifecycle.rules import DeviceCheck, JurisdictionMismatch, NotNow, VisitStatus
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, book, guest_of, open_clinic, register
@@ -139,7 +140,6 @@ async def test_endings_tell_who_did_not_come_and_are_taken_back(
     booked = await unit_of_work.run(service.correct, clinic.front_desk, visit.id, reason="came_after_all")
     assert booked.status is S.BOOKED
     await unit_of_work.run(service.arrive, clinic.front_desk, visit.id)
-    await unit_of_work.run(service.waive, clinic.front_desk, visit.id, gate="consent")
     left = await unit_of_work.run(service.leave, clinic.front_desk, visit.id)
     assert left.status is S.LEFT_UNSEEN
     assert (await unit_of_work.run(service.correct, SYSTEM, visit.id, reason="other")).status is S.ARRIVED
@@ -157,7 +157,7 @@ async def _waiting(unit_of_work: UnitOfWork, clock: FixedClock, clinic: Clinic) 
     clock.advance(TUESDAY_NINE - clock.now())
     patient = await guest_of(unit_of_work, booked)
     await unit_of_work.run(service.record_check, patient, booked.visit.id, DeviceCheck.GOOD)
-    await unit_of_work.run(service.make_ready, patient, booked.visit.id)
+    await unit_of_work.run(gates.make_ready, patient, booked.visit.id)
     return booked.visit.id
 
 
