@@ -84,7 +84,7 @@ def running_web(*processes: Behind) -> Iterator[Sequence[Behind]]:
 
 
 def _until_it_answers(process: Behind) -> None:
-    for _ in range(300):
+    for _ in range(1200):
         try:
             urlopen(f"{process.origin}/call").close()  # noqa: S310
         except URLError:

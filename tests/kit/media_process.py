@@ -58,7 +58,7 @@ def running_node() -> Iterator[RunningNode]:
 
 
 def _until_healthy(node: RunningNode) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if node.process.poll() is not None:
             raise RuntimeError("the media node ended")
         try:

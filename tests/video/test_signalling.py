@@ -115,8 +115,12 @@ async def _hear_each_other(host: Talker, guest: Talker, generation: int) -> None
     await host.hear("pong")
 
 
-async def test_what_does_not_get_in(webs: Sequence[Behind], meeting: Meeting) -> None:
-    web = webs[0]
+async def test_what_does_not_get_in(database: str, valkey: str, meeting: Meeting) -> None:
+    with running_web(behind(database, valkey, meeting)) as (web,):
+        await _what_does_not_get_in(web, meeting)
+
+
+async def _what_does_not_get_in(web: Behind, meeting: Meeting) -> None:
     with pytest.raises(InvalidStatus, match="403"):
         async with socket_to(web, origin="https://elsewhere.example"):
             pass
