@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import socket
 import sys
 
 import uvicorn
 
 from telehealth.bootstrap import open_web
 from telehealth.settings import Settings, SettingsError, read_settings
+
+UNANSWERED_MILLISECONDS = 10_000
 
 
 async def serve(settings: Settings) -> None:
@@ -29,7 +32,18 @@ async def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=10,
             h11_max_incomplete_event_size=32 * 1024,
         )
-        await uvicorn.Server(config).serve()
+        with config.bind_socket() as door:
+            forget_the_vanished(door)
+            await uvicorn.Server(config).serve([door])
+
+
+def forget_the_vanished(door: socket.socket) -> None:
+    """Accepted connections inherit it: one whose other end acknowledges nothing for so long is closed (RFC 5482).
+
+    A phone that loses its network says nothing; without this its open stream would pass for a patient who is here.
+    """
+    if sys.platform == "linux":
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MILLISECONDS)
 
 
 def main() -> None:

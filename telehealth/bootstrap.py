@@ -47,6 +47,7 @@ from telehealth.video.ports import IceServers, MediaNode, RoomBus
 from telehealth.video.valkey_rooms import ValkeyRooms
 from telehealth.visits.appointments.kept import VisitsOutsideHours
 from telehealth.visits.waiting_room.ports import FollowUps
+from telehealth.visits.waiting_room.presence import Presence
 from telehealth.visits.waiting_room.versions import Versions
 
 WEB_POOL, WORKER_POOL = 10, 3
@@ -84,7 +85,7 @@ async def open_house(
 @asynccontextmanager
 async def open_web(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[ASGIApp]:
     """The web application with everything behind it open."""
-    async with open_house(settings, pool_size=WEB_POOL, clock=clock) as house:
+    async with open_house(settings, pool_size=WEB_POOL, clock=clock) as house, house.ports.get(Presence).rounds():
         operations = (*OPERATIONS, *house.catalogue.operations)
         description = Description(openapi(operations, version=__version__))
         kit = Kit(
@@ -123,6 +124,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         RecordService: await _record_service(settings, unit_of_work, stack),
         RoomBus: await _rooms(settings, unit_of_work, stack),
         SchedulingLinks: _scheduling_links(settings),
+        Presence: Presence(unit_of_work),
         Versions: Versions(unit_of_work, follow_ups),
     }
 

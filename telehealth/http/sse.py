@@ -18,7 +18,7 @@ from telehealth.http.operation import Documented
 from telehealth.http.ports import Authenticator
 
 SWEEP_SECONDS = 2.0
-BEAT_SECONDS = 10.0
+BEAT_SECONDS = 5.0
 LIFETIME_SECONDS = 1800.0
 MEDIA_TYPE = "text/event-stream"
 EVENTS = (Documented(200, MEDIA_TYPE),)

@@ -42,4 +42,13 @@ class QueueEntryRow(Table):
     )
 
 
+class PresenceRow(Table):
+    """Until when a participant counts as being on the page of their visit. A killed process shows by age."""
+
+    __tablename__ = "presence"
+
+    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id", ondelete="CASCADE"), primary_key=True)
+    seen_until: Mapped[datetime] = phi()
+
+
 CONFLICTS: Mapping[str, type[Refusal]] = {"uq_queue_entry_patient_id_waiting": AlreadyQueued}

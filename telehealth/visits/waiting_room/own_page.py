@@ -1,5 +1,6 @@
 """The patient's one page: where they are, the device check, the waiting room, the call. It works without scripts."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,12 @@ from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.joining import Stage, stage_of
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.lifecycle.schemas import AttestLocation
+from telehealth.visits.waiting_room import attendance
 from telehealth.visits.waiting_room.schemas import OwnVisitQuery
+
+RELOADED = timedelta(
+    seconds=60
+)  # without scripts the page reloads three times in this; with them its stream takes over
 
 
 async def own_visit(call: Call, query: OwnVisitQuery) -> Response:
@@ -50,6 +56,8 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
     visit = await lifecycle.open_visit(unit, own_visit_id(unit))
     if visit.status is VisitStatus.BOOKED and stage_of(visit, unit.now) is Stage.CHECK:
         visit = await lifecycle.arrive(unit, visit.id)
+    if unit.actor.id is not None:
+        await attendance.note(unit, [unit.actor.id], unit.now + RELOADED)
     patient = await people.patient(unit, visit.patient_id)
     clinician = await people.clinician(unit, visit.clinician_id)
     clinic = await people.clinic(unit)

@@ -13,6 +13,7 @@ from telehealth.http.sse import stream
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service
 from telehealth.visits.lifecycle.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
+from telehealth.visits.waiting_room.presence import Presence
 from telehealth.visits.waiting_room.versions import Versions
 
 
@@ -30,10 +31,13 @@ async def follow_board(call: Call) -> Response:
 async def follow_visit(call: Call, visit: UUID) -> Response:
     """Server-sent events: the visit's revision, whenever it changes."""
     await call.run(service.open_visit, visit)
-    versions = call.port(Versions)
+    versions, presence = call.port(Versions), call.port(Presence)
 
     async def version() -> str:
-        return await versions.of_visit(call.actor, visit)
+        found = await versions.of_visit(call.actor, visit)
+        if call.actor.id is not None:
+            presence.see(call.actor.id)
+        return found
 
     return stream(call, (visit_topic(VisitId(visit)),), version, together=True)
 

@@ -1,6 +1,6 @@
 // Server-sent events as a hint: something changed, reread one GET. Tells when the stream has gone quiet.
 
-const QUIET = 15_000; // the server says something at least every 12 seconds
+const QUIET = 15_000; // the server says something at least every 7 seconds
 const LONGEST = 30_000;
 
 /**

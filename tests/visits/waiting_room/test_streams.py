@@ -23,6 +23,7 @@ from telehealth.http.ports import Authenticator
 from telehealth.visits.lifecycle import routes, service
 from telehealth.visits.lifecycle.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
 from telehealth.visits.waiting_room import streams as pages
+from telehealth.visits.waiting_room.presence import Presence
 from telehealth.visits.waiting_room.versions import Versions
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest_of, open_clinic
 from tests.kit.staff import NothingDue, open_account
@@ -52,7 +53,8 @@ async def _rings() -> AsyncIterator[None]:
 def _call(unit_of_work: UnitOfWork, actor: Actor, signals: Ringing) -> Call:
     authenticator = KnownActors({"reader": actor})
     versions = Versions(unit_of_work, NothingDue())
-    ports = Ports({Signals: signals, Versions: versions, Authenticator: authenticator})
+    kept = {Signals: signals, Versions: versions, Presence: Presence(unit_of_work), Authenticator: authenticator}
+    ports = Ports(kept)
     headers = [(b"authorization", b"Bearer reader")]
     request = Request({"type": "http", "headers": headers, "path": "/", "query_string": b""})
     return Call(request, actor, Kit(unit_of_work, ports, open_pages(Locales.load()), ORIGIN))
