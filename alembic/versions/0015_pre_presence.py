@@ -20,3 +20,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("participant_id", name=op.f("pk_presence")),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("presence")
