@@ -21,6 +21,7 @@ from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.events import visit_topic
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 
+TO_WAIVE = frozenset({VisitStatus.BOOKED, VisitStatus.ARRIVED, VisitStatus.READY})
 FORGIVEN = (Stale, AlreadySigned, NotToBeSigned, NothingToSign)
 
 
@@ -119,6 +120,7 @@ async def _before(unit: Unit, visit: Visit, language: str) -> Mapping[str, Any]:
             }
             for each in await gates.standings(unit, visit)
         ],
+        "waivable": visit.status in TO_WAIVE,
         "answers": None if intake is None else answers_of(intake, language),
     }
 

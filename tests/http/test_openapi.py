@@ -256,6 +256,7 @@ def _known(served: Served) -> dict[str, list[str]]:
         "path.calendar": [residents.calendar],
         "path.absence": [residents.absence],
         "path.text": [residents.text],
+        "path.gate": ["consent", "intake"],
         "path.day": ["2030-03-05"],
         "path.schedule_id": [own.clinician.id, other.clinician.id],
         "path.slot_id": [slot_id(residents, days=8)],

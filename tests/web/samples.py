@@ -207,6 +207,7 @@ _CHOSEN = {**_CLINIC, **_PHONE, "zone": THERE, "there": HERE, "visit": _visit(),
 _ROOM = {
     **_STAFF,
     "gates": GATES,
+    "waivable": True,
     "answers": None,
     "fault": "",
     "stream": f"/v1/visits/{VISIT_ID}/stream",

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound, Stale
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.people import queries as people
 from telehealth.visits.gates import queries, service
 from telehealth.visits.gates.filling import Intake, InvalidAnswers, Problem, Wrong
-from telehealth.visits.gates.forms import ConsentForm, IntakeForm, Question, drawn, faulty, names
+from telehealth.visits.gates.forms import ConsentForm, IntakeForm, Question, WaiveForm, drawn, faulty, names
 from telehealth.visits.gates.rules import ConsentText, Gate, to_prepare
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import BEFORE_CALL
@@ -55,6 +56,20 @@ async def answer_questions(call: Call, body: IntakeForm) -> Response:
     except Stale:
         return await _page(call, form=body, stale=True)
     return await _onward(call)
+
+
+async def waive_on_page(call: Call, visit: UUID, gate: str, body: WaiveForm) -> Response:
+    """Let the patient in without it, from the clinician's page of the visit."""
+    await call.run(service.waive, visit, named(gate), reason=body.reason)
+    return call.redirect(f"/visits/{visit}" if call.actor.role is Role.CLINICIAN else "/day")
+
+
+def named(gate: str) -> Gate:
+    """Raises NotFound."""
+    try:
+        return Gate(gate)
+    except ValueError:
+        raise NotFound from None
 
 
 async def _onward(call: Call) -> Response:

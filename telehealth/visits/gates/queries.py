@@ -57,8 +57,10 @@ async def _licensed(unit: Unit, visit: Visit) -> bool | None:
 
 
 async def _waived(unit: Unit, visit: Visit) -> list[Gate]:
+    """A place is waived for as long as the patient is there."""
     rows = await unit.session.scalars(select(WaiverRow.gate).where(WaiverRow.visit_id == visit.id))
-    return [Gate(each) for each in rows]
+    gates = {Gate(each) for each in rows} - {Gate.LOCATION}
+    return [*gates, *([Gate.LOCATION] if visit.place_waived else [])]
 
 
 async def waivers(unit: Unit, visit: Visit) -> dict[Gate, Waiver]:

@@ -35,6 +35,7 @@ from telehealth.visits.gates.schemas import (
     QuestionnaireView,
     SaveIntake,
     WaivedGateView,
+    WaiveGate,
 )
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import JurisdictionMismatch, NotNow
@@ -93,6 +94,12 @@ async def _preparation(unit: Unit, visit_id: UUID, language: str) -> Preparation
 
 async def read_gates(call: Call, visit: UUID) -> GatesView:
     """What stands between the patient and the waiting room, and what was waived."""
+    return await call.run(_gates, visit)
+
+
+async def waive_gate(call: Call, visit: UUID, gate: str, body: WaiveGate) -> GatesView:
+    """Let the patient in without it."""
+    await call.run(service.waive, visit, pages.named(gate), reason=body.reason)
     return await call.run(_gates, visit)
 
 
@@ -172,6 +179,7 @@ OPERATIONS = (
     operation("PUT", f"{VISIT}/intake", save_intake, needs=_JOIN, purpose=_OWN, errors=_ANSWERING),
     operation("POST", f"{VISIT}/ready", make_ready, needs=_JOIN, purpose=_OWN, errors=_START),
     operation("GET", f"{VISIT}/gates", read_gates, needs=_READ, purpose=_CARE, errors=(NotFound,)),
+    operation("POST", f"{VISIT}/gates/{{gate}}/waive", waive_gate, needs=_BOOK, purpose=_CARE, errors=_WAIVING),
     operation("GET", f"{VISIT}/answers", read_answers, needs=_HOST, purpose=_CARE, errors=(NotFound,)),
     operation("GET", TEXTS, list_consent_texts, needs=_WRITE),
     operation("POST", TEXTS, publish_consent_text, needs=_WRITE, status=201, errors=(NotFound, PublishedMeanwhile)),
@@ -190,5 +198,13 @@ PAGES = (
     page("GET", "/visit/prepare", pages.prepare, needs=_JOIN, purpose=_OWN),
     page("POST", "/visit/consent", pages.agree, needs=_JOIN, purpose=_OWN, errors=(TextChanged, PreparationOver)),
     page("POST", "/visit/intake", pages.answer_questions, needs=_JOIN, purpose=_OWN, errors=(PreparationOver,)),
+    page(
+        "POST",
+        "/visits/{visit:uuid}/gates/{gate}/waive",
+        pages.waive_on_page,
+        needs=_BOOK,
+        purpose=_CARE,
+        errors=_WAIVING,
+    ),
 )
 SOCKETS = ()

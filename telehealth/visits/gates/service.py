@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.actors import Role
-from telehealth.core.errors import NotFound, Stale
+from telehealth.core.errors import NotAllowed, NotFound, Stale
 from telehealth.core.ids import VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.scheduling.booking import queries as booking
@@ -17,19 +17,22 @@ from telehealth.visits.gates import queries
 from telehealth.visits.gates.definitions import read_questionnaire
 from telehealth.visits.gates.events import ConsentGiven, IntakeCompleted
 from telehealth.visits.gates.filling import Intake, Problem, Published, Wrong, kept, missing, read_typed, refuse, stored
-from telehealth.visits.gates.models import ConsentRow, ConsentTextRow, QuestionnaireRow, ResponseRow
+from telehealth.visits.gates.models import ConsentRow, ConsentTextRow, QuestionnaireRow, ResponseRow, WaiverRow
 from telehealth.visits.gates.rules import (
     ConsentText,
     Gate,
     GatesClosed,
+    GateState,
+    NoSuchGate,
     PreparationOver,
+    Standing,
     TextChanged,
     closed_gates,
 )
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle import steps
-from telehealth.visits.lifecycle.rules import BEFORE_CALL, Command, DeviceCheck, Visit
+from telehealth.visits.lifecycle.rules import BEFORE_CALL, STAFF, Command, DeviceCheck, Visit
 
 MACHINES = frozenset({Gate.LOCATION, Gate.DEVICES})  # of these the lifecycle itself says what is to be done
 
@@ -41,11 +44,46 @@ async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
     kind of visit that needs a licence.
     """
     visit = await lifecycle.arrive(unit, visit_id)
-    closed = closed_gates(await queries.standings(unit, visit))
+    standings = await queries.standings(unit, visit)
+    closed = closed_gates(standings)
     if not MACHINES.issuperset(closed):
         raise GatesClosed(gates=list(closed))
     cause = "check-failed" if visit.check is DeviceCheck.FAILED else ""
-    return await steps.change(unit, visit_id, Command.MAKE_READY, cause=cause, values={"waiting_since": unit.now})
+    unchecked = Standing(Gate.DEVICES, GateState.WAIVED) in standings
+    facts = {"check": DeviceCheck.WAIVED} if unchecked else {}
+    values = {"waiting_since": unit.now}
+    return await steps.change(unit, visit_id, Command.MAKE_READY, cause=cause, values=values, facts=facts)
+
+
+async def waive(unit: Unit, visit_id: UUID, gate: Gate, *, reason: str) -> Visit:
+    """Staff let the patient in without one of the things that are asked for. Again changes nothing.
+
+    A place is waived by the clinician alone, whose licence it is, and for that place alone. Raises NotFound,
+    NotAllowed, NoSuchGate, NotNow.
+    """
+    visit = await visits.find(unit, visit_id, lock=True)
+    if unit.actor.role not in STAFF or (gate is Gate.LOCATION and unit.actor.role is Role.FRONT_DESK):
+        raise NotAllowed
+    states = {each.gate: each.state for each in await queries.standings(unit, visit)}
+    if gate not in states:
+        raise NoSuchGate
+    if states[gate] is not GateState.CLOSED:
+        return visit
+    waiver_id = unit.new_id()
+    row = {
+        "id": waiver_id,
+        "visit_id": visit.id,
+        "gate": gate,
+        "waived_at": unit.now,
+        "waived_by": unit.actor.id,
+        "reason": unit.vault.seal(("gate_waiver", "reason", waiver_id), reason),
+    }
+    renewed = {name: row[name] for name in row if name not in ("visit_id", "gate")}
+    await unit.session.execute(
+        insert(WaiverRow).values(row).on_conflict_do_update(index_elements=["visit_id", "gate"], set_=renewed)
+    )
+    values = {"waived_location": visit.location or ""} if gate is Gate.LOCATION else {}
+    return await steps.change(unit, visit_id, Command.WAIVE, cause=gate, values=values)
 
 
 # What the patient does

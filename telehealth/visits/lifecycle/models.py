@@ -58,6 +58,7 @@ class VisitRow(Table):
     override: Mapped[bytes | None] = phi(LargeBinary)
     series_id: Mapped[UUID | None] = plain(ForeignKey("series.id"))
     occurrence: Mapped[int | None] = plain()
+    waived_location: Mapped[str | None] = pii()
     away_since: Mapped[datetime | None] = phi()
     grace: Mapped[int] = plain(server_default=text("5"))
     patient_no_show_after: Mapped[int] = plain(server_default=text("15"))

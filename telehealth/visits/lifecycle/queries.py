@@ -105,6 +105,7 @@ def visit_of(row: VisitRow) -> Visit:
         overbooked=row.overbooked,
         series_id=None if row.series_id is None else SeriesId(row.series_id),
         occurrence=row.occurrence,
+        waived_location=row.waived_location,
         away_since=row.away_since,
         grace=row.grace,
         patient_no_show_after=row.patient_no_show_after,

@@ -120,8 +120,9 @@ class Visit:
     they were to be when it was booked, if that was said.
     `local_start` (YYYY-MM-DDTHH:MM) is the clock time that was meant in `time_zone`, by the zone rules of `tzdata`.
     `team` are the clinicians any of whom would do: none named is anyone, None is this one alone. `also` are further
-    resources. `occurrence` counts a series from 1. `away_since` is since when a waiting patient's page is gone. `grace`
-    and the two `..._no_show_after` are minutes, as the kind of visit had them when it was booked or moved;
+    resources. `occurrence` counts a series from 1. `waived_location` is the place for which the clinician set the
+    licence aside, "" before the patient had said one. `away_since` is since when a waiting patient's page is gone.
+    `grace` and the two `..._no_show_after` are minutes, as the kind of visit had them when it was booked or moved;
     `no_show_automatic`: the system itself writes down who did not come.
     """
 
@@ -153,11 +154,22 @@ class Visit:
     overbooked: bool = False
     series_id: SeriesId | None = None
     occurrence: int | None = None
+    waived_location: str | None = None
     away_since: datetime | None = None
     grace: int = 5
     patient_no_show_after: int = 15
     provider_no_show_after: int = 30
     no_show_automatic: bool = False
+
+    @property
+    def place_waived(self) -> bool:
+        """The clinician takes the patient where they are now, licence or not."""
+        return self.waived_location is not None and self.waived_location == (self.location or "")
+
+    @property
+    def misplaced(self) -> bool:
+        """The patient said they are where the clinician may not treat them."""
+        return self.licensed_there is False and not self.place_waived
 
     @property
     def minutes(self) -> int:
@@ -209,8 +221,7 @@ POLICY = ("grace", "patient_no_show_after", "provider_no_show_after")
 def situation_of(visit: Visit, now: datetime, *, reason: str = "", earlier: VisitStatus | None = None) -> Situation:
     kept = {name: getattr(visit, name) for name in KEPT}
     policy: dict[str, Any] = {name: timedelta(minutes=getattr(visit, name)) for name in POLICY}
-    licensed = visit.licensed_there is not False
-    return Situation(now=now, reason=reason, earlier=earlier, location_licensed=licensed, **kept, **policy)
+    return Situation(now=now, reason=reason, earlier=earlier, location_licensed=not visit.misplaced, **kept, **policy)
 
 
 @dataclass(frozen=True, slots=True)

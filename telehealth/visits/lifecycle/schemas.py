@@ -95,7 +95,9 @@ class VisitView(Message):
 
 
 class GuestVisitView(Message):
-    """A visit as its patient sees it. `licensed_there` false: the clinician may not treat them where they are."""
+    """A visit as its patient sees it. `licensed_there` false: the clinician may not treat them where they are, and
+    `misplaced` true, unless the clinician takes them all the same.
+    """
 
     id: UUID
     status: VisitStatus
@@ -105,6 +107,7 @@ class GuestVisitView(Message):
     check: DeviceCheck | None
     location: str | None
     licensed_there: bool | None
+    misplaced: bool
 
 
 class AttestLocation(Message):

@@ -63,7 +63,7 @@ async def change(
     earlier = await queries.earlier_status(unit, visit_id) if command is Command.CORRECT else None
     situation = situation_of(visit, unit.now, reason=cause, earlier=earlier)
     decision = await decided(unit, visit, command, replace(situation, **(facts or {})))
-    columns = {**(values or {}), **_away(unit, visit, decision)}
+    columns = {**_own_licence(visit, values or {}), **_away(unit, visit, decision)}
     changed = await _write(unit, visit, decision, columns, cause=cause)
     await timers.plan(unit, changed, as_before=command in IN_PASSING)
     _tell(unit, changed, decision, told_by)
@@ -85,6 +85,12 @@ async def _write(unit: Unit, visit: Visit, decision: Decision, columns: Mapping[
     return changed
 
 
+def _own_licence(visit: Visit, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A clinician answers for their own licence alone: what was set aside by one is not by the next."""
+    handed_over = values.get("clinician_id", visit.clinician_id) != visit.clinician_id
+    return {**values, "waived_location": None} if handed_over and visit.waived_location is not None else {**values}
+
+
 def _away(unit: Unit, visit: Visit, decision: Decision) -> dict[str, Any]:
     """Who does something is here again, and who does not wait is not away."""
     if decision.transition.command is Command.AWAY:
@@ -101,7 +107,7 @@ async def decided(unit: Unit, visit: Visit, command: Command, situation: Situati
     """
     if command in BEGINNING:
         licensed = await check_in.is_licensed(unit, visit, visit.location)
-        situation = replace(situation, location_licensed=licensed is not False)
+        situation = replace(situation, location_licensed=visit.place_waived or licensed is not False)
     try:
         return decide(command, visit.status, unit.actor.role, situation)
     except NotNow as refused:

@@ -49,7 +49,7 @@ async def ready(call: Call) -> Response:
 async def say_where(call: Call, body: AttestLocation) -> Response:
     """Say where you are, then into the waiting room without scripts; the page says so when that is not possible."""
     visit = await call.run(_attest, body.jurisdiction)
-    return call.redirect("/visit") if visit.licensed_there is False else await ready(call)
+    return call.redirect("/visit") if visit.misplaced else await ready(call)
 
 
 async def _own_visit(unit: Unit) -> dict[str, Any]:
@@ -88,7 +88,7 @@ async def _place(unit: Unit, visit: Visit) -> dict[str, Any] | None:
         return None
     chosen = place.told or place.expected or ""
     also = [*await people.licensed_jurisdictions(unit), *filter(None, [chosen])]
-    return {"options": choices(also), "chosen": chosen, "misplaced": visit.licensed_there is False}
+    return {"options": choices(also), "chosen": chosen, "misplaced": visit.misplaced}
 
 
 async def _attest(unit: Unit, jurisdiction: str) -> Visit:

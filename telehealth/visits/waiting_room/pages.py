@@ -73,7 +73,7 @@ def _row(visit: Visit, patient: Patient) -> dict[str, Any]:
         "status": visit.status,
         "waiting_since": visit.waiting_since if visit.status is VisitStatus.READY else None,
         "check": visit.check,
-        "misplaced": visit.licensed_there is False,
+        "misplaced": visit.misplaced,
     }
 
 

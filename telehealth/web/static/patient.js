@@ -217,7 +217,7 @@ function heard(code, kind, text) {
 async function told() {
   if (!$("jurisdiction")) return true;
   const { body } = await call("POST", `${api}/location`, { jurisdiction: $("jurisdiction").value });
-  $("misplaced").hidden = body.licensed_there !== false;
+  $("misplaced").hidden = !body.misplaced;
   return $("misplaced").hidden;
 }
 

@@ -67,6 +67,7 @@ const refresh = coalesced(async () => {
 
 function exchange(mine, theirs) {
   if (!mine || !theirs || mine.dataset.source === theirs.innerHTML) return;
+  if (mine.id === "before" && mine.querySelector("details[open]")) return; // a reason is being written
   const spoken = mine.id === "record" && mine.textContent.trim() !== theirs.textContent.trim();
   const held = mine.contains(document.activeElement) && document.activeElement.closest("form")?.id;
   mine.dataset.source = theirs.innerHTML;

@@ -1,0 +1,99 @@
+"""The whole house in the middle of a clinic's day, behind a server that can be stopped and begun again."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import uvicorn
+
+from telehealth.core.actors import SYSTEM, Role
+from telehealth.core.time import FixedClock
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.settings import Settings
+from tests.kit.house import open_house, settings_of
+from tests.kit.staff import open_account
+from tests.visits.gates.arriving import Arrival, arrive, ask_consent, ask_questions
+
+EARLY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Day:
+    """Rosa's visit is in five minutes, a text and questions are asked; `clinician` is the secret of Ada's session."""
+
+    arrival: Arrival
+    clinician: str
+
+
+async def begin_day(unit_of_work: UnitOfWork, clock: FixedClock) -> Day:
+    arrival = await arrive(unit_of_work, clock)
+    await unit_of_work.run(ask_consent)
+    await unit_of_work.run(ask_questions, SYSTEM, arrival)
+
+    async def signed_in(unit: Unit) -> str:
+        return await open_account(unit, Role.CLINICIAN, arrival.clinic.clinician.id)
+
+    return Day(arrival, await unit_of_work.run(signed_in))
+
+
+@dataclass
+class Doors:
+    """`stop` leaves nobody an answer; `begin` takes the same address again."""
+
+    settings: Settings
+    clock: FixedClock
+    day: Day | None = None
+    port: int = 0
+    _server: uvicorn.Server | None = None
+    _thread: threading.Thread | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def begin(self) -> None:
+        started: Future[None] = Future()
+        self._thread = threading.Thread(target=self._serve, args=(started,))
+        self._thread.start()
+        started.result(60)
+
+    def stop(self) -> None:
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = self._server.force_exit = True
+            self._thread.join(60)
+
+    def _serve(self, started: "Future[None]") -> None:
+        try:
+            asyncio.run(self._run(started))
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    async def _run(self, started: "Future[None]") -> None:
+        async with open_house(self.settings, self.clock) as (app, unit_of_work):
+            if self.day is None:
+                self.day = await begin_day(unit_of_work, self.clock)
+            self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False))
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as door:
+                door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                door.bind(("127.0.0.1", self.port))
+                door.listen()
+                self.port = door.getsockname()[1]
+                started.set_result(None)
+                await self._server.serve([door])
+
+
+@contextmanager
+def open_doors(database: str, valkey: str) -> Iterator[Doors]:
+    doors = Doors(settings_of(database, valkey), FixedClock(EARLY))
+    doors.begin()
+    try:
+        yield doors
+    finally:
+        doors.stop()

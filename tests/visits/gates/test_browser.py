@@ -1,0 +1,164 @@
+"""A patient prepares in Chromium: questions come and go, what is typed outlives the server, staff are followed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from telehealth.http.credentials import STAFF_COOKIE
+from tests.kit.by_hand import BIRTH
+from tests.kit.needs import program
+from tests.visits.gates.doors import Day, Doors
+
+pytestmark = pytest.mark.browser
+PHONE = ViewportSize(width=390, height=844)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots go: ALBUM when someone wants to keep them."""
+    directory = Path(os.environ.get("ALBUM") or tmp_path_factory.mktemp("album"))
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+@pytest.fixture
+def page(chromium: Browser, doors: Doors, day: Day) -> Iterator[Page]:
+    """Rosa's phone, on the page of the text."""
+    context = chromium.new_context(viewport=PHONE, base_url=doors.url, locale="en-US")
+    faults: list[str] = []
+    shown = context.new_page()
+    shown.on("pageerror", lambda error: faults.append(str(error)))
+    enter(shown, day)
+    yield shown
+    context.close()
+    assert faults == []
+
+
+def enter(page: Page, day: Day) -> None:
+    page.goto(f"/join/{day.arrival.link}?lang=en")
+    for box, typed in BIRTH.items():
+        page.fill(f"#{box}", typed)
+    page.click("main button")
+    page.wait_for_url("**/visit/prepare")
+
+
+def agree(page: Page) -> None:
+    page.check("#agree")
+    page.click("main form button")
+    page.wait_for_selector("#intake")
+
+
+def saved(page: Page) -> None:
+    expect(page.locator("#stamp")).to_contain_text("Saved at")
+
+
+def weight(page: Page) -> str:
+    return page.input_value("[name='a.weight']")
+
+
+def test_from_the_link_to_the_device_check(page: Page, album: Path) -> None:
+    page.screenshot(path=album / "prepare_consent.png", full_page=True)
+    page.click("main form button")
+    expect(page.locator("#agree-error")).to_be_visible()
+    agree(page)
+    day_field = page.locator("[data-link=day]")
+    expect(day_field).to_be_hidden()
+    page.check("[name='a.smokes'][value=true]")
+    expect(day_field).to_be_visible()
+    saved(page)
+    page.screenshot(path=album / "prepare_questions.png", full_page=True)
+    page.click("#done")
+    expect(day_field.locator(".wrong-text")).to_have_text("Fill this in")
+    assert page.evaluate("document.activeElement.name") == "a.day"
+    page.screenshot(path=album / "prepare_missing.png", full_page=True)
+    page.fill("[name='a.day']", "20")
+    page.click("#done")
+    page.wait_for_url("**/visit")
+    expect(page.locator("#check-title")).to_be_visible()
+    page.goto("/visit/prepare")
+    expect(page.locator("[name='a.day']")).to_have_value("20")
+    page.screenshot(path=album / "prepare_again.png", full_page=True)
+
+
+def test_what_is_typed_outlives_the_server_and_a_reload(page: Page, doors: Doors) -> None:
+    agree(page)
+    page.fill("[name='a.weight']", "70")
+    saved(page)
+    doors.stop()
+    page.fill("[name='a.weight']", "70.5")
+    expect(page.locator("#stamp")).to_contain_text("Not saved yet")
+    doors.begin()
+    page.reload()
+    assert weight(page) == "70.5"
+    saved(page)
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    assert weight(page) == "70.5", "the server has it now"
+
+
+def test_two_windows_differ_visibly_and_nothing_is_lost(page: Page) -> None:
+    agree(page)
+    other = page.context.new_page()
+    other.goto("/visit/prepare")
+    other.fill("[name='a.weight']", "80")
+    saved(other)
+    page.fill("[name='a.weight']", "70")
+    expect(page.locator("#conflict")).to_be_visible()
+    page.click("#keep-mine")
+    saved(page)
+    other.fill("[name='a.weight']", "81")
+    expect(other.locator("#conflict")).to_be_visible()
+    other.click("#keep-theirs")
+    assert weight(other) == "70"
+
+
+def test_it_works_without_scripts(chromium: Browser, doors: Doors, day: Day) -> None:
+    context = chromium.new_context(viewport=PHONE, base_url=doors.url, java_script_enabled=False, locale="ar")
+    page = context.new_page()
+    page.goto(f"/join/{day.arrival.link}?lang=ar")
+    for box, typed in BIRTH.items():
+        page.fill(f"#{box}", typed)
+    page.click("main button")
+    agree(page)
+    expect(page.locator("[data-link=day]")).to_be_visible()
+    page.check("[name='a.smokes'][value=true]")
+    page.fill("[name='a.day']", "\u0662\u0660")
+    page.click("#done")
+    page.wait_for_url("**/visit")
+    context.close()
+
+
+def test_the_clinician_reads_the_answers_and_waives_beside_the_call(
+    page: Page, doors: Doors, day: Day, album: Path
+) -> None:
+    browser = page.context.browser
+    assert browser
+    desk = browser.new_context(viewport=ViewportSize(width=1280, height=900), base_url=doors.url, locale="en-US")
+    room = desk.new_page()
+    cookie = {"Set-Cookie": f"{STAFF_COOKIE}={day.clinician}; Path=/; Secure; HttpOnly"}
+    room.route("**/signed-in", lambda route: route.fulfill(headers=cookie, body="ok"))
+    room.goto("/signed-in")
+    room.goto(f"/visits/{day.arrival.visit.id}")
+    room.click("#before details >> nth=0")
+    room.fill("#why-consent", "agreed by word of mouth")
+    room.screenshot(path=album / "room_waive.png", full_page=True)
+    room.click("#before form button >> nth=0")
+    expect(room.locator("#before")).to_contain_text("agreed by word of mouth")
+    page.reload()
+    page.check("[name='a.smokes'][value=false]")
+    page.click("#done")
+    page.wait_for_url("**/visit")
+    expect(room.locator("#before dl")).to_contain_text("Do you smoke?")  # pushed: nobody reloads
+    room.screenshot(path=album / "room_answers.png", full_page=True)
+    desk.close()
