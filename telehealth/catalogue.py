@@ -33,6 +33,7 @@ PACKAGES = (
     "scheduling.calendars",
     "scheduling.waitlist",
     "visits.lifecycle",
+    "visits.participants",
     "visits.gates",
     "visits.waiting_room",
     "visits.appointments",

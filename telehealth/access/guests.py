@@ -1,6 +1,5 @@
-"""Sessions of guests: patients who came by a personal link and passed the identity step of the visit."""
+"""Sessions of guests, who came by a personal link and passed its identity step."""
 
-from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -13,9 +12,12 @@ from telehealth.db.unit import Unit
 
 
 async def open_guest_session(
-    unit: Unit, *, participant_id: ParticipantId, visit_id: VisitId, person_id: UUID, until: datetime
+    unit: Unit, *, participant_id: ParticipantId, visit_id: VisitId, person_id: UUID | None, until: datetime
 ) -> str:
-    """A session that reaches one visit and no other, until then. Answers the secret for the cookie."""
+    """A session that reaches one visit and no other, until then. Answers the secret for the cookie.
+
+    `person_id` is the patient it acts as or for; without one it is a companion's, who may less.
+    """
     secret = new_secret()
     session = SessionRow(
         id=unit.new_id(),
@@ -37,7 +39,7 @@ async def revoke_guest_sessions(unit: Unit, participant_id: ParticipantId) -> No
     unit.audit("execute", "guest-sign-out", participant_id)
 
 
-async def shorten_guest_sessions(unit: Unit, participants: Collection[UUID], until: datetime) -> None:
-    """No session of these participants lasts longer than until then; those that end earlier stay as they are."""
-    lasting = update(SessionRow).where(SessionRow.participant_id.in_(participants), SessionRow.ends_at > until)
+async def shorten_guest_sessions(unit: Unit, visit_id: VisitId, until: datetime) -> None:
+    """No session for this visit lasts longer than until then; those that end earlier stay as they are."""
+    lasting = update(SessionRow).where(SessionRow.visit_id == visit_id, SessionRow.ends_at > until)
     await unit.session.execute(lasting.values(ends_at=until))

@@ -48,7 +48,10 @@ class SignInTryRow(Table):
 
 
 class SessionRow(Table):
-    """A browser that is signed in: staff by an account, or a guest by a personal link, bound to one visit."""
+    """A browser that is signed in: staff by an account, or a guest by a personal link, bound to one visit.
+
+    A guest's `person_id` is the patient they act as or for; a companion has none.
+    """
 
     __tablename__ = "session"
 
@@ -56,7 +59,7 @@ class SessionRow(Table):
     secret: Mapped[bytes] = plain(LargeBinary)
     account_id: Mapped[UUID | None] = plain(ForeignKey("account.id"), index=True)
     participant_id: Mapped[UUID | None] = plain(index=True)
-    visit_id: Mapped[UUID | None] = plain()
+    visit_id: Mapped[UUID | None] = plain(index=True)
     person_id: Mapped[UUID | None] = plain()
     opened_at: Mapped[datetime] = plain()
     ends_at: Mapped[datetime] = plain(index=True)

@@ -65,8 +65,8 @@ def _staff(row: SessionRow, role: Role) -> Actor:
 
 
 def _guest(row: SessionRow) -> Actor:
-    scopes = SCOPES[Role.PATIENT]
-    return Actor(row.participant_id, Role.PATIENT, scopes, person_id=row.person_id, visit_id=row.visit_id)
+    role = Role.GUEST if row.person_id is None else Role.PATIENT
+    return Actor(row.participant_id, role, SCOPES[role], person_id=row.person_id, visit_id=row.visit_id)
 
 
 async def token_actor(unit: Unit, secret: str) -> Actor | None:

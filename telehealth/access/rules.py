@@ -52,6 +52,7 @@ SCOPES: Mapping[Role, frozenset[Scope]] = {
         }
     ),
     Role.PATIENT: frozenset({Scope.VISITS_JOIN}),
+    Role.GUEST: frozenset({Scope.VISITS_ATTEND}),
     Role.INTEGRATION: frozenset(
         {
             Scope.SUMMARIES_READ,

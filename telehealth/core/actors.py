@@ -8,6 +8,7 @@ from uuid import UUID
 class Role(StrEnum):
     ANONYMOUS = "anonymous"
     PATIENT = "patient"
+    GUEST = "guest"
     CLINICIAN = "clinician"
     FRONT_DESK = "front_desk"
     ADMIN = "admin"
@@ -30,6 +31,7 @@ class Scope(StrEnum):
     VISITS_BOOK = "visits.book"
     VISITS_READ = "visits.read"
     VISITS_JOIN = "visits.join"
+    VISITS_ATTEND = "visits.attend"
     VISITS_HOST = "visits.host"
     NOTES_WRITE = "notes.write"
     FOLLOW_UPS_WRITE = "follow-ups.write"
@@ -58,7 +60,8 @@ class Purpose(StrEnum):
 class Actor:
     """`id` is an account, participant or integration; `person_id` the clinician or patient behind it.
 
-    `visit_id` is set for a guest who came by a personal link: such an actor reaches that one visit and no other.
+    `visit_id` is set for whoever came by a personal link: such an actor reaches that one visit and no other. With the
+    role PATIENT they are the patient or act for the patient; a GUEST only takes part.
     `purpose` is what this one request is for; the operation sets it, and audit rows carry it.
     """
 

@@ -14,6 +14,7 @@ from telehealth.notifications.rules import Facts, MessageKind, OfferedTime
 from telehealth.people.rules import Clinic
 from telehealth.scheduling.calendars.rules import domain_of
 from telehealth.scheduling.waitlist.rules import OfferMode
+from telehealth.visits.participants.rules import LINK_PATHS, Identity
 
 K = MessageKind
 
@@ -56,7 +57,7 @@ class Desk:
             return None
         occasion = Occasion(
             title=voice.locale.gettext("Video visit"),
-            text="" if facts.message.recipient_role is Role.CLINICIAN else _how_to_join(voice.locale),
+            text=_how(facts, voice.locale),
             link=link,
             organizer=self.mail_from,
             attendee=facts.reader.email or "",
@@ -83,6 +84,8 @@ def _letter_of(facts: Facts, voice: Voice, link: str) -> Letter:
     when = voice.locale.format_datetime(facts.visit.starts_at, voice.zone)
     if facts.message.recipient_role is Role.CLINICIAN:
         return _to_clinician(facts, voice, when=when, link=link)
+    if facts.message.recipient_role is Role.GUEST:
+        return _to_companion(facts, voice, when=when, link=link)
     return _to_patient(facts, voice, when=when, link=link)
 
 
@@ -106,6 +109,25 @@ def _to_patient(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter:
     parts = [_greeting(facts, voice), first % {"clinician": facts.clinician, "when": when}]
     if kind is not K.CANCELLATION:
         parts += [_how_to_join(voice.locale), link]
+    return Letter(subject % {"when": when}, _letter(*parts, _help(voice.locale, facts.clinic)))
+
+
+def _to_companion(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter:
+    """About a visit they are invited to take part in; whose visit it is, the letter does not say."""
+    _ = voice.locale.gettext
+    match facts.message.kind:
+        case K.CANCELLATION:
+            subject = _("The video visit is cancelled: %(when)s")
+            first = _("The video visit with %(clinician)s on %(when)s is cancelled. You do not have to do anything.")
+        case K.MOVED:
+            subject = _("The video visit has moved: %(when)s")
+            first = _("The video visit with %(clinician)s has moved. It is now on %(when)s.")
+        case _:
+            subject = _("You are invited to a video visit: %(when)s")
+            first = _("You are invited to take part in a video visit with %(clinician)s on %(when)s.")
+    parts = [_greeting(facts, voice), first % {"clinician": facts.clinician, "when": when}]
+    if facts.message.kind is not K.CANCELLATION:
+        parts += [_how(facts, voice.locale), link]
     return Letter(subject % {"when": when}, _letter(*parts, _help(voice.locale, facts.clinic)))
 
 
@@ -180,6 +202,28 @@ def _answer_until(offered: OfferedTime, voice: Voice) -> str:
     if offered.offer.mode is OfferMode.EXCLUSIVE:
         return _("It is kept for you until %(time)s.") % until
     return _("Others are asked too: whoever answers first has it. You can answer until %(time)s.") % until
+
+
+def _how(facts: Facts, locale: Locale) -> str:
+    """How this reader joins: by the name they were invited by, or by the patient's date of birth."""
+    match facts.message.recipient_role:
+        case Role.CLINICIAN:
+            return ""
+        case Role.PATIENT:
+            return _how_to_join(locale)
+    if facts.path.startswith(LINK_PATHS[Identity.BIRTH_DATE]):
+        return _how_to_act(locale)
+    return locale.gettext(
+        "When it is time, open this link on a phone or computer. You need no account and nothing to install. You will"
+        " be asked for your name. The link is yours alone: please do not pass it on."
+    )
+
+
+def _how_to_act(locale: Locale) -> str:
+    return locale.gettext(
+        "When it is time, open this link on a phone or computer with a camera. You need no account and nothing to"
+        " install. You will be asked for the patient's date of birth."
+    )
 
 
 def _how_to_join(locale: Locale) -> str:

@@ -31,9 +31,10 @@ from telehealth.notifications.rules import (
 from telehealth.people import queries as people
 from telehealth.scheduling.waitlist import queries as waitlist
 from telehealth.visits.appointments import self_booking
-from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.lifecycle.service import open_visit
+from telehealth.visits.participants import queries as participants
+from telehealth.visits.participants.service import note_notified
 
 Recipient = tuple[Role, UUID]
 
@@ -143,6 +144,16 @@ async def settle(unit: Unit, message: Message, outcome: Outcome | Unsendable | U
         )
         .values(values)
     )
+    if outcome == Sent() and message.kind in OF_VISITS and message.recipient_role is not Role.CLINICIAN:
+        await _notified(unit, message)
+
+
+async def _notified(unit: Unit, message: Message) -> None:
+    """They have been written to, unless they are out meanwhile."""
+    try:
+        await note_notified(unit, await _participant(unit, message))
+    except NotFound:
+        return
 
 
 def _settled(unit: Unit, state: MessageState, fault: str | None) -> dict[str, object]:
@@ -158,7 +169,7 @@ def _again(unit: Unit, message: Message, fault: str) -> dict[str, object]:
 
 async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
     visit = await open_visit(unit, message.subject_id)
-    if not still_true(message, visit, unit.now):
+    if not still_true(message, visit, unit.now) or await _uninvited(unit, message):
         return UNTRUE
     reader = await _reader(unit, message)
     if not reader.email:
@@ -171,6 +182,18 @@ async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
         clinic=await people.clinic(unit),
         path=await _path(unit, message, visit),
     )
+
+
+async def _uninvited(unit: Unit, message: Message) -> bool:
+    """Whether the invitation was taken back meanwhile; that a visit is cancelled the patient is told all the same."""
+    told_anyway = message.kind is MessageKind.CANCELLATION and message.recipient_role is not Role.GUEST
+    if told_anyway or message.recipient_role is Role.CLINICIAN:
+        return False
+    try:
+        await participants.participant(unit, await _participant(unit, message))
+    except NotFound:
+        return True
+    return False
 
 
 async def _about_offer(unit: Unit, message: Message) -> Facts | Unsendable:
@@ -203,6 +226,10 @@ async def _about_invitation(unit: Unit, message: Message) -> Facts | Unsendable:
 
 
 async def _reader(unit: Unit, message: Message) -> Reader:
+    if message.recipient_role is Role.GUEST:
+        companion = await participants.participant(unit, message.recipient_id)
+        zone = (await people.clinic(unit)).time_zone
+        return Reader(companion.name, companion.email, companion.language, zone)
     if message.recipient_role is Role.CLINICIAN:
         clinician = await people.clinician(unit, ClinicianId(message.recipient_id))
         return Reader(clinician.name, clinician.email, next(iter(clinician.languages), ""), clinician.time_zone)
@@ -215,7 +242,14 @@ async def _path(unit: Unit, message: Message, visit: Visit) -> str:
         return ""
     if message.recipient_role is Role.CLINICIAN:
         return f"/visits/{visit.id}"
-    for each in await visits.participants_of(unit, visit.id):
-        if each.person_id == message.recipient_id:
-            return await visits.link_of(unit, each.id)
-    raise NotFound
+    return await participants.link_of(unit, await _participant(unit, message))
+
+
+async def _participant(unit: Unit, message: Message) -> UUID:
+    """Whom a message about a visit goes to, as they take part in it. Raises NotFound when they are out."""
+    if message.recipient_role is Role.GUEST:
+        return message.recipient_id
+    theirs = await participants.patients_own(unit, message.subject_id, message.recipient_id)
+    if theirs is None:
+        raise NotFound
+    return theirs

@@ -1,6 +1,7 @@
 """What is told when something happened, and the sweep that tells it: claim (tx), send (no tx), settle (tx)."""
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 
 from telehealth.core.actors import Role
@@ -17,6 +18,9 @@ from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.appointments.events import TimeToChoose
 from telehealth.visits.lifecycle.events import VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
 from telehealth.visits.lifecycle.service import open_visit
+from telehealth.visits.participants import queries as participants
+from telehealth.visits.participants.events import ParticipantInvited
+from telehealth.visits.participants.rules import Participant, ParticipantKind
 
 ROUND = timedelta(seconds=20)  # a sweep's share of a worker; what is left waits for the next one
 log = logging.getLogger(__name__)
@@ -25,6 +29,19 @@ log = logging.getLogger(__name__)
 async def invite(unit: Unit, event: VisitBooked) -> None:
     await _tell(unit, MessageKind.INVITATION, event)
     await _remind(unit, event)
+
+
+async def invite_participant(unit: Unit, event: ParticipantInvited) -> None:
+    """The personal link of one more, or somebody's link again."""
+    invited = [
+        each for each in await participants.participants_of(unit, event.visit_id) if each.id == event.participant_id
+    ]
+    patients: list[Recipient] = [
+        (Role.PATIENT, each.person_id) for each in invited if each.kind is ParticipantKind.PATIENT and each.person_id
+    ]
+    recipients = [*patients, *_companions(invited)]
+    if recipients:
+        await service.tell(unit, MessageKind.INVITATION, event.visit_id, recipients=recipients, due_at=unit.now)
 
 
 async def move(unit: Unit, event: VisitRescheduled) -> None:
@@ -91,7 +108,13 @@ async def _written(work: Work, message: Message) -> Mail | Unsendable | Unwritte
 async def _tell(unit: Unit, kind: MessageKind, event: VisitEvent) -> None:
     """Once for a whole series: the nearest visit's message. The others come up with their reminders."""
     if event.told_by is None:
-        await service.tell(unit, kind, event.visit_id, recipients=_both(event), due_at=unit.now)
+        invited = _companions(await participants.companions(unit, event.visit_id))
+        await service.tell(unit, kind, event.visit_id, recipients=[*_both(event), *invited], due_at=unit.now)
+
+
+def _companions(invited: Iterable[Participant]) -> list[Recipient]:
+    """Those who have an address of their own."""
+    return [(Role.GUEST, each.id) for each in invited if each.companion and each.email]
 
 
 def _both(event: VisitEvent) -> tuple[Recipient, Recipient]:
@@ -112,6 +135,7 @@ async def _tell_owner(unit: Unit, kind: MessageKind, event: FollowUpEvent) -> No
 
 SUBSCRIPTIONS = (
     subscription(VisitBooked, invite),
+    subscription(ParticipantInvited, invite_participant),
     subscription(VisitRescheduled, move),
     subscription(VisitCancelled, call_off),
     subscription(OfferMade, offer),

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from telehealth.core.actors import Role
 from telehealth.core.errors import Refusal, Stale
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
@@ -20,6 +21,8 @@ from telehealth.visits.gates.forms import answers_of
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.events import visit_topic
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
+from telehealth.visits.participants import queries as participants
+from telehealth.visits.participants.rules import Participant, Step, allowed
 
 TO_WAIVE = frozenset({VisitStatus.BOOKED, VisitStatus.ARRIVED, VisitStatus.READY})
 FORGIVEN = (Stale, AlreadySigned, NotToBeSigned, NothingToSign)
@@ -103,6 +106,7 @@ async def _room(
             "saved_at": note.saved_at,
             "signed_at": note.signed_at,
         },
+        "people": [_companion(each, unit.actor.role) for each in await participants.companions(unit, visit.id)],
         "follow_ups": await follow_ups.of_visit(unit, visit.id),
         **await _before(unit, visit, language),
     }
@@ -125,6 +129,17 @@ async def _before(unit: Unit, visit: Visit, language: str) -> Mapping[str, Any]:
     }
 
 
+def _companion(each: Participant, role: Role) -> Mapping[str, Any]:
+    return {
+        "id": each.id,
+        "name": each.name,
+        "kind": each.kind,
+        "state": each.state,
+        "locked": each.locked_until is not None,
+        "let_in": Step.ADMIT in allowed(each.state, role, each.circumstances()),
+    }
+
+
 async def _mark(unit: Unit, visit_id: UUID) -> str:
-    version = await visits.visit_version(unit, visit_id)
-    return f"{version}-{await gates.mark(unit, visit_id)}-{await queries.note_mark(unit, visit_id)}"
+    visit, invited = await visits.visit_version(unit, visit_id), await participants.mark(unit, visit_id)
+    return f"{visit}-{invited}-{await gates.mark(unit, visit_id)}-{await queries.note_mark(unit, visit_id)}"

@@ -35,8 +35,9 @@ PEOPLE = [PatientId(UUID(int=number)) for number in range(4)]
 
 
 def test_no_role_writes_what_it_has_no_business_with() -> None:
-    assert set(SCOPES) == {Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN, Role.PATIENT, Role.INTEGRATION}
+    assert set(SCOPES) == {Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN, Role.PATIENT, Role.GUEST, Role.INTEGRATION}
     assert SCOPES[Role.PATIENT] == {Scope.VISITS_JOIN}
+    assert SCOPES[Role.GUEST] == {Scope.VISITS_ATTEND}
     clinical = {Scope.NOTES_WRITE, Scope.VISITS_HOST, Scope.VISITS_READ, Scope.SUMMARIES_READ, Scope.PATIENTS_FIND}
     assert not SCOPES[Role.ADMIN] & clinical
     assert not SCOPES[Role.FRONT_DESK] & {Scope.NOTES_WRITE, Scope.VISITS_HOST, Scope.INTEGRATIONS_WRITE}

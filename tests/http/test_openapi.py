@@ -31,6 +31,7 @@ ENDLESS = {  # answered by a stream that ends after half an hour; the house unde
     "visits.follow_board",
     "visits.follow_visit",
     "visits.follow_visit_as_staff",
+    "visits.follow_attendance",
     "records.follow_room",
 }
 ZONES_AND_ORDER = "what overlaps, ends before it starts, is in a zone that is not on the map or centuries away"
@@ -83,7 +84,8 @@ class Kind(StrEnum):
     """Whose credential; one kind after the other, because what one does the next may find changed."""
 
     ANONYMOUS = "anonymous"
-    GUEST = "patient"
+    PATIENT = "patient"
+    GUEST = "guest"
     INTEGRATION = "integration"
     CLINICIAN = "clinician"
     FRONT_DESK = "front_desk"

@@ -15,8 +15,8 @@ from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import VisitType
 from telehealth.visits.appointments import service as visits
-from telehealth.visits.lifecycle import guests
 from telehealth.visits.lifecycle.rules import Visit
+from telehealth.visits.participants import guests
 
 TUESDAY_NINE = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)  # 09:00 in Chicago
 BORN = date(1947, 6, 5)

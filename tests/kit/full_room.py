@@ -17,9 +17,9 @@ from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import VisitType
 from telehealth.visits.appointments import service
 from telehealth.visits.appointments.wishes import Wish
-from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import DeviceCheck
+from telehealth.visits.participants import queries
 from tests.kit.staff import open_account
 
 DESK = Actor(UUID(int=2), Role.FRONT_DESK, SCOPES[Role.FRONT_DESK])
@@ -84,8 +84,8 @@ async def _invite(unit: Unit, kind: VisitType, employed: Sequence[ClinicianId], 
         override="everyone comes at once",
     )
     booked = await service.appoint(replace(unit, actor=DESK), wish)
-    invited = await queries.participants_of(unit, booked.visit.id)
-    participant = next(each.id for each in invited if each.role is Role.PATIENT)
+    participant = await queries.patients_own(unit, booked.visit.id, patient.id)
+    assert participant is not None
     secret = await open_guest_session(
         unit,
         participant_id=participant,

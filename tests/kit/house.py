@@ -21,6 +21,7 @@ from telehealth.core.ids import (
     GrantId,
     IntegrationId,
     OfferId,
+    ParticipantId,
     RelatedPersonId,
     SeriesId,
     TaskId,
@@ -53,9 +54,11 @@ from telehealth.visits.appointments import service as appointments
 from telehealth.visits.appointments.wishes import SeriesWish
 from telehealth.visits.gates import queries as asked
 from telehealth.visits.gates import service as gates
-from telehealth.visits.lifecycle import guests
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import DeviceCheck, Policy, Visit
+from telehealth.visits.participants import guests
+from telehealth.visits.participants import service as participants
+from telehealth.visits.participants.rules import Companion, ParticipantKind
 from telehealth.visits.waiting_room import waiting
 from tests.kit.clinic import guest as guest_actor
 from tests.kit.impatient import Impatient
@@ -93,6 +96,8 @@ class Course:
     offer_link: str
     link: str
     guest: str
+    companion: ParticipantId
+    companion_session: str
     host: Actor
 
 
@@ -194,6 +199,7 @@ async def move_in(unit: Unit) -> Residents:
         grant=grant,
         credentials={
             Role.PATIENT: _browser(f"__Host-visit={own.guest}"),
+            Role.GUEST: _browser(f"__Host-visit={own.companion_session}"),
             Role.INTEGRATION: {"Authorization": f"Bearer {token}"},
             Role.CLINICIAN: _browser(f"__Host-session={clinician}"),
             Role.FRONT_DESK: _browser(f"__Host-session={desk}"),
@@ -251,6 +257,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     task = await followups.plan(hosting, visit, title="Check blood pressure", due_in="2w")
     offered = await _offered(unit, kind, clinician, patient)
     signed = "SELECT version.id FROM note_version version JOIN note ON note.id = note_id WHERE visit_id = :visit"
+    companion = await _companion(unit, visit)
     authority = people.Authority(given="Marta", family="Moreno", relationship=Relationship.REPRESENTATIVE)
     course = Course(
         clinician=clinician,
@@ -266,6 +273,8 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         offer_link=(await waitlist_queries.link_of(unit, offered.id)).rpartition("/")[2],
         link=booked.link_secret,
         guest=identified.secret,
+        companion=companion.participant.id,
+        companion_session=companion.secret,
         host=host,
     )
     return replace(course, hold=await _hold(unit, kind, course, UUID(int=1)))
@@ -277,6 +286,15 @@ async def _prepare(guest: Unit, visit: Visit) -> None:
     assert text is not None
     await gates.agree(guest, visit.id, text_id=text.id, language="en")
     await gates.save_intake(guest, visit.id, revision=0, given={"sleeps": True}, complete=True)
+
+
+async def _companion(unit: Unit, visit: VisitId) -> guests.Identified:
+    """An interpreter who has shown who they are."""
+    whom = Companion(kind=ParticipantKind.INTERPRETER, name="Ines Vidal", email="ines@interpreters.example")
+    invited = await participants.invite(unit, visit, whom)
+    identified = await guests.identify_by_name(unit, invited.link.rpartition("/")[2], "Ines Vidal")
+    assert isinstance(identified, guests.Identified)
+    return identified
 
 
 async def _booked(unit: Unit, kind: VisitType, clinician: Clinician, patient: Patient) -> appointments.Booked:

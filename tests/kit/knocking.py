@@ -16,7 +16,7 @@ from tests.kit.house import QUESTIONNAIRE, Course, Residents
 from tests.kit.integrations import jwks_of, new_key
 
 Json = dict[str, Any]
-ACTING = (Role.PATIENT, Role.INTEGRATION, Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN)
+ACTING = (Role.GUEST, Role.PATIENT, Role.INTEGRATION, Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN)
 BOXES = {"birth_day": "5", "birth_month": "6", "birth_year": "1947"}
 TRIP = {"first": "2030-03-05", "last": "2030-03-06", "time_zone": "Asia/Dubai"}
 ALL_DAYS = [{"weekday": day, "start": "00:00", "end": "24:00"} for day in range(1, 8)]
@@ -33,6 +33,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "offer": lambda course: course.offer,
     "hold": lambda course: course.hold,
     "patient": lambda course: course.patient.id,
+    "participant": lambda course: course.companion,
     "person": lambda course: course.guardian,
     "clinician": lambda course: course.clinician.id,
 }
@@ -204,6 +205,12 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "visits.choose_invited": lambda _: {"offer": soon(days=1)},
     "visits.identify_invited": lambda _: {**BOXES, "birth_year": "1948"},
     "visits.identify": lambda _: {**BOXES, "birth_year": "1948"},
+    "visits.identify_by_name": lambda _: {"name": "Somebody Else"},
+    "visits.invite_participant": lambda _: {"kind": "family", "name": "Marta Moreno", "email": "m@family.example"},
+    "visits.resend_link": lambda _: {"fresh": False},
+    "visits.mark_participant": lambda _: {"step": "leave"},
+    "visits.invite_companion": lambda _: {"kind": "family", "name": "Marta Moreno", "email": "m@family.example"},
+    "visits.invite_on_page": lambda _: {"kind": "trainee", "name": "Kim Ode", "email": "kim@clinic.example"},
     "video.precheck": lambda _: {"type": "offer", "sdp": "v=0\r\n"},
     "records.save_note": lambda _: {"content": "Better."},
     "records.save_on_page": lambda _: {"content": "Better.", "version": "1"},

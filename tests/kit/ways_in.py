@@ -3,7 +3,9 @@
 from telehealth.visits.appointments import routes as appointments
 from telehealth.visits.gates import routes as gates
 from telehealth.visits.lifecycle import routes as lifecycle
+from telehealth.visits.participants import routes as participants
 from telehealth.visits.waiting_room import routes as waiting_room
 
-OPERATIONS = (*lifecycle.OPERATIONS, *gates.OPERATIONS, *waiting_room.OPERATIONS, *appointments.OPERATIONS)
-PAGES = (*lifecycle.PAGES, *gates.PAGES, *waiting_room.PAGES, *appointments.PAGES)
+PACKAGES = (lifecycle, participants, gates, waiting_room, appointments)
+OPERATIONS = tuple(each for package in PACKAGES for each in package.OPERATIONS)
+PAGES = tuple(each for package in PACKAGES for each in package.PAGES)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
+from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import GATES, PREPARED, TOLD
 
 NOW = datetime(2026, 3, 3, 14, 25, tzinfo=UTC)
@@ -204,15 +205,10 @@ _CHOOSE = {
 }
 _NONE_FREE = _free(days=[], next_free=date(2026, 3, 17))
 _CHOSEN = {**_CLINIC, **_PHONE, "zone": THERE, "there": HERE, "visit": _visit(), "stands": True, "link": "/join/x"}
-_ROOM = {
-    **_STAFF,
-    "gates": GATES,
-    "waivable": True,
-    "answers": None,
-    "fault": "",
-    "stream": f"/v1/visits/{VISIT_ID}/stream",
-    "follow_ups": _tasks(),
-}
+_FRAMED: Mapping[bool, Mapping[str, object]] = {True: _STAFF, False: {**_CLINIC, **_PHONE}}
+_OF_PARTICIPANTS = [(name, page, _FRAMED[staff], shown, path) for name, page, shown, path, staff in PARTICIPANTS]
+_BESIDE = {"gates": GATES, "waivable": True, "answers": None, "people": PEOPLE[3:6], "follow_ups": _tasks()}
+_ROOM = {**_STAFF, **_BESIDE, "fault": "", "stream": f"/v1/visits/{VISIT_ID}/stream"}
 _TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
 _OFFER = Data(
     start=NOW + timedelta(hours=2),
@@ -357,6 +353,7 @@ SAMPLES = (
     Sample(
         "join", "join.html", {**_CLINIC, **_PHONE, "error": None, "tries_left": None, "form": dict.fromkeys(_BIRTH, "")}
     ),
+    *(Sample(name, page, {**frame, **shown}, path) for name, page, frame, shown, path in _OF_PARTICIPANTS),
     Sample("join_wrong", "join.html", {**_CLINIC, **_PHONE, "error": "mismatch", "tries_left": 3, "form": _BIRTH}),
     Sample("join_locked", "join.html", {**_CLINIC, **_PHONE, "error": "locked", "tries_left": 0, "form": _BIRTH}),
     *(

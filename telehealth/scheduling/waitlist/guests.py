@@ -1,11 +1,12 @@
 """Patients who answer an offer by its personal link: the date of birth says that it is them."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import ColumnElement, select
 
-from telehealth.access.rules import TRIES, digest, lockout, tries_left
+from telehealth.access.links import Locked, Mistaken, Passed, judge
+from telehealth.access.rules import digest
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId
 from telehealth.db.unit import Unit
@@ -22,20 +23,6 @@ class Known:
     offer: Offer
 
 
-@dataclass(frozen=True, slots=True)
-class Mistaken:
-    """The link or the date is not right; nobody hears which."""
-
-    tries_left: int
-
-
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """Too many tries. The clinic helps by phone."""
-
-    until: datetime
-
-
 async def offered(unit: Unit, secret: str) -> tuple[Offer, Entry]:
     """What a personal link is about; looking changes nothing. Raises NotFound for a link that was never given."""
     row, waits = await _find(unit, WaitlistOfferRow.link_hash == digest(secret))
@@ -48,24 +35,11 @@ async def identify(unit: Unit, secret: str, birth_date: date) -> Known | Mistake
     A wrong try is answered, not raised: the count of tries must outlive the refusal.
     """
     row, waits = await _find(unit, WaitlistOfferRow.link_hash == digest(secret), lock=True)
-    if row.locked_until is not None and row.locked_until > unit.now:
-        unit.audit("execute", "offer_link", row.id, outcome="locked")
-        return Locked(row.locked_until)
     patient = await people.patient(unit, PatientId(waits.patient_id))
-    if patient.birth_date != birth_date:
-        return _wrong(unit, row, patient.id)
-    row.attempts, row.locked_until = 0, None
-    unit.audit("execute", "offer_link", row.id, patient_id=patient.id)
+    answer = judge(unit, row, "offer_link", right=patient.birth_date == birth_date, patient_id=patient.id)
+    if not isinstance(answer, Passed):
+        return answer
     return Known(queries.offer_of(row, patient.id))
-
-
-def _wrong(unit: Unit, row: WaitlistOfferRow, patient_id: PatientId) -> Mistaken | Locked:
-    row.attempts += 1
-    unit.audit("execute", "offer_link", row.id, patient_id=patient_id, outcome="mistaken")
-    if row.attempts % TRIES:
-        return Mistaken(tries_left(row.attempts))
-    row.locked_until = unit.now + lockout(row.attempts)
-    return Locked(row.locked_until)
 
 
 async def _find(

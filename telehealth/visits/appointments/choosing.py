@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
+from telehealth.access.links import Locked, Mistaken
 from telehealth.core.ids import ClinicianId
 from telehealth.core.time import ZONES, parse_zone
 from telehealth.db.unit import Unit
@@ -21,11 +22,12 @@ from telehealth.visits.appointments import self_booking, service
 from telehealth.visits.appointments.forms import OwnTime, OwnTimesQuery
 from telehealth.visits.appointments.free_times import Reading, free_days
 from telehealth.visits.appointments.wishes import Invitation, InvitationOver
-from telehealth.visits.lifecycle import guests
 from telehealth.visits.lifecycle import service as lifecycle
-from telehealth.visits.lifecycle.pages import identity_step
 from telehealth.visits.lifecycle.rules import NotNow, Visit, VisitStatus
 from telehealth.visits.lifecycle.schemas import BirthForm
+from telehealth.visits.participants import service as participants
+from telehealth.visits.participants.guests import Closed
+from telehealth.visits.participants.pages import identity_step
 from telehealth.visits.waiting_room.own_page import own_visit_id
 
 Context = dict[str, Any]
@@ -60,6 +62,7 @@ async def move_own(call: Call, body: OwnTime, query: OwnTimesQuery) -> Response:
 
 
 async def _own_times(unit: Unit, query: OwnTimesQuery) -> Context:
+    await participants.require_booking(unit)
     visit = await lifecycle.open_visit(unit, own_visit_id(unit))
     patient = await people.patient(unit, visit.patient_id)
     kind = await booking.visit_type(unit, visit.visit_type_id)
@@ -78,6 +81,7 @@ async def _own_times(unit: Unit, query: OwnTimesQuery) -> Context:
 
 
 async def _move_own(unit: Unit, start: datetime) -> Visit:
+    await participants.require_booking(unit)
     return await service.reschedule(unit, own_visit_id(unit), start=start)
 
 
@@ -99,11 +103,11 @@ async def identify_invited(call: Call, link: str, body: BirthForm) -> Response:
             response = call.redirect("/times")
             set_cookie(response, INVITED_COOKIE, secret, max_age=max_age)
             return response
-        case guests.Mistaken(left):
+        case Mistaken(left):
             return await identity_step(call, body, error="mismatch", tries_left=left, choosing=True)
-        case guests.Locked():
+        case Locked():
             return await identity_step(call, body, error="locked", choosing=True)
-        case guests.Closed():
+        case Closed():
             return await _over(call)
 
 

@@ -36,7 +36,7 @@ from telehealth.visits.appointments.free_times import Reading, free_days
 from telehealth.visits.appointments.schemas import FindForm, NewPatientForm
 from telehealth.visits.appointments.wishes import Wish
 from telehealth.visits.lifecycle import queries
-from telehealth.visits.lifecycle.pages import first_box
+from telehealth.visits.participants.pages import first_box
 
 EMPTY = {**NewPatientForm().shown(), "name": ""}
 FRESH = {"other_day": "", "other_time": "", "other_reason": "", "other_clinician": ""}

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
+from telehealth.access.links import Locked, Mistaken
 from telehealth.core.errors import Refusal
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
@@ -87,9 +88,9 @@ async def answer(call: Call, secret: str, body: AnswerForm) -> Response:
     if born is None:
         return await _offer_page(call, secret, body, error="incomplete", status=422)
     match await call.run(guests.identify, secret, born):
-        case guests.Mistaken(left):
+        case Mistaken(left):
             return await _offer_page(call, secret, body, error="mismatch", tries_left=left, status=422)
-        case guests.Locked():
+        case Locked():
             return await _offer_page(call, secret, body, error="locked", status=429)
         case guests.Known():
             return await _answered(call, secret, body)

@@ -19,9 +19,10 @@ from telehealth.scheduling.waitlist.service import Present
 from telehealth.visits.appointments import service
 from telehealth.visits.appointments.wishes import Wish, others, visit_for
 from telehealth.visits.lifecycle import queries
-from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
+from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus, decide, situation_of
 from telehealth.visits.lifecycle.steps import begin
+from telehealth.visits.participants import queries as participants
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +131,7 @@ async def _time(unit: Unit, offer: Offer, visit_id: VisitId) -> Occupied:
 
 
 async def _participant(unit: Unit, entry: Entry) -> ParticipantId:
-    row = ParticipantRow
-    found = await unit.session.scalar(
-        select(row.id).where(
-            row.visit_id == entry.visit_id,
-            row.person_id == entry.patient_id,
-            row.role == Role.PATIENT,
-            row.revoked_at.is_(None),
-        )
-    )
+    found = None if entry.visit_id is None else await participants.patients_own(unit, entry.visit_id, entry.patient_id)
     if found is None:
         raise OfferGone
-    return ParticipantId(found)
+    return found

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
+from telehealth.access.links import Locked, Mistaken, Passed, judge, unknown
 from telehealth.access.rules import digest, new_secret
 from telehealth.core.actors import Actor, Purpose, Role
 from telehealth.core.errors import NotFound
@@ -20,9 +21,10 @@ from telehealth.visits.appointments.events import TimeToChoose
 from telehealth.visits.appointments.models import BookingInvitationRow
 from telehealth.visits.appointments.wishes import Invitation, InvitationOver, Wish
 from telehealth.visits.lifecycle import queries
-from telehealth.visits.lifecycle.guests import Closed, Locked, Mistaken, mistaken
-from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
+from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.rules import Visit
+from telehealth.visits.participants import queries as participants
+from telehealth.visits.participants.guests import Closed
 
 VALID_DAYS = 14
 LONGEST_LOOK = timedelta(hours=12)  # how long one passing of the identity step is good for
@@ -92,18 +94,15 @@ async def sent(unit: Unit, invitation_id: UUID) -> tuple[Invitation, str]:
 
 
 async def identify(unit: Unit, link_secret: str, birth_date: date) -> Recognised | Mistaken | Locked | Closed:
-    """The identity step, as of `guests.identify_guest`: a wrong try is answered, and the link stays valid."""
+    """The identity step, as of a visit's own link: a wrong try is answered, and the link stays valid."""
     row = await _locked(unit, BookingInvitationRow.link_hash == digest(link_secret))
     if row is None:
-        unit.audit("execute", LINK, None, outcome="mistaken")
-        return Mistaken(None)
-    if row.locked_until is not None and row.locked_until > unit.now:
-        unit.audit("execute", LINK, row.id, outcome="locked")
-        return Locked(row.locked_until)
-    if (await people.patient(unit, PatientId(row.patient_id))).birth_date != birth_date:
-        return mistaken(unit, row, LINK, row.patient_id)
-    row.attempts, row.locked_until, row.verified_at = 0, None, unit.now
-    unit.audit("execute", LINK, row.id, patient_id=row.patient_id)
+        return unknown(unit, LINK)
+    born = (await people.patient(unit, PatientId(row.patient_id))).birth_date
+    answer = judge(unit, row, LINK, right=born == birth_date, patient_id=row.patient_id)
+    if not isinstance(answer, Passed):
+        return answer
+    row.verified_at = unit.now
     if row.expires_at <= unit.now:
         return Closed()
     secret = new_secret()
@@ -146,12 +145,10 @@ async def chosen(unit: Unit, visit_id: VisitId) -> Visit:
 
 async def link_to(unit: Unit, visit: Visit) -> str:
     """The path of the patient's own link to the visit they booked. Audited."""
-    row = ParticipantRow
-    of_patient = (row.visit_id == visit.id, row.role == Role.PATIENT, row.person_id == visit.patient_id)
-    participant_id = await unit.session.scalar(select(row.id).where(*of_patient))
+    participant_id = await participants.patients_own(unit, visit.id, visit.patient_id)
     if participant_id is None:
         raise NotFound
-    return await queries.link_of(_acting_as(unit, participant_id, visit.patient_id, visit.id), participant_id)
+    return await participants.link_of(_acting_as(unit, participant_id, visit.patient_id, visit.id), participant_id)
 
 
 async def _own_or_named(unit: Unit, clinician_ids: Sequence[ClinicianId]) -> list[ClinicianId]:

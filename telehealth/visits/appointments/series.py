@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import insert, update
 
 from telehealth.core import minutes
-from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId, SeriesId, VisitId
 from telehealth.core.intervals import Interval
@@ -22,10 +21,12 @@ from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused
 from telehealth.scheduling.recurrence.rules import LONGEST, InvalidRecurrence, Occurrence, expand, instant_of, read
 from telehealth.visits.appointments import service
 from telehealth.visits.appointments.wishes import SeriesWish, Wish, audience_of, visit_for, wanted
-from telehealth.visits.lifecycle import guests, queries
+from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle.models import SeriesRow
 from telehealth.visits.lifecycle.rules import Command, Policy, Series, SeriesConflict, Visit, VisitStatus
 from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
+from telehealth.visits.participants import guests
+from telehealth.visits.participants.rules import ParticipantKind
 
 TO_COME = frozenset({VisitStatus.REQUESTED, VisitStatus.HELD, VisitStatus.BOOKED})
 MINUTE = timedelta(minutes=1)
@@ -286,7 +287,10 @@ async def _begin(unit: Unit, series: Series, visits: Sequence[Visit]) -> None:
         [
             invited
             for visit in visits
-            for invited in ((visit, Role.CLINICIAN, visit.clinician_id), (visit, Role.PATIENT, visit.patient_id))
+            for invited in (
+                (visit, ParticipantKind.CLINICIAN, visit.clinician_id),
+                (visit, ParticipantKind.PATIENT, visit.patient_id),
+            )
         ],
     )
 

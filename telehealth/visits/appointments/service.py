@@ -15,14 +15,17 @@ from telehealth.scheduling.booking import queries as slots
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, TooSoon, check_company
 from telehealth.visits.appointments.wishes import Wish, others, placed, visit_for, wanted, wish_of
-from telehealth.visits.lifecycle import guests, queries
+from telehealth.visits.lifecycle import queries
+from telehealth.visits.lifecycle.guests import change_host
 from telehealth.visits.lifecycle.rules import STAFF, Command, Visit, VisitStatus, decide, situation_of
 from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
+from telehealth.visits.participants import guests
+from telehealth.visits.participants.rules import ParticipantKind
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """`link_secret` opens the personal link; after this it is to be had only sealed (queries.link_of)."""
+    """`link_secret` opens the personal link; after this it is to be had only sealed (by whoever sends it)."""
 
     visit: Visit
     link_secret: str
@@ -158,7 +161,7 @@ async def move(
     if override:
         values["override"] = unit.vault.seal(("visit", "override", visit.id), override)
     if occupied.clinician_id != visit.clinician_id:
-        await guests.change_host(unit, visit, occupied.clinician_id)
+        await change_host(unit, visit, occupied.clinician_id)
     return await change(unit, visit.id, Command.RESCHEDULE, values=values, told_by=told_by)
 
 
@@ -188,8 +191,8 @@ async def _booked(unit: Unit, visit: Visit, *, override: str = "") -> Booked:
 
 async def invite_both(unit: Unit, visit: Visit) -> str:
     """The clinician and the patient; answers the secret of the patient's link."""
-    await guests.invite(unit, visit, Role.CLINICIAN, visit.clinician_id)
-    return await guests.invite(unit, visit, Role.PATIENT, visit.patient_id)
+    await guests.invite(unit, visit, ParticipantKind.CLINICIAN, visit.clinician_id)
+    return await guests.invite(unit, visit, ParticipantKind.PATIENT, visit.patient_id)
 
 
 async def _likely_host(unit: Unit, wish: Wish) -> ClinicianId:

@@ -148,15 +148,27 @@ class TimerRow(Table):
 
 
 class ParticipantRow(Table):
-    """The personal link is kept twice: hashed, to find it; sealed, so that the invitation can carry it."""
+    """Who takes part in a visit; kept here because it decides who may see one. `visits.participants` writes it.
+
+    The personal link is kept twice: hashed, to find it; sealed, so that the invitation can carry it. `role` is the kind
+    of participant, `person_id` the patient, the clinician or who acts for the patient; others have a name alone.
+    `since` is when `state` was reached, `revoked_at` is set for whoever is out.
+    """
 
     __tablename__ = "participant"
 
     id: Mapped[UUID] = plain(primary_key=True)
     visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"))
     role: Mapped[str] = plain()
-    person_id: Mapped[UUID] = phi()
+    person_id: Mapped[UUID | None] = phi()
     created_at: Mapped[datetime] = plain()
+    state: Mapped[str] = plain(server_default=text("'invited'"))
+    since: Mapped[datetime] = plain(server_default=text("now()"))
+    name: Mapped[str | None] = pii()
+    email: Mapped[str | None] = pii()
+    phone: Mapped[bytes | None] = pii(LargeBinary)
+    language: Mapped[str] = pii(server_default=text("'en'"))
+    invited_as: Mapped[str] = plain(server_default=text("'system'"))
     link_hash: Mapped[bytes | None] = plain(LargeBinary, unique=True)
     link: Mapped[bytes | None] = phi(LargeBinary)
     attempts: Mapped[int] = plain(server_default=text("0"))
@@ -164,4 +176,7 @@ class ParticipantRow(Table):
     verified_at: Mapped[datetime | None] = plain()
     revoked_at: Mapped[datetime | None] = plain()
 
-    __table_args__ = (UniqueConstraint("visit_id", "role", "person_id"),)
+    __table_args__ = (
+        UniqueConstraint("visit_id", "role", "person_id"),
+        CheckConstraint("num_nonnulls(person_id, name) >= 1", name="somebody"),
+    )

@@ -14,7 +14,7 @@ from telehealth.access import queries as access
 from telehealth.access.rules import Everyone, Granted
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, SeriesId, VisitId, VisitTypeId
+from telehealth.core.ids import ClinicianId, PatientId, SeriesId, VisitId, VisitTypeId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
@@ -24,7 +24,6 @@ from telehealth.visits.lifecycle.models import ParticipantRow, SeriesRow, VisitE
 from telehealth.visits.lifecycle.rules import (
     Command,
     DeviceCheck,
-    Participant,
     Policy,
     Series,
     Visit,
@@ -59,7 +58,7 @@ async def visible(unit: Unit) -> ColumnElement[bool]:
             return true()
         case Role.CLINICIAN:
             return VisitRow.clinician_id == actor.person_id
-        case Role.PATIENT:
+        case Role.PATIENT | Role.GUEST:
             return _invited(actor.id, actor.visit_id)
         case Role.INTEGRATION:
             granted = await access.patients_granted(unit, APPOINTMENTS)
@@ -215,51 +214,6 @@ async def booked_ahead(unit: Unit, clinician_id: UUID) -> list[Visit]:
     ahead = (VisitRow.clinician_id == clinician_id, VisitRow.starts_at > unit.now)
     query = select(VisitRow).where(*ahead, VisitRow.status == VisitStatus.BOOKED, await visible(unit))
     return [visit_of(row) for row in await unit.session.scalars(query.order_by(VisitRow.starts_at).limit(MOST_AHEAD))]
-
-
-def participant_of(row: ParticipantRow) -> Participant:
-    role = Role(row.role)
-    person = PatientId(row.person_id) if role is Role.PATIENT else ClinicianId(row.person_id)
-    return Participant(id=ParticipantId(row.id), visit_id=VisitId(row.visit_id), role=role, person_id=person)
-
-
-async def participant(unit: Unit, participant_id: UUID) -> Participant:
-    """Raises NotFound when there is none, it is revoked, or its visit is not the actor's to see."""
-    query = (
-        select(ParticipantRow)
-        .join(VisitRow, VisitRow.id == ParticipantRow.visit_id)
-        .where(ParticipantRow.id == participant_id, ParticipantRow.revoked_at.is_(None), await visible(unit))
-    )
-    found = await unit.session.scalar(query)
-    if found is None:
-        raise NotFound
-    return participant_of(found)
-
-
-async def participants_of(unit: Unit, visit_id: UUID) -> list[Participant]:
-    """Everyone invited and not revoked, first invited first. Empty for a visit that is not the actor's."""
-    query = (
-        select(ParticipantRow)
-        .join(VisitRow, VisitRow.id == ParticipantRow.visit_id)
-        .where(ParticipantRow.visit_id == visit_id, ParticipantRow.revoked_at.is_(None), await visible(unit))
-        .order_by(ParticipantRow.id)
-    )
-    return [participant_of(row) for row in await unit.session.scalars(query)]
-
-
-async def link_of(unit: Unit, participant_id: UUID) -> str:
-    """The path of a participant's personal link, `/join/<secret>`. Audited. Raises NotFound."""
-    query = (
-        select(ParticipantRow, VisitRow.patient_id)
-        .join(VisitRow, VisitRow.id == ParticipantRow.visit_id)
-        .where(ParticipantRow.id == participant_id, ParticipantRow.revoked_at.is_(None), await visible(unit))
-    )
-    found = (await unit.session.execute(query)).one_or_none()
-    row, patient_id = found or (None, None)
-    if row is None or row.link is None:
-        raise NotFound
-    unit.audit("read", "participant_link", row.id, patient_id=patient_id)
-    return LINK_PATH + unit.vault.open(("participant", "link", row.id), row.link)
 
 
 async def history(unit: Unit, visit_id: UUID) -> list[Step]:

@@ -217,7 +217,5 @@ OPERATIONS = (
 PAGES = (
     page("POST", "/visits/{visit:uuid}/admit", pages.admit, needs=_HOST, purpose=_CARE, errors=_START),
     page("POST", "/visits/{visit:uuid}/end", pages.end, needs=_HOST, purpose=_CARE, errors=(NotNow,)),
-    page("GET", "/join/{link}", pages.join, needs=PUBLIC),
-    page("POST", "/join/{link}", pages.identify, needs=PUBLIC, purpose=_OWN),
 )
 SOCKETS = ()

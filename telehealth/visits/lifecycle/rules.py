@@ -9,7 +9,7 @@ from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import Kind, Refusal
-from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, SeriesId, VisitId, VisitTypeId
+from telehealth.core.ids import ClinicianId, PatientId, SeriesId, VisitId, VisitTypeId
 from telehealth.visits.lifecycle import events as happened
 
 ANSWER_WITHIN = timedelta(seconds=60)  # an admitted patient and the clinician find each other in this time, or wait on
@@ -174,16 +174,6 @@ class Visit:
     @property
     def minutes(self) -> int:
         return int((self.ends_at - self.starts_at).total_seconds() // 60)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Participant:
-    """Someone invited to one visit; `person_id` is the patient or clinician."""
-
-    id: ParticipantId
-    visit_id: VisitId
-    role: Role
-    person_id: PatientId | ClinicianId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

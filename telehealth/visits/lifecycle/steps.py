@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, update
 
+from telehealth.access.guests import shorten_guest_sessions
 from telehealth.core.actors import Role
 from telehealth.core.errors import Stale
 from telehealth.core.ids import VisitId
@@ -14,10 +15,11 @@ from telehealth.db.unit import Unit
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rows import attempt
 from telehealth.scheduling.booking.rules import Occupied, Wanted
-from telehealth.visits.lifecycle import check_in, guests, queries, timers
+from telehealth.visits.lifecycle import check_in, queries, timers
 from telehealth.visits.lifecycle.deadlines import IN_PASSING
 from telehealth.visits.lifecycle.events import VisitHandedOver
 from telehealth.visits.lifecycle.histories import written
+from telehealth.visits.lifecycle.joining import LAST_PAGE
 from telehealth.visits.lifecycle.models import VisitEventRow, VisitRow
 from telehealth.visits.lifecycle.rules import (
     LICENSED,
@@ -72,7 +74,7 @@ async def change(
     if decision.transition.frees_time:
         await booking.release(unit, visit_id)
     if changed.status in OVER:
-        await guests.see_out(unit, changed)
+        await shorten_guest_sessions(unit, changed.id, unit.now + LAST_PAGE)  # as long as its last page is shown
     return changed
 
 

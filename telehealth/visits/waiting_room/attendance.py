@@ -7,11 +7,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, exists, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
-from telehealth.core.actors import Role
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
 from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
 from telehealth.visits.lifecycle.rules import WAITING, VisitStatus
+from telehealth.visits.participants.rules import PATIENT_SIDE
 from telehealth.visits.waiting_room.models import PresenceRow
 
 
@@ -41,10 +41,10 @@ async def returned(unit: Unit) -> list[VisitId]:
 
 
 def _seen(unit: Unit, *, here: bool) -> ColumnElement[bool]:
-    """The patient of the visit has been seen, and, with `here`, counts as here now."""
+    """The patient of the visit, or who acts for them, has been seen, and, with `here`, counts as here now."""
     seen = (
         exists()
         .where(PresenceRow.participant_id == ParticipantRow.id, ParticipantRow.visit_id == VisitRow.id)
-        .where(ParticipantRow.role == Role.PATIENT, ParticipantRow.revoked_at.is_(None))
+        .where(ParticipantRow.role.in_(PATIENT_SIDE), ParticipantRow.revoked_at.is_(None))
     )
     return seen.where(PresenceRow.seen_until > unit.now) if here else seen

@@ -22,7 +22,7 @@ from telehealth.visits.waiting_room.ports import DueFollowUp, FollowUps
 
 async def front_door(call: Call) -> Response:
     """To the board; a guest to their visit."""
-    return call.redirect("/visit" if call.actor.role is Role.PATIENT else "/day")
+    return call.redirect({Role.PATIENT: "/visit", Role.GUEST: "/attend"}.get(call.actor.role, "/day"))
 
 
 async def day(call: Call) -> Response:

@@ -45,9 +45,10 @@ function stageOf({ status, can_join: canJoin, reason }) {
 }
 
 function show(next) {
-  for (const id of ["early", "check", "waiting", "call", "left", "ended", "over"]) $(id).hidden = id !== next;
+  for (const id of ["early", "check", "waiting", "call", "left", "ended", "over", "gone"]) $(id).hidden = id !== next;
   const at = ORDER.indexOf(next === "left" ? "call" : next);
-  $("steps").hidden = next === "over";
+  $("steps").hidden = ["over", "gone"].includes(next);
+  $("people").hidden = !["early", "check", "waiting"].includes(next);
   for (const item of $("steps").children) {
     const place = ORDER.indexOf(item.dataset.step);
     item.className = place < at ? "done" : "";
@@ -81,7 +82,7 @@ const refresh = coalesced(async () => {
     if (next === "check" && "prepare" in root.dataset) return void location.assign("/visit/prepare");
     follow(next);
   } catch (error) {
-    if (error.status === 401 || error.status === 404) location.reload();
+    if (error.status === 401 || error.status === 404) gone();
     else if (stage !== "call") notice(t("We cannot reach the clinic just now. Keep this page open; you keep your place."));
   }
 });
@@ -98,6 +99,14 @@ function follow(next = stage) {
   show("call");
   stopMeter();
   conversation.start(local, { video: !soundOnly });
+}
+
+// Put out, or the link is another one now: nothing of the call is left running.
+function gone() {
+  stream.close();
+  if (conversation.running()) conversation.stop();
+  letGo();
+  show("gone");
 }
 
 function letGo() {
@@ -259,7 +268,7 @@ $("back").addEventListener("click", () => {
   follow("call");
 });
 
-listen(`${api}/stream`, refresh);
+const stream = listen(`${api}/stream`, refresh);
 const opens = Date.parse(root.dataset.opens) - Date.now();
 if (opens > 0 && opens < 2 ** 31) setTimeout(refresh, opens + 500);
 follow();

@@ -56,7 +56,8 @@ const refresh = coalesced(async () => {
   const page = await reread(() => notice(t("You are signed out. Sign in in another tab; your note stays here.")));
   const next = page?.getElementById("strip");
   if (!next) return;
-  for (const id of ["state", "record", "before", "tasks"]) exchange($(id), page.getElementById(id));
+  for (const id of ["state", "record", "before", "tasks", "participants"]) exchange($(id), page.getElementById(id));
+  hear(page);
   if (next.dataset.status !== strip.dataset.status) {
     strip.dataset.status = next.dataset.status;
     $("connecting").textContent = page.getElementById("connecting").textContent;
@@ -64,6 +65,17 @@ const refresh = coalesced(async () => {
   }
   follow();
 });
+
+// Somebody who waits beside the patient is announced once.
+const waiting = new Set();
+function hear(page) {
+  for (const each of page.querySelectorAll("#participants > li")) {
+    const here = each.dataset.state === "waiting";
+    if (here && !waiting.has(each.id)) announce(t("{name} is in the waiting room", { name: each.querySelector("bdi").textContent }));
+    if (here) waiting.add(each.id);
+    else waiting.delete(each.id);
+  }
+}
 
 function exchange(mine, theirs) {
   if (!mine || !theirs || mine.dataset.source === theirs.innerHTML) return;

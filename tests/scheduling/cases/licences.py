@@ -9,9 +9,9 @@ from telehealth.people import service as people
 from telehealth.people.licensing import Whereabouts
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.gates import service as gates
-from telehealth.visits.lifecycle import guests
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import DeviceCheck
+from telehealth.visits.participants import guests
 from tests.kit.clinic import guest
 from tests.scheduling.cases import acts
 from tests.scheduling.cases.acts import wish_for

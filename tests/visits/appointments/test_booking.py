@@ -36,6 +36,7 @@ from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.rules import NotNow, Policy, SeriesConflict, VisitStatus
+from telehealth.visits.participants import queries as participants
 from tests.kit import ways_in
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, open_clinic, register
 from tests.kit.web import bearer, client_of
@@ -101,7 +102,7 @@ async def test_a_moved_visit_stays_with_its_clinician_when_it_can(unit_of_work: 
     )
     moved = await unit_of_work.run(appointments.reschedule, clinic.front_desk, visit.id, start=eleven)
     assert (moved.clinician_id, moved.id) == (other, visit.id)
-    present = {each.person_id for each in await unit_of_work.run(queries.participants_of, SYSTEM, visit.id)}
+    present = {each.person_id for each in await unit_of_work.run(participants.participants_of, SYSTEM, visit.id)}
     assert present == {other, clinic.patient.id}
     back = await unit_of_work.run(
         appointments.reschedule, clinic.front_desk, visit.id, start=ten, clinician_ids=(first,)

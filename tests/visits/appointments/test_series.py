@@ -21,9 +21,9 @@ from telehealth.tasks.relay import from_body
 from telehealth.visits.appointments import routes, series, service
 from telehealth.visits.appointments.series import Reach, Told
 from telehealth.visits.appointments.wishes import SeriesWish
-from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle.events import VisitBooked
 from telehealth.visits.lifecycle.rules import NotNow, Policy, SeriesConflict, Visit, VisitStatus
+from telehealth.visits.participants import queries as participants
 from telehealth.visits.waiting_room import queries as boards
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, book, open_clinic, register
 from tests.kit.quicker import beaten
@@ -67,7 +67,7 @@ async def test_every_visit_keeps_its_local_time(unit_of_work: UnitOfWork) -> Non
     assert {(each.time_zone, each.tzdata) for each in told.visits} == {("America/Chicago", tzdata_version())}
     assert await unit_of_work.run(series.open_series, clinic.clinician_actor, told.series.id) == told
     for visit in told.visits:
-        people = await unit_of_work.run(queries.participants_of, SYSTEM, visit.id)
+        people = await unit_of_work.run(participants.participants_of, SYSTEM, visit.id)
         assert len(people) == 2
     stranger = replace(clinic.clinician_actor, person_id=uuid4())
     with pytest.raises(NotFound):

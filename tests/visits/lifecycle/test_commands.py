@@ -23,6 +23,7 @@ from telehealth.visits.appointments.wishes import Wish
 from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import queries, service
 from telehealth.visits.lifecycle.rules import DeviceCheck, JurisdictionMismatch, NotNow, VisitStatus
+from telehealth.visits.participants import queries as participants
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, book, guest_of, open_clinic, register
 
 S = VisitStatus
@@ -67,7 +68,7 @@ async def test_another_clinician_takes_over(unit_of_work: UnitOfWork, clinic: Cl
         await unit_of_work.run(service.open_visit, clinic.clinician_actor, visit.id)
     its = replace(clinic.clinician_actor, person_id=colleague.id)
     assert await unit_of_work.run(service.open_visit, its, visit.id) == taken
-    present = {each.person_id for each in await unit_of_work.run(queries.participants_of, SYSTEM, visit.id)}
+    present = {each.person_id for each in await unit_of_work.run(participants.participants_of, SYSTEM, visit.id)}
     assert present == {colleague.id, clinic.patient.id}
     assert await unit_of_work.run(_hosts, SYSTEM) == [(colleague.id, 0)]
     told = await unit_of_work.run(_told, SYSTEM)

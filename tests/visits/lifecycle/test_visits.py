@@ -25,6 +25,7 @@ from telehealth.visits.lifecycle import queries, timers
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.histories import replay
 from telehealth.visits.lifecycle.rules import Command, DeviceCheck, NotNow, Visit, VisitStatus
+from telehealth.visits.participants import queries as participants
 from telehealth.visits.waiting_room import queries as boards
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest, guest_of, open_clinic, register
 
@@ -58,6 +59,7 @@ async def test_a_visit_from_booking_to_the_record(unit_of_work: UnitOfWork, cloc
     assert done == await unit_of_work.run(queries.find, SYSTEM, visit_id)
     assert await unit_of_work.run(_outbox) == [
         "VisitBooked",
+        "ParticipantMoved",
         "PatientArrived",
         "DeviceChecked",
         "PatientReady",
@@ -120,7 +122,7 @@ async def test_absent_and_foreign_are_the_same(unit_of_work: UnitOfWork) -> None
         for look in (lifecycle.open_visit, queries.visit_version, queries.join_decision, lifecycle.arrive):
             with pytest.raises(NotFound):
                 await unit_of_work.run(look, actor, visit_id)  # type: ignore[arg-type]
-        assert await unit_of_work.run(queries.participants_of, actor, visit_id) == []  # type: ignore[arg-type]
+        assert await unit_of_work.run(participants.participants_of, actor, visit_id) == []  # type: ignore[arg-type]
     for actor in (clinic.clinician_actor, clinic.front_desk, guest(visit, mine), SYSTEM):
         assert (await unit_of_work.run(lifecycle.open_visit, actor, visit.id)).id == visit.id
 
@@ -246,5 +248,6 @@ async def _audited(unit: Unit, entity_id: object) -> Counter[str]:
 
 
 async def _patient_participant(unit: Unit, visit: Visit) -> ParticipantId:
-    found = await queries.participants_of(unit, visit.id)
-    return next(each.id for each in found if each.role is Role.PATIENT)
+    found = await participants.patients_own(unit, visit.id, visit.patient_id)
+    assert found is not None
+    return found

@@ -8,17 +8,19 @@ import pytest
 from sqlalchemy import select, text
 
 from telehealth.access.authentication import StoredCredentials
-from telehealth.core.actors import SYSTEM, Role
+from telehealth.access.links import Locked, Mistaken
+from telehealth.core.actors import SYSTEM
 from telehealth.core.errors import NotFound
 from telehealth.core.time import FixedClock
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.gates import service as gates
-from telehealth.visits.lifecycle import guests, queries
 from telehealth.visits.lifecycle import service as lifecycle
-from telehealth.visits.lifecycle.guests import Closed, Identification, Identified, Locked, Mistaken
 from telehealth.visits.lifecycle.rules import DeviceCheck
+from telehealth.visits.participants import guests, queries
+from telehealth.visits.participants.guests import Closed, Identification, Identified
+from telehealth.visits.participants.rules import ParticipantKind
 from tests.kit.clinic import BORN, book, open_clinic
 
 WRONG = date(1950, 1, 1)
@@ -135,10 +137,13 @@ async def test_the_link_is_stored_hashed_and_sealed(unit_of_work: UnitOfWork) ->
     assert booked.link_secret not in dump
     assert booked.link_secret.encode().hex() not in dump
     participants = await unit_of_work.run(queries.participants_of, SYSTEM, booked.visit.id)
-    links = {each.role: each for each in participants}
-    assert await unit_of_work.run(queries.link_of, SYSTEM, links[Role.PATIENT].id) == f"/join/{booked.link_secret}"
+    links = {each.kind: each for each in participants}
+    assert (
+        await unit_of_work.run(queries.link_of, SYSTEM, links[ParticipantKind.PATIENT].id)
+        == f"/join/{booked.link_secret}"
+    )
     with pytest.raises(NotFound):
-        await unit_of_work.run(queries.link_of, SYSTEM, links[Role.CLINICIAN].id)
+        await unit_of_work.run(queries.link_of, SYSTEM, links[ParticipantKind.CLINICIAN].id)
 
 
 async def _link_outcomes(unit: Unit) -> list[str]:

@@ -1,0 +1,122 @@
+"""Reading who takes part in a visit, limited to visits the actor may see."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+
+from telehealth.core.actors import Role
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId
+from telehealth.db.unit import Unit
+from telehealth.people import queries as people
+from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
+from telehealth.visits.lifecycle.queries import visible
+from telehealth.visits.participants.rules import (
+    LINK_PATHS,
+    PATIENT_SIDE,
+    Participant,
+    ParticipantKind,
+    ParticipantState,
+    identity_of,
+)
+
+
+def participant_of(row: ParticipantRow) -> Participant:
+    return Participant(
+        id=ParticipantId(row.id),
+        visit_id=VisitId(row.visit_id),
+        kind=ParticipantKind(row.role),
+        state=ParticipantState(row.state),
+        since=row.since,
+        person_id=row.person_id,
+        name=row.name or "",
+        email=row.email,
+        language=row.language,
+        invited_as=Role(row.invited_as),
+        verified_at=row.verified_at,
+        locked_until=row.locked_until,
+    )
+
+
+async def participant(unit: Unit, participant_id: UUID) -> Participant:
+    """Raises NotFound when there is none, they are out, or the visit is not the actor's to see."""
+    found = await unit.session.scalar(
+        (await _living(unit)).where(ParticipantRow.id == participant_id).execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound
+    return participant_of(found)
+
+
+async def participants_of(unit: Unit, visit_id: UUID) -> list[Participant]:
+    """Everyone invited and not out again, first invited first. Empty for a visit that is not the actor's."""
+    query = (await _living(unit)).where(ParticipantRow.visit_id == visit_id).order_by(ParticipantRow.id)
+    return [participant_of(row) for row in await unit.session.scalars(query)]
+
+
+async def ever_invited(unit: Unit, visit_id: UUID) -> list[Participant]:
+    """Those who are out too."""
+    query = (await _seen(unit)).where(ParticipantRow.visit_id == visit_id).order_by(ParticipantRow.id)
+    return [participant_of(row) for row in await unit.session.scalars(query)]
+
+
+async def roster(unit: Unit, visit_id: UUID) -> list[Participant]:
+    """Everyone invited and not out again, each with a name; audited as a read of the visit's participants."""
+    found = await participants_of(unit, visit_id)
+    patient_id = next((each.person_id for each in found if each.kind is ParticipantKind.PATIENT), None)
+    unit.audit("read", "participant", None, patient_id=patient_id)
+    return [replace(each, name=each.name or await _name(unit, each)) for each in found]
+
+
+async def companions(unit: Unit, visit_id: UUID) -> list[Participant]:
+    """Who takes part beside the patient and the clinician."""
+    return [each for each in await participants_of(unit, visit_id) if each.companion]
+
+
+async def mark(unit: Unit, visit_id: UUID) -> str:
+    """Changes whenever anybody's part in the visit does: for streams, so it leaves no trace."""
+    seen = select(func.count(), func.max(ParticipantRow.since)).where(ParticipantRow.visit_id == visit_id)
+    count, since = (await unit.session.execute(seen)).one()
+    return f"{count}-{int(since.timestamp() * 1000) if since else 0}"
+
+
+async def link_of(unit: Unit, participant_id: UUID) -> str:
+    """The path of a participant's personal link. Audited. Raises NotFound."""
+    row = ParticipantRow
+    query = (
+        select(row, VisitRow.patient_id)
+        .join(VisitRow, VisitRow.id == row.visit_id)
+        .where(row.id == participant_id, row.revoked_at.is_(None), await visible(unit))
+    )
+    theirs, patient_id = (await unit.session.execute(query)).one_or_none() or (None, None)
+    if theirs is None or theirs.link is None:
+        raise NotFound
+    unit.audit("read", "participant_link", theirs.id, patient_id=patient_id)
+    secret = unit.vault.open(("participant", "link", theirs.id), theirs.link)
+    return LINK_PATHS[identity_of(ParticipantKind(theirs.role))] + secret
+
+
+async def patients_own(unit: Unit, visit_id: UUID, patient_id: UUID) -> ParticipantId | None:
+    """The patient as a participant of their visit, unless that link was taken back. Ids alone leave no trace."""
+    row = ParticipantRow
+    theirs = (row.visit_id == visit_id, row.role == ParticipantKind.PATIENT, row.person_id == patient_id)
+    found = await unit.session.scalar(select(row.id).where(*theirs, row.revoked_at.is_(None)))
+    return None if found is None else ParticipantId(found)
+
+
+async def _name(unit: Unit, each: Participant) -> str:
+    if each.kind in PATIENT_SIDE and each.person_id is not None:
+        return (await people.patient(unit, PatientId(each.person_id))).name
+    if each.host and each.person_id is not None:
+        return (await people.clinician(unit, ClinicianId(each.person_id))).name
+    return ""
+
+
+async def _living(unit: Unit) -> Select[Any]:
+    return (await _seen(unit)).where(ParticipantRow.revoked_at.is_(None))
+
+
+async def _seen(unit: Unit) -> Select[Any]:
+    return select(ParticipantRow).join(VisitRow, VisitRow.id == ParticipantRow.visit_id).where(await visible(unit))

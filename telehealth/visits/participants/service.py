@@ -1,0 +1,318 @@
+"""Commands on participants: invite, resend, take back, put out, let in. Each leaves a trace and wakes the pages."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from telehealth.access import guests as access
+from telehealth.access.rules import digest, new_secret
+from telehealth.core.errors import NotAllowed, NotFound
+from telehealth.core.ids import ParticipantId
+from telehealth.db.unit import Unit
+from telehealth.people import queries as people
+from telehealth.people.rules import RelatedPerson, of_age
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.joining import JoinReason, join_reason
+from telehealth.visits.lifecycle.models import ParticipantRow
+from telehealth.visits.lifecycle.rules import Visit
+from telehealth.visits.participants import guests, queries
+from telehealth.visits.participants.events import (
+    ParticipantEvent,
+    ParticipantInvited,
+    ParticipantMoved,
+    ParticipantRemoved,
+)
+from telehealth.visits.participants.rules import (
+    EXPECTED,
+    INVITABLE,
+    OUT,
+    AlreadyInvited,
+    Companion,
+    NoAuthority,
+    NotToBeInvited,
+    Participant,
+    ParticipantKind,
+    ParticipantState,
+    Step,
+    allowed,
+    check_room,
+    decide,
+    followed,
+)
+
+K, S = ParticipantKind, ParticipantState
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """`link` is the path of the personal link, empty for a phone leg."""
+
+    participant: Participant
+    link: str
+
+
+async def invite(unit: Unit, visit_id: UUID, companion: Companion) -> Invited:
+    """Invite one more to a visit that is booked or under way, with a personal link of their own.
+
+    Raises NotFound, NotToBeInvited, TooManyInvited, NoAuthority, AlreadyInvited.
+    """
+    visit = await visits.find(unit, visit_id, lock=True)
+    if visit.status not in INVITABLE:
+        raise NotToBeInvited
+    check_room(unit.actor.role, companion.kind, await queries.ever_invited(unit, visit.id))
+    if companion.kind is K.PROXY:
+        return await _invite_proxy(unit, visit, companion.related_person_id)
+    row = _row(unit, visit, companion)
+    return await _send(unit, visit, row, "create")
+
+
+async def _invite_proxy(unit: Unit, visit: Visit, related_person_id: UUID | None) -> Invited:
+    person = await _authorised(unit, visit, related_person_id)
+    theirs = (
+        ParticipantRow.visit_id == visit.id,
+        ParticipantRow.role == K.PROXY,
+        ParticipantRow.person_id == person.id,
+    )
+    row = await unit.session.scalar(select(ParticipantRow).where(*theirs).with_for_update())
+    if row is not None and row.state not in OUT:
+        raise AlreadyInvited
+    if row is None:
+        named = Companion(kind=K.PROXY, name=person.name, email=person.email, language=person.language)
+        row = _row(unit, visit, named)
+        row.person_id = person.id
+        return await _send(unit, visit, row, "create")
+    return await _invite_again(unit, visit, row)
+
+
+async def _authorised(unit: Unit, visit: Visit, related_person_id: UUID | None) -> RelatedPerson:
+    """Who may act for the patient when the visit is, or now when it has begun. Raises NotFound, NoAuthority."""
+    if related_person_id is None:
+        raise NotFound
+    person = await people.related_person(unit, related_person_id)
+    if person.patient_id != visit.patient_id:
+        raise NotFound
+    if not (person.may_join and person.may_act(max(visit.starts_at, unit.now))):
+        raise NoAuthority
+    return person
+
+
+def _row(unit: Unit, visit: Visit, companion: Companion) -> ParticipantRow:
+    participant_id = unit.new_id()
+    phone = companion.phone
+    row = ParticipantRow(
+        id=participant_id,
+        visit_id=visit.id,
+        role=companion.kind,
+        created_at=unit.now,
+        state=S.INVITED,
+        since=unit.now,
+        attempts=0,
+        name=companion.name,
+        email=companion.email,
+        phone=unit.vault.seal(("participant", "phone", participant_id), phone) if phone else None,
+        language=companion.language,
+        invited_as=unit.actor.role,
+    )
+    unit.session.add(row)
+    return row
+
+
+async def _send(unit: Unit, visit: Visit, row: ParticipantRow, action: str) -> Invited:
+    """A fresh link, and the message with it."""
+    secret = "" if row.role == K.PHONE else new_secret()
+    if secret:
+        row.link_hash, row.link = digest(secret), guests.sealed(unit, row.id, secret)
+    await unit.session.flush()
+    return await _invited(unit, visit, row, action)
+
+
+async def _invited(unit: Unit, visit: Visit, row: ParticipantRow, action: str) -> Invited:
+    theirs = queries.participant_of(row)
+    unit.audit(action, "participant", theirs.id, patient_id=visit.patient_id)
+    unit.emit(ParticipantInvited(visit_id=visit.id, participant_id=theirs.id))
+    return Invited(theirs, await queries.link_of(unit, theirs.id) if row.link else "")
+
+
+async def resend(unit: Unit, visit_id: UUID, participant_id: UUID, *, fresh: bool = False) -> Invited:
+    """Send the personal link again, and forgive the wrong answers. `fresh` makes another one: the old link and
+    whatever was opened with it are over, and so it is for who was out. Raises NotFound, NotToBeInvited.
+    """
+    visit, row = await _found(unit, visit_id, participant_id)
+    if not queries.participant_of(row).has_link or visit.status not in INVITABLE:
+        raise NotToBeInvited
+    if row.state in OUT:
+        return await _invite_again(unit, visit, row)
+    row.attempts, row.locked_until, row.since = 0, None, unit.now
+    if not fresh:
+        return await _invited(unit, visit, row, "update")
+    await access.revoke_guest_sessions(unit, ParticipantId(row.id))
+    row.state = S.INVITED
+    return await _send(unit, visit, row, "update")
+
+
+async def _invite_again(unit: Unit, visit: Visit, row: ParticipantRow) -> Invited:
+    _move(unit, row, Step.INVITE_AGAIN, authority=await _may_act(unit, row))
+    row.attempts, row.locked_until, row.revoked_at = 0, None, None
+    return await _send(unit, visit, row, "update")
+
+
+async def revoke(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant:
+    """Take the invitation back: link, sessions and open pages end. The patient's side takes back its own."""
+    return await _put_out(unit, visit_id, participant_id, Step.REVOKE)
+
+
+async def remove(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant:
+    """Put somebody out who came: they are out of the call too, and their link opens nothing."""
+    return await _put_out(unit, visit_id, participant_id, Step.REMOVE)
+
+
+async def put_out(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant:
+    """Whichever of both it is now: `remove` who came, `revoke` who has not. Raises NotFound, StepRefused."""
+    theirs = await queries.participant(unit, participant_id)
+    step = Step.REVOKE if theirs.state in EXPECTED else Step.REMOVE
+    return await _put_out(unit, visit_id, participant_id, step)
+
+
+async def _put_out(unit: Unit, visit_id: UUID, participant_id: UUID, step: Step) -> Participant:
+    visit, row = await _found(unit, visit_id, participant_id)
+    _move(unit, row, step)
+    row.revoked_at, row.link = unit.now, None
+    await access.revoke_guest_sessions(unit, ParticipantId(row.id))
+    return _told(unit, visit, row, ParticipantRemoved)
+
+
+async def admit(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant:
+    """The clinician lets a companion in from the waiting room. Raises NotFound, StepRefused."""
+    return await mark(unit, visit_id, participant_id, Step.ADMIT)
+
+
+async def mark(unit: Unit, visit_id: UUID, participant_id: UUID, step: Step) -> Participant:
+    """Staff note how far somebody is: of a phone leg everything, else only that they are let in."""
+    visit, row = await _found(unit, visit_id, participant_id)
+    _move(unit, row, step, authority=await _may_act(unit, row))
+    return _told(unit, visit, row, ParticipantMoved)
+
+
+async def attend(unit: Unit) -> tuple[Participant, Visit]:
+    """A companion is on their page: within the join window they wait. Raises NotFound."""
+    visit, row = await _own(unit)
+    state, theirs = S(row.state), queries.participant_of(row)
+    coming = state is not S.LEFT and join_reason(visit, unit.now) is JoinReason.OPEN
+    if coming and Step.WAIT in allowed(state, unit.actor.role, theirs.circumstances()):
+        _move(unit, row, Step.WAIT)
+        theirs = _told(unit, visit, row, ParticipantMoved)
+    return theirs, visit
+
+
+async def leave(unit: Unit) -> Participant:
+    """A companion goes; their link brings them back. Raises NotFound, StepRefused."""
+    visit, row = await _own(unit)
+    _move(unit, row, Step.LEAVE)
+    return _told(unit, visit, row, ParticipantMoved)
+
+
+async def come_back(unit: Unit) -> Participant:
+    """A companion who had gone waits again. Raises NotFound, StepRefused."""
+    visit, row = await _own(unit)
+    _move(unit, row, Step.WAIT)
+    return _told(unit, visit, row, ParticipantMoved)
+
+
+# What happens to them because of something else
+
+
+async def note_notified(unit: Unit, participant_id: UUID) -> None:
+    """The message with the link has left the house."""
+    row = await _locked(unit, ParticipantRow.id == participant_id)
+    if row is not None and row.state == S.INVITED:
+        _move(unit, row, Step.NOTIFY)
+
+
+async def follow(unit: Unit, visit_id: UUID) -> None:
+    """Everybody is where the visit's present status puts them, whatever order the news of it came in."""
+    visit = await visits.find(unit, visit_id)
+    query = select(ParticipantRow).where(ParticipantRow.visit_id == visit.id).order_by(ParticipantRow.id)
+    for row in await unit.session.scalars(query.with_for_update()):
+        theirs = queries.participant_of(row)
+        state = followed(theirs.circumstances(), theirs.state, visit.status, checked=visit.check is not None)
+        if state is not theirs.state:
+            row.state, row.since = state, unit.now
+            unit.emit(ParticipantMoved(visit_id=visit.id, participant_id=theirs.id))
+
+
+async def invite_guardians(unit: Unit, visit_id: UUID) -> list[Participant]:
+    """Whoever may act for a minor is invited with them. Who is invited already stays so."""
+    visit = await visits.find(unit, visit_id, lock=True)
+    patient = await people.patient(unit, visit.patient_id)
+    if visit.status not in INVITABLE or of_age(patient.birth_date) <= visit.starts_at.date():
+        return []
+    known = {each.person_id for each in await queries.ever_invited(unit, visit.id)}
+    guardians = [
+        each
+        for each in await people.related_persons(unit, patient.id)
+        if each.may_join and each.may_act(max(visit.starts_at, unit.now)) and each.id not in known
+    ]
+    return [(await _invite_proxy(unit, visit, each.id)).participant for each in guardians]
+
+
+async def require_booking(unit: Unit) -> None:
+    """Whether the patient's side may choose times: the patient may, who acts for them when their authority says so.
+
+    Raises NotAllowed.
+    """
+    if unit.actor.id is None:
+        return
+    theirs = await queries.participant(unit, unit.actor.id)
+    if theirs.kind is K.PROXY and theirs.person_id is not None:
+        person = await people.related_person(unit, theirs.person_id)
+        if not (person.may_book and person.may_act(unit.now)):
+            raise NotAllowed
+
+
+async def end_authority(unit: Unit, related_person_id: UUID) -> None:
+    """Who may no longer act for a patient is out of every visit they were invited to as such."""
+    theirs = (ParticipantRow.role == K.PROXY, ParticipantRow.person_id == related_person_id)
+    found = select(ParticipantRow.visit_id, ParticipantRow.id).where(*theirs, ParticipantRow.revoked_at.is_(None))
+    for visit_id, participant_id in (await unit.session.execute(found)).all():
+        await revoke(unit, visit_id, participant_id)
+
+
+async def _found(unit: Unit, visit_id: UUID, participant_id: UUID) -> tuple[Visit, ParticipantRow]:
+    visit = await visits.find(unit, visit_id)
+    row = await _locked(unit, (ParticipantRow.id == participant_id) & (ParticipantRow.visit_id == visit.id))
+    if row is None:
+        raise NotFound
+    return visit, row
+
+
+async def _own(unit: Unit) -> tuple[Visit, ParticipantRow]:
+    if unit.actor.visit_id is None or unit.actor.id is None:
+        raise NotFound
+    return await _found(unit, unit.actor.visit_id, unit.actor.id)
+
+
+async def _locked(unit: Unit, which: Any) -> ParticipantRow | None:
+    query = select(ParticipantRow).where(which).with_for_update().execution_options(populate_existing=True)
+    found: ParticipantRow | None = await unit.session.scalar(query)
+    return found
+
+
+async def _may_act(unit: Unit, row: ParticipantRow) -> bool:
+    if row.role != K.PROXY or row.person_id is None:
+        return True
+    return (await people.related_person(unit, row.person_id)).may_act(unit.now)
+
+
+def _move(unit: Unit, row: ParticipantRow, step: Step, *, authority: bool = True) -> None:
+    theirs = queries.participant_of(row)
+    state = decide(step, theirs.state, unit.actor.role, theirs.circumstances(authority=authority))
+    row.state, row.since = state, unit.now
+
+
+def _told(unit: Unit, visit: Visit, row: ParticipantRow, event: type[ParticipantEvent]) -> Participant:
+    theirs = queries.participant_of(row)
+    unit.audit("update", f"participant-{theirs.state}", theirs.id, patient_id=visit.patient_id)
+    unit.emit(event(visit_id=visit.id, participant_id=theirs.id))
+    return theirs
