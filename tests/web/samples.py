@@ -43,6 +43,7 @@ def _visit(**more: object) -> Data:
         "waiting_since": NOW - timedelta(minutes=4),
         "check": "good",
         "misplaced": False,
+        "away": False,
     }
     return Data(**(known | more))
 
@@ -58,6 +59,7 @@ def _board() -> list[Data]:
             waiting_since=NOW - timedelta(minutes=4) if status in {"ready", "arrived"} else None,
             check=CHECKS[at],
             misplaced=status == "arrived",
+            away=status == "ready",
         )
         for at, status in enumerate(STATUSES)
     ]

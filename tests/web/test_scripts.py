@@ -264,6 +264,23 @@ def test_nobody_waits_where_the_clinician_is_not_licensed(chromium: Browser) -> 
         assert told == [{"jurisdiction": "DE-BY"}, {"jurisdiction": "US-CA"}]
 
 
+def test_the_patient_sees_that_the_page_is_not_live_and_that_it_is_again(chromium: Browser) -> None:
+    with stage(chromium, "visit_waiting") as staged:
+        staged.api |= {f"GET {API}/join": join("ready"), f"GET {API}/stream": events}
+        staged.page.clock.install()
+        page = staged.open()
+        page.clock.run_for(2_000)
+        expect(page.locator("#fresh")).to_have_text("Connected to the clinic")
+        del staged.api[f"GET {API}/stream"]
+        page.clock.run_for(20_000)
+        expect(page.locator("#fresh")).to_contain_text("you keep your place")
+        expect(page.locator("#live")).to_contain_text("you keep your place")
+        staged.api[f"GET {API}/stream"] = events
+        page.clock.run_for(40_000)
+        expect(page.locator("#fresh")).to_have_class("tag live good")
+        expect(page.locator("#waiting-title")).to_be_visible()
+
+
 def test_who_is_early_arrives_when_the_door_opens(chromium: Browser) -> None:
     with stage(chromium, "visit_early") as staged:
 

@@ -74,6 +74,7 @@ def _row(visit: Visit, patient: Patient) -> dict[str, Any]:
         "waiting_since": visit.waiting_since if visit.status is VisitStatus.READY else None,
         "check": visit.check,
         "misplaced": visit.misplaced,
+        "away": visit.away_since is not None,
     }
 
 

@@ -268,7 +268,19 @@ $("back").addEventListener("click", () => {
   follow("call");
 });
 
+// whether the page is live
+
 const stream = listen(`${api}/stream`, refresh);
+let wasStale = false;
+setInterval(() => {
+  const stale = stream.stale();
+  $("fresh").hidden = !["early", "check", "waiting"].includes(stage);
+  if (stale === wasStale) return;
+  wasStale = stale;
+  $("fresh").className = `tag live ${stale ? "warn" : "good"}`;
+  $("fresh").textContent = stale ? t("Not connected to the clinic. Trying again; you keep your place.") : t("Connected to the clinic");
+  if (!$("fresh").hidden) announce($("fresh").textContent);
+}, 1000);
 const opens = Date.parse(root.dataset.opens) - Date.now();
 if (opens > 0 && opens < 2 ** 31) setTimeout(refresh, opens + 500);
 follow();
