@@ -21,6 +21,7 @@ from rich.progress import track
 from telehealth.access import service as access
 from telehealth.access.rules import DataKind, Everyone
 from telehealth.bootstrap import House, open_house
+from telehealth.cli.asked import CONSENT, QUESTIONNAIRE
 from telehealth.cli.state import write_private
 from telehealth.core.actors import SYSTEM, Purpose, Role, Scope
 from telehealth.core.ids import VisitTypeId
@@ -39,6 +40,7 @@ from telehealth.scheduling.booking.rules import Asked, VisitType
 from telehealth.settings import Settings, read_settings
 from telehealth.tasks.outbound import NoAnswer, NotSent, open_client
 from telehealth.visits.appointments import service as visits
+from telehealth.visits.gates import service as gates
 
 console = Console(highlight=False, soft_wrap=True)
 ALWAYS = tuple(Rule(weekday, 0, 24 * 60) for weekday in range(1, 8))
@@ -89,6 +91,8 @@ async def seed(unit: Unit, passwords: dict[str, str], public_key: dict[str, Any]
     """Clinic, staff, hours, patients, integration with a grant, in one transaction. Answers the client id."""
     await people.set_clinic(unit, name="Riverbend Clinic", phone="+1 507 555 0100", time_zone="America/Chicago")
     await scheduling.add_visit_type(unit, VISIT_TYPE)
+    await gates.publish_text(unit, visit_type_id=VISIT_TYPE.id, jurisdiction=None, texts=CONSENT)
+    await gates.publish_questionnaire(unit, VISIT_TYPE.id, QUESTIONNAIRE)
     clinicians = [await _add_clinician(unit, *each) for each in CLINICIANS]
     for number, (language, zone) in enumerate(PLACES, start=1):
         await _add_patient(unit, person(number), language, zone)

@@ -146,6 +146,16 @@ class Demo:
         return found[1]
 
 
+def prepare(visit: str, guest: httpx.Client) -> None:
+    """Agree to what the clinic asks, and answer its questions."""
+    api = f"/v1/visits/{visit}"
+    asked = guest.get(f"{api}/preparation").json()["consent"]
+    assert guest.post(f"{api}/consent", json={"text_id": asked["text_id"]}).status_code == 200
+    answers = {"reason": "The blood test.", "medicines": False}
+    saved = guest.put(f"{api}/intake", json={"answers": answers, "complete": True}, headers={"If-None-Match": "*"})
+    assert saved.status_code == 200, saved.text
+
+
 def begin_call(demo: Demo, visit: str, host: httpx.Client, guest: httpx.Client) -> None:
     """Admit, then both sides in signalling and reporting media, as their browsers would: the visit has begun."""
     assert host.post(f"/v1/visits/{visit}/admit").status_code == 200

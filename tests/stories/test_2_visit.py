@@ -90,6 +90,20 @@ def open_link(seen: Seen, booked: dict[str, Any], born: str) -> None:
     for part, value in zip(("year", "month", "day"), born.split("-"), strict=True):
         seen.page.fill(f"[name=birth_{part}]", value)
     seen.page.click("main button")
+    seen.page.wait_for_url("**/visit/prepare")
+
+
+def prepare(seen: Seen, album: Path) -> None:
+    """Agree to what the clinic asks, and answer its questions."""
+    seen.page.screenshot(path=album / "patient-consent.png", full_page=True)
+    seen.page.check("text=I have read this and I agree")
+    seen.page.click("text=Continue")
+    seen.page.fill("text=What would you like to talk about?", "The blood test.")
+    seen.page.check("label:has-text('Yes')")
+    seen.page.fill("label:has-text('Which ones?')", "Metformin")
+    seen.page.wait_for_selector("text=Saved at")
+    seen.page.screenshot(path=album / "patient-questions.png", full_page=True)
+    seen.page.click("#done")
     seen.page.wait_for_url("**/visit")
 
 
@@ -116,6 +130,7 @@ def test_a_visit_in_two_browsers(demo: Demo, album: Path, tmp_path: Path) -> Non
         sign_in(clinician, demo)
         row = clinician.page.locator(f"[data-visit='{visit}'], #visit-{visit}, tr:has-text('Greta')").first
         open_link(patient, booked, "1958-04-12")
+        prepare(patient, album)
         check_devices(patient, album)
         waited = time.monotonic()
         row.locator("text=Admit").wait_for(timeout=5000)

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 
 from telehealth.records.rules import NOTE_VERSION_SYSTEM
-from tests.kit.demo import CLINICIAN, DESK, Demo, Json, begin_call, eventually
+from tests.kit.demo import CLINICIAN, DESK, Demo, Json, begin_call, eventually, prepare
 from tests.kit.fault_proxy import Fault, no_faults, on_creates
 
 HELLO = {"camera": "ok", "microphone": "ok", "speaker": "ok"}
@@ -23,6 +23,7 @@ def visit_under_way(demo: Demo, given: str) -> Iterator[tuple[str, httpx.Client]
         booked = demo.book_now(desk, demo.register(desk, given))
         visit = booked["visit"]["id"]
         with demo.guest(booked["link"], "1958-04-12") as guest:
+            prepare(visit, guest)
             assert guest.post(f"/v1/visits/{visit}/check", json=HELLO).status_code == 200
             assert guest.post(f"/v1/visits/{visit}/ready").status_code == 200
             begin_call(demo, visit, clinician, guest)
