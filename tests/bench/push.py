@@ -19,20 +19,13 @@ from typing import Annotated
 import httpx
 import typer
 
-from telehealth.catalogue import read_catalogue
-from telehealth.core.actors import SYSTEM
-from telehealth.core.events import Event
-from telehealth.core.time import SystemClock
-from telehealth.db.engine import open_engine
-from telehealth.db.unit import UnitOfWork
-from telehealth.db.vault import Vault
 from tests.bench.figures import Report, Times
 from tests.kit.database import serving
 from tests.kit.event_stream import EventStream
-from tests.kit.full_room import Headers, Room, Waiter, fill
+from tests.kit.full_room import Headers, Room, Waiter, filled
 from tests.kit.house import environment_of
+from tests.kit.processes import WebProcess, running_webs
 from tests.kit.valkey import Valkey, mortal_valkey
-from tests.kit.web_process import WebProcess, running_webs
 
 BOUNDS = {"p95": 250.0, "max": 2_500.0}
 LEGS = ("waiting -> board", "admit -> patient page")
@@ -128,34 +121,18 @@ def main(
     desks: Annotated[int, typer.Option(help="Open boards of the front desk.")] = 2,
     changes: Annotated[int, typer.Option(help="How many patients go in and are admitted.")] = 100,
     processes: Annotated[int, typer.Option(help="Web processes.")] = 2,
-    pause: Annotated[float, typer.Option(help="Seconds between two changes.")] = 0.1,
+    pause: Annotated[float, typer.Option(help="Seconds between two changes.")] = 0.4,
     log: Annotated[Path | None, typer.Option(help="What the web processes say goes here.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
 ) -> None:
     report = Report(f"Push: {patients + clinicians + desks} open streams on {processes} web processes")
     with serving() as databases, databases.clone() as database, mortal_valkey() as valkey:
         settings = environment_of(database, valkey.url)
-        room = asyncio.run(_fill(database, (patients, clinicians, desks)))
+        room = asyncio.run(filled(database, patients=patients, clinicians=clinicians, desks=desks))
         with running_webs(settings, processes, log) as webs:
             sample, used = asyncio.run(_measure(room, webs, valkey, (changes, pause)))
     _report(report, sample, used)
     report.show(json)
-
-
-async def _fill(database: str, sizes: tuple[int, int, int]) -> Room:
-    patients, clinicians, desks = sizes
-    engine = open_engine(database, pool_size=1)
-    unit_of_work = UnitOfWork(engine, SystemClock(), Vault({"k1": b"k" * 32}), read_catalogue().conflicts, _unheard)
-    try:
-        return await unit_of_work.run(
-            lambda unit: fill(unit, patients=patients, clinicians=clinicians, desks=desks), SYSTEM
-        )
-    finally:
-        await engine.dispose()
-
-
-async def _unheard(_: Sequence[Event]) -> None:
-    """Nobody listens yet."""
 
 
 @asynccontextmanager

@@ -7,9 +7,13 @@ from uuid import UUID
 
 from telehealth.access.guests import open_guest_session
 from telehealth.access.rules import SCOPES
-from telehealth.core.actors import Actor, Role
+from telehealth.catalogue import read_catalogue
+from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.ids import ClinicianId, ParticipantId, VisitId, VisitTypeId
-from telehealth.db.unit import Unit
+from telehealth.core.time import SystemClock
+from telehealth.db.engine import open_engine
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.people import service as people
 from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import Rule, WeeklyHours
@@ -20,6 +24,7 @@ from telehealth.visits.appointments.wishes import Wish
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import DeviceCheck
 from telehealth.visits.participants import queries
+from tests.kit.house import settings_of
 from tests.kit.staff import open_account
 
 DESK = Actor(UUID(int=2), Role.FRONT_DESK, SCOPES[Role.FRONT_DESK])
@@ -45,6 +50,24 @@ class Room:
     patients: Sequence[Waiter]
     clinicians: Sequence[Headers]
     desks: Sequence[Headers]
+
+
+async def filled(database: str, *, patients: int, clinicians: int, desks: int = 1) -> Room:
+    """The room in a database whose processes have the settings of `house.environment_of`."""
+    settings = settings_of(database, "unix:///nowhere")
+    vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
+    engine = open_engine(database, pool_size=1)
+    unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, _unheard)
+    try:
+        return await unit_of_work.run(
+            lambda unit: fill(unit, patients=patients, clinicians=clinicians, desks=desks), SYSTEM
+        )
+    finally:
+        await engine.dispose()
+
+
+async def _unheard(_: object) -> None:
+    """Nobody listens yet."""
 
 
 async def fill(unit: Unit, *, patients: int, clinicians: int, desks: int = 1) -> Room:

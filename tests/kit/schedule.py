@@ -6,6 +6,7 @@ from xdist.scheduler import LoadScopeScheduling
 STORIES = "tests/stories/"
 LONGEST = (  # a file of half a minute that begins last is half a minute with one worker
     STORIES,
+    "tests/faults/test_waiting_room.py",
     "tests/web/test_accessibility.py",
     "tests/scheduling/test_cases.py",
     "tests/cli/test_up.py",
