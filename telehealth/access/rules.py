@@ -65,7 +65,7 @@ SCOPES: Mapping[Role, frozenset[Scope]] = {
         }
     ),
 }
-STAFF = frozenset({Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN})
+SIGN_IN = frozenset({Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN})  # who has an account
 
 STAFF_SESSION = timedelta(hours=12)  # a long working day; no idle end, which would fall into the middle of a call
 TOKEN_LIFE = timedelta(seconds=300)  # SMART Backend Services, section 3.4: at most five minutes

@@ -24,7 +24,7 @@ from telehealth.access.queries import to_account, to_grant, to_integration
 from telehealth.access.rules import (
     EVERYONE,
     SCOPES,
-    STAFF,
+    SIGN_IN,
     STAFF_SESSION,
     TOKEN_LIFE,
     TRIES_KEPT,
@@ -57,7 +57,7 @@ async def create_account(
     unit: Unit, *, email: str, password: str, role: Role, person_id: UUID | None = None
 ) -> Account:
     """An account for staff; a clinician's names the clinician. Raises UnfitPassword, EmailTaken, ValueError."""
-    if role not in STAFF or (role is Role.CLINICIAN) != (person_id is not None):
+    if role not in SIGN_IN or (role is Role.CLINICIAN) != (person_id is not None):
         raise ValueError("a clinician's account names the clinician, and only staff have accounts")
     row = AccountRow(
         id=unit.new_id(),

@@ -16,6 +16,9 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
+STAFF = frozenset({Role.CLINICIAN, Role.FRONT_DESK, Role.SYSTEM})  # who acts for the clinic towards patients
+
+
 class Scope(StrEnum):
     """What a credential may do. FHIR scopes follow SMART App Launch 2.2, section 3 (v2 syntax)."""
 

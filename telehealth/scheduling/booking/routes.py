@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from telehealth.core.actors import Purpose, Scope
+from telehealth.core.actors import STAFF, Purpose, Role, Scope
 from telehealth.core.errors import NotAllowed, NotFound, Refusal
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
@@ -164,7 +164,7 @@ async def _count_days(unit: Unit, query: DaysQuery) -> dict[date, int]:
 
 async def _allowed(unit: Unit, asked: Asked) -> Asked:
     """A patient's calendar is for those who book, and looking into it leaves a trace; a staff view is for staff."""
-    if asked.audience is not Audience.PATIENT and unit.actor.role not in service.STAFF:
+    if asked.audience is not Audience.PATIENT and unit.actor.role not in STAFF | {Role.ADMIN}:
         raise NotAllowed
     if asked.patient_id is not None and Scope.VISITS_BOOK not in unit.actor.scopes:
         raise NotAllowed

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from telehealth.core.actors import Role
+from telehealth.core.actors import STAFF, Role
 from telehealth.core.errors import NotAllowed, NotFound
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.intervals import Interval
@@ -41,7 +41,6 @@ from telehealth.scheduling.booking.rules import (
 HOLD_SECONDS = 300
 EXPIRED_AT_ONCE = 200
 PLANS = 8  # how often somebody else may be quicker before we say so
-STAFF = frozenset({Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN, Role.SYSTEM})
 
 
 async def add_visit_type(unit: Unit, kind: VisitType) -> VisitType:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from telehealth.core.actors import Role
+from telehealth.core.actors import STAFF, Role
 from telehealth.core.errors import NotAllowed, NotFound, Stale
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.core.intervals import Interval
@@ -17,7 +17,7 @@ from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, To
 from telehealth.visits.appointments.wishes import Wish, others, placed, visit_for, wanted, wish_of
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle.guests import change_host
-from telehealth.visits.lifecycle.rules import STAFF, Command, Visit, VisitStatus, decide, situation_of
+from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus, decide, situation_of
 from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
 from telehealth.visits.participants import guests
 from telehealth.visits.participants.rules import ParticipantKind

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from telehealth.core.actors import Role
+from telehealth.core.actors import STAFF, Role
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.core.time import parse_zone, tzdata_version
 from telehealth.scheduling.booking.rules import Audience, Occupied, Wanted
-from telehealth.visits.lifecycle.rules import STAFF, Policy, Visit, VisitStatus
+from telehealth.visits.lifecycle.rules import Policy, Visit, VisitStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

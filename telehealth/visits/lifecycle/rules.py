@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from telehealth.core.actors import Role
+from telehealth.core.actors import STAFF, Role
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.ids import ClinicianId, PatientId, SeriesId, VisitId, VisitTypeId
 from telehealth.visits.lifecycle import events as happened
@@ -89,7 +89,6 @@ ENDINGS = OVER - {S.ENDED}
 CORRECTABLE = frozenset({S.PATIENT_NO_SHOW, S.PROVIDER_NO_SHOW, S.LEFT_UNSEEN, S.INCOMPLETE})
 VALID = frozenset(S) - {S.ENTERED_IN_ERROR}
 DESK = frozenset({R.FRONT_DESK, R.SYSTEM})
-STAFF = frozenset({R.CLINICIAN, R.FRONT_DESK, R.SYSTEM})
 PATIENT_SIDE = frozenset({R.PATIENT, R.FRONT_DESK})  # the front desk does it for who is on the phone
 CALL_PARTIES = frozenset({R.CLINICIAN, R.PATIENT, R.SYSTEM})  # signalling acts for whoever is connected
 ANYONE = STAFF | {R.PATIENT, R.INTEGRATION}

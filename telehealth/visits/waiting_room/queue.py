@@ -4,7 +4,7 @@ First come, first served within a priority. A higher priority goes first, until 
 then on nobody who came later overtakes them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
@@ -83,11 +83,6 @@ def in_order(entries: Iterable[Entry], now: datetime, ageing: timedelta = AGEING
         return (not aged, 0 if aged else -entry.priority, entry.since)
 
     return sorted(entries, key=turn)
-
-
-def next_for(ordered: Sequence[Entry], may_treat: Callable[[Entry], bool]) -> Entry | None:
-    """The first whom this clinician may treat. Those who are passed over keep their place."""
-    return next((entry for entry in ordered if may_treat(entry)), None)
 
 
 def minutes_until(position: int, remaining: Iterable[float], mean_service: float) -> float | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, insert, or_, select, update
 
-from telehealth.core.actors import Role
+from telehealth.core.actors import STAFF, Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.db.unit import Unit
@@ -35,7 +35,6 @@ from telehealth.visits.waiting_room.queue import (
 )
 
 AT_WORK_WITHIN = timedelta(hours=1)  # who took a patient from a queue this long ago still serves it
-STAFF = frozenset({Role.SYSTEM, Role.FRONT_DESK, Role.CLINICIAN})
 ROW = QueueEntryRow
 
 

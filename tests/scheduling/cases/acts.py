@@ -16,7 +16,8 @@ from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Audience, VisitType, Wanted
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.appointments.wishes import Wish
-from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle import steps
+from telehealth.visits.lifecycle.rules import Command
 from tests.scheduling.cases.answers import Answer, attempted, insisted
 from tests.scheduling.cases.stage import CONNECTIONS, Stage
 from tests.scheduling.cases.words import stated
@@ -92,7 +93,7 @@ async def missed(stage: Stage, visit_id: UUID) -> Answer:
     """The patient did not come, and the time is given back."""
 
     async def note(unit: Unit) -> None:
-        await lifecycle.note_patient_no_show(unit, visit_id)
+        await steps.change(unit, visit_id, Command.PATIENT_NO_SHOW)
         await booking.release(unit, visit_id)
 
     return await attempted(stage.run(note))

@@ -28,7 +28,6 @@ from telehealth.visits.waiting_room.queue import (
     QueueLeft,
     in_order,
     minutes_until,
-    next_for,
     since_after_return,
 )
 from tests.kit.clinic import Clinic, open_clinic, register
@@ -76,10 +75,7 @@ def test_an_estimate_is_a_simulation_of_minutes(position: int, remaining: list[i
         minute += 1
 
 
-def test_what_is_passed_over_keeps_its_place() -> None:
-    ordered = in_order([Someone(0, NOON), Someone(0, NOON + minutes(1))], NOON + minutes(2))
-    assert next_for(ordered, lambda each: each.since > NOON) == ordered[1]
-    assert next_for(ordered, lambda _: False) is None
+def test_nobody_is_seen_while_nobody_serves() -> None:
     assert minutes_until(1, [], 10) is None
 
 
