@@ -14,6 +14,7 @@ from telehealth.core.ids import PatientId
 from telehealth.core.intervals import Interval
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.scheduling.availability.events import TimeOpened
 from telehealth.scheduling.booking import queries as slots
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Asked, PatientConflict, SlotTaken
@@ -34,8 +35,8 @@ async def test_of_forty_who_book_one_time_one_gets_it(unit_of_work: UnitOfWork, 
     refused = [each for each in outcomes if isinstance(each, SlotTaken)]
     assert all(each.extras["alternatives"] for each in refused)
     assert all(TUESDAY_NINE.isoformat() not in str(each.extras) for each in refused)
-    assert [type(event) for event in nudged] == [VisitBooked]
-    assert await unit_of_work.run(_outbox) == ["VisitBooked"]
+    assert [type(event) for event in nudged] == [TimeOpened, VisitBooked]  # the hours, before all this
+    assert await unit_of_work.run(_outbox) == ["TimeOpened", "VisitBooked"]
 
 
 async def test_one_patient_is_not_in_two_places(unit_of_work: UnitOfWork) -> None:

@@ -240,7 +240,10 @@ async def _slots(unit: Unit, clinic: Clinic) -> list[Slot]:
 
 
 async def _outbox(unit: Unit) -> list[str]:
-    return list(await unit.session.scalars(select(OutboxRow.kind).order_by(OutboxRow.position)))
+    """What happened since the clinic opened its hours."""
+    told = list(await unit.session.scalars(select(OutboxRow.kind).order_by(OutboxRow.position)))
+    assert told[0] == "TimeOpened"
+    return told[1:]
 
 
 async def _audited(unit: Unit, entity_id: object) -> Counter[str]:
