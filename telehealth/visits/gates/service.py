@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from telehealth.core.actors import Role
+from telehealth.core.actors import STAFF, Role
 from telehealth.core.errors import NotAllowed, NotFound, Stale
 from telehealth.core.ids import VisitTypeId
 from telehealth.db.unit import Unit
@@ -32,7 +32,7 @@ from telehealth.visits.gates.rules import (
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle import steps
-from telehealth.visits.lifecycle.rules import BEFORE_CALL, STAFF, Command, DeviceCheck, Visit
+from telehealth.visits.lifecycle.rules import BEFORE_CALL, Command, DeviceCheck, Visit
 
 MACHINES = frozenset({Gate.LOCATION, Gate.DEVICES})  # of these the lifecycle itself says what is to be done
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from telehealth.core.actors import Role
+from telehealth.core.actors import STAFF, Role
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.ids import ParticipantId, VisitId
 from telehealth.people.rules import words
@@ -74,7 +74,6 @@ LET_IN = frozenset({S.ADMITTED, S.CONNECTED, S.DISCONNECTED})
 PRESENT = frozenset({S.VERIFIED, S.CHECKED, S.WAITING}) | LET_IN
 OUT = frozenset({S.REMOVED, S.REVOKED})
 LIVING = frozenset(S) - OUT
-STAFF = frozenset({R.CLINICIAN, R.FRONT_DESK, R.SYSTEM})
 GUESTS = frozenset({R.PATIENT, R.GUEST, R.SYSTEM})
 HOSTS = frozenset({R.CLINICIAN, R.SYSTEM})
 
