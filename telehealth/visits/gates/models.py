@@ -113,5 +113,7 @@ class WaiverRow(Table):
 
 CONFLICTS: Mapping[str, type[Refusal]] = {
     "uq_consent_text_in_force": PublishedMeanwhile,
+    "uq_consent_text_visit_type_id_jurisdiction_version": PublishedMeanwhile,
     "uq_questionnaire_in_force": PublishedMeanwhile,
+    "uq_questionnaire_visit_type_id_version": PublishedMeanwhile,
 }

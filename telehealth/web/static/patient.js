@@ -250,6 +250,7 @@ $("ready").addEventListener("submit", async (event) => {
 });
 
 $("recheck").hidden = false;
+if ($("answers")) $("answers").hidden = false; // only a page with scripts tells that its reader is still there
 $("recheck").addEventListener("click", () => {
   rechecking = true;
   show("check");

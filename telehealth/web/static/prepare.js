@@ -38,6 +38,7 @@ function keep() {
   let wait = 1000;
   let saving = null;
   let conflict = null;
+  let unread = false;
 
   function value({ dataset }) {
     const input = form.elements[`a.${dataset.link}`];
@@ -80,7 +81,10 @@ function keep() {
     form.elements.revision.value = revision;
     saved = JSON.stringify(given);
     wait = 1000;
-    if (saved === JSON.stringify(answers())) forget();
+    // What could not be read is not there yet, nor what was typed meanwhile.
+    unread = body.problems.length > 0;
+    if (saved === JSON.stringify(answers()) && !unread) forget();
+    else remember();
     stamp(t("Saved at {time}", { time: timeOf(new Date()) }));
   }
 
@@ -88,7 +92,7 @@ function keep() {
     clearTimeout(timer);
     if (conflict || completed) return;
     if (saving) await saving;
-    if (JSON.stringify(answers()) === saved) return void forget();
+    if (JSON.stringify(answers()) === saved) return void (unread || forget());
     saving = put(false).catch(failed);
     await saving;
     saving = null;

@@ -107,6 +107,17 @@ def test_what_is_typed_outlives_the_server_and_a_reload(page: Page, doors: Doors
     assert weight(page) == "70.5", "the server has it now"
 
 
+def test_what_cannot_be_read_yet_is_not_lost(page: Page) -> None:
+    agree(page)
+    page.fill("[name='a.weight']", "seventy")
+    saved(page)
+    page.reload()
+    assert weight(page) == "seventy"
+    page.check("[name='a.smokes'][value=false]")
+    page.click("#done")
+    expect(page.locator("[data-link=weight] .wrong-text")).to_have_text("Check what you entered here")
+
+
 def test_two_windows_differ_visibly_and_nothing_is_lost(page: Page) -> None:
     agree(page)
     other = page.context.new_page()

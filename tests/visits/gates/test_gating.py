@@ -1,8 +1,10 @@
 """Nobody waits before they have agreed, answered, said where they are and checked their devices, if asked to."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +21,16 @@ from telehealth.visits.gates import queries, service
 from telehealth.visits.gates.definitions import InvalidQuestionnaire
 from telehealth.visits.gates.events import ConsentGiven, IntakeCompleted
 from telehealth.visits.gates.filling import Intake, InvalidAnswers, stored
-from telehealth.visits.gates.rules import Gate, GatesClosed, GateState, NoSuchGate, PreparationOver, TextChanged, Waiver
+from telehealth.visits.gates.rules import (
+    Gate,
+    GatesClosed,
+    GateState,
+    NoSuchGate,
+    PreparationOver,
+    PublishedMeanwhile,
+    TextChanged,
+    Waiver,
+)
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import Command, JurisdictionMismatch, NotNow, Visit, VisitStatus
@@ -221,6 +232,23 @@ async def test_questions_that_would_not_be_honoured_replace_none(unit_of_work: U
     with pytest.raises(InvalidQuestionnaire):
         await unit_of_work.run(ask_questions, SYSTEM, arrival, {**QUESTIONS, "contained": []})
     assert (await unit_of_work.run(queries.questionnaire, SYSTEM, arrival.clinic.visit_type.id)).version == 1
+
+
+async def test_of_two_who_publish_at_once_none_is_lost_unseen(unit_of_work: UnitOfWork, arrival: Arrival) -> None:
+    """One after the other, or the later is told. Never two in force."""
+    for publish in (partial(ask_consent), partial(ask_questions, arrival=arrival)):
+        for _ in range(5):
+            both = await asyncio.gather(*[unit_of_work.run(publish) for _ in range(2)], return_exceptions=True)
+            refused = [each for each in both if isinstance(each, BaseException)]
+            assert all(isinstance(each, PublishedMeanwhile) for each in refused), refused
+            assert len(refused) < 2
+
+    async def in_force(unit: Unit) -> tuple[int, ...]:
+        tables = ("consent_text", "questionnaire")
+        counts = [f"SELECT count(*) FROM {table} WHERE retired_at IS NULL" for table in tables]  # noqa: S608
+        return tuple([(await unit.session.execute(text(each))).scalar_one() for each in counts])
+
+    assert await unit_of_work.run(in_force) == (1, 1)
 
 
 # Whose it is
