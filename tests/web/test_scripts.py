@@ -238,7 +238,8 @@ def test_nobody_waits_where_the_clinician_is_not_licensed(chromium: Browser) -> 
 
         def location(route: Route) -> None:
             told.append(json.loads(route.request.post_data or ""))
-            says({"licensed_there": told[-1]["jurisdiction"] == "US-CA"})(route)
+            licensed = told[-1]["jurisdiction"] == "US-CA"
+            says({"licensed_there": licensed, "misplaced": not licensed})(route)
 
         def ready(route: Route) -> None:
             staged.api[f"GET {API}/join"] = join("ready")
