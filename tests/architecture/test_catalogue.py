@@ -15,6 +15,7 @@ from telehealth.http.problems import status_of
 
 ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: open pages are woken by their topics
     {
+        "ClinicianLate",
         "ConsentGiven",
         "FollowUpCancelled",
         "FollowUpDone",
@@ -30,6 +31,7 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "PatientArrived",
         "PatientAway",
         "PatientBack",
+        "PatientTold",
         "QueueMoved",
         "VisitCompleted",
         "VisitExpired",

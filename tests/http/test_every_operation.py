@@ -78,6 +78,8 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "visits.identify_by_name": "the personal link is the credential, and this is the identity step",
     "visits.join": "the personal link is the credential, and the identity step follows",
     "visits.identify": "the personal link is the credential, and this is the identity step",
+    "visits.wait": "the personal link is the credential, and the identity step follows",
+    "visits.identify_waiting": "the personal link is the credential, and this is the identity step",
     "exchange.subscribe": "the secret address is the credential, and what it shows names no patient",
     "visits.invitation": "the link is the credential, and the identity step follows",
     "visits.identify_invited": "the link is the credential, and this is the identity step",
@@ -90,6 +92,7 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "exchange.published_slots": PUBLISHED,
 }
 TOGETHER = "all staff serve the queue together"
+HAS_A_VISIT = "whose page this walk has, has a visit and no place in the queue any more"
 OFFICE = "an admin answers for the resources of the whole house"
 HOURS = "all staff see when a clinician works"
 NO_PATIENT = "when somebody works is no patient's data"
@@ -128,6 +131,17 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("visits.leave_queue", Check.STRANGER): TOGETHER,
     ("visits.drop_from_queue", Check.STRANGER): TOGETHER,
     ("visits.return_to_queue", Check.STRANGER): TOGETHER,
+    ("visits.say_to_queued", Check.STRANGER): TOGETHER,
+    ("visits.tell_queued", Check.STRANGER): TOGETHER,
+    ("visits.take_off_queue", Check.STRANGER): TOGETHER,
+    ("visits.put_in_queue", Check.STRANGER): "staff book for every patient of the clinic",
+    ("visits.call_next", Check.EMPTY): "no kind of visit is any kind",
+    ("visits.find_to_queue", Check.ECHO): TYPED_AGAIN,
+    ("visits.identify_waiting", Check.ECHO): TYPED_AGAIN,
+    ("visits.read_own_place", Check.TRACE): HAS_A_VISIT,
+    ("visits.follow_own_place", Check.TRACE): HAS_A_VISIT,
+    ("visits.queue_page", Check.TRACE): "nobody waits any more when this walk comes here; read_queue reads the same",
+    ("visits.follow_queue", Check.TRACE): "says that the queue changed, never what: the queue itself is audited",
     ("access.close_session", Check.ECHO): "reads nothing but the cookie, and would sign this walk out",
     ("access.submit_sign_in", Check.ECHO): TYPED_AGAIN,
     ("scheduling.save_hours", Check.ECHO): TYPED_AGAIN,

@@ -32,6 +32,8 @@ ENDLESS = {  # answered by a stream that ends after half an hour; the house unde
     "visits.follow_visit",
     "visits.follow_visit_as_staff",
     "visits.follow_attendance",
+    "visits.follow_queue",
+    "visits.follow_own_place",
     "records.follow_room",
 }
 ZONES_AND_ORDER = "what overlaps, ends before it starts, is in a zone that is not on the map or centuries away"
@@ -69,6 +71,8 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "visits.book_series": REPETITION,
     "visits.search_series": REPETITION,
     "visits.move_series": "a clock time is a day of the calendar",
+    "visits.say_to_waiting": "a code or words, one of them",
+    "visits.say_to_queued": "a code or words, one of them",
     "visits.publish_questionnaire": "what a Questionnaire is FHIR says, and what of it is asked, this house",
     "visits.publish_consent_text": "ISO 3166 is a list",
     "visits.save_intake": "which answers there are the questions say",

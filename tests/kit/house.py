@@ -190,7 +190,7 @@ async def move_in(unit: Unit) -> Residents:
         own=own,
         other=other,
         visit_type=kind,
-        entry=(await waiting.enqueue(unit, patient_id=own.patient.id, visit_type_id=kind.id)).entry.id,
+        entry=(await waiting.enqueue(unit, patient_id=own.patient.id, visit_type_id=kind.id)).standing.entry.id,
         calendar=(await availability.add_holidays(unit, HolidayCalendar(unit.new_id(), "Town", False))).id,
         absence=await _absence(unit, own.clinician),
         text=text.id,

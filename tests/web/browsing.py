@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Route
 
 from telehealth.http.security import CONTENT_SECURITY_POLICY
 from tests.web.drawing import draw, static
-from tests.web.samples import SAMPLES, Sample
+from tests.web.sample import Sample
+from tests.web.samples import SAMPLES
 
 ORIGIN = "http://localhost"  # a secure context, so that devices can be opened
 BY_NAME = {sample.name: sample for sample in SAMPLES}

@@ -2,7 +2,7 @@
 
 from telehealth.http.locales import WEB, Locales
 from telehealth.http.pages import open_pages
-from tests.web.samples import Sample
+from tests.web.sample import Sample
 
 PAGES = open_pages(Locales.load())
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

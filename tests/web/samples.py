@@ -1,33 +1,18 @@
 """Every page with data that hurts: long names, both directions, every status."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace as Data
-from zoneinfo import ZoneInfo
 
 from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
 from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import GATES, PREPARED, TOLD
+from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
+from tests.web.waiting_samples import LATE, LATE_DESK, MESSAGES, WAITING
 
-NOW = datetime(2026, 3, 3, 14, 25, tzinfo=UTC)
-HERE = ZoneInfo("Europe/Paris")
-THERE = ZoneInfo("America/Chicago")
-ME = Data(name="Dr Amélie Fontaine-Delacroix", role="clinician")
-DESK = Data(name="Front desk", role="front_desk")
-VISIT_ID = "0195bb2e-7c00-7000-8000-000000000001"
-NAMES = ("Rosa Jiménez Ortega", "أمينة بنت عبد الرحمن", "Bartholomew Featherstonehaugh-Cholmondeley", "Li Na")
 STATUSES = ("ready", "arrived", "in_progress", "booked", "ended", "completed", "patient_no_show")
 CHECKS = ("good", "fair", "poor", None, "failed", "waived", None)
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    name: str
-    template: str
-    context: Mapping[str, object]
-    path: str = "/"
 
 
 def _visit(**more: object) -> Data:
@@ -153,7 +138,7 @@ _TYPES = [
     Data(id="b", name="Group by video", minutes=10, seats=8),
 ]
 _PHONE = {"phone": "+15075550134"}
-_PATIENT = {
+_PATIENT: dict[str, object] = {
     **_CLINIC,
     **_PHONE,
     "zone": THERE,
@@ -163,13 +148,16 @@ _PATIENT = {
     "place": None,
     "to_prepare": False,
     "intake": True,
+    "told": [],
+    "late": 0,
+    "estimate": Data(low=5, high=15),
 }
 _PLACE = Data(options=choices(["DE-BY"]), chosen="US-NV", misplaced=True)
 _CALENDARS = [
     Data(id="k1", name="Own", clinician_name="Dr. Ada Lindqvist", withheld=True),
     Data(id="k2", name="Choir", clinician_name="Dr. Grace Okafor", withheld=False),
 ]
-_BOARD = {"stream": "/v1/board/stream", "visits": _board(), "follow_ups": _tasks(), "calendars": []}
+_BOARD = {**LATE, "stream": "/v1/board/stream", "visits": _board(), "follow_ups": _tasks(), "calendars": []}
 _FIND = {"me": DESK, "errors": [], "patient": None, "form": _FORM, **_ZONES}
 _MATCH = Data(id="p1", name=NAMES[0], birth_date=date(1958, 11, 2), zone=THERE)
 _TIMES = {
@@ -275,7 +263,12 @@ SAMPLES = (
     Sample("sign_in_refused", "sign_in.html", {**_CLINIC, "email": "a@b.c", "next": "/day", "error": "credentials"}),
     Sample("day", "day.html", {**_STAFF, **_BOARD}, "/day"),
     Sample("day_empty", "day.html", {**_STAFF, **_BOARD, "visits": [], "follow_ups": []}, "/day"),
-    Sample("day_desk", "day.html", {**_STAFF, **_BOARD, "me": DESK, "calendars": _CALENDARS}, "/day"),
+    Sample(
+        "day_desk",
+        "day.html",
+        {**_STAFF, **_BOARD, "me": DESK, "calendars": _CALENDARS, "told": "message", "late": LATE_DESK},
+        "/day",
+    ),
     Sample("book_unknown", "book.html", {**_STAFF, **_FIND, "me": ME, "matches": []}, "/book"),
     Sample(
         "hours", "hours.html", {**_STAFF, **_ZONES, **_DATES, "form": _HOURS, "errors": [], "saved": True}, "/hours"
@@ -364,6 +357,8 @@ SAMPLES = (
     ),
     Sample("visit_unprepared", "visit.html", {**_PATIENT, "stage": "early", "to_prepare": True}, "/visit"),
     *(Sample(name, "prepare.html", context, path) for name, context, path in PREPARED),
+    Sample("visit_told", "visit.html", {**_PATIENT, "stage": "waiting", "told": MESSAGES, "late": 20}, "/visit"),
+    *WAITING,
     Sample("visit_misplaced", "visit.html", {**_PATIENT, "stage": "check", "place": _PLACE}, "/visit"),
     Sample(
         "problem",

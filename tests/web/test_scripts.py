@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.browsing import Stage, stage
 from tests.web.drawing import PAGES
-from tests.web.samples import NAMES, VISIT_ID
+from tests.web.sample import NAMES, VISIT_ID
 
 pytestmark = pytest.mark.browser
 API = f"/v1/visits/{VISIT_ID}"

@@ -8,7 +8,8 @@ import pytest
 
 from telehealth.http.locales import LANGUAGES, WEB
 from tests.web.drawing import draw, static
-from tests.web.samples import SAMPLES, Sample
+from tests.web.sample import Sample
+from tests.web.samples import SAMPLES
 
 LIMIT = 30_000  # bytes of a patient's page with all it loads, gzip
 IMPORT = re.compile(r"""from "\./([\w.-]+)";""")

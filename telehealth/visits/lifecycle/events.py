@@ -10,7 +10,8 @@ from telehealth.core.ids import ClinicianId, PatientId, VisitId
 class VisitEvent(Event):
     """Wakes the pages of the visit, the clinician's board and the front desk's board.
 
-    `told_by` is another visit of the same series whose message stands for this one's too.
+    `told_by` is another visit of the same series whose message stands for this one's too; or the visit itself, when
+    everyone knows.
     """
 
     visit_id: VisitId

@@ -119,9 +119,17 @@ async def decided(unit: Unit, visit: Visit, command: Command, situation: Situati
 
 
 async def begin(
-    unit: Unit, command: Command, visits: Iterable[Visit], *, override: bytes | None = None, as_one: bool = False
+    unit: Unit,
+    command: Command,
+    visits: Iterable[Visit],
+    *,
+    override: bytes | None = None,
+    as_one: bool = False,
+    told: bool = False,
 ) -> None:
-    """Visits that come to be by one command, their first entry with them. `as_one`: the first tells of all of them."""
+    """Visits that come to be by one command, their first entry with them. `as_one`: the first tells of all of them;
+    `told`: everyone knows already.
+    """
     begun = [(visit, decide(command, None, unit.actor.role, situation_of(visit, unit.now))) for visit in visits]
     rows = [_row(unit, visit, override) for visit, _ in begun]
     await unit.session.execute(insert(VisitRow), rows)
@@ -130,7 +138,8 @@ async def begin(
     await timers.plan_first(unit, [visit for visit, _ in begun])
     first = begun[0][0].id
     for visit, decision in begun:
-        _tell(unit, visit, decision, first if as_one and visit.id != first else None)
+        by_first = first if as_one and visit.id != first else None
+        _tell(unit, visit, decision, visit.id if told else by_first)
 
 
 def _row(unit: Unit, visit: Visit, override: bytes | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, literal, select
+from sqlalchemy import ColumnElement, and_, exists, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.ids import VisitId
@@ -12,7 +12,7 @@ from telehealth.db.unit import Unit
 from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
 from telehealth.visits.lifecycle.rules import WAITING, VisitStatus
 from telehealth.visits.participants.rules import PATIENT_SIDE
-from telehealth.visits.waiting_room.models import PresenceRow
+from telehealth.visits.waiting_room.models import PresenceRow, QueueEntryRow
 
 
 async def note(unit: Unit, participants: Collection[UUID], until: datetime) -> None:
@@ -24,6 +24,29 @@ async def note(unit: Unit, participants: Collection[UUID], until: datetime) -> N
             index_elements=[PresenceRow.participant_id], set_={"seen_until": seen.excluded.seen_until}
         )
     )
+
+    entry = QueueEntryRow
+    await unit.session.execute(
+        update(entry).where(entry.participant_id.in_(participants), _waits()).values(seen_until=until)
+    )
+
+
+async def gone_from_queue(unit: Unit) -> list[VisitId]:
+    """Places in the queue whose patient was on the page, and is there no more."""
+    entry = QueueEntryRow
+    query = select(entry.id).where(_waits(), entry.dropped_at.is_(None), entry.seen_until <= unit.now)
+    return [VisitId(each) for each in await unit.session.scalars(query)]
+
+
+async def returned_to_queue(unit: Unit) -> list[VisitId]:
+    """Places in the queue whose patient had gone, and is on the page again."""
+    entry = QueueEntryRow
+    query = select(entry.id).where(_waits(), entry.dropped_at.is_not(None), entry.seen_until > unit.now)
+    return [VisitId(each) for each in await unit.session.scalars(query)]
+
+
+def _waits() -> ColumnElement[bool]:
+    return and_(QueueEntryRow.taken_at.is_(None), QueueEntryRow.left_at.is_(None))
 
 
 async def gone(unit: Unit) -> list[VisitId]:

@@ -21,7 +21,8 @@ from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.joining import Stage, stage_of
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.lifecycle.schemas import AttestLocation
-from telehealth.visits.waiting_room import attendance
+from telehealth.visits.waiting_room import attendance, notices, standings
+from telehealth.visits.waiting_room.own_place import own_place
 from telehealth.visits.waiting_room.schemas import OwnVisitQuery
 
 RELOADED = timedelta(
@@ -31,7 +32,10 @@ RELOADED = timedelta(
 
 async def own_visit(call: Call, query: OwnVisitQuery) -> Response:
     """Prepare, check, wait, talk, done. Opening it inside the join window is arriving."""
-    found = await call.run(_own_visit)
+    try:
+        found = await call.run(_own_visit)
+    except NotFound:  # no visit yet: a place in the queue
+        return call.render("place.html", **await call.run(_own_place))
     if found["stage"] is Stage.CHECK and found["to_prepare"]:
         return call.redirect("/visit/prepare")
     return call.render("visit.html", moved=bool(query.moved), **found)
@@ -78,6 +82,24 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
         "place": await _place(unit, visit),
         "to_prepare": bool(to_prepare(await gates.standings(unit, visit))),
         "intake": await gates.is_asked(unit, visit),
+        **await _waiting_on(unit, visit),
+    }
+
+
+async def _own_place(unit: Unit) -> dict[str, Any]:
+    context = await own_place(unit, own_visit_id(unit))
+    return {**context, "emergency": _emergency(await people.clinic(unit))}
+
+
+async def _waiting_on(unit: Unit, visit: Visit) -> dict[str, Any]:
+    """What the patient is told while they wait, and how long it takes."""
+    late = await notices.late_of(unit, visit.clinician_id)
+    minutes = late.minutes if late else 0
+    waits = visit.status is VisitStatus.READY
+    return {
+        "late": minutes if visit.status in notices.TO_BE_TOLD else 0,
+        "told": await notices.told(unit, visit.id) if visit.status in notices.TO_BE_TOLD else [],
+        "estimate": await standings.estimate_of(unit, visit, late=minutes) if waits else None,
     }
 
 

@@ -17,7 +17,9 @@ from telehealth.scheduling.calendars.rules import FeedState
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 from telehealth.visits.waiting_room import queries
+from telehealth.visits.waiting_room.desk import lateness
 from telehealth.visits.waiting_room.ports import DueFollowUp, FollowUps
+from telehealth.visits.waiting_room.schemas import DayQuery
 
 
 async def front_door(call: Call) -> Response:
@@ -25,11 +27,11 @@ async def front_door(call: Call) -> Response:
     return call.redirect({Role.PATIENT: "/visit", Role.GUEST: "/attend"}.get(call.actor.role, "/day"))
 
 
-async def day(call: Call) -> Response:
+async def day(call: Call, query: DayQuery) -> Response:
     """Today's visits and what is due."""
     context = await call.run(_day, call.port(FollowUps))
     # A board of hundreds takes long to draw; meanwhile the streams of this process go on.
-    return await asyncio.to_thread(partial(call.render, "day.html", **context))
+    return await asyncio.to_thread(partial(call.render, "day.html", told=query.told, **context))
 
 
 async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
@@ -46,6 +48,7 @@ async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
         "visits": [_row(visit, patients[visit.patient_id]) for visit in board.visits],
         "follow_ups": [_task(task, patients[task.patient_id]) for task in due],
         "calendars": await _calendars(unit),
+        "late": await lateness(unit),
     }
 
 

@@ -13,8 +13,7 @@ from telehealth.core.errors import Refusal
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import DatabaseFault, Unit, UnitOfWork
 from telehealth.visits.lifecycle import service
-from telehealth.visits.lifecycle.rules import Visit
-from telehealth.visits.waiting_room import attendance
+from telehealth.visits.waiting_room import attendance, waiting
 
 ROUND = timedelta(seconds=5)
 SEEN_FOR = timedelta(seconds=20)
@@ -59,13 +58,15 @@ class Presence:
         if self._seen:
             await self._unit_of_work.run(attendance.note, SYSTEM, self._seen.keys(), now + SEEN_FOR)
         await self._tell(attendance.returned, service.back)
+        await self._tell(attendance.returned_to_queue, waiting.come_back)
         if now - self._at_work_since >= SEEN_FOR:
             await self._tell(attendance.gone, service.away)
+            await self._tell(attendance.gone_from_queue, waiting.drop)
 
     async def _tell(
         self,
         find: Callable[[Unit], Coroutine[Any, Any, list[VisitId]]],
-        tell: Callable[[Unit, UUID], Coroutine[Any, Any, Visit]],
+        tell: Callable[[Unit, UUID], Coroutine[Any, Any, object]],
     ) -> None:
         for visit_id in await self._unit_of_work.run(find, SYSTEM):
             with suppress(Refusal):  # something else has happened to the visit meanwhile

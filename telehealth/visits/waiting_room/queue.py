@@ -7,12 +7,12 @@ then on nobody who came later overtakes them.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from heapq import heapify, heappop, heappush
+from enum import StrEnum
 from typing import Protocol, TypeVar
-from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
+from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId, VisitTypeId
+from telehealth.visits.waiting_room.estimates import Estimate
 
 AGEING = timedelta(minutes=30)
 GRACE = timedelta(minutes=5)  # a patient whose connection drops and who is back within this keeps their place
@@ -30,13 +30,19 @@ class QueueLeft(Refusal):
     kind, slug, title = Kind.GONE, "queue-left", "The patient is not in the queue any more"
 
 
+class NotWaiting(Refusal):
+    kind, slug, title = Kind.CONFLICT, "nobody-to-tell", "The patient does not wait any more, or not yet"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueEntry:
-    """`jurisdiction` is where the patient is, ISO 3166; `since` is when their place began, `dropped_at` since when
-    their connection is gone. Over once `taken_at` or `left_at` is set.
+    """`id` is that of the visit it becomes, `participant_id` that of the patient in it. `jurisdiction` is where the
+    patient is, ISO 3166; `since` is when their place began, `dropped_at` since when their connection is gone,
+    `verified_at` when they came by their link. Over once `taken_at` or `left_at` is set.
     """
 
-    id: UUID
+    id: VisitId
+    participant_id: ParticipantId
     patient_id: PatientId
     visit_type_id: VisitTypeId
     jurisdiction: str | None
@@ -47,15 +53,20 @@ class QueueEntry:
     taken_at: datetime | None
     taken_by: ClinicianId | None
     left_at: datetime | None
+    verified_at: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        return self.taken_at is None and self.left_at is None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`position` 1 is next; `minutes` until they are seen, None while nobody serves the queue. Both None when over."""
+    """`position` 1 is next; `estimate` is None while nobody serves whom they may be treated by. Both None when over."""
 
     entry: QueueEntry
     position: int | None
-    minutes: float | None
+    estimate: Estimate | None
 
 
 class Waiting(Protocol):
@@ -85,23 +96,41 @@ def in_order(entries: Iterable[Entry], now: datetime, ageing: timedelta = AGEING
     return sorted(entries, key=turn)
 
 
-def minutes_until(position: int, remaining: Iterable[float], mean_service: float) -> float | None:
-    """Minutes until the patient at `position` (1 is next) is seen; None while nobody serves the queue.
-
-    Simulated: `remaining` holds, for each clinician at work, the minutes until they are free; each patient goes to
-    whoever is free first and takes `mean_service` minutes.
-    """
-    free_at = list(remaining)
-    if not free_at:
-        return None
-    heapify(free_at)
-    begins = 0.0
-    for _ in range(position):
-        begins = heappop(free_at)
-        heappush(free_at, begins + mean_service)
-    return begins
-
-
 def since_after_return(since: datetime, dropped_at: datetime, returned_at: datetime) -> datetime:
     """When the place of someone who is back begins: as before within the grace time, else now, behind their equals."""
     return since if returned_at - dropped_at <= GRACE else returned_at
+
+
+# What staff tell those who wait
+
+LATE_STEPS = (0, 5, 10, 20)  # minutes; none takes it back
+LATE_FOR = timedelta(hours=2)  # how long it holds unless it is said again
+TOLD_AHEAD = timedelta(hours=4)  # whose visit begins within this is told too
+TOLD_FOR = timedelta(hours=12)
+MOST_TOLD = 3
+
+
+class MessageCode(StrEnum):
+    """What is said often, in the language of whoever reads it."""
+
+    SOON = "soon"
+    LONGER = "longer"
+    CALL_US = "call_us"
+    STAY = "stay"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message to who waits: a code, or words as they were typed."""
+
+    said_at: datetime
+    code: MessageCode | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """By how many minutes a clinician is late, and since when that is known."""
+
+    minutes: int
+    said_at: datetime

@@ -12,8 +12,8 @@ from telehealth.scheduling.booking.rules import LocationRequired
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import JurisdictionMismatch, NotNow
 from telehealth.visits.lifecycle.schemas import VisitView
-from telehealth.visits.waiting_room import own_page, pages, queries, streams, walk_ins
-from telehealth.visits.waiting_room.queue import AlreadyQueued, NobodyWaits, QueueLeft
+from telehealth.visits.waiting_room import desk, own_page, own_place, pages, queries, streams, walk_ins
+from telehealth.visits.waiting_room.queue import AlreadyQueued, NobodyWaits, NotWaiting, QueueLeft
 from telehealth.visits.waiting_room.schemas import BoardEntry, BoardQuery, BoardView
 
 
@@ -35,22 +35,50 @@ async def _board(unit: Unit, query: BoardQuery) -> BoardView:
 _BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
 _CARE, _OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
 _QUEUEING, _WAITING = (NotFound, AlreadyQueued, UnfitPlace, LocationRequired), (NotFound, QueueLeft)
+_TELLING = (NotFound, NotWaiting)
+VISIT, LATE = "/v1/visits/{visit:uuid}", "/v1/clinicians/{clinician:uuid}/running-late"
 ENTRY = "/v1/queue/{entry:uuid}"
 OPERATIONS = (
     operation("GET", "/v1/board", read_board, needs=_READ, purpose=_CARE),
     operation("GET", "/v1/board/stream", streams.follow_board, needs=_READ, purpose=_CARE, answers=EVENTS),
-    operation("GET", "/v1/visits/{visit:uuid}/stream", streams.follow_visit, needs=_JOIN, purpose=_OWN, answers=EVENTS),
+    operation("GET", f"{VISIT}/stream", streams.follow_visit, needs=_JOIN, purpose=_OWN, answers=EVENTS),
     operation("POST", "/v1/queue", walk_ins.enqueue, needs=_BOOK, purpose=_CARE, status=201, errors=_QUEUEING),
     operation("GET", "/v1/queue", walk_ins.read_queue, needs=_READ, purpose=_CARE),
     operation("POST", "/v1/queue/next", walk_ins.take_next, needs=_HOST, purpose=_CARE, errors=(NobodyWaits, NotFound)),
     operation("GET", ENTRY, walk_ins.read_queue_entry, needs=_READ, purpose=_CARE, errors=(NotFound,)),
     operation("DELETE", ENTRY, walk_ins.leave_queue, needs=_BOOK, purpose=_CARE, status=204, errors=_WAITING),
+    operation("GET", "/v1/queue/stream", streams.follow_queue, needs=_READ, purpose=_CARE, answers=EVENTS),
     operation("POST", f"{ENTRY}/drop", walk_ins.drop_from_queue, needs=_BOOK, purpose=_CARE, errors=_WAITING),
     operation("POST", f"{ENTRY}/return", walk_ins.return_to_queue, needs=_BOOK, purpose=_CARE, errors=_WAITING),
+    operation("POST", f"{ENTRY}/messages", desk.say_to_queued, needs=_BOOK, purpose=_CARE, status=204, errors=_TELLING),
+    operation("GET", f"{ENTRY}/place", own_place.read_own_place, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
+    operation("GET", f"{ENTRY}/place/stream", streams.follow_own_place, needs=_JOIN, purpose=_OWN, answers=EVENTS),
+    operation(
+        "POST", f"{VISIT}/messages", desk.say_to_waiting, needs=_BOOK, purpose=_CARE, status=204, errors=_TELLING
+    ),
+    operation("PUT", LATE, desk.say_late, needs=_BOOK, purpose=_CARE, errors=(NotFound,)),
 )
 PAGES = (
     page("GET", "/", pages.front_door, needs=PUBLIC),
     page("GET", "/day", pages.day, needs=_READ, purpose=_CARE),
+    page("POST", "/late", desk.run_late, needs=_BOOK, purpose=_CARE, errors=(NotFound,)),
+    page("POST", "/visits/{visit:uuid}/message", desk.tell_waiting, needs=_BOOK, purpose=_CARE, errors=_TELLING),
+    page("GET", "/queue", desk.queue_page, needs=_BOOK, purpose=_CARE),
+    page("POST", "/queue", desk.find_to_queue, needs=_BOOK, purpose=_CARE),
+    page("POST", "/queue/next", desk.call_next, needs=_HOST, purpose=_CARE),
+    page(
+        "POST",
+        "/queue/add/{patient:uuid}",
+        desk.put_in_queue,
+        needs=_BOOK,
+        purpose=_CARE,
+        errors=(NotFound, UnfitPlace),
+    ),
+    page("POST", "/queue/{entry:uuid}/leave", desk.take_off_queue, needs=_BOOK, purpose=_CARE, errors=_WAITING),
+    page("POST", "/queue/{entry:uuid}/message", desk.tell_queued, needs=_BOOK, purpose=_CARE, errors=_TELLING),
+    page("GET", "/wait/{link}", own_place.wait, needs=PUBLIC),
+    page("POST", "/wait/{link}", own_place.identify_waiting, needs=PUBLIC, purpose=_OWN),
+    page("POST", "/visit/leave", own_place.leave_own_place, needs=_JOIN, purpose=_OWN, errors=_WAITING),
     page("GET", "/visit", own_page.own_visit, needs=_JOIN, purpose=_OWN),
     page("POST", "/visit/location", own_page.say_where, needs=_JOIN, purpose=_OWN, errors=(NotNow,)),
     page(

@@ -4,13 +4,16 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from telehealth.http.schemas import Message
 from telehealth.people.rules import Patient
 from telehealth.people.schemas import Jurisdiction
-from telehealth.visits.lifecycle.schemas import Day, VisitView
-from telehealth.visits.waiting_room.queue import Standing
+from telehealth.visits.lifecycle.schemas import BirthForm, Day, Typed, VisitView
+from telehealth.visits.waiting_room.queue import MessageCode, Standing
+
+MOST_WORDS = 280
+Words = Annotated[str, Field(min_length=1, max_length=MOST_WORDS, pattern=r"\S")]
 
 # The board
 
@@ -60,28 +63,130 @@ class QueueQuery(Message):
     visit_type_id: UUID | None = None
 
 
+class EstimateView(Message):
+    """Minutes until they are seen: nine in ten lie between the two."""
+
+    low: int
+    high: int
+
+
 class QueueEntryView(Message):
-    """`position` 1 is next; `minutes` until they are seen is null while nobody serves the queue."""
+    """`position` 1 is next; `estimate` is null while nobody who may treat them serves the queue: nobody knows then.
+
+    `id` is also that of the visit it becomes. `verified_at` is when the patient came by their link.
+    """
 
     id: UUID
     patient_id: UUID
     visit_type_id: UUID
     priority: int
     came_at: datetime
+    verified_at: datetime | None
     dropped_at: datetime | None
     taken_at: datetime | None
     left_at: datetime | None
     position: int | None
-    minutes: float | None
+    estimate: EstimateView | None
 
     @classmethod
     def of(cls, standing: Standing) -> Self:
-        entry = {name: getattr(standing.entry, name) for name in cls.model_fields if hasattr(standing.entry, name)}
-        return cls(**entry, position=standing.position, minutes=standing.minutes)
+        known = {name: getattr(standing.entry, name) for name in cls.model_fields if hasattr(standing.entry, name)}
+        estimate = None if standing.estimate is None else EstimateView.model_validate(standing.estimate)
+        return cls(**known, position=standing.position, estimate=estimate)
+
+
+class QueuedView(Message):
+    """`link` is the patient's own address: their place, and later their visit."""
+
+    entry: QueueEntryView
+    link: str
+
+
+class PlaceView(Message):
+    """Where the patient who asks stands: `ahead` are before them."""
+
+    ahead: int | None
+    estimate: EstimateView | None
 
 
 class QueueView(Message):
     items: list[QueueEntryView]
+
+
+# What staff tell those who wait
+
+
+class SayLate(Message):
+    """By how many minutes; 0 takes it back."""
+
+    minutes: Literal[0, 5, 10, 20]
+
+
+class LateView(Message):
+    """`told` is how many patients it is told to."""
+
+    minutes: int
+    told: int
+
+
+class SayToPatient(Message):
+    """A `code`, said in the patient's language, or else a few words as they are, without clinical matters."""
+
+    code: MessageCode | None = None
+    words: Words | Literal[""] = ""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.code is None) == (self.words == ""):
+            raise ValueError("a code or words")
+        return self
+
+
+# The forms of staff
+
+
+class DayQuery(Message):
+    """`told` is what was just done, for the page to say."""
+
+    told: Literal["", "late", "message"] = ""
+    lang: str | None = None
+
+
+class NextForm(Message):
+    visit_type: UUID | Literal[""] = ""
+
+
+class LateForm(Message):
+    """Without a clinician: who presses."""
+
+    minutes: Annotated[int, Field(ge=0, le=20, multiple_of=5)]
+    clinician: UUID | Literal[""] = ""
+
+
+class TellForm(Message):
+    """The words count before the code."""
+
+    code: MessageCode
+    words: Annotated[str, Field(max_length=MOST_WORDS)] = ""
+
+
+class FindToQueue(BirthForm):
+    name: Typed = ""
+
+
+class QueuePageQuery(Message):
+    """`told` is what was just done, for the page to say."""
+
+    told: Literal["", "late", "message", "left", "nobody", "already", "where"] = ""
+    entry: UUID | None = None
+    patient: UUID | None = None
+    lang: str | None = None
+
+
+class PutInQueue(Message):
+    visit_type: UUID
+    location: Jurisdiction | Literal[""] = ""
+    urgent: Literal["", "on"] = ""
 
 
 # The patient's page

@@ -13,6 +13,8 @@ from telehealth.http.sse import stream
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service
 from telehealth.visits.lifecycle.events import FRONT_DESK_TOPIC, clinician_topic, visit_topic
+from telehealth.visits.waiting_room import standings
+from telehealth.visits.waiting_room.events import QUEUE_TOPIC
 from telehealth.visits.waiting_room.presence import Presence
 from telehealth.visits.waiting_room.versions import Versions
 
@@ -40,6 +42,29 @@ async def follow_visit(call: Call, visit: UUID) -> Response:
         return found
 
     return stream(call, (visit_topic(VisitId(visit)),), version, together=True)
+
+
+async def follow_queue(call: Call) -> Response:
+    """Server-sent events: a version that changes with the queue."""
+    versions = call.port(Versions)
+    await call.run(standings.version)
+
+    async def version() -> str:
+        return await versions.of_queue(call.actor)
+
+    return stream(call, (QUEUE_TOPIC,), version, together=True)
+
+
+async def follow_own_place(call: Call, entry: UUID) -> Response:
+    """Server-sent events: a version that changes with your place and with what you are told."""
+    standing = await call.run(standings.standing, entry)
+    versions, presence = call.port(Versions), call.port(Presence)
+
+    async def version() -> str:
+        presence.see(standing.entry.participant_id)
+        return await versions.of_place(standing.entry.id)
+
+    return stream(call, (visit_topic(standing.entry.id), QUEUE_TOPIC), version, together=True)
 
 
 async def _board(unit: Unit) -> tuple[str, ZoneInfo]:

@@ -5,12 +5,12 @@ from dataclasses import replace
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from telehealth.core.actors import SYSTEM, Actor
+from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.errors import NotFound
 from telehealth.db.together import Together
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.visits.lifecycle import queries as visits
-from telehealth.visits.waiting_room import queries
+from telehealth.visits.waiting_room import notices, queries, standings
 from telehealth.visits.waiting_room.ports import FollowUps
 
 
@@ -22,6 +22,8 @@ class Versions:
         self._follow_ups = follow_ups
         self._visits = Together(self._of_visits)
         self._boards = Together(self._of_boards)
+        self._places = Together(self._of_places)
+        self._queues = Together(self._of_queues)
 
     async def of_visit(self, guest: Actor, visit_id: UUID) -> str:
         """Raises NotFound when the guest may not see it."""
@@ -29,6 +31,14 @@ class Versions:
         if found is None:
             raise NotFound
         return found
+
+    async def of_place(self, entry_id: UUID) -> str:
+        """Of a place in the queue, which the caller has opened."""
+        return await self._places.ask(entry_id) or "over"
+
+    async def of_queue(self, staff: Actor) -> str:
+        """The queue, for staff."""
+        return await self._queues.ask(staff.role) or ""
 
     async def of_board(self, staff: Actor, zone: ZoneInfo) -> str:
         """The board of today, as it is in that zone."""
@@ -38,7 +48,14 @@ class Versions:
         return found
 
     async def _of_visits(self, guests: Collection[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], str]:
-        return await self._unit_of_work.run(visits.visit_versions, SYSTEM, guests)
+        return await self._unit_of_work.run(_read_visits, SYSTEM, guests)
+
+    async def _of_places(self, entries: Collection[UUID]) -> Mapping[UUID, str]:
+        return await self._unit_of_work.run(_read_places, SYSTEM, entries)
+
+    async def _of_queues(self, roles: Collection[Role]) -> Mapping[Role, str]:
+        version = await self._unit_of_work.run(standings.version, SYSTEM)
+        return dict.fromkeys(roles, version)
 
     async def _of_boards(self, boards: Collection[tuple[Actor, ZoneInfo]]) -> Mapping[tuple[Actor, ZoneInfo], str]:
         return await self._unit_of_work.run(self._read_boards, SYSTEM, boards)
@@ -52,3 +69,16 @@ class Versions:
     async def _board(self, unit: Unit, zone: ZoneInfo) -> str:
         day = visits.whole_day(unit.now.astimezone(zone).date(), zone)
         return f"{await queries.board_version(unit, day)}-{await self._follow_ups.wanted_mark(unit)}"
+
+
+async def _read_visits(unit: Unit, guests: Collection[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], str]:
+    """The visits themselves, and what their patients are told."""
+    revisions = await visits.visit_versions(unit, guests)
+    told = await notices.told_versions(unit, {visit_id for _, visit_id in revisions})
+    return {guest: revision + told.get(guest[1], "") for guest, revision in revisions.items()}
+
+
+async def _read_places(unit: Unit, entries: Collection[UUID]) -> Mapping[UUID, str]:
+    places = await standings.places(unit, entries)
+    told = await notices.told_versions(unit, places)
+    return {entry_id: place + told.get(entry_id, "") for entry_id, place in places.items()}

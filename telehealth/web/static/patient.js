@@ -1,6 +1,6 @@
 // The patient's page: follows the visit from the device check to its end. The page reads well without it, too.
 
-import { call } from "./api.js";
+import { call, reread } from "./api.js";
 import { Trouble, chime, explain, listDevices, meter, openDevices, release } from "./devices.js";
 import { checkNetwork } from "./precheck.js";
 import { coalesced, listen } from "./stream.js";
@@ -81,11 +81,27 @@ const refresh = coalesced(async () => {
     const next = stageOf(body);
     if (next === "check" && "prepare" in root.dataset) return void location.assign("/visit/prepare");
     follow(next);
+    if (["early", "check", "waiting"].includes(stage)) hear();
   } catch (error) {
     if (error.status === 401 || error.status === 404) gone();
     else if (stage !== "call") notice(t("We cannot reach the clinic just now. Keep this page open; you keep your place."));
   }
 });
+
+// What staff say, the clinician's name, how long it takes: as the server draws them now.
+async function hear() {
+  const page = await reread(() => location.reload());
+  if (!page?.getElementById("told")) return;
+  const words = (root) => [...root.querySelectorAll("#late, #told .note p:first-child")].map((each) => each.textContent);
+  const before = words(document);
+  for (const id of ["told", "estimate", "heading", "knows"]) {
+    const mine = $(id);
+    const theirs = page.getElementById(id);
+    if (mine.innerHTML !== theirs.innerHTML) mine.replaceChildren(...[...theirs.childNodes].map((node) => document.importNode(node, true)));
+  }
+  const news = words(document).filter((each) => !before.includes(each));
+  if (news.length) announce(news.join(" "));
+}
 
 function follow(next = stage) {
   if (next !== "call") {

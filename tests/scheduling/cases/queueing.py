@@ -7,8 +7,9 @@ from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import ClinicianId
 from telehealth.people import service as people
 from telehealth.people.licensing import Licence
-from telehealth.visits.waiting_room import waiting
-from telehealth.visits.waiting_room.queue import AGEING, in_order, minutes_until, since_after_return
+from telehealth.visits.waiting_room import service, standings, waiting
+from telehealth.visits.waiting_room.estimates import Server, turns
+from telehealth.visits.waiting_room.queue import AGEING, in_order, since_after_return
 from tests.scheduling.cases.answers import attempted
 from tests.scheduling.cases.races import Someone, clinician_actor
 from tests.scheduling.cases.reading import Case, Given
@@ -41,7 +42,7 @@ async def licence(stage: Stage, case: Case) -> Found:
     clinician_id = await stage.clinician()
     await hold_licences(stage, clinician_id, given["clinician"])
     taken = await _next(stage, clinician_id)
-    line = await stage.run(waiting.everyone)
+    line = await stage.run(standings.everyone)
     left = [stage.name_of(each.entry.patient_id) for each in line]
     return {"next": taken, "head": left[0] if left else None, "left": left}
 
@@ -83,14 +84,17 @@ async def _enqueue(stage: Stage, people_waiting: list[Someone]) -> None:
 
 
 async def _next(stage: Stage, clinician_id: ClinicianId) -> str | None:
-    answer = await attempted(stage.run(waiting.take_next, clinician_actor(clinician_id)))
+    answer = await attempted(stage.run(service.take_next, clinician_actor(clinician_id)))
     return stage.name_of(answer.value.patient_id) if answer.well else None
 
 
 async def estimate(_: Stage, case: Case) -> Found:
+    """Where every patient takes the same time, there is one answer."""
     given = case.given
-    minutes = minutes_until(int(given["position"]), given["remaining"], given["mean_service"])
-    return {"estimate_min": minutes}
+    mean = given["mean_service"]
+    servers = [Server(mean - each) for each in given["remaining"]]
+    drawn = turns(servers, (mean,), int(given["position"]))
+    return {"estimate_min": drawn[-1][0] if drawn and drawn[-1][0] == drawn[-1][-1] else None}
 
 
 async def reconnect(stage: Stage, case: Case) -> Found:
@@ -112,14 +116,14 @@ async def _keeps_place(stage: Stage, dropped: datetime, back: datetime, name: st
     kind = await stage.kind()
     entries = []
     for who in (f"first {name}", f"second {name}"):
-        standing = await stage.run(waiting.enqueue, SYSTEM, patient_id=await stage.patient(who), visit_type_id=kind.id)
-        entries.append(standing.entry.id)
+        queued = await stage.run(waiting.enqueue, SYSTEM, patient_id=await stage.patient(who), visit_type_id=kind.id)
+        entries.append(queued.standing.entry.id)
         stage.at(dropped - timedelta(minutes=5))
     stage.at(dropped)
     await stage.run(waiting.drop, SYSTEM, entries[0])
     stage.at(back)
     await stage.run(waiting.come_back, SYSTEM, entries[0])
-    return (await stage.run(waiting.standing, SYSTEM, entries[0])).position == 1
+    return (await stage.run(standings.standing, SYSTEM, entries[0])).position == 1
 
 
 KINDS = {"fairness": fairness, "licence": licence, "estimate": estimate, "reconnect": reconnect}

@@ -13,7 +13,7 @@ from telehealth.core.ids import ClinicianId
 from telehealth.core.intervals import Interval
 from telehealth.scheduling.availability.rules import to_instant, to_minute
 from telehealth.scheduling.booking.rules import VisitType
-from telehealth.visits.waiting_room import waiting
+from telehealth.visits.waiting_room import service, standings, waiting
 from tests.scheduling.cases import acts, offering
 from tests.scheduling.cases.acts import wish_for
 from tests.scheduling.cases.answers import Answer, attempted
@@ -104,9 +104,9 @@ async def _next(stage: Stage, case: Case) -> Found:
         await stage.run(waiting.enqueue, SYSTEM, patient_id=patient_id, visit_type_id=kind.id)
     stage.at(noon + timedelta(minutes=1))
     team = [await stage.clinician(f"clinician {number}") for number in range(int(given["concurrent_next"]))]
-    asked = (attempted(stage.run(waiting.take_next, clinician_actor(each))) for each in team)
+    asked = (attempted(stage.run(service.take_next, clinician_actor(each))) for each in team)
     taken = [stage.name_of(each.value.patient_id) for each in await asyncio.gather(*asked) if each.well]
-    left = [stage.name_of(each.entry.patient_id) for each in await stage.run(waiting.everyone, SYSTEM)]
+    left = [stage.name_of(each.entry.patient_id) for each in await stage.run(standings.everyone, SYSTEM)]
     return {"taken": sorted(taken, key=names.index), "distinct": len(set(taken)) == len(taken), "left": left}
 
 

@@ -18,16 +18,15 @@ from telehealth.people import service as people
 from telehealth.people.licensing import Licence
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import LocationRequired
-from telehealth.visits.waiting_room import waiting
+from telehealth.visits.lifecycle.rules import Visit
+from telehealth.visits.waiting_room import service, standings, waiting
 from telehealth.visits.waiting_room.queue import (
     AGEING,
     GRACE,
     AlreadyQueued,
     NobodyWaits,
-    QueueEntry,
     QueueLeft,
     in_order,
-    minutes_until,
     since_after_return,
 )
 from tests.kit.clinic import Clinic, open_clinic, register
@@ -61,24 +60,6 @@ def test_nobody_is_overtaken_for_longer_than_the_bound(arrivals: list[tuple[int,
         now += minutes(1)
 
 
-@given(st.integers(1, 30), st.lists(st.integers(0, 60), min_size=1, max_size=5), st.integers(1, 60))
-def test_an_estimate_is_a_simulation_of_minutes(position: int, remaining: list[int], mean: int) -> None:
-    free, seen, minute = list(remaining), 0, 0
-    while True:
-        for number, at in enumerate(free):
-            if at <= minute:
-                seen += 1
-                free[number] = minute + mean
-                if seen == position:
-                    assert minutes_until(position, remaining, mean) == minute
-                    return
-        minute += 1
-
-
-def test_nobody_is_seen_while_nobody_serves() -> None:
-    assert minutes_until(1, [], 10) is None
-
-
 def test_a_place_outlasts_a_short_absence() -> None:
     assert since_after_return(NOON, NOON + minutes(9), NOON + minutes(9) + GRACE) == NOON
     late = NOON + minutes(9) + GRACE + timedelta(seconds=1)
@@ -86,22 +67,22 @@ def test_a_place_outlasts_a_short_absence() -> None:
 
 
 async def _queue(unit: Unit, clinic: Clinic, count: int) -> list[UUID]:
-    found = []
+    found: list[UUID] = []
     for number in range(count):
         patient = await register(unit, f"Number{number}")
         unit = replace(unit, now=unit.now + timedelta(seconds=1))
-        standing = await waiting.enqueue(unit, patient_id=patient.id, visit_type_id=clinic.visit_type.id)
-        assert standing.position == number + 1
-        found.append(standing.entry.id)
+        queued = await waiting.enqueue(unit, patient_id=patient.id, visit_type_id=clinic.visit_type.id)
+        assert queued.standing.position == number + 1
+        found.append(queued.standing.entry.id)
     return found
 
 
 async def test_each_is_taken_once(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
     clinic = await unit_of_work.run(open_clinic, SYSTEM)
     entries = await unit_of_work.run(_queue, SYSTEM, clinic, 12)
-    asked = [unit_of_work.run(waiting.take_next, clinic.clinician_actor) for _ in range(15)]
+    asked = [unit_of_work.run(service.take_next, clinic.clinician_actor) for _ in range(15)]
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
-    taken = [each.id for each in outcomes if isinstance(each, QueueEntry)]
+    taken = [each.id for each in outcomes if isinstance(each, Visit)]
     assert Counter(taken) == Counter(entries)
     assert sum(isinstance(each, NobodyWaits) for each in outcomes) == 3
 
@@ -112,31 +93,33 @@ async def test_order_standing_and_absence(unit_of_work: UnitOfWork, clock: Fixed
     urgent = await unit_of_work.run(register, SYSTEM, "Urgent")
     clock.advance(minutes(1))
     kind = clinic.visit_type.id
-    hurried = await unit_of_work.run(waiting.enqueue, SYSTEM, patient_id=urgent.id, visit_type_id=kind, priority=1)
-    assert (hurried.position, hurried.minutes) == (1, None)
+    queued = await unit_of_work.run(waiting.enqueue, SYSTEM, patient_id=urgent.id, visit_type_id=kind, priority=1)
+    hurried = queued.standing
+    assert (hurried.position, hurried.estimate) == (1, None)
     with pytest.raises(AlreadyQueued):
         await unit_of_work.run(waiting.enqueue, SYSTEM, patient_id=urgent.id, visit_type_id=kind)
     await unit_of_work.run(waiting.drop, SYSTEM, hurried.entry.id)
-    assert (await unit_of_work.run(waiting.take_next, clinic.clinician_actor)).id == first
+    assert (await unit_of_work.run(service.take_next, clinic.clinician_actor)).id == first
     clock.advance(GRACE + timedelta(seconds=1))
     await unit_of_work.run(waiting.come_back, SYSTEM, hurried.entry.id)
     await unit_of_work.run(waiting.drop, SYSTEM, second)
     clock.advance(GRACE)
     await unit_of_work.run(waiting.come_back, SYSTEM, second)
-    line = [(each.entry.id, each.minutes) for each in await unit_of_work.run(waiting.everyone, SYSTEM)]
-    assert [found for found, _ in line] == [hurried.entry.id, second, third]
-    busy_for = clinic.visit_type.minutes - 10 - 1 / 60
-    assert [each for _, each in line] == pytest.approx([busy_for, busy_for + 20, busy_for + 40])
+    line = await unit_of_work.run(standings.everyone, SYSTEM)
+    assert [each.entry.id for each in line] == [hurried.entry.id, second, third]
+    said = [each.estimate for each in line if each.estimate is not None]
+    assert len(said) == 3
+    assert said[0].low < said[1].low < said[2].low
     await unit_of_work.run(waiting.leave, SYSTEM, third)
-    assert (await unit_of_work.run(waiting.standing, SYSTEM, third)).position is None
+    assert (await unit_of_work.run(standings.standing, SYSTEM, third)).position is None
     for refused in (waiting.drop, waiting.come_back):
         with pytest.raises(QueueLeft):
             await unit_of_work.run(refused, SYSTEM, third)
     for stranger in (replace(SYSTEM, role=Role.PATIENT), replace(SYSTEM, role=Role.INTEGRATION)):
         with pytest.raises(NotFound):
-            await unit_of_work.run(waiting.standing, stranger, second)
+            await unit_of_work.run(standings.standing, stranger, second)
     with pytest.raises(NotFound):
-        await unit_of_work.run(waiting.standing, SYSTEM, uuid4())
+        await unit_of_work.run(standings.standing, SYSTEM, uuid4())
 
 
 async def test_who_may_not_be_treated_keeps_the_place(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
@@ -147,17 +130,17 @@ async def test_who_may_not_be_treated_keeps_the_place(unit_of_work: UnitOfWork, 
     for place in ("US-TX", "US-NY", "US-NY", "US-CA"):
         patient = await unit_of_work.run(register, SYSTEM, place)
         clock.advance(minutes(1))
-        standing = await unit_of_work.run(
+        queued = await unit_of_work.run(
             waiting.enqueue, SYSTEM, patient_id=patient.id, visit_type_id=clinic.visit_type.id, jurisdiction=place
         )
-        entries[standing.entry.id] = place
-    taken = await unit_of_work.run(waiting.take_next, clinic.clinician_actor)
+        entries[queued.standing.entry.id] = place
+    taken = await unit_of_work.run(service.take_next, clinic.clinician_actor)
     assert taken.id == list(entries)[1]
-    line = [entries[each.entry.id] for each in await unit_of_work.run(waiting.everyone, SYSTEM)]
+    line = [entries[each.entry.id] for each in await unit_of_work.run(standings.everyone, SYSTEM)]
     assert line == ["US-TX", "US-NY", "US-CA"]
     clock.advance(timedelta(days=3))
     with pytest.raises(NobodyWaits):
-        await unit_of_work.run(waiting.take_next, clinic.clinician_actor)
+        await unit_of_work.run(service.take_next, clinic.clinician_actor)
 
 
 async def test_who_needs_a_licence_says_where_the_patient_is(unit_of_work: UnitOfWork) -> None:

@@ -1,0 +1,114 @@
+"""The queue with links and forms alone: desk, clinician and the patient's phone; and what staff tell who waits."""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from telehealth.core.time import FixedClock
+from telehealth.db.unit import UnitOfWork
+from tests.kit.by_hand import BIRTH, House, open_by_hand
+
+WAIT_LINK = re.compile(r"http://localhost(/wait/[\w-]{43})")
+
+
+@pytest.fixture
+async def house(unit_of_work: UnitOfWork, clock: FixedClock) -> AsyncIterator[House]:
+    async with open_by_hand(unit_of_work, clock) as opened:
+        yield opened
+
+
+async def put_in_queue(house: House) -> str:
+    """By the desk's page; answers the path of the personal link."""
+    found = await house.desk.post("/queue", data={"name": "rosa moreno", **BIRTH})
+    chosen = re.search(r'href="(/queue\?patient=[0-9a-f-]{36})"', found.text)
+    assert chosen, found.text
+    form = await house.desk.get(chosen[1])
+    address = re.search(r'action="(/queue/add/[0-9a-f-]{36})"', form.text)
+    assert address, form.text
+    added = await house.desk.post(address[1], data={"visit_type": str(house.clinic.visit_type.id)})
+    page = await house.desk.get(added.headers["location"])
+    link = WAIT_LINK.search(page.text)
+    assert link, page.text
+    again = await house.desk.post(address[1], data={"visit_type": str(house.clinic.visit_type.id)})
+    assert again.headers["location"] == "/queue?told=already"
+    return link[1]
+
+
+async def enter(house: House, link: str) -> httpx.Response:
+    for _ in range(2):  # a mail scanner looks first
+        assert (await house.phone.get(link)).status_code == 200
+    wrong = await house.phone.post(link, data={**BIRTH, "birth_year": "1950"})
+    assert wrong.status_code == 422
+    entered = await house.phone.post(link, data=BIRTH)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/visit")
+    house.phone.headers["Cookie"] = entered.headers["set-cookie"].partition(";")[0]
+    return await house.phone.get("/visit")
+
+
+async def test_from_the_desk_to_the_call(house: House) -> None:
+    page = await enter(house, await put_in_queue(house))
+    assert "Es su turno a continuación" in page.text
+    assert "Todavía nadie puede decir" in page.text
+    line = (await house.desk.get("/v1/queue")).json()["items"]
+    assert [(each["position"], each["estimate"]) for each in line] == [(1, None)]
+    assert "Presente" not in (await house.desk.get("/queue")).text
+    assert "Here" in (await house.desk.get("/queue")).text
+    taken = await house.clinician.post("/queue/next", data={"visit_type": ""})
+    visit = f"/visits/{line[0]['id']}"
+    assert taken.headers["location"] == visit
+    nobody = await house.clinician.post("/queue/next", data={"visit_type": ""})
+    assert nobody.headers["location"] == "/queue?told=nobody"
+    assert "No visits today" not in (await house.clinician.get("/day")).text
+    assert 'data-stage="check"' in (await house.phone.get("/visit")).text
+    assert (await house.phone.post("/visit/ready")).status_code == 303
+    waiting = await house.phone.get("/visit")
+    assert 'data-stage="waiting"' in waiting.text
+    assert (await house.clinician.post(f"{visit}/admit")).status_code == 303
+    assert 'data-stage="call"' in (await house.phone.get("/visit")).text
+
+
+async def test_the_link_leads_to_the_visit_once_there_is_one(house: House) -> None:
+    link = await put_in_queue(house)
+    await house.clinician.post("/queue/next", data={"visit_type": ""})
+    assert 'data-stage="check"' in (await enter(house, link)).text
+
+
+async def test_who_leaves_is_gone_for_everyone(house: House) -> None:
+    await enter(house, await put_in_queue(house))
+    assert (await house.phone.post("/visit/leave")).status_code == 303
+    assert "Ya no está esperando" in (await house.phone.get("/visit")).text
+    assert (await house.desk.get("/v1/queue")).json()["items"] == []
+    assert (await house.phone.post("/visit/leave")).status_code == 303
+
+
+async def test_a_message_stands_on_the_page_in_the_readers_language(house: House) -> None:
+    await enter(house, await put_in_queue(house))
+    (entry,) = (await house.desk.get("/v1/queue")).json()["items"]
+    coded = await house.desk.post(f"/queue/{entry['id']}/message", data={"code": "longer"})
+    assert coded.headers["location"] == "/queue?told=message"
+    assert "No nos hemos olvidado de usted" in (await house.phone.get("/visit")).text
+    own = await house.desk.post(f"/v1/queue/{entry['id']}/messages", json={"words": "Room 3 <soon>"})
+    assert own.status_code == 204
+    assert "Room 3 &lt;soon&gt;" in (await house.phone.get("/visit")).text
+    both = await house.desk.post(f"/v1/queue/{entry['id']}/messages", json={"words": "x", "code": "soon"})
+    assert both.status_code == 422
+    await house.desk.delete(f"/v1/queue/{entry['id']}")
+    late = await house.desk.post(f"/v1/queue/{entry['id']}/messages", json={"code": "soon"})
+    assert late.status_code == 409
+
+
+async def test_running_late_is_told_to_whoever_waits(house: House) -> None:
+    await enter(house, await put_in_queue(house))
+    await house.clinician.post("/queue/next", data={"visit_type": ""})
+    assert (await house.clinician.post("/late", data={"minutes": "10"})).headers["location"] == "/day?told=late"
+    assert "un retraso de aproximadamente 10 minutos" in (await house.phone.get("/visit")).text
+    assert 'id="late-10" name="minutes" value="10" aria-pressed="true"' in (await house.clinician.get("/day")).text
+    clinician = f"/v1/clinicians/{house.clinic.clinician.id}/running-late"
+    assert (await house.desk.put(clinician, json={"minutes": 20})).json() == {"minutes": 20, "told": 1}
+    assert "20 minutos" in (await house.phone.get("/visit")).text
+    assert (await house.desk.put(clinician, json={"minutes": 7})).status_code == 422
+    assert (await house.desk.put(clinician, json={"minutes": 0})).status_code == 200
+    assert "retraso" not in (await house.phone.get("/visit")).text
+    assert (await house.desk.post("/late", data={"minutes": "5"})).status_code == 404
