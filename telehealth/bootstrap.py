@@ -50,7 +50,7 @@ from telehealth.visits.waiting_room.ports import FollowUps
 from telehealth.visits.waiting_room.presence import Presence
 from telehealth.visits.waiting_room.versions import Versions
 
-WEB_POOL, WORKER_POOL = 10, 3
+WEB_POOL, WORKER_POOL = 4, 3  # a process has one core: with more, those who wait for a lock only wait in more places
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from telehealth.bootstrap import WEB_POOL
 from telehealth.catalogue import read_catalogue
 from telehealth.core.actors import SYSTEM
 from telehealth.core.events import Event
@@ -57,7 +58,7 @@ async def build(url: str, workload: Workload) -> Address:
 
 
 @asynccontextmanager
-async def enter(address: Address, *, pool_size: int = 10) -> AsyncIterator[Clinic]:
+async def enter(address: Address, *, pool_size: int = WEB_POOL) -> AsyncIterator[Clinic]:
     async with _working(address.url, address.workload, pool_size) as (unit_of_work, engine):
         yield Clinic(unit_of_work, engine, address.workload, address.visit_type_id, address.clinician_ids)
 

@@ -36,11 +36,11 @@ async def free_minutes(clinic: Clinic, clinicians: Sequence[ClinicianId]) -> lis
 
 
 async def occupy(clinic: Clinic, *, clinician: ClinicianId, patient: PatientId, start: int, owner: UUID) -> Occupied:
-    """One booking through the service layer, in a transaction of its own. Raises what it is refused with."""
+    """A new visit's time through the service layer, in a transaction of its own. Raises what it is refused with."""
     wanted = Wanted(
         visit_type_id=clinic.visit_type_id, patient_id=patient, start=to_instant(start), clinician_ids=(clinician,)
     )
-    return await clinic.unit_of_work.run(service.occupy, SYSTEM, wanted, owner)
+    return await clinic.unit_of_work.run(service.occupy, SYSTEM, wanted, owner, fresh=True)
 
 
 @contextmanager

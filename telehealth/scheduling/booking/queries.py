@@ -8,12 +8,13 @@ from typing import Any
 from uuid import UUID
 from zlib import crc32
 
-from sqlalchemy import Select, String, Uuid, bindparam, null, select
+from sqlalchemy import ARRAY, BigInteger, String, Uuid, bindparam, null, select, text
 
 from telehealth.core import minutes
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, VisitTypeId
 from telehealth.core.intervals import Interval
+from telehealth.db.direct import Direct
 from telehealth.db.unit import Unit
 from telehealth.people import licensing
 from telehealth.people import queries as people
@@ -66,7 +67,9 @@ def visit_type_of(row: Any) -> VisitType:
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What every question about the same visit type, clinicians and patient stands on."""
+    """What every question about the same visit type, clinicians and patient stands on. `locked`: nobody else may take
+    time of those whose keys were given, until the transaction ends.
+    """
 
     asked: Asked
     kind: VisitType
@@ -75,6 +78,7 @@ class Ground:
     hosts: Sequence[Resource]
     unverified: frozenset[UUID]
     is_retired: bool = False
+    locked: bool = False
     whereabouts: Sequence[licensing.Whereabouts] = ()
     licences: Mapping[ClinicianId, Sequence[licensing.Licence]] = field(default_factory=dict)
 
@@ -180,32 +184,43 @@ def _minutes(span: Interval[datetime]) -> Minutes:
     return Interval(to_minute_up(span.start), to_minute_up(span.end))
 
 
-def _standing(*about_the_patient: Any) -> Select[Any]:
-    """The visit type's columns, the stamp of all resources, where the patient will be, who is licensed there."""
+# The locks of these keys, one after the other up to the first that is another's: who waits for that one later then has
+# none that comes after it, and so waits in no circle. Null where no keys are given, or roles are yet to be filled.
+LOCKED = text("""CASE WHEN cardinality(:keys) > 0 AND visit_type.roles = '[]' THEN (
+    WITH RECURSIVE got(n, ok) AS (
+        SELECT 1, pg_try_advisory_xact_lock((:keys)[1])
+        UNION ALL SELECT n + 1, pg_try_advisory_xact_lock((:keys)[n + 1]) FROM got WHERE ok AND n < cardinality(:keys)
+    ) SELECT bool_and(ok) FROM got) END AS locked""").bindparams(bindparam("keys", type_=ARRAY(BigInteger)))
+
+
+def _standing(*about_the_patient: Any) -> Direct:
+    """The visit type's columns, the stamp of all resources, where the patient will be, who is licensed there, locks."""
     stamp, (places, licences) = availability.stamp().label("stamp"), about_the_patient
-    return select(VisitTypeRow.__table__, stamp, places.label("places"), licences.label("licences")).where(
-        VisitTypeRow.id == bindparam("visit_type_id")
-    )
+    columns = (VisitTypeRow.__table__, stamp, places.label("places"), licences.label("licences"), LOCKED)
+    return Direct(select(*columns).where(VisitTypeRow.id == bindparam("visit_type_id")))
 
 
 _patient, _jurisdiction = bindparam("patient_id", type_=Uuid()), bindparam("jurisdiction", type_=String())
-# Built once: to write them anew for every search took longer than to run them.
 FOR_ANYONE = _standing(null(), null())
 FOR_PATIENT = _standing(people.whereabouts_json(_patient), people.licences_json(_patient))
 IN_JURISDICTION = _standing(null(), people.licences_json_in(_jurisdiction))
 
 
-async def stand(unit: Unit, asked: Asked) -> Ground:
-    """One statement, and one more when some hours have changed since this process looked. Raises NotFound."""
-    about: dict[str, Any] = {"visit_type_id": asked.visit_type_id}
+async def stand(unit: Unit, asked: Asked, *, keys: Sequence[int] = ()) -> Ground:
+    """One statement, and one more when some hours have changed since this process looked. Raises NotFound.
+
+    `keys`: take these locks, in this order, if they are free and all that the visit will need.
+    """
+    about: dict[str, Any] = {"visit_type_id": asked.visit_type_id, "keys": list(keys)}
     query = FOR_ANYONE
     if asked.jurisdiction is not None:
         query, about["jurisdiction"] = IN_JURISDICTION, asked.jurisdiction
     elif asked.patient_id is not None:
         query, about["patient_id"] = FOR_PATIENT, asked.patient_id
-    row = (await unit.session.execute(query, about)).one_or_none()
-    if row is None:
+    found = await query.run(unit.session, about)
+    if not found:
         raise NotFound
+    row = found[0]
     resources = await availability.timetables(unit, row.stamp)
     return Ground(
         asked=asked,
@@ -215,6 +230,7 @@ async def stand(unit: Unit, asked: Asked) -> Ground:
         hosts=[] if asked.also and row.seats > 1 else _hosts(resources, asked),  # a session has what it began with
         unverified=availability.unverified(row.stamp),
         is_retired=row.retired_at is not None,
+        locked=bool(row.locked),
         whereabouts=people.parse_whereabouts(row.places),
         licences=people.parse_licences(row.licences),
     )

@@ -1,23 +1,24 @@
-"""The rows of `occupancy`, and the locks in front of them. What may be taken is decided before one comes here."""
+"""The rows of `occupancy`. What may be taken is decided before one comes here."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, String, bindparam, cast, delete, exists, func, insert, select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import ARRAY, String, bindparam, cast, delete, exists, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from telehealth.core.ids import PatientId, VisitTypeId, uuid7
 from telehealth.core.intervals import Interval, subtract, union
-from telehealth.db.unit import LOCK_NOT_AVAILABLE, Unit, constraint_of
+from telehealth.db.direct import Direct
+from telehealth.db.unit import Unit, constraint_of
 from telehealth.scheduling.availability.events import TimeOpened
 from telehealth.scheduling.availability.rules import to_instant, to_minute_up
-from telehealth.scheduling.booking.busy import alive, among
+from telehealth.scheduling.booking import locks
+from telehealth.scheduling.booking.busy import ACTIVE, alive, among
 from telehealth.scheduling.booking.events import TimeFreed
 from telehealth.scheduling.booking.explain import Taken
 from telehealth.scheduling.booking.models import TAKEN, OccupancyRow
@@ -25,17 +26,15 @@ from telehealth.scheduling.booking.rules import (
     BESIDE_LAYER,
     EXTERNAL_LAYER,
     OVERBOOKED_LAYER,
-    CalendarBusy,
     Minutes,
     SlotRefused,
     SlotTaken,
 )
 
-# In one round trip, in the order of the keys; who does not get a lock in two seconds is told so.
-LOCKS = text(
-    "SELECT set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(key) FROM unnest(:keys) AS key"
-).bindparams(bindparam("keys", type_=ARRAY(BigInteger)))
 LOAD_OF = timedelta(days=30)
+# What differs between the rows of one owner, and what they share.
+ONE_EACH = ("id", "resource_id", "role", "s", "e", "layer")
+SHARED = ("kind", "owner_id", "expires_at", "taken_by", "visit_type_id", "visit_start", "risk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,44 +91,51 @@ async def attempt(unit: Unit) -> AsyncIterator[None]:
         raise
 
 
-async def lock(unit: Unit, resources: Iterable[UUID]) -> None:
-    """One at a time on each resource, always in the same order, so that nobody waits in a circle.
-
-    The exclusion constraint alone would be right too, but under contention it answers with deadlocks.
-    """
-    keys = sorted({lock_key(resource) for resource in resources})
-    try:
-        await unit.session.execute(LOCKS, {"keys": keys})
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-            raise CalendarBusy(retry_after=1) from None
-        raise
-
-
-def lock_key(resource: UUID) -> int:
-    """The random low half of a UUIDv7 as a signed 64-bit key."""
-    return int.from_bytes(resource.bytes[8:], signed=True)
-
-
-async def put(unit: Unit, claim: Claim, places: Sequence[tuple[Part, Minutes, int]], **rest: Any) -> None:
+async def put(
+    unit: Unit,
+    claim: Claim,
+    places: Sequence[tuple[Part, Minutes, int]],
+    *,
+    visit_type_id: VisitTypeId | None = None,
+    visit_start: int | None = None,
+    risk: int = 0,
+) -> None:
     """One row for each part; several where a part's places change under the visit."""
-    rows = [
-        {
-            "id": unit.new_id(),
-            "resource_id": part.resource_id,
-            "role": part.role,
-            "s": span.start,
-            "e": span.end,
-            "layer": layer,
-            "kind": claim.kind,
-            "owner_id": claim.owner_id,
-            "expires_at": claim.expires_at,
-            "taken_by": unit.actor.id,
-            **rest,
-        }
-        for part, span, layer in places
-    ]
-    await unit.session.execute(insert(OccupancyRow), rows)
+    rows = [(unit.new_id(), part.resource_id, part.role, span.start, span.end, layer) for part, span, layer in places]
+    about = {
+        "kind": claim.kind,
+        "owner_id": claim.owner_id,
+        "expires_at": claim.expires_at,
+        "taken_by": unit.actor.id,
+        "visit_type_id": visit_type_id,
+        "visit_start": visit_start,
+        "risk": risk,
+    }
+    await PUT.run(
+        unit.session, {name: list(each) for name, each in zip(ONE_EACH, zip(*rows, strict=True), strict=True)} | about
+    )
+
+
+def _put() -> Direct:
+    """However many rows, one statement."""
+    kinds = {column.name: column.type for column in OccupancyRow.__table__.columns}
+    arrays = (bindparam(name, type_=ARRAY(kinds[name])) for name in ONE_EACH)
+    part = func.unnest(*arrays).table_valued(*ONE_EACH).render_derived("part")
+    shared = (bindparam(name, type_=kinds[name]) for name in SHARED)
+    return Direct(insert(OccupancyRow).from_select([*ONE_EACH, *SHARED], select(part, *shared)))
+
+
+def _released() -> Direct:
+    table = OccupancyRow
+    return Direct(
+        update(table)
+        .where(table.owner_id == bindparam("owner", type_=table.owner_id.type), table.state == ACTIVE)
+        .values(state="released")
+        .returning(table.resource_id, table.role, table.visit_type_id, table.s, table.e, table.risk)
+    )
+
+
+PUT, RELEASED = _put(), _released()
 
 
 def placed(part: Part, span: Minutes, busy: Sequence[Taken]) -> list[tuple[Part, Minutes, int]]:
@@ -163,15 +169,8 @@ async def give_back(unit: Unit, owner_id: UUID) -> int:
 
     Answers the risk, in percent, that nobody would have come.
     """
-    table = OccupancyRow
-    freed = await unit.session.execute(
-        update(table)
-        .where(table.owner_id == owner_id, table.state == "active")
-        .values(state="released")
-        .returning(table.resource_id, table.role, table.visit_type_id, table.s, table.e, table.risk)
-    )
     risk = 0
-    for resource_id, role, visit_type_id, start, end, its_risk in freed.all():
+    for resource_id, role, visit_type_id, start, end, its_risk in await RELEASED.run(unit.session, {"owner": owner_id}):
         risk = max(risk, its_risk)
         if visit_type_id is None:
             continue
@@ -187,7 +186,7 @@ async def _free_again(unit: Unit, resource_id: UUID, role: str) -> Sequence[UUID
     if role != "seat":
         return [resource_id] if role == "host" else []
     hosts = await _hosts_of(unit, resource_id)
-    await lock(unit, hosts)
+    await locks.take(unit, hosts)
     return hosts if await tend_session(unit, resource_id) else []  # its end tells by itself
 
 
@@ -287,7 +286,7 @@ async def kept(unit: Unit, owner_id: UUID) -> Kept | None:
     seat = next((row.resource_id for row in found if row.role == "seat"), None)
     hosts = [row.resource_id for row in found if row.role == "host"]
     if seat is not None:
-        await lock(unit, await _hosts_of(unit, seat))
+        await locks.take(unit, await _hosts_of(unit, seat))
         hosts = [*await _hosts_of(unit, seat)]
         if not hosts:  # somebody who came just after its time took its clinician
             return None

@@ -15,7 +15,7 @@ from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
 from telehealth.scheduling.availability.rules import Resource, to_instant
-from telehealth.scheduling.booking import plans, queries, rows
+from telehealth.scheduling.booking import locks, plans, queries, rows
 from telehealth.scheduling.booking.events import TimeFreed
 from telehealth.scheduling.booking.models import OccupancyRow, VisitTypeRow
 from telehealth.scheduling.booking.offered import local_day, zone_of
@@ -176,7 +176,7 @@ async def change_host(unit: Unit, owner_id: UUID, host_id: ClinicianId, *, over:
     row = await unit.session.scalar(select(table).where(*its_host).with_for_update())
     if row is None:
         return False
-    await rows.lock(unit, [row.resource_id, host_id])
+    await locks.take(unit, [row.resource_id, host_id])
     await rows.drop_expired(unit, [host_id], Interval(row.s, row.e))
     near = (table.resource_id == host_id, table.state == "active", table.s < row.e, table.e > row.s)
     taken = set(await unit.session.scalars(select(table.layer).where(*near)))
@@ -213,13 +213,16 @@ async def _take(
     if (wanted.override or wanted.audience is Audience.STAFF) and unit.actor.role not in STAFF:
         raise NotAllowed
     asked = replace(_asked(wanted, booking=claim.kind == "visit"), except_owner=beside)
+    keys = locks.keys([wanted.patient_id, *wanted.clinician_ids, *wanted.also])
     for _ in range(PLANS):
-        ground = await queries.stand(unit, asked)
+        ground = await queries.stand(unit, asked, keys=keys if len(set(wanted.clinician_ids)) == 1 else ())
         if ground.is_retired and fresh:
             raise NotFound
         plan = await plans.made(unit, ground, wanted)
+        if ground.locked:  # what was looked at is as it was: nobody else could take it since
+            return await _settle(unit, plan, wanted, claim, beside=beside is not None)
         attempt = await unit.session.begin_nested()
-        await rows.lock(unit, [wanted.patient_id, *(part.resource_id for part in plan.parts)])
+        await locks.take(unit, [wanted.patient_id, *(part.resource_id for part in plan.parts)])
         if await plans.still_holds(unit, ground, wanted, plan):
             taken = await _settle(unit, plan, wanted, claim, beside=beside is not None)
             await attempt.commit()
