@@ -41,6 +41,7 @@ class Waiter:
     participant: ParticipantId
     clinician: int
     headers: Headers
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Room:
 
     patients: Sequence[Waiter]
     clinicians: Sequence[Headers]
+    clinician_ids: Sequence[ClinicianId]
     desks: Sequence[Headers]
 
 
@@ -80,6 +82,7 @@ async def fill(unit: Unit, *, patients: int, clinicians: int, desks: int = 1) ->
     return Room(
         patients=[await _invite(unit, kind, employed, number=number) for number in range(patients)],
         clinicians=accounts,
+        clinician_ids=employed,
         desks=[await _signed_in(unit, Role.FRONT_DESK, None, number) for number in range(desks)],
     )
 
@@ -118,7 +121,8 @@ async def _invite(unit: Unit, kind: VisitType, employed: Sequence[ClinicianId], 
     )
     guest = Actor(participant, Role.PATIENT, SCOPES[Role.PATIENT], person_id=patient.id, visit_id=booked.visit.id)
     await lifecycle.record_check(replace(unit, actor=guest), booked.visit.id, DeviceCheck.GOOD)
-    return Waiter(booked.visit.id, participant, number % len(employed), browser(f"__Host-visit={secret}"))
+    headers = browser(f"__Host-visit={secret}")
+    return Waiter(booked.visit.id, participant, number % len(employed), headers, booked.link_secret)
 
 
 def browser(cookie: str) -> Headers:

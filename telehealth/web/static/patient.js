@@ -18,6 +18,7 @@ let local = null;
 let stopMeter = () => {};
 let soundOnly = false;
 let rechecking = false;
+let opening = 0;
 let away = false; // left the call on purpose
 
 const conversation = talk({
@@ -88,19 +89,27 @@ const refresh = coalesced(async () => {
   }
 });
 
-// What staff say, the clinician's name, how long it takes: as the server draws them now.
+// What staff say, with whom and when, how long it takes: as the server draws them now.
 async function hear() {
   const page = await reread(() => location.reload());
   if (!page?.getElementById("told")) return;
   const words = (root) => [...root.querySelectorAll("#late, #told .note p:first-child")].map((each) => each.textContent);
   const before = words(document);
-  for (const id of ["told", "estimate", "heading", "knows"]) {
+  for (const id of ["told", "estimate", "heading", "knows", "opening"]) {
     const mine = $(id);
     const theirs = page.getElementById(id);
     if (mine.innerHTML !== theirs.innerHTML) mine.replaceChildren(...[...theirs.childNodes].map((node) => document.importNode(node, true)));
   }
   const news = words(document).filter((each) => !before.includes(each));
   if (news.length) announce(news.join(" "));
+  root.dataset.opens = page.getElementById("visit").dataset.opens;
+  comeWhenOpen();
+}
+
+function comeWhenOpen() {
+  clearTimeout(opening);
+  const wait = Date.parse(root.dataset.opens) - Date.now();
+  if (wait > 0 && wait < 2 ** 31) opening = setTimeout(refresh, wait + 500);
 }
 
 function follow(next = stage) {
@@ -298,6 +307,5 @@ setInterval(() => {
   $("fresh").textContent = stale ? t("Not connected to the clinic. Trying again; you keep your place.") : t("Connected to the clinic");
   if (!$("fresh").hidden) announce($("fresh").textContent);
 }, 1000);
-const opens = Date.parse(root.dataset.opens) - Date.now();
-if (opens > 0 && opens < 2 ** 31) setTimeout(refresh, opens + 500);
+comeWhenOpen();
 follow();

@@ -1,0 +1,141 @@
+"""The patient's open page in Chromium, and what staff do meanwhile: each case says what the page then shows."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, Page, expect
+
+from tests.kit.full_room import BORN, Headers, Room, Waiter
+from tests.kit.processes import WebProcess
+
+PATIENCE = 20_000  # milliseconds
+LINE_UP = 1.5  # seconds until the script of a page that has just opened listens
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """The front desk and the clinicians, by the API of the process that does not hold the patient's page."""
+
+    web: WebProcess
+    room: Room
+
+    def desk(self, path: str, body: object = None) -> dict[str, Any]:
+        return self.post(self.room.desks[0], path, body)
+
+    def clinician(self, patient: Waiter, path: str, body: object = None) -> dict[str, Any]:
+        return self.post(self.room.clinicians[patient.clinician], path, body)
+
+    def other(self, patient: Waiter) -> int:
+        """The number of another clinician."""
+        return (patient.clinician + 1) % len(self.room.clinicians)
+
+    def post(self, headers: Headers, path: str, body: object = None) -> dict[str, Any]:
+        answer = httpx.post(f"{self.web.url}{path}", json=body, headers=headers, timeout=30, trust_env=False)
+        answer.raise_for_status()
+        given: dict[str, Any] = answer.json() if answer.content else {}
+        return given
+
+    def one(self, path: str) -> dict[str, Any]:
+        """The first of a list."""
+        answer = httpx.get(f"{self.web.url}{path}", headers=self.room.desks[0], timeout=30, trust_env=False)
+        first: dict[str, Any] = answer.raise_for_status().json()["items"][0]
+        return first
+
+
+House = tuple[WebProcess, Staff]  # who holds the page, and staff at another process
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`before` brings the visit to where it is to be, `act` is what staff do, `shown` waits until the page says so."""
+
+    act: Callable[[Staff, Waiter], object]
+    shown: Callable[[Page, Staff, Waiter], None]
+    before: Callable[[Staff, Waiter], object] | None = None
+
+
+def visible(selector: str) -> Callable[[Page, Staff, Waiter], None]:
+    return lambda page, _staff, _patient: expect(page.locator(selector)).to_be_visible(timeout=PATIENCE)
+
+
+def _path(patient: Waiter, word: str) -> str:
+    return f"/v1/visits/{patient.visit}/{word}"
+
+
+def _admit(staff: Staff, patient: Waiter) -> object:
+    return staff.clinician(patient, _path(patient, "admit"))
+
+
+def _hand_over(staff: Staff, patient: Waiter) -> object:
+    body = {"clinician_id": str(staff.room.clinician_ids[staff.other(patient)]), "override": "ill"}
+    return staff.desk(_path(patient, "hand-over"), body)
+
+
+def _names_the_other(page: Page, staff: Staff, patient: Waiter) -> None:
+    expect(page.locator("#heading h1")).to_contain_text(f"Number {staff.other(patient)}", timeout=PATIENCE)
+
+
+def _put_out(staff: Staff, patient: Waiter) -> object:
+    return staff.desk(f"{_path(patient, 'participants')}/{patient.participant}/revoke")
+
+
+CASES: Mapping[str, Case] = {
+    "admitted": Case(_admit, visible("#call")),
+    "put back": Case(lambda s, p: s.clinician(p, _path(p, "put-back")), visible("#waiting-title"), _admit),
+    "nobody answered": Case(lambda s, p: s.clinician(p, _path(p, "no-answer")), visible("#waiting-title"), _admit),
+    "handed over": Case(_hand_over, _names_the_other),
+    "cancelled": Case(lambda s, p: s.desk(_path(p, "cancel"), {"reason": "technical"}), visible("#over-title")),
+    "marked as left": Case(lambda s, p: s.desk(_path(p, "left")), visible("#over-title")),
+    "put out": Case(_put_out, visible("#gone-title")),
+}
+
+
+@contextmanager
+def opened(browser: Browser, web: WebProcess, link: str) -> Iterator[Page]:
+    """The page behind a personal link, after the identity step, its script listening."""
+    context = browser.new_context(permissions=["camera", "microphone"])
+    try:
+        page = context.new_page()
+        page.goto(f"{web.url}/join/{link.rpartition('/')[2]}")
+        for part, value in (("year", BORN.year), ("month", BORN.month), ("day", BORN.day)):
+            page.fill(f"[name=birth_{part}]", str(value))
+        page.click("main button")
+        page.wait_for_url("**/visit")
+        page.wait_for_timeout(LINE_UP * 1000)
+        yield page
+    finally:
+        context.close()
+
+
+def told(browser: Browser, house: House, patient: Waiter, case: Case) -> float:
+    """Seconds from the answer that staff got until the page of the waiting patient shows what they did."""
+    web, staff = house
+    staff.post(patient.headers, _path(patient, "ready"))
+    if case.before is not None:
+        case.before(staff, patient)
+    with opened(browser, web, patient.link) as page:
+        case.act(staff, patient)
+        begun = time.monotonic()
+        case.shown(page, staff, patient)
+        return time.monotonic() - begun
+
+
+def told_of_move(browser: Browser, house: House) -> float:
+    """The same for a visit of tomorrow that is moved while the patient's page is open."""
+    web, staff = house
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
+    patient = staff.desk("/v1/patients", {"given": "Luis", "family": "Moreno", "birth_date": BORN.isoformat()})
+    wanted = {"patient_id": patient["id"], "visit_type_id": staff.one("/v1/visit-types")["id"]}
+    wanted["clinician_id"] = str(staff.room.clinician_ids[0])
+    booked = staff.desk("/v1/visits", {**wanted, "start": start.isoformat()})
+    later = start + timedelta(hours=2)
+    with opened(browser, web, booked["link"]) as page:
+        staff.desk(f"/v1/visits/{booked['visit']['id']}/reschedule", {"start": later.isoformat()})
+        begun = time.monotonic()
+        page.wait_for_selector(f'#heading time[datetime^="{later:%Y-%m-%dT%H:%M}"]', timeout=PATIENCE)
+        return time.monotonic() - begun
