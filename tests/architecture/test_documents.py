@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from telehealth.cli.reference import reference
+from tests.architecture import lifecycle_page
 from tests.architecture.floor_plan import README, ROOT, floor_plan, written
 
-DOCUMENTS = [ROOT / name for name in ("README.md", "CHANGELOG.md", "telehealth/README.md", "tests/README.md")]
+DOCUMENTS = [
+    ROOT / name
+    for name in ("README.md", "CHANGELOG.md", "telehealth/README.md", "telehealth/visits/README.md", "tests/README.md")
+]
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"(?:^|`)(?:\./)?(deploy/[\w-]+|\.ci/run)(?=[ `\n])", re.MULTILINE)
 FROM_INDEX = re.compile(r"https?://|--index|--find-links|^-e|file:", re.MULTILINE)
@@ -17,6 +21,12 @@ FROM_INDEX = re.compile(r"https?://|--index|--find-links|^-e|file:", re.MULTILIN
 def test_the_floor_plan_is_the_contracts() -> None:
     text = README.read_text()
     assert text == written(text, floor_plan()), "python -m tests.architecture.floor_plan --write"
+
+
+def test_the_page_of_visits_shows_the_machine() -> None:
+    text = lifecycle_page.PAGE.read_text()
+    drawn = written(text, lifecycle_page.machine())
+    assert text == drawn, "python -m tests.architecture.lifecycle_page --write"
 
 
 def test_the_settings_reference_is_the_settings() -> None:
