@@ -12,15 +12,15 @@ CONSENT = {
         "You may stop at any time, and you may always come to us instead."
     ),
     "es": (
-        "Su consulta es por vídeo. Un profesional habla con usted y le ve por la cámara; hay cosas que no se pueden "
+        "Su visita es por vídeo. Un profesional habla con usted y le ve por la cámara; hay cosas que no se pueden "
         "examinar así, y entonces quizá le pidamos que venga.\n\n"
-        "No se graba nada. Lo que nos cuente se anota en su historia clínica, como en cualquier consulta.\n\n"
+        "No se graba nada. Lo que nos cuente se anota en su historia clínica, como en cualquier visita.\n\n"
         "Puede parar en cualquier momento, y siempre puede venir en persona."
     ),
     "fr": (
-        "Votre consultation a lieu par vidéo. Un soignant vous parle et vous voit par la caméra ; certaines choses ne "
+        "Votre visite a lieu par vidéo. Un soignant vous parle et vous voit par la caméra ; certaines choses ne "
         "peuvent pas être examinées ainsi, et on vous demandera alors peut-être de venir.\n\n"
-        "Rien n'est enregistré. Ce que vous nous dites est noté dans votre dossier, comme à toute consultation.\n\n"
+        "Rien n'est enregistré. Ce que vous nous dites est noté dans votre dossier, comme à toute visite.\n\n"
         "Vous pouvez arrêter à tout moment, et vous pouvez toujours venir sur place."
     ),
     "ar": (
