@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from telehealth.core.actors import SYSTEM
+from telehealth.core.errors import NotFound
 from telehealth.core.ports import Signals
 from telehealth.http.socket import CloseCode, Closed, Socket
 from telehealth.video.ports import Delivery, IceServers, RoomBus, RoomsAway
@@ -36,6 +37,7 @@ from telehealth.visits.lifecycle.rules import NotNow, VisitStatus
 BEAT_SECONDS = 5.0
 CANCEL_SECONDS = 0.2
 MOST_FAULTS = 20
+LAST_COMMAND = 2**53  # after every number a browser can count to
 TO_TELL: Mapping[Together, frozenset[VisitStatus]] = {
     Together.NOT_YET: frozenset(),
     Together.CONNECTED: frozenset({VisitStatus.ADMITTING, VisitStatus.INTERRUPTED}),
@@ -158,9 +160,15 @@ class Conversation:
                 await self._socket.send({"type": "ice", "ice_servers": self._ice_servers()})
 
     async def _look(self) -> None:
-        """Whether the visit still lets this person in: an ended visit or a revoked guest ends the conversation."""
+        """Whether the visit still lets this person in: an ended visit ends the conversation, and so does whoever puts
+        a participant out.
+        """
         actor, visit_id = self._entry.actor, self._visit.id
-        version = await self._unit_of_work.run(visit_version, actor, visit_id)
+        try:
+            version = await self._unit_of_work.run(visit_version, actor, visit_id)
+        except NotFound:
+            await self._leave_for_good()
+            raise
         if version == str(self._visit.revision):
             return
         try:
@@ -168,6 +176,11 @@ class Conversation:
             self._admitted = True
         except NotAdmitted:
             self._admitted = False
+
+    async def _leave_for_good(self) -> None:
+        """As if they had hung up: the other side sees nobody, and closes what connects it to them."""
+        with suppress(RoomsAway):
+            await self._bus.apply(self._visit.id, Said(self._now(), self._connection, Bye(LAST_COMMAND)))
 
     async def _tell_visit(self, room: Room) -> None:
         if self._visit.status in TO_TELL[room.together]:

@@ -7,10 +7,13 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from telehealth.core.actors import SYSTEM
+from telehealth.core.errors import NotFound
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import UnitOfWork
+from telehealth.video.service import issue_ticket
 from telehealth.visits.lifecycle import service as visits
 from telehealth.visits.lifecycle.rules import VisitStatus
+from telehealth.visits.participants import service as participants
 from tests.kit.call_process import Behind, running_web
 from tests.kit.meetings import Meeting
 from tests.kit.signalling import Talker, behind, socket_to, talking, ticket_from
@@ -152,3 +155,18 @@ async def test_a_process_that_dies_takes_no_room_with_it(database: str, valkey: 
             resume = {"session": guest.welcome["session"], "last_seq": guest.welcome["seq"]}
             async with talking(one, meeting, host=False, resume=resume) as back:
                 assert back.welcome["resumed"] is True
+
+
+async def test_who_is_put_out_is_out_of_the_call(
+    webs: Sequence[Behind], meeting: Meeting, unit_of_work: UnitOfWork
+) -> None:
+    async with talking(webs[0], meeting, host=True) as host, talking(webs[1], meeting, host=False) as guest:
+        assert (await host.hear("state"))["peers"] == [{"role": "patient", "presence": "present"}]
+        theirs = meeting.patient.id
+        assert theirs is not None
+        await unit_of_work.run(participants.revoke, SYSTEM, meeting.visit_id, theirs)
+        code, reason, _ = await guest.ended(within=7)  # at the next beat; pages of the house are told at once
+        assert (code, reason) == (4404, "not-found")
+        assert (await host.hear("state"))["peers"] == []
+    with pytest.raises(NotFound):
+        await unit_of_work.run(issue_ticket, meeting.patient, meeting.visit_id)

@@ -1,0 +1,125 @@
+"""A relative and an interpreter come along: each by a link of their own, each let in by name, each put out at once."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.kit.demo import CLINICIAN, DESK, Demo, Json, eventually
+from tests.kit.needs import program
+
+pytestmark = pytest.mark.browser
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
+BORN = {"birth_year": "1958", "birth_month": "4", "birth_day": "12"}
+INES = {"kind": "interpreter", "name": "Inés Vidal", "email": "ines@interpreters.example", "language": "es"}
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots go: ALBUM when someone wants to keep them."""
+    directory = Path(os.environ.get("ALBUM") or tmp_path_factory.mktemp("album"))
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+@contextmanager
+def own_page(browser: Browser, size: Any, **options: Any) -> Iterator[Page]:
+    """Somebody's own browser."""
+    with browser.new_context(viewport=size, **options) as context:
+        yield context.new_page()
+
+
+def letter_to(demo: Demo, address: str) -> Json:
+    return next(iter(demo.letters(address)), {})
+
+
+def come(page: Page, link: str, name: str) -> None:
+    page.goto(link)
+    page.fill("[name=name]", name)
+    page.click("main button")
+    page.wait_for_url("**/attend")
+
+
+def seen_within_a_second(page: Page, words: str, act: Any) -> None:
+    """Once it is done, what somebody else does is on this open page at once."""
+    act()
+    done = time.monotonic()
+    page.wait_for_selector(words, timeout=5000)
+    assert time.monotonic() - done < 1
+
+
+@pytest.mark.timeout(240)
+def test_a_relative_and_an_interpreter(demo: Demo, album: Path) -> None:
+    with demo.staff(DESK) as desk:
+        booked = demo.book_now(desk, demo.register(desk, "Friede"))
+        visit = booked["visit"]["id"]
+        people = f"/v1/visits/{visit}/participants"
+        interpreter = desk.post(people, json=INES).json()["participant"]
+        letter = eventually(lambda: letter_to(demo, INES["email"]))
+        link = next(word for word in letter["text"].split() if "/invited/" in word)
+        assert "Friede" not in letter["text"]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program("browser"))
+            try:
+                _come_along(demo, browser, booked, album, desk=desk, link=link, interpreter=interpreter["id"])
+            finally:
+                browser.close()
+
+
+def _come_along(
+    demo: Demo, browser: Browser, booked: Json, album: Path, *, desk: Any, link: str, interpreter: str
+) -> None:
+    visit = booked["visit"]["id"]
+    with (
+        own_page(browser, PHONE) as patient,
+        own_page(browser, PHONE) as relative,
+        own_page(browser, PHONE, locale="es-MX") as helper,
+        own_page(browser, DESKTOP) as room,
+    ):
+        patient.goto(booked["link"])
+        for box, value in BORN.items():
+            patient.fill(f"[name={box}]", value)
+        patient.click("main button")
+        patient.wait_for_url("**/visit/prepare")
+        patient.goto(f"{demo.web}/visit/people")
+        patient.fill("#name", "Luis Marlow")
+        patient.click("main form[action='/visit/people'] button")
+        patient.wait_for_selector("text=Luis Marlow is invited.")
+        theirs = patient.inner_text("code.copy")
+        patient.screenshot(path=album / "invite-a-relative.png", full_page=True)
+        assert urlsplit(theirs).path.startswith("/invited/")
+
+        room.goto(f"{demo.web}/sign-in")
+        room.fill("[name=email]", CLINICIAN)
+        room.fill("[name=password]", demo.password(CLINICIAN))
+        room.click("main button")
+        room.wait_for_url("**/day")
+        room.goto(f"{demo.web}/visits/{visit}")
+        row = f"#participant-{interpreter}"
+        assert "Waiting" not in room.inner_text(row)
+
+        seen_within_a_second(room, "#participants >> text=Luis Marlow", lambda: come(relative, theirs, "marlow luis"))
+        come(helper, link, "ines vidal")
+        helper.wait_for_selector("text=Está en la sala de espera")
+        room.wait_for_selector(f"{row} >> text=Waiting", timeout=5000)
+        helper.screenshot(path=album / "interpreter-waits.png", full_page=True)
+        room.screenshot(path=album / "room-with-company.png")
+
+        seen_within_a_second(helper, "text=Ya puede entrar", lambda: room.click(f"{row} >> text=Let in"))
+        room.wait_for_selector(f"{row} >> text=Let in", timeout=5000)
+
+        found = {each["name"]: each["id"] for each in desk.get(f"/v1/visits/{visit}/participants").json()["items"]}
+        put_out = f"/v1/visits/{visit}/participants/{found['Luis Marlow']}/remove"
+        seen_within_a_second(relative, "text=This link no longer leads here", lambda: desk.post(put_out))
+        relative.goto(theirs)
+        relative.fill("[name=name]", "Luis Marlow")
+        relative.click("main button")
+        relative.wait_for_selector("text=That does not match this link.")
+        assert row.removeprefix("#") in room.content()
+        eventually(lambda: "Luis Marlow" not in room.inner_text("#participants"))
