@@ -72,6 +72,32 @@ def test_a_relative_and_an_interpreter(demo: Demo, album: Path) -> None:
                 browser.close()
 
 
+def _invite_a_relative(demo: Demo, patient: Page, link: str, album: Path) -> str:
+    """From the patient's own page. Answers the relative's link."""
+    patient.goto(link)
+    for box, value in BORN.items():
+        patient.fill(f"[name={box}]", value)
+    patient.click("main button")
+    patient.wait_for_url("**/visit/prepare")
+    patient.goto(f"{demo.web}/visit/people")
+    patient.fill("#name", "Luis Marlow")
+    patient.click("main form[action='/visit/people'] button")
+    patient.wait_for_selector("text=Luis Marlow is invited.")
+    patient.screenshot(path=album / "invite-a-relative.png", full_page=True)
+    theirs = patient.inner_text("code.copy")
+    assert urlsplit(theirs).path.startswith("/invited/")
+    return theirs
+
+
+def _open_the_room(demo: Demo, room: Page, visit: str) -> None:
+    room.goto(f"{demo.web}/sign-in")
+    room.fill("[name=email]", CLINICIAN)
+    room.fill("[name=password]", demo.password(CLINICIAN))
+    room.click("main button")
+    room.wait_for_url("**/day")
+    room.goto(f"{demo.web}/visits/{visit}")
+
+
 def _come_along(
     demo: Demo, browser: Browser, booked: Json, album: Path, *, desk: Any, link: str, interpreter: str
 ) -> None:
@@ -82,25 +108,8 @@ def _come_along(
         own_page(browser, PHONE, locale="es-MX") as helper,
         own_page(browser, DESKTOP) as room,
     ):
-        patient.goto(booked["link"])
-        for box, value in BORN.items():
-            patient.fill(f"[name={box}]", value)
-        patient.click("main button")
-        patient.wait_for_url("**/visit/prepare")
-        patient.goto(f"{demo.web}/visit/people")
-        patient.fill("#name", "Luis Marlow")
-        patient.click("main form[action='/visit/people'] button")
-        patient.wait_for_selector("text=Luis Marlow is invited.")
-        theirs = patient.inner_text("code.copy")
-        patient.screenshot(path=album / "invite-a-relative.png", full_page=True)
-        assert urlsplit(theirs).path.startswith("/invited/")
-
-        room.goto(f"{demo.web}/sign-in")
-        room.fill("[name=email]", CLINICIAN)
-        room.fill("[name=password]", demo.password(CLINICIAN))
-        room.click("main button")
-        room.wait_for_url("**/day")
-        room.goto(f"{demo.web}/visits/{visit}")
+        theirs = _invite_a_relative(demo, patient, booked["link"], album)
+        _open_the_room(demo, room, visit)
         row = f"#participant-{interpreter}"
         assert "Waiting" not in room.inner_text(row)
 
