@@ -1,6 +1,7 @@
 """Migrations: from nothing, from a clinic that is at work, and back; and they make what the tables say."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -87,6 +88,9 @@ AT_WORK: tuple[tuple[str, Mapping[str, Any]], ...] = (
 )
 
 
+UNDER_WAY = {"status": "interrupted", "revision": 2, "local_start": "2026-03-02T10:00", "tzdata": "2026a"}
+
+
 @pytest.fixture
 def empty(databases: Databases) -> str:
     return databases.create_empty()
@@ -121,6 +125,25 @@ def test_a_zone_the_database_lacks_keeps_no_migration_up(empty: str, zone: str, 
         assert connection.execute("SELECT local_start, time_zone FROM visit").fetchall() == [
             (f"2026-03-02T{read}", zone)
         ]
+
+
+def test_histories_of_then_keep_how_the_visit_stood_and_what_is_under_way_gets_its_timer(empty: str) -> None:
+    migrate(empty, "0012")
+    with psycopg.connect(empty) as connection:
+        for table, row in AT_WORK[:4]:
+            insert(connection, table, {**row, **(UNDER_WAY if table == "visit" else {})})
+        for seq, steps in ((1, ("book", None, "booked")), (2, ("drop", "in_progress", "interrupted"))):
+            told = dict(zip(("command", "before", "after"), steps, strict=True))
+            entry = {"visit_id": VISIT, "seq": seq, "at": THEN, "role": "system", "purpose": "TREAT", "cause": ""}
+            insert(connection, "visit_event", {**entry, **told})
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        first, last = connection.execute("SELECT changes FROM visit_event ORDER BY seq").fetchall()
+        (timer,) = connection.execute("SELECT visit_id, kind, due_at - interval '5 minutes' FROM timer").fetchall()
+    assert first == ({},)
+    assert (last[0]["patient_id"], last[0]["starts_at"]) == (str(PATIENT), "2026-03-02T10:00:00+00:00")
+    assert {"id", "status", "revision", "created_at", "changed_at"}.isdisjoint(last[0])
+    assert timer == (VISIT, "grace", datetime.fromisoformat(THEN))
 
 
 def test_the_way_back_leaves_nothing(empty: str) -> None:

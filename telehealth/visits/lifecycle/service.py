@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from telehealth.core.errors import Stale
+from telehealth.core.failpoints import Failpoint
 from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
@@ -23,6 +24,8 @@ from telehealth.visits.lifecycle.rules import (
     situation_of,
 )
 from telehealth.visits.lifecycle.steps import change, decided
+
+FIRED = Failpoint("visits.timer_fired")
 
 
 async def open_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
@@ -216,6 +219,7 @@ async def fire(unit: Unit, timer_id: UUID) -> Outcome | None:
     await timers.settle(unit, claimed.id, Outcome.FIRED)  # first, or the transition would find it open and moot
     try:
         await change(unit, claimed.visit_id, what.command, cause=what.cause, values=values)
+        FIRED()
     except NotNow:
         return await _not_fired(unit, claimed)
     return Outcome.FIRED

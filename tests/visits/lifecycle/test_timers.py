@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,7 +22,7 @@ from telehealth.scheduling.booking import service as booking
 from telehealth.tasks.work import Work
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.gates import service as gates
-from telehealth.visits.lifecycle import queries, service, tasks, timers
+from telehealth.visits.lifecycle import queries, service, tasks
 from telehealth.visits.lifecycle.deadlines import CONSEQUENCES, Deadline, deadlines_of
 from telehealth.visits.lifecycle.models import TimerRow, VisitRow
 from telehealth.visits.lifecycle.rules import TRANSITIONS, DeviceCheck, NotNow, Visit, VisitStatus
@@ -166,22 +169,18 @@ async def test_of_many_sweeps_one_fires_a_timer(waiting: Waiting) -> None:
     assert [step.command for step in steps].count(CONSEQUENCES[D.ANSWER].command) == 1
 
 
-async def test_a_worker_that_dies_before_the_commit_leaves_the_timer_to_the_next(waiting: Waiting) -> None:
-    class Killed(BaseException):
-        """Nothing catches it, like the end of a process."""
-
-    async def fire_and_die(unit: Unit, timer_id: UUID) -> None:
-        await service.fire(unit, timer_id)
-        raise Killed
-
+async def test_a_worker_that_is_killed_before_the_commit_leaves_the_timer_to_the_next(
+    waiting: Waiting, database: str
+) -> None:
     await waiting.give(service.admit, waiting.clinic.clinician_actor)
     waiting.clock.advance(MINUTE)
-    (due,) = await waiting.unit_of_work.run(timers.due)
-    with pytest.raises(Killed):
-        await waiting.unit_of_work.run(fire_and_die, SYSTEM, due)
+    argv = [sys.executable, "-m", "tests.kit.dying_sweep", "visits.timer_fired", database, str(waiting.clock.now())]
+    died = await asyncio.to_thread(subprocess.run, argv, capture_output=True, timeout=100, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
     assert (await waiting.now()).status is S.ADMITTING
     assert await tasks.fire_timers(waiting.work) == 1
     assert (await waiting.now()).status is S.READY
+    assert await waiting.timers() == [("answer", "fired")]
 
 
 async def test_a_timer_that_fires_early_is_due_when_the_machine_says(waiting: Waiting) -> None:
