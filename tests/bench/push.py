@@ -80,6 +80,7 @@ class Page:
 class Sample:
     """Milliseconds, by what was waited for and how Valkey was then."""
 
+    answered: list[float] = field(default_factory=list)
     heard: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     read: dict[tuple[str, str], list[float]] = field(default_factory=dict)
 
@@ -202,10 +203,15 @@ async def _change(house: House, leg: str, number: int, into: tuple[Sample, str])
     path = f"/v1/visits/{patient.visit}/{'ready' if leg == LEGS[0] else 'admit'}"
     counts = [(each, len(each.stream.heard)) for each in (own, board)]
     begun = asyncio.get_running_loop().time()
-    sending = asyncio.create_task(house.post(sends, path))
+    sample, phase = into
+
+    async def send() -> None:
+        await house.post(sends, path)
+        sample.answered.append((asyncio.get_running_loop().time() - begun) * 1000)
+
+    sending = asyncio.create_task(send())
     told = await asyncio.gather(*(each.told_after(count) for each, count in counts))
     await sending
-    sample, phase = into
     sample.add(leg, phase, begun, told[0 if waits is own else 1])
 
 
@@ -226,6 +232,7 @@ def _report(report: Report, sample: Sample, used: dict[str, float]) -> None:
             report.times(f"{leg}: {what}", Times(every), BOUNDS)
             for phase in (ALIVE, DEAD, BACK):
                 report.times(f"{leg}: {what}, {phase}", Times(found[(leg, phase)]))
+    report.times("of these times, until the command was answered", Times(sample.answered))
     for name, figure in used.items():
         report.note(name, figure)
         report.row(name, f"{figure:.2f}", "")
