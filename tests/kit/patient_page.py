@@ -14,6 +14,7 @@ from tests.kit.full_room import BORN, Headers, Room, Waiter
 from tests.kit.processes import WebProcess
 
 PATIENCE = 20_000  # milliseconds
+WORDS = "We call you in a minute"
 LINE_UP = 1.5  # seconds until the script of a page that has just opened listens
 
 
@@ -26,6 +27,17 @@ class Staff:
 
     def desk(self, path: str, body: object = None) -> dict[str, Any]:
         return self.post(self.room.desks[0], path, body)
+
+    def late(self, patient: Waiter, minutes: int) -> None:
+        path = f"/v1/clinicians/{self.room.clinician_ids[patient.clinician]}/running-late"
+        answer = httpx.put(
+            f"{self.web.url}{path}",
+            json={"minutes": minutes},
+            headers=self.room.desks[0],
+            timeout=30,
+            trust_env=False,
+        )
+        answer.raise_for_status()
 
     def clinician(self, patient: Waiter, path: str, body: object = None) -> dict[str, Any]:
         return self.post(self.room.clinicians[patient.clinician], path, body)
@@ -92,6 +104,8 @@ CASES: Mapping[str, Case] = {
     "cancelled": Case(lambda s, p: s.desk(_path(p, "cancel"), {"reason": "technical"}), visible("#over-title")),
     "marked as left": Case(lambda s, p: s.desk(_path(p, "left")), visible("#over-title")),
     "put out": Case(_put_out, visible("#gone-title")),
+    "written to": Case(lambda s, p: s.desk(_path(p, "messages"), {"words": WORDS}), visible(f"#told >> text={WORDS}")),
+    "running late": Case(lambda s, p: s.late(p, 10), visible("#late"), lambda s, p: s.late(p, 0)),
 }
 
 
