@@ -21,6 +21,7 @@ from telehealth.cli.logs import Logs
 from telehealth.cli.migrate import upgrade
 from telehealth.cli.procfile import find_procfile
 from telehealth.cli.reference import reference
+from telehealth.cli.simulate import simulate
 from telehealth.cli.token import fetch_token
 from telehealth.cli.up import Options, start
 from telehealth.cli.visits import visits
@@ -38,6 +39,7 @@ app.add_typer(visit_types, name="visit-types")
 app.add_typer(licences, name="licences")
 app.add_typer(visits, name="visits")
 app.command()(clinic)
+app.command()(simulate)
 
 _Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="TCP port of the web process")]
 _MediaPort = Annotated[

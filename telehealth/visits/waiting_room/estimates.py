@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
-FEWEST_OBSERVED = 5
+ENOUGH_OBSERVED = 20
 RUNS = 200
-LOW, HIGH = 0.05, 0.95
+LOW, HIGH = 0.05, 0.975  # more above: whoever comes later and is more urgent goes first
 SHARES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)  # of what is planned, while too little was observed
 STEP = 5  # minutes: what is said to a patient is rounded outwards to whole steps
 PAUSE = 5.0  # minutes: who is free takes the next patient within this
@@ -33,10 +33,10 @@ class Estimate:
 
 
 def service_times(observed: Sequence[float], planned: float) -> tuple[float, ...]:
-    """Minutes a patient takes a clinician, ascending: as observed, or a wide guess at what is planned."""
-    if len(observed) >= FEWEST_OBSERVED:
+    """Minutes a patient takes a clinician, ascending: as observed; while that is little, with a wide guess too."""
+    if len(observed) >= ENOUGH_OBSERVED:
         return tuple(sorted(observed))
-    return tuple(planned * share for share in SHARES)
+    return tuple(sorted([*observed, *(planned * share for share in SHARES)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,11 @@ def turns(servers: Sequence[Server], times: Sequence[float], count: int) -> list
 
 
 def _run(servers: Sequence[Server], times: Sequence[float], count: int, dice: random.Random) -> list[float]:
-    """When the turn of each comes, in minutes, on one day that might be."""
+    """When the turn of each comes, in minutes, on one day that might be.
+
+    What was observed is itself drawn anew for that day: few observations say little, and the range is wider.
+    """
+    times = sorted(dice.choices(times, k=len(times)))
     free_at = [_rest(each, times, dice) for each in servers]
     heapify(free_at)
     begun = []

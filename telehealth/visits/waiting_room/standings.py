@@ -139,14 +139,14 @@ async def _in_order(unit: Unit, visit_type_id: VisitTypeId | None) -> list[Queue
 
 
 async def _servers(unit: Unit, kind: VisitTypeId, line: Sequence[QueueEntry]) -> dict[ClinicianId, Server]:
-    """Who serves this queue, by what they took last."""
+    """Who serves this queue, by whom they saw last: a visit that was handed over counts for who has it."""
     over = VisitRow.status.in_([status.value for status in OVER])
     last = await unit.session.execute(
-        select(ROW.taken_by, ROW.taken_at, case((over, func.coalesce(VisitRow.ended_at, VisitRow.changed_at))))
-        .ext(distinct_on(ROW.taken_by))
+        select(VisitRow.clinician_id, ROW.taken_at, case((over, func.coalesce(VisitRow.ended_at, VisitRow.changed_at))))
+        .ext(distinct_on(VisitRow.clinician_id))
         .join(VisitRow, VisitRow.id == ROW.id)
         .where(ROW.visit_type_id == kind, ROW.taken_at > unit.now - AT_WORK_WITHIN)
-        .order_by(ROW.taken_by, ROW.taken_at.desc())
+        .order_by(VisitRow.clinician_id, ROW.taken_at.desc())
     )
     waited_from = min((entry.came_at for entry in line), default=unit.now)
     return {
@@ -202,8 +202,8 @@ async def _times(unit: Unit, kind: VisitTypeId) -> tuple[float, ...]:
             ROW.taken_at,
             ended.label("ended_at"),
             VisitRow.status,
-            func.lead(ROW.taken_at).over(partition_by=ROW.taken_by, order_by=ROW.taken_at).label("next_at"),
-            func.lead(ROW.came_at).over(partition_by=ROW.taken_by, order_by=ROW.taken_at).label("next_came"),
+            func.lead(ROW.taken_at).over(partition_by=VisitRow.clinician_id, order_by=ROW.taken_at).label("next_at"),
+            func.lead(ROW.came_at).over(partition_by=VisitRow.clinician_id, order_by=ROW.taken_at).label("next_came"),
         )
         .join(VisitRow, VisitRow.id == ROW.id)
         .where(ROW.visit_type_id == kind, ROW.taken_at > unit.now - OBSERVED_FOR)

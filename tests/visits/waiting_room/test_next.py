@@ -26,7 +26,7 @@ from telehealth.visits.participants.guests import Closed
 from telehealth.visits.participants.rules import ParticipantKind
 from telehealth.visits.waiting_room import guests, service, standings, waiting
 from telehealth.visits.waiting_room.queue import NobodyWaits, QueueEntry
-from tests.kit.clinic import BORN, Clinic, open_clinic, register
+from tests.kit.clinic import BORN, Clinic, add_colleague, open_clinic, register
 
 WAITING, CLINICIANS = 200, 50
 PLACES = ("US-NY", "US-CA", "US-TX", None)
@@ -174,3 +174,15 @@ async def test_a_patient_sees_their_own_place_and_no_other(
         await unit_of_work.run(standings.everyone, own)
     await unit_of_work.run(waiting.leave, own, entry.id)
     assert await unit_of_work.run(standings.places, SYSTEM, [entry.id]) == {}
+
+
+async def test_a_visit_of_the_queue_can_be_handed_over(unit_of_work: UnitOfWork, clinic: Clinic) -> None:
+    queued = await queue(unit_of_work, clinic)
+    await unit_of_work.run(guests.identify, SYSTEM, queued.link_secret, BORN)
+    visit = await unit_of_work.run(service.take_next, clinic.clinician_actor)
+    colleague = await unit_of_work.run(add_colleague, SYSTEM, clinic)
+    handed = await unit_of_work.run(lifecycle.hand_over, clinic.clinician_actor, visit.id, colleague.id)
+    assert (handed.clinician_id, handed.status) == (colleague.id, VisitStatus.ARRIVED)
+    luis = await unit_of_work.run(register, SYSTEM, "Luis")
+    waits = await unit_of_work.run(waiting.enqueue, SYSTEM, patient_id=luis.id, visit_type_id=clinic.visit_type.id)
+    assert waits.standing.estimate is not None  # by who has the visit now
