@@ -146,6 +146,20 @@ def test_histories_of_then_keep_how_the_visit_stood_and_what_is_under_way_gets_i
     assert timer == (VISIT, "grace", datetime.fromisoformat(THEN))
 
 
+def test_participants_are_where_their_visit_is(empty: str) -> None:
+    migrate(empty, OLDER)
+    came = {"visit_id": VISIT, "role": "patient", "created_at": THEN, "verified_at": THEN}
+    with psycopg.connect(empty) as connection:
+        for table, row in AT_WORK:
+            insert(connection, table, row | ({"status": "in_progress"} if table == "visit" else {}))
+        insert(connection, "participant", {**came, "id": UUID(int=6), "person_id": PATIENT})
+        insert(connection, "participant", {**came, "id": UUID(int=7), "person_id": KIND, "revoked_at": THEN})
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        found = connection.execute("SELECT state, since = created_at FROM participant ORDER BY id").fetchall()
+    assert found == [("connected", True), ("connected", True), ("revoked", True)]
+
+
 def test_the_way_back_leaves_nothing(empty: str) -> None:
     migrate(empty)
     command.downgrade(alembic_config(empty), "base")

@@ -63,11 +63,18 @@ async def ever_invited(unit: Unit, visit_id: UUID) -> list[Participant]:
 
 
 async def roster(unit: Unit, visit_id: UUID) -> list[Participant]:
-    """Everyone invited and not out again, each with a name; audited as a read of the visit's participants."""
-    found = await participants_of(unit, visit_id)
-    patient_id = next((each.person_id for each in found if each.kind is ParticipantKind.PATIENT), None)
+    """Everyone invited and not out again, with a name and the number of a phone leg; audited as a read of them all."""
+    query = (await _living(unit)).where(ParticipantRow.visit_id == visit_id).order_by(ParticipantRow.id)
+    rows = (await unit.session.scalars(query)).all()
+    patient_id = next((row.person_id for row in rows if row.role == ParticipantKind.PATIENT), None)
     unit.audit("read", "participant", None, patient_id=patient_id)
-    return [replace(each, name=each.name or await _name(unit, each)) for each in found]
+    return [await _named(unit, row) for row in rows]
+
+
+async def _named(unit: Unit, row: ParticipantRow) -> Participant:
+    each = participant_of(row)
+    phone = None if row.phone is None else unit.vault.open(("participant", "phone", row.id), row.phone)
+    return replace(each, name=each.name or await _name(unit, each), phone=phone)
 
 
 async def companions(unit: Unit, visit_id: UUID) -> list[Participant]:

@@ -258,7 +258,8 @@ def answers_to(typed: str, invited: str) -> bool:
 class Participant:
     """Somebody invited to one visit. `person_id` is the patient, the clinician, or who acts for the patient.
 
-    `name`, `email` and `language` (BCP 47) are a companion's own; those of the others are kept with them.
+    `name`, `email` and `language` (BCP 47) are a companion's own; those of the others are kept with them. `phone` is
+    told where a phone leg is called from, and sealed elsewhere.
     """
 
     id: ParticipantId
@@ -270,6 +271,7 @@ class Participant:
     name: str = ""
     email: str | None = None
     language: str = "en"
+    phone: str | None = None
     invited_as: Role = Role.SYSTEM
     verified_at: datetime | None = None
     locked_until: datetime | None = None

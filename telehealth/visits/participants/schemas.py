@@ -71,7 +71,8 @@ class MarkParticipant(Message):
 
 
 class ParticipantView(Message):
-    """Somebody who takes part, as staff see them. `verified_at` null: they have not shown who they are.
+    """Somebody who takes part, as staff see them. `verified_at` null: they have not shown who they are. `phone` is the
+    number of a phone leg, told in the list of participants alone.
 
     `allowed` lists the steps whoever asks may give now; `locked_until` ahead: too many wrong answers at their link.
     """
@@ -83,6 +84,7 @@ class ParticipantView(Message):
     since: datetime
     name: str
     email: str | None
+    phone: str | None
     language: str
     invited_as: Role
     verified_at: datetime | None

@@ -215,6 +215,12 @@ async def test_a_phone_leg_is_marked_by_staff_and_let_in_like_everyone(room: Roo
     invited = await room.invite(Companion(kind=K.PHONE, name="Ana Moreno", phone="+15075550177"))
     assert invited.link == ""
     assert not invited.participant.has_link
+    listed = await room.unit_of_work.run(queries.roster, desk, room.visit)
+    assert {each.name: each.phone for each in listed} == {
+        "Rosa Moreno": None,
+        "Dr. Ada Lindqvist": None,
+        "Ana Moreno": "+15075550177",
+    }
     for actor, step, state in (
         (desk, Step.VERIFY, S.VERIFIED),
         (desk, Step.WAIT, S.WAITING),
