@@ -151,7 +151,7 @@ def test_participants_are_where_their_visit_is(empty: str) -> None:
     came = {"visit_id": VISIT, "role": "patient", "created_at": THEN, "verified_at": THEN}
     with psycopg.connect(empty) as connection:
         for table, row in AT_WORK:
-            insert(connection, table, row | ({"status": "in_progress"} if table == "visit" else {}))
+            insert(connection, table, {**row, **({"status": "in_progress"} if table == "visit" else {})})
         insert(connection, "participant", {**came, "id": UUID(int=6), "person_id": PATIENT})
         insert(connection, "participant", {**came, "id": UUID(int=7), "person_id": KIND, "revoked_at": THEN})
     migrate(empty)
