@@ -39,7 +39,7 @@ def main(
             for name, case in CASES.items():
                 taken = [told(browser, house, next(patients), case) for _ in range(times)]
                 report.times(name, Times([each * 1000 for each in taken]), WITHIN)
-            moved = [told_of_move(browser, house) for _ in range(times)]
+            moved = [told_of_move(browser, house, days=number + 1) for number in range(times)]
             report.times("moved", Times([each * 1000 for each in moved]), WITHIN)
             browser.close()
     report.row("load of the machine at the end", f"{os.getloadavg()[0]:.1f}", "")

@@ -139,10 +139,10 @@ def told(browser: Browser, house: House, patient: Waiter, case: Case) -> float:
         return time.monotonic() - begun
 
 
-def told_of_move(browser: Browser, house: House) -> float:
-    """The same for a visit of tomorrow that is moved while the patient's page is open."""
+def told_of_move(browser: Browser, house: House, *, days: int = 1) -> float:
+    """The same for a visit in so many days that is moved while the patient's page is open."""
     web, staff = house
-    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=days)
     patient = staff.desk("/v1/patients", {"given": "Luis", "family": "Moreno", "birth_date": BORN.isoformat()})
     wanted = {"patient_id": patient["id"], "visit_type_id": staff.one("/v1/visit-types")["id"]}
     wanted["clinician_id"] = str(staff.room.clinician_ids[0])
