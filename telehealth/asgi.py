@@ -6,6 +6,7 @@ import socket
 import sys
 
 import uvicorn
+from uvicorn.loops.auto import auto_loop_factory
 
 from telehealth.bootstrap import open_web
 from telehealth.settings import Settings, SettingsError, read_settings
@@ -52,7 +53,8 @@ def main() -> None:
         settings = read_settings()
     except SettingsError as error:
         sys.exit(f"telehealth web: {error}")
-    asyncio.run(serve(settings))
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:  # uvloop where there is one
+        runner.run(serve(settings))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Direct:
         cursor = driver.cursor(row_factory=namedtuple_row)
         try:
             await cursor.execute(sql, whole, prepare=True)
-            return await cursor.fetchall() if cursor.description else []
+            return await cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
         except psycopg.Error as error:
             raise DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True) from None
 

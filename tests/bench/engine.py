@@ -1,18 +1,19 @@
 """The calls that are measured: the platform's own search and booking, as its routes make them."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import event
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.intervals import Interval
+from telehealth.db.unit import Unit
 from telehealth.scheduling.availability.rules import to_instant, to_minute
 from telehealth.scheduling.booking import queries, service
-from telehealth.scheduling.booking.rules import Asked, Occupied, Slot, Wanted
+from telehealth.scheduling.booking.rules import Asked, Occupied, Slot, SlotRefused, Wanted
 from tests.bench.clinic import Clinic
 
 
@@ -37,10 +38,25 @@ async def free_minutes(clinic: Clinic, clinicians: Sequence[ClinicianId]) -> lis
 
 async def occupy(clinic: Clinic, *, clinician: ClinicianId, patient: PatientId, start: int, owner: UUID) -> Occupied:
     """A new visit's time through the service layer, in a transaction of its own. Raises what it is refused with."""
-    wanted = Wanted(
+    wanted = _wanted(clinic, clinician, patient, start)
+    return await clinic.unit_of_work.run(service.occupy, SYSTEM, wanted, owner, fresh=True)
+
+
+async def rehearse(clinic: Clinic, *, clinician: ClinicianId, start: int) -> None:
+    """A booking, and a refusal of the same time; neither stays. Who serves has prepared what they send."""
+
+    async def try_twice(unit: Unit) -> None:
+        for _ in range(2):
+            await service.occupy(unit, _wanted(clinic, clinician, PatientId(uuid4()), start), uuid4(), fresh=True)
+
+    with suppress(SlotRefused):
+        await clinic.unit_of_work.run(try_twice, SYSTEM)
+
+
+def _wanted(clinic: Clinic, clinician: ClinicianId, patient: PatientId, start: int) -> Wanted:
+    return Wanted(
         visit_type_id=clinic.visit_type_id, patient_id=patient, start=to_instant(start), clinician_ids=(clinician,)
     )
-    return await clinic.unit_of_work.run(service.occupy, SYSTEM, wanted, owner, fresh=True)
 
 
 @contextmanager

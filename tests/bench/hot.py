@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+from uvicorn.loops.auto import auto_loop_factory
 
 from telehealth.core.ids import PatientId
 from telehealth.db.unit import DatabaseFault
@@ -87,14 +88,22 @@ async def _times(address: Address) -> list[int]:
 
 
 def _serve(share: Share) -> list[Call]:
-    return asyncio.run(_clients(share))
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:  # as the web process
+        return runner.run(_clients(share))
 
 
 async def _clients(share: Share) -> list[Call]:
     async with enter(share.address) as clinic:
-        await engine.free_minutes(clinic, clinic.clinician_ids)  # a process that serves is warm
+        await _warm(clinic, share.times)
         clients = [asyncio.create_task(_client(clinic, share, number)) for number in share.clients]
         return [call for each in clients for call in await each]
+
+
+async def _warm(clinic: Clinic, times: Sequence[int]) -> None:
+    """A process that serves has searched, booked and refused before, on every connection."""
+    await engine.free_minutes(clinic, clinic.clinician_ids)
+    clinician = clinic.clinician_ids[0]
+    await asyncio.gather(*(engine.rehearse(clinic, clinician=clinician, start=each) for each in times))
 
 
 async def _client(clinic: Clinic, share: Share, number: int) -> list[Call]:

@@ -78,7 +78,7 @@ class Ground:
     hosts: Sequence[Resource]
     unverified: frozenset[UUID]
     is_retired: bool = False
-    locked: bool = False
+    locked: bool | None = None
     whereabouts: Sequence[licensing.Whereabouts] = ()
     licences: Mapping[ClinicianId, Sequence[licensing.Licence]] = field(default_factory=dict)
 
@@ -185,12 +185,19 @@ def _minutes(span: Interval[datetime]) -> Minutes:
 
 
 # The locks of these keys, one after the other up to the first that is another's: who waits for that one later then has
-# none that comes after it, and so waits in no circle. Null where no keys are given, or roles are yet to be filled.
-LOCKED = text("""CASE WHEN cardinality(:keys) > 0 AND visit_type.roles = '[]' THEN (
+# none that comes after it, and so waits in no circle. Null where no keys are given, roles are yet to be filled, or the
+# clinician is busy then: a refusal, most likely, and nobody else should wait while it looks for other times.
+LOCKED = text("""CASE WHEN cardinality(:keys) > 0 AND visit_type.roles = '[]' AND NOT EXISTS (
+    SELECT FROM occupancy AS busy
+    WHERE busy.resource_id = :host AND busy.state = 'active' AND (busy.expires_at IS NULL OR busy.expires_at > now())
+        AND busy.s < :start + visit_type.minutes AND busy.e > :start
+) THEN (
     WITH RECURSIVE got(n, ok) AS (
         SELECT 1, pg_try_advisory_xact_lock((:keys)[1])
         UNION ALL SELECT n + 1, pg_try_advisory_xact_lock((:keys)[n + 1]) FROM got WHERE ok AND n < cardinality(:keys)
-    ) SELECT bool_and(ok) FROM got) END AS locked""").bindparams(bindparam("keys", type_=ARRAY(BigInteger)))
+    ) SELECT bool_and(ok) FROM got) END AS locked""").bindparams(
+    bindparam("keys", type_=ARRAY(BigInteger)), bindparam("host", type_=Uuid()), bindparam("start", type_=BigInteger())
+)
 
 
 def _standing(*about_the_patient: Any) -> Direct:
@@ -206,12 +213,13 @@ FOR_PATIENT = _standing(people.whereabouts_json(_patient), people.licences_json(
 IN_JURISDICTION = _standing(null(), people.licences_json_in(_jurisdiction))
 
 
-async def stand(unit: Unit, asked: Asked, *, keys: Sequence[int] = ()) -> Ground:
+async def stand(unit: Unit, asked: Asked, *, start: int = 0, keys: Sequence[int] = ()) -> Ground:
     """One statement, and one more when some hours have changed since this process looked. Raises NotFound.
 
     `keys`: take these locks, in this order, if they are free and all that the visit will need.
     """
-    about: dict[str, Any] = {"visit_type_id": asked.visit_type_id, "keys": list(keys)}
+    host = asked.clinician_ids[0] if keys else None
+    about: dict[str, Any] = {"visit_type_id": asked.visit_type_id, "keys": list(keys), "host": host, "start": start}
     query = FOR_ANYONE
     if asked.jurisdiction is not None:
         query, about["jurisdiction"] = IN_JURISDICTION, asked.jurisdiction
@@ -230,7 +238,7 @@ async def stand(unit: Unit, asked: Asked, *, keys: Sequence[int] = ()) -> Ground
         hosts=[] if asked.also and row.seats > 1 else _hosts(resources, asked),  # a session has what it began with
         unverified=availability.unverified(row.stamp),
         is_retired=row.retired_at is not None,
-        locked=bool(row.locked),
+        locked=row.locked,
         whereabouts=people.parse_whereabouts(row.places),
         licences=people.parse_licences(row.licences),
     )

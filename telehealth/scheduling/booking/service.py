@@ -14,7 +14,7 @@ from telehealth.core.errors import NotAllowed, NotFound
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
-from telehealth.scheduling.availability.rules import Resource, to_instant
+from telehealth.scheduling.availability.rules import Resource, to_instant, to_minute
 from telehealth.scheduling.booking import locks, plans, queries, rows
 from telehealth.scheduling.booking.events import TimeFreed
 from telehealth.scheduling.booking.models import OccupancyRow, VisitTypeRow
@@ -215,9 +215,14 @@ async def _take(
     asked = replace(_asked(wanted, booking=claim.kind == "visit"), except_owner=beside)
     keys = locks.keys([wanted.patient_id, *wanted.clinician_ids, *wanted.also])
     for _ in range(PLANS):
-        ground = await queries.stand(unit, asked, keys=keys if len(set(wanted.clinician_ids)) == 1 else ())
+        ground = await queries.stand(
+            unit, asked, start=to_minute(wanted.start), keys=keys if len(set(wanted.clinician_ids)) == 1 else ()
+        )
         if ground.is_retired and fresh:
             raise NotFound
+        if ground.locked is False:
+            await locks.take_keys(unit, keys)
+            ground = replace(ground, locked=True)
         plan = await plans.made(unit, ground, wanted)
         if ground.locked:  # what was looked at is as it was: nobody else could take it since
             return await _settle(unit, plan, wanted, claim, beside=beside is not None)
