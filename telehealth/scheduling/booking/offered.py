@@ -41,9 +41,10 @@ class Offer:
 def offers(resource: Resource, kind: VisitType, frame: Minutes) -> list[Offer]:
     """The starts within the frame that the hours and the grid allow, bit 0 being the frame's start."""
     together: dict[tuple[int, int | None], int] = {}
+    known = _days_of(resource, kind)
     for day in range(frame.start // DAY, (frame.end - 1) // DAY + 1):
         shift = day * DAY - frame.start
-        for each in _of_day(resource, kind, day).offers:
+        for each in (known.get(day) or _of_day(resource, kind, day)).offers:
             bits = each.bits << shift if shift >= 0 else each.bits >> -shift
             key = each.capacity, each.release
             together[key] = together.get(key, 0) | bits

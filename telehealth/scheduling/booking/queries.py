@@ -335,13 +335,25 @@ async def free_minutes(unit: Unit, asked: Asked, span: Interval[datetime]) -> tu
     A bit for each minute: two years of a clinician take 130 kB, listed instants would take many times that. At most
     three statements.
     """
+    ground, piece, seen = await free_scene(unit, asked, span)
+    return piece if seen is None else seen.frame, free_in(ground, piece, seen)
+
+
+async def free_scene(unit: Unit, asked: Asked, span: Interval[datetime]) -> tuple[Ground, Minutes, Scene | None]:
+    """All that `free_minutes` reads: the bookable part of the span and what is busy there; None where nothing is."""
     ground = _offering(await stand(unit, asked))
     piece = ground.bookable(span.start, span.end)
     if piece.start >= piece.end:
-        return piece, {}
-    seen = await _scene_at_a_glance(unit, ground, piece, ground.hosts)
+        return ground, piece, None
+    return ground, piece, await _scene_at_a_glance(unit, ground, piece, ground.hosts)
+
+
+def free_in(ground: Ground, piece: Minutes, seen: Scene | None) -> dict[ClinicianId, int]:
+    """All that `free_minutes` computes. Pure."""
+    if seen is None:
+        return {}
     inside = _inside(seen, piece)
-    return seen.frame, {ClinicianId(host.id): Judgement(seen, host).starts & inside for host in ground.hosts}
+    return {ClinicianId(host.id): Judgement(seen, host).starts & inside for host in ground.hosts}
 
 
 async def free_starts(unit: Unit, asked: Asked, span: Interval[datetime]) -> dict[ClinicianId, list[datetime]]:
