@@ -36,7 +36,7 @@ from telehealth.records.ports import RecordService, RoomFollowUps
 from telehealth.scheduling.availability.ports import KeptVisits
 from telehealth.scheduling.calendars.ports import OwnDomain
 from telehealth.scheduling.calendars.rules import domain_of
-from telehealth.settings import Settings
+from telehealth.settings import Environment, Settings
 from telehealth.tasks.app import open_publisher
 from telehealth.tasks.nudge import Nudger
 from telehealth.tasks.outbound import Fetcher, open_fetcher, parse_networks
@@ -46,6 +46,8 @@ from telehealth.video.media_grants import GrantSigner
 from telehealth.video.ports import IceServers, MediaNode, RoomBus
 from telehealth.video.valkey_rooms import ValkeyRooms
 from telehealth.visits.appointments.kept import VisitsOutsideHours
+from telehealth.visits.escalation.ports import Lacking
+from telehealth.visits.escalation.rules import Fault
 from telehealth.visits.waiting_room.ports import FollowUps
 from telehealth.visits.waiting_room.presence import Presence
 from telehealth.visits.waiting_room.versions import Versions
@@ -115,6 +117,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
         IceServers: IceServers(tuple(settings.turn_urls.split()), _secret(settings.turn_secret)),
         KeptVisits: VisitsOutsideHours(),
+        Lacking: _lacking(settings),
         Locales: Locales.load(),
         MailFrom: MailFrom(settings.mail_from),
         Mailer: SmtpMailer(settings.smtp_url.get_secret_value()),
@@ -152,6 +155,12 @@ def _scheduling_links(settings: Settings) -> SchedulingLinks:
         codes=frozenset(settings.scheduling_links_types.split()),
         booking_url=settings.booking_url or f"{settings.public_url}/book",
     )
+
+
+def _lacking(settings: Settings) -> Lacking:
+    """Where patients and clinicians sit behind different networks, a call needs a TURN server (RFC 8656)."""
+    relayed = bool(settings.turn_urls.split()) and settings.turn_secret is not None
+    return Lacking() if relayed or settings.environment is not Environment.PRODUCTION else Lacking({Fault.NO_RELAY})
 
 
 def _signer(settings: Settings) -> GrantSigner | None:

@@ -35,6 +35,7 @@ PACKAGES = (
     "visits.lifecycle",
     "visits.participants",
     "visits.gates",
+    "visits.escalation",
     "visits.waiting_room",
     "visits.appointments",
     "video",

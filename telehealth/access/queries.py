@@ -33,7 +33,7 @@ from telehealth.core.actors import Actor, Purpose, Role, Scope
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import AccountId, ClinicianId, GrantId, IntegrationId, PatientId
 from telehealth.db.unit import Unit
-from telehealth.people.queries import clinician
+from telehealth.people.queries import clinician, clinicians
 
 LONGEST_LIST = 100
 
@@ -94,6 +94,19 @@ async def own_account(unit: Unit) -> tuple[Account, str]:
     if row.person_id is None:
         return to_account(row), row.email
     return to_account(row), (await clinician(unit, ClinicianId(row.person_id))).name
+
+
+async def staff(unit: Unit, role: Role) -> list[Account]:
+    """Everyone of that role who can sign in, first made first."""
+    query = select(AccountRow).where(AccountRow.role == role, AccountRow.disabled_at.is_(None)).order_by(AccountRow.id)
+    return [to_account(row) for row in await unit.session.scalars(query)]
+
+
+async def account_names(unit: Unit, account_ids: Collection[UUID]) -> dict[UUID, str]:
+    """What to call these members of staff, disabled ones too; without those who never were."""
+    rows = list(await unit.session.scalars(select(AccountRow).where(AccountRow.id.in_(account_ids))))
+    names = {each.id: each.name for each in await clinicians(unit)} if any(row.person_id for row in rows) else {}
+    return {row.id: row.email if row.person_id is None else names[ClinicianId(row.person_id)] for row in rows}
 
 
 async def account_of(unit: Unit, email: str) -> Account:

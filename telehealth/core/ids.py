@@ -6,6 +6,7 @@ from typing import NewType
 from uuid import UUID
 
 AccountId = NewType("AccountId", UUID)
+AlertId = NewType("AlertId", UUID)
 ClinicianId = NewType("ClinicianId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 GrantId = NewType("GrantId", UUID)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from telehealth.core.actors import Role
@@ -10,7 +9,7 @@ from telehealth.core.time import parse_zone
 from telehealth.http.locales import Locale, Locales
 from telehealth.notifications.invitations import Occasion, invite
 from telehealth.notifications.ports import Invite, Mail, Method
-from telehealth.notifications.rules import Facts, MessageKind, OfferedTime
+from telehealth.notifications.rules import OF_ALERTS, Facts, MessageKind, OfferedTime
 from telehealth.people.rules import Clinic
 from telehealth.scheduling.calendars.rules import domain_of
 from telehealth.scheduling.waitlist.rules import OfferMode
@@ -80,7 +79,7 @@ def _letter_of(facts: Facts, voice: Voice, link: str) -> Letter:
     if facts.until is not None:
         return _to_choose(facts, voice, link=link, until=voice.locale.format_datetime(facts.until, voice.zone))
     if facts.visit is None:
-        return _about_task(facts, voice, link)
+        return (_about_alert if facts.message.kind in OF_ALERTS else _about_task)(facts, voice, link)
     when = voice.locale.format_datetime(facts.visit.starts_at, voice.zone)
     if facts.message.recipient_role is Role.CLINICIAN:
         return _to_clinician(facts, voice, when=when, link=link)
@@ -172,11 +171,34 @@ def _about_task(facts: Facts, voice: Voice, link: str) -> Letter:
         case K.FOLLOW_UP_OVERDUE:
             subject = _("A follow-up task is overdue")
             first = _("A follow-up task of yours has been due for days and nobody has done it.")
-        case K.INVITATION | K.MOVED | K.CANCELLATION | K.REMINDER | K.OFFER | K.TIME_TO_CHOOSE:
+        case _:
             raise ValueError(f"{kind} is not about a task")
-        case never:
-            assert_never(never)
     return Letter(subject, _letter(_greeting(facts, voice), first, _("You find it on your board:"), link))
+
+
+def _about_alert(facts: Facts, voice: Voice, link: str) -> Letter:
+    """Something that somebody has to see to now; who it is about stands behind the link."""
+    _ = voice.locale.gettext
+    kind = facts.message.kind
+    match kind:
+        case K.WAITING_FOR_YOU:
+            subject, first = (
+                _("Someone is waiting for you"),
+                _("Someone is in your waiting room and has not been let in."),
+            )
+        case K.WAITING_UNANSWERED:
+            subject = _("Someone is waiting and nobody has answered")
+            first = _("Someone is in the waiting room, and whoever was told before you has not answered.")
+        case K.LINK_LOCKED:
+            subject = _("Someone cannot open their visit")
+            first = _("A personal link is locked after several wrong answers. Please call the person.")
+        case K.UNJOINABLE:
+            subject = _("A video visit cannot be joined yet")
+            first = _("As things stand, a video visit of the next day could not be joined.")
+        case _:
+            raise ValueError(f"{kind} is not about an alert")
+    last = _("Whoever sees to it presses the button beside it, so that nobody else is told:")
+    return Letter(subject, _letter(_greeting(facts, voice), first, last, link))
 
 
 def _about_offer(facts: Facts, offered: OfferedTime, voice: Voice, link: str) -> Letter:
@@ -234,7 +256,8 @@ def _how_to_join(locale: Locale) -> str:
 
 
 def _greeting(facts: Facts, voice: Voice) -> str:
-    return voice.locale.gettext("Hello %(name)s,") % {"name": facts.reader.name}
+    _ = voice.locale.gettext
+    return _("Hello %(name)s,") % {"name": facts.reader.name} if facts.reader.name else _("Hello,")
 
 
 def _help(locale: Locale, clinic: Clinic | None) -> str:

@@ -10,6 +10,7 @@ from telehealth.core.actors import Role
 from telehealth.core.ids import MessageId
 from telehealth.people.rules import Clinic
 from telehealth.scheduling.waitlist.rules import Offer
+from telehealth.visits.escalation.rules import AlertKind, Audience
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 
 REMIND_BEFORE = timedelta(hours=24)
@@ -30,6 +31,10 @@ class MessageKind(StrEnum):
     FOLLOW_UP_OPEN = "follow_up_open"
     FOLLOW_UP_OVERDUE = "follow_up_overdue"
     OFFER = "offer"
+    WAITING_FOR_YOU = "waiting_for_you"
+    WAITING_UNANSWERED = "waiting_unanswered"
+    LINK_LOCKED = "link_locked"
+    UNJOINABLE = "unjoinable"
 
 
 class Channel(StrEnum):
@@ -55,6 +60,7 @@ MESSAGE_STEPS: Mapping[MessageState, frozenset[MessageState]] = {
 
 K = MessageKind
 OF_VISITS = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER})
+OF_ALERTS = frozenset({K.WAITING_FOR_YOU, K.WAITING_UNANSWERED, K.LINK_LOCKED, K.UNJOINABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +110,19 @@ class Facts:
     clinic: Clinic | None = None
     path: str = ""
     until: datetime | None = None
+
+
+def alert_kind(kind: AlertKind, whom: Audience) -> MessageKind:
+    """What somebody is told about an alert when it is their turn."""
+    match kind:
+        case AlertKind.WAITING:
+            return K.WAITING_FOR_YOU if whom is Audience.CLINICIAN else K.WAITING_UNANSWERED
+        case AlertKind.QUEUED:
+            return K.WAITING_UNANSWERED
+        case AlertKind.LOCKED_LINK:
+            return K.LINK_LOCKED
+        case AlertKind.UNJOINABLE:
+            return K.UNJOINABLE
 
 
 def reminder_time(visit: Visit, now: datetime) -> datetime | None:

@@ -17,6 +17,7 @@ from telehealth.notifications.models import MessageRow
 from telehealth.notifications.ports import Away, Deferred, Outcome, Refused, Sent
 from telehealth.notifications.rules import (
     LEASE,
+    OF_ALERTS,
     OF_VISITS,
     Channel,
     Facts,
@@ -31,6 +32,7 @@ from telehealth.notifications.rules import (
 from telehealth.people import queries as people
 from telehealth.scheduling.waitlist import queries as waitlist
 from telehealth.visits.appointments import self_booking
+from telehealth.visits.escalation import queries as escalation
 from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.lifecycle.service import open_visit
 from telehealth.visits.participants import queries as participants
@@ -116,6 +118,8 @@ async def gather(unit: Unit, message: Message) -> Facts | Unsendable:
         return await _about_offer(unit, message)
     if message.kind is MessageKind.TIME_TO_CHOOSE:
         return await _about_invitation(unit, message)
+    if message.kind in OF_ALERTS:
+        return await _about_alert(unit, message)
     reader = await _reader(unit, message)
     return Facts(message=message, reader=reader) if reader.email else NOWHERE
 
@@ -223,6 +227,16 @@ async def _about_invitation(unit: Unit, message: Message) -> Facts | Unsendable:
     clinic = await people.clinic(unit)
     facts = Facts(message=message, reader=reader, clinic=clinic, path=path, until=invitation.expires_at)
     return facts if reader.email else NOWHERE
+
+
+async def _about_alert(unit: Unit, message: Message) -> Facts | Unsendable:
+    if not await escalation.is_wanted(unit, message.subject_id):
+        return UNTRUE
+    if message.recipient_role is Role.CLINICIAN:
+        return Facts(message=message, reader=await _reader(unit, message))
+    told = await escalation.told_of(unit, message.subject_id, message.recipient_id)
+    clinic = await people.clinic(unit)
+    return Facts(message=message, reader=Reader("", told.address, "", clinic.time_zone))
 
 
 async def _reader(unit: Unit, message: Message) -> Reader:

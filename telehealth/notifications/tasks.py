@@ -11,11 +11,13 @@ from telehealth.http.locales import Locales
 from telehealth.notifications import service
 from telehealth.notifications.letters import Desk
 from telehealth.notifications.ports import Away, Mail, Mailer, MailFrom, Outcome, PublicUrl, Sent
-from telehealth.notifications.rules import Facts, Message, MessageKind, reminder_time
+from telehealth.notifications.rules import Facts, Message, MessageKind, alert_kind, reminder_time
 from telehealth.notifications.service import UNTRUE, Recipient, Unsendable, Unwritten
 from telehealth.scheduling.waitlist.events import OfferMade
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.appointments.events import TimeToChoose
+from telehealth.visits.escalation.events import AlertTold
+from telehealth.visits.escalation.rules import AlertKind, Audience
 from telehealth.visits.lifecycle.events import VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
 from telehealth.visits.lifecycle.service import open_visit
 from telehealth.visits.participants import queries as participants
@@ -74,6 +76,12 @@ async def tell_overdue(unit: Unit, event: FollowUpEscalated) -> None:
 async def offer(unit: Unit, event: OfferMade) -> None:
     patient: Recipient = (Role.PATIENT, event.patient_id)
     await service.tell(unit, MessageKind.OFFER, event.offer_id, recipients=[patient], due_at=unit.now)
+
+
+async def alert(unit: Unit, event: AlertTold) -> None:
+    kind = alert_kind(AlertKind(event.kind), Audience(event.whom))
+    recipient: Recipient = (Role(event.role), event.recipient_id)
+    await service.tell(unit, kind, event.alert_id, recipients=[recipient], due_at=unit.now)
 
 
 async def send_due(work: Work) -> int:
@@ -140,6 +148,7 @@ SUBSCRIPTIONS = (
     subscription(VisitCancelled, call_off),
     subscription(OfferMade, offer),
     subscription(TimeToChoose, ask_to_choose),
+    subscription(AlertTold, alert),
     subscription(FollowUpDue, tell_due),
     subscription(FollowUpReminded, tell_open),
     subscription(FollowUpEscalated, tell_overdue),

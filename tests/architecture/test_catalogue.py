@@ -15,6 +15,9 @@ from telehealth.http.problems import status_of
 
 ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: open pages are woken by their topics
     {
+        "AlertAcknowledged",
+        "AlertClosed",
+        "AlertRaised",
         "ClinicianLate",
         "ConsentGiven",
         "FollowUpCancelled",
@@ -22,7 +25,6 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "FollowUpPlanned",
         "GateWaived",
         "IntakeCompleted",
-        "LinkLocked",
         "LocationAttested",
         "NoteHeld",
         "NoteSigned",
@@ -32,7 +34,6 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "PatientAway",
         "PatientBack",
         "PatientTold",
-        "QueueMoved",
         "VisitCompleted",
         "VisitExpired",
         "VisitHandedOver",

@@ -20,7 +20,15 @@ async def test_the_audit_log_cannot_be_changed(unit_of_work: UnitOfWork, databas
         connection.execute(change.encode())
 
 
-@pytest.mark.parametrize("change", ["UPDATE visit_event SET cause = ''", "DELETE FROM visit_event"])
-def test_nor_can_the_history_of_visits(database: str, change: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE visit_event SET cause = ''",
+        "DELETE FROM visit_event",
+        "UPDATE alert_step SET recipient_id = NULL",
+        "DELETE FROM alert_step",
+    ],
+)
+def test_nor_can_the_history_of_visits_and_alerts(database: str, change: str) -> None:
     with psycopg.connect(database) as connection, pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         connection.execute(change.encode())

@@ -155,6 +155,8 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("visits.put_on_waitlist", Check.ECHO): TYPED_AGAIN,
     ("visits.answer", Check.ECHO): TYPED_AGAIN,
     ("visits.offered", Check.ECHO): "a page links to itself in other languages, and this one's address is anything",
+    ("visits.acknowledge_on_page", Check.ECHO): "the same: a page that was not found links to itself",
+    ("visits.read_escalation_rules", Check.TRACE): "who is told of an alert is no patient's data",
     ("visits.waive_on_page", Check.ECHO): "the same: a page that was not found links to itself",
     ("visits.register", Check.ECHO): TYPED_AGAIN,
     ("visits.identify", Check.ECHO): TYPED_AGAIN,

@@ -52,6 +52,7 @@ from telehealth.settings import Settings, read_settings
 from telehealth.visits.appointments import series
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.appointments.wishes import SeriesWish
+from telehealth.visits.escalation import service as escalation
 from telehealth.visits.gates import queries as asked
 from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import service as lifecycle
@@ -60,6 +61,8 @@ from telehealth.visits.participants import guests
 from telehealth.visits.participants import service as participants
 from telehealth.visits.participants.rules import Companion, ParticipantKind
 from telehealth.visits.waiting_room import waiting
+from telehealth.visits.waiting_room.events import QueueMoved
+from telehealth.visits.waiting_room.tasks import watch_queue
 from tests.kit.clinic import guest as guest_actor
 from tests.kit.impatient import Impatient
 from tests.kit.integrations import jwks_of, new_key
@@ -93,6 +96,7 @@ class Course:
     wait: WaitlistEntryId
     offer: OfferId
     hold: UUID
+    alert: UUID
     offer_link: str
     link: str
     guest: str
@@ -190,7 +194,7 @@ async def move_in(unit: Unit) -> Residents:
         own=own,
         other=other,
         visit_type=kind,
-        entry=(await waiting.enqueue(unit, patient_id=own.patient.id, visit_type_id=kind.id)).standing.entry.id,
+        entry=await _entry(unit, own.patient, kind),
         calendar=(await availability.add_holidays(unit, HolidayCalendar(unit.new_id(), "Town", False))).id,
         absence=await _absence(unit, own.clinician),
         text=text.id,
@@ -250,6 +254,8 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     await lifecycle.record_check(guest, visit, DeviceCheck.GOOD)
     await _prepare(guest, identified.visit)
     await gates.make_ready(guest, visit)
+    await escalation.watch(unit, visit)
+    alert = await _alert(unit, visit)
     await lifecycle.admit(hosting, visit)
     await lifecycle.connected(hosting, visit)
     await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
@@ -270,6 +276,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         wait=offered.entry_id,
         offer=offered.id,
         hold=offered.id,
+        alert=alert,
         offer_link=(await waitlist_queries.link_of(unit, offered.id)).rpartition("/")[2],
         link=booked.link_secret,
         guest=identified.secret,
@@ -278,6 +285,21 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         host=host,
     )
     return replace(course, hold=await _hold(unit, kind, course, UUID(int=1)))
+
+
+async def _alert(unit: Unit, visit: VisitId) -> UUID:
+    """What says that the patient of that visit waits."""
+    found: UUID = (
+        await unit.session.execute(text("SELECT id FROM alert WHERE visit_id = :visit"), {"visit": visit})
+    ).scalar_one()
+    return found
+
+
+async def _entry(unit: Unit, patient: Patient, kind: VisitType) -> UUID:
+    """A place in the queue, with the alert that the worker would raise."""
+    queued = await waiting.enqueue(unit, patient_id=patient.id, visit_type_id=kind.id)
+    await watch_queue(unit, QueueMoved(entry_id=queued.standing.entry.id))
+    return queued.standing.entry.id
 
 
 async def _prepare(guest: Unit, visit: Visit) -> None:

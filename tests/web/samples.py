@@ -6,6 +6,7 @@ from types import SimpleNamespace as Data
 
 from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
+from tests.web.alerts import ALERTS, tasks
 from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import GATES, PREPARED, TOLD
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
@@ -47,20 +48,6 @@ def _board() -> list[Data]:
             away=status == "ready",
         )
         for at, status in enumerate(STATUSES)
-    ]
-
-
-def _tasks() -> list[Data]:
-    return [
-        Data(
-            id=f"t{at}",
-            title=title,
-            patient_name=NAMES[at],
-            due_at=NOW,
-            visit_id=VISIT_ID,
-            state="due",
-        )
-        for at, title in enumerate(("Check blood pressure", "Call about the blood test"))
     ]
 
 
@@ -157,7 +144,14 @@ _CALENDARS = [
     Data(id="k1", name="Own", clinician_name="Dr. Ada Lindqvist", withheld=True),
     Data(id="k2", name="Choir", clinician_name="Dr. Grace Okafor", withheld=False),
 ]
-_BOARD = {**LATE, "stream": "/v1/board/stream", "visits": _board(), "follow_ups": _tasks(), "calendars": []}
+_BOARD = {
+    **LATE,
+    "stream": "/v1/board/stream",
+    "visits": _board(),
+    "follow_ups": tasks(),
+    "calendars": [],
+    "alerts": [],
+}
 _FIND = {"me": DESK, "errors": [], "patient": None, "form": _FORM, **_ZONES}
 _MATCH = Data(id="p1", name=NAMES[0], birth_date=date(1958, 11, 2), zone=THERE)
 _TIMES = {
@@ -197,7 +191,7 @@ _NONE_FREE = _free(days=[], next_free=date(2026, 3, 17))
 _CHOSEN = {**_CLINIC, **_PHONE, "zone": THERE, "there": HERE, "visit": _visit(), "stands": True, "link": "/join/x"}
 _FRAMED: Mapping[bool, Mapping[str, object]] = {True: _STAFF, False: {**_CLINIC, **_PHONE}}
 _OF_PARTICIPANTS = [(name, page, _FRAMED[staff], shown, path) for name, page, shown, path, staff in PARTICIPANTS]
-_BESIDE = {"gates": GATES, "waivable": True, "answers": None, "people": PEOPLE[3:6], "follow_ups": _tasks()}
+_BESIDE = {"gates": GATES, "waivable": True, "answers": None, "people": PEOPLE[3:6], "follow_ups": tasks()}
 _ROOM = {**_STAFF, **_BESIDE, "fault": "", "stream": f"/v1/visits/{VISIT_ID}/stream"}
 _TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
 _OFFER = Data(
@@ -266,7 +260,15 @@ SAMPLES = (
     Sample(
         "day_desk",
         "day.html",
-        {**_STAFF, **_BOARD, "me": DESK, "calendars": _CALENDARS, "told": "message", "late": LATE_DESK},
+        {
+            **_STAFF,
+            **_BOARD,
+            "me": DESK,
+            "calendars": _CALENDARS,
+            "alerts": ALERTS,
+            "told": "message",
+            "late": LATE_DESK,
+        },
         "/day",
     ),
     Sample("book_unknown", "book.html", {**_STAFF, **_FIND, "me": ME, "matches": []}, "/book"),

@@ -14,6 +14,8 @@ from telehealth.people import queries as people
 from telehealth.people.rules import Patient
 from telehealth.scheduling.calendars import queries as calendars
 from telehealth.scheduling.calendars.rules import FeedState
+from telehealth.visits.escalation import queries as alerts
+from telehealth.visits.escalation.rules import Shown
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 from telehealth.visits.waiting_room import queries
@@ -48,6 +50,7 @@ async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
         "visits": [_row(visit, patients[visit.patient_id]) for visit in board.visits],
         "follow_ups": [_task(task, patients[task.patient_id]) for task in due],
         "calendars": await _calendars(unit),
+        "alerts": [_alert(each) for each in await alerts.on_board(unit)],
         "late": await lateness(unit),
     }
 
@@ -65,6 +68,20 @@ async def _calendars(unit: Unit) -> list[dict[str, Any]]:
         }
         for feed in feeds
     ]
+
+
+def _alert(shown: Shown) -> dict[str, Any]:
+    alert = shown.alert
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "patient_name": shown.patient_name,
+        "since": alert.since,
+        "starts_at": shown.starts_at,
+        "faults": alert.faults,
+        "by": shown.by,
+        "own": shown.own,
+    }
 
 
 def _row(visit: Visit, patient: Patient) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.errors import NotFound
 from telehealth.db.together import Together
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.visits.escalation import queries as alerts
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.waiting_room import notices, queries, standings
 from telehealth.visits.waiting_room.ports import FollowUps
@@ -68,7 +69,12 @@ class Versions:
 
     async def _board(self, unit: Unit, zone: ZoneInfo) -> str:
         day = visits.whole_day(unit.now.astimezone(zone).date(), zone)
-        return f"{await queries.board_version(unit, day)}-{await self._follow_ups.wanted_mark(unit)}"
+        marks = [
+            await queries.board_version(unit, day),
+            await self._follow_ups.wanted_mark(unit),
+            await alerts.mark(unit),
+        ]
+        return "-".join(marks)
 
 
 async def _read_visits(unit: Unit, guests: Collection[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], str]:

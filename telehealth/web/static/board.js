@@ -1,6 +1,6 @@
 // The day board, live: on each hint the page is reread and its rows are exchanged by id; the focus stays.
 
-import { reread } from "./api.js";
+import { call, reread } from "./api.js";
 import { chime } from "./devices.js";
 import { coalesced, listen } from "./stream.js";
 import { announce, minutes, secondsAgo, t } from "./words.js";
@@ -31,6 +31,8 @@ function statuses() {
   return new Map([...board.querySelectorAll("[data-status]")].map((row) => [row.id, row.dataset.status]));
 }
 
+const unheard = () => [...board.querySelectorAll("[data-alert]")];
+
 function redraw(page) {
   const next = page.getElementById("board");
   if (!next) return;
@@ -46,9 +48,11 @@ function redraw(page) {
 
 const refresh = coalesced(async () => {
   const before = statuses();
+  const known = new Set(unheard().map((row) => row.id));
   const page = await reread(() => location.reload());
   if (!page) return;
   redraw(page);
+  for (const row of unheard()) if (!known.has(row.id)) alarm(row);
   for (const [id, status] of statuses()) if (status === "ready" && before.get(id) !== "ready") welcome(id);
   tick();
 });
@@ -70,6 +74,45 @@ function welcome(id) {
   if (sounding()) chime().catch(() => {});
 }
 
+// Alerts: they sound until somebody sees to them.
+
+const AGAIN = 10_000;
+let rang = 0;
+
+function alarm(row) {
+  announce(row.querySelector("span").textContent.replace(/\s+/g, " ").trim());
+  ring();
+}
+
+function ring() {
+  rang = Date.now();
+  if (sounding()) chime().catch(() => {});
+}
+
+async function acknowledge(id) {
+  try {
+    await call("POST", `/v1/alerts/${id}/acknowledge`);
+  } catch (refused) {
+    const by = refused.problem?.by;
+    announce(by ? t("{name} sees to it already", { name: by }) : t("That did not work. Please try again."));
+  }
+  refresh();
+}
+
+board.addEventListener("submit", (event) => {
+  const id = event.target.dataset.acknowledge;
+  if (!id) return;
+  event.preventDefault();
+  acknowledge(id);
+});
+
+addEventListener("keydown", (event) => {
+  const next = event.altKey && !event.ctrlKey && event.code === "KeyA" && unheard()[0];
+  if (!next) return;
+  event.preventDefault();
+  next.querySelector("button").click();
+});
+
 const sounding = () => sound.getAttribute("aria-pressed") === "true";
 
 let wasStale = false;
@@ -84,7 +127,9 @@ function tick() {
     time.textContent = minutes(Math.max(0, Math.floor((Date.now() + drift - Date.parse(time.dataset.since)) / 60_000)));
   }
   const ready = board.querySelectorAll('[data-status="ready"]').length;
-  document.title = ready ? `(${ready}) ${title}` : title;
+  const alerts = unheard().length;
+  document.title = [alerts && "(!)", ready && `(${ready})`, title].filter(Boolean).join(" ");
+  if (alerts && Date.now() - rang > AGAIN) ring();
   if (document.getElementById(banner.dataset.of)?.dataset.status !== "ready") banner.hidden = true;
 }
 

@@ -1,0 +1,251 @@
+"""Alerts, limited to those who are to hear of them, and the rules they go by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
+
+from telehealth.access import queries as access
+from telehealth.core.actors import Role
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import AccountId, AlertId, ClinicianId, PatientId, VisitId
+from telehealth.db.unit import Unit
+from telehealth.people import queries as people
+from telehealth.visits.escalation.models import AlertRow, AlertStepRow, EscalationRuleRow
+from telehealth.visits.escalation.rules import (
+    DAY_BEFORE,
+    DEFAULT_LADDERS,
+    Alert,
+    AlertKind,
+    Audience,
+    Closing,
+    Fault,
+    Rung,
+    Shown,
+    Telling,
+    Way,
+)
+from telehealth.visits.lifecycle.models import ParticipantRow, VisitEventRow, VisitRow
+from telehealth.visits.lifecycle.rules import OVER, VisitStatus
+from telehealth.visits.participants.rules import PATIENT_SIDE
+
+ROW, STEP = AlertRow, AlertStepRow
+AT_ONCE = 100
+NOT_OVER = [status.value for status in VisitStatus if status not in OVER]
+
+
+@dataclass(frozen=True, slots=True)
+class ToCome:
+    """What is known of a visit to come that somebody may have to look at; `told`: an alert says so already."""
+
+    visit_id: VisitId
+    patient_id: PatientId
+    clinician_id: ClinicianId
+    starts_at: datetime
+    has_link: bool
+    told: bool
+
+
+async def visible(unit: Unit) -> ColumnElement[bool]:
+    """Whom an alert concerns: the front desk all of them; a clinician who waits for them or in the queue, and whatever
+    they were told of.
+    """
+    match unit.actor.role:
+        case Role.SYSTEM | Role.FRONT_DESK:
+            return true()
+        case Role.CLINICIAN:
+            own = exists().where(VisitRow.id == ROW.visit_id, VisitRow.clinician_id == unit.actor.person_id)
+            told = exists().where(STEP.alert_id == ROW.id, STEP.recipient_id == unit.actor.person_id)
+            return or_(ROW.kind == AlertKind.QUEUED, and_(ROW.kind == AlertKind.WAITING, own), told)
+        case _:
+            return false()
+
+
+def still_so() -> ColumnElement[bool]:
+    """Open, and what it says is so at this moment: nobody is said to wait who has been let in since."""
+    wanted = exists().where(VisitRow.id == ROW.visit_id, _as_the_alert_says())
+    return and_(ROW.closed_at.is_(None), or_(ROW.visit_id.is_(None), wanted))
+
+
+def _as_the_alert_says() -> ColumnElement[bool]:
+    return or_(
+        and_(ROW.kind == AlertKind.WAITING, VisitRow.status == VisitStatus.READY),
+        and_(ROW.kind == AlertKind.LOCKED_LINK, VisitRow.status.in_(NOT_OVER)),
+        and_(ROW.kind == AlertKind.UNJOINABLE, VisitRow.status == VisitStatus.BOOKED),
+    )
+
+
+async def on_board(unit: Unit) -> list[Shown]:
+    """What concerns the actor now, longest first; each use of a patient's name is audited."""
+    query = select(ROW).where(still_so(), await visible(unit)).order_by(ROW.since, ROW.id)
+    alerts = [alert_of(row) for row in await unit.session.scalars(query)]
+    patients = await people.patients(unit, {each.patient_id for each in alerts})
+    starts = await _starts(unit, [each.visit_id for each in alerts if each.visit_id is not None])
+    tellings = await _tellings(unit, [each.id for each in alerts])
+    takers = {each.acknowledged_by for each in alerts if each.acknowledged_by is not None}
+    names = await access.account_names(unit, takers) if takers else {}
+    for each in alerts:
+        unit.audit("read", "alert", each.id, patient_id=each.patient_id)
+    return [
+        Shown(
+            alert=each,
+            patient_name=patients[each.patient_id].name,
+            starts_at=None if each.visit_id is None else starts[each.visit_id],
+            by=None if each.acknowledged_by is None else names.get(each.acknowledged_by, ""),
+            own=each.acknowledged_by is not None and each.acknowledged_by == unit.actor.id,
+            tellings=tuple(tellings.get(each.id, ())),
+        )
+        for each in alerts
+    ]
+
+
+async def mark(unit: Unit) -> str:
+    """A short word that changes when `on_board` does; says nothing else and leaves no audit row."""
+    known = select(func.count(), func.count(ROW.acknowledged_at), func.sum(ROW.step), func.max(ROW.raised_at))
+    count, taken, steps, raised = (await unit.session.execute(known.where(still_so(), await visible(unit)))).one()
+    return f"{count}.{taken}.{steps or 0}.{int(raised.timestamp() * 1000) if raised else 0}"
+
+
+async def find(unit: Unit, alert_id: UUID) -> Alert:
+    """The alert, open or closed, when it concerns the actor, with its row locked. Raises NotFound."""
+    query = select(ROW).where(ROW.id == alert_id, await visible(unit)).with_for_update()
+    found = await unit.session.scalar(query.execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound
+    return alert_of(found)
+
+
+async def told_of(unit: Unit, alert_id: UUID, recipient_id: UUID) -> Telling:
+    """How somebody was told. Raises NotFound."""
+    found = [
+        each for each in (await _tellings(unit, [alert_id])).get(alert_id, ()) if each.recipient_id == recipient_id
+    ]
+    if not found:
+        raise NotFound
+    return found[-1]
+
+
+async def is_wanted(unit: Unit, alert_id: UUID) -> bool:
+    """Whether it is still so and nobody has taken it on."""
+    query = select(ROW.id).where(ROW.id == alert_id, ROW.acknowledged_at.is_(None), still_so())
+    return await unit.session.scalar(query) is not None
+
+
+async def clinician_of(unit: Unit, visit_id: UUID) -> ClinicianId | None:
+    """Who gives the visit."""
+    found = await unit.session.scalar(select(VisitRow.clinician_id).where(VisitRow.id == visit_id))
+    return None if found is None else ClinicianId(found)
+
+
+async def due(unit: Unit) -> list[UUID]:
+    """Alerts whose next rung is due, longest ago first."""
+    waiting = (ROW.closed_at.is_(None), ROW.acknowledged_at.is_(None), ROW.next_at <= unit.now)
+    return list(await unit.session.scalars(select(ROW.id).where(*waiting).order_by(ROW.next_at).limit(AT_ONCE)))
+
+
+async def moot(unit: Unit) -> list[UUID]:
+    """Open alerts that nobody has closed and that are not so any more."""
+    query = select(ROW.id).where(ROW.closed_at.is_(None), ~still_so()).order_by(ROW.id).limit(AT_ONCE)
+    return list(await unit.session.scalars(query))
+
+
+async def unwatched(unit: Unit) -> list[VisitId]:
+    """Visits whose patient waits without an alert."""
+    watched = exists().where(ROW.visit_id == VisitRow.id, ROW.kind == AlertKind.WAITING, ROW.closed_at.is_(None))
+    query = select(VisitRow.id).where(VisitRow.status == VisitStatus.READY, ~watched).order_by(VisitRow.id)
+    return [VisitId(each) for each in await unit.session.scalars(query.limit(AT_ONCE))]
+
+
+async def ready_since(unit: Unit, visit_id: UUID) -> datetime | None:
+    """When the patient came to wait as they wait now; one who was let in and found nobody waits anew."""
+    row = VisitEventRow
+    came = (row.visit_id == visit_id, row.after == VisitStatus.READY, row.before != VisitStatus.READY)
+    return await unit.session.scalar(select(func.max(row.at)).where(*came))
+
+
+async def to_come(unit: Unit) -> list[ToCome]:
+    """Booked visits of the next day, soonest first."""
+    living = exists().where(
+        ParticipantRow.visit_id == VisitRow.id,
+        ParticipantRow.role.in_([kind.value for kind in PATIENT_SIDE]),
+        ParticipantRow.revoked_at.is_(None),
+        ParticipantRow.link_hash.is_not(None),
+    )
+    told = exists().where(_unjoinable(VisitRow.id))
+    near = (VisitRow.starts_at > unit.now, VisitRow.starts_at <= unit.now + DAY_BEFORE)
+    columns = (VisitRow.id, VisitRow.patient_id, VisitRow.clinician_id, VisitRow.starts_at, living, told)
+    query = select(*columns).where(VisitRow.status == VisitStatus.BOOKED, *near).order_by(VisitRow.starts_at)
+    return [
+        ToCome(VisitId(visit), PatientId(patient), ClinicianId(clinician), starts_at, has_link, was_told)
+        for visit, patient, clinician, starts_at, has_link, was_told in await unit.session.execute(query)
+    ]
+
+
+async def unjoinable(unit: Unit, visit_id: VisitId) -> Alert | None:
+    """The open alert that says nobody could join, with its row locked."""
+    query = select(ROW).where(_unjoinable(visit_id)).with_for_update().execution_options(populate_existing=True)
+    row = await unit.session.scalar(query)
+    return None if row is None else alert_of(row)
+
+
+def _unjoinable(visit_id: Any) -> ColumnElement[bool]:
+    return and_(ROW.visit_id == visit_id, ROW.kind == AlertKind.UNJOINABLE, ROW.closed_at.is_(None))
+
+
+async def ladder(unit: Unit, kind: AlertKind) -> tuple[Rung, ...]:
+    """How that kind of alert escalates in this clinic."""
+    return (await ladders(unit))[kind]
+
+
+async def ladders(unit: Unit) -> dict[AlertKind, tuple[Rung, ...]]:
+    """How every kind of alert escalates: as the clinic said, else by the defaults."""
+    row = EscalationRuleRow
+    said: dict[AlertKind, list[Rung]] = {}
+    for each in await unit.session.scalars(select(row).order_by(row.kind, row.rung)):
+        said.setdefault(AlertKind(each.kind), []).append(Rung(each.after, Audience(each.whom), each.address))
+    return {kind: tuple(said.get(kind, DEFAULT_LADDERS[kind])) for kind in AlertKind}
+
+
+def alert_of(row: AlertRow) -> Alert:
+    return Alert(
+        id=AlertId(row.id),
+        kind=AlertKind(row.kind),
+        visit_id=None if row.visit_id is None else VisitId(row.visit_id),
+        queue_entry_id=row.queue_entry_id,
+        patient_id=PatientId(row.patient_id),
+        place=row.place,
+        faults=tuple(map(Fault, row.faults)),
+        since=row.since,
+        raised_at=row.raised_at,
+        step=row.step,
+        next_at=row.next_at,
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_by=None if row.acknowledged_by is None else AccountId(row.acknowledged_by),
+        closed_at=row.closed_at,
+        closing=None if row.closing is None else Closing(row.closing),
+    )
+
+
+async def _starts(unit: Unit, visit_ids: Iterable[UUID]) -> dict[UUID, datetime]:
+    found = await unit.session.execute(select(VisitRow.id, VisitRow.starts_at).where(VisitRow.id.in_(list(visit_ids))))
+    return dict(found.all())
+
+
+async def _tellings(unit: Unit, alert_ids: Iterable[UUID]) -> dict[UUID, list[Telling]]:
+    query = select(STEP).where(STEP.alert_id.in_(list(alert_ids))).order_by(STEP.alert_id, STEP.rung, STEP.number)
+    found: dict[UUID, list[Telling]] = {}
+    for row in await unit.session.scalars(query):
+        telling = Telling(
+            at=row.at,
+            rung=row.rung,
+            whom=Audience(row.whom),
+            way=Way(row.way),
+            role=None if row.role is None else Role(row.role),
+            recipient_id=row.recipient_id,
+            address=row.address,
+        )
+        found.setdefault(row.alert_id, []).append(telling)
+    return found

@@ -1,0 +1,66 @@
+"""The ways in to alerts: staff see and take them on, an admin says how they escalate."""
+
+from uuid import UUID
+
+from telehealth.core.actors import Purpose, Scope
+from telehealth.core.errors import NotFound
+from telehealth.db.unit import Unit
+from telehealth.http.call import Call
+from telehealth.http.operation import operation, page
+from telehealth.visits.escalation import pages, queries, service
+from telehealth.visits.escalation.rules import AlertOver, AlreadyAcknowledged, UnfitLadder
+from telehealth.visits.escalation.schemas import (
+    AcknowledgedView,
+    AlertsView,
+    AlertView,
+    EscalationRules,
+    EscalationRulesView,
+)
+
+
+async def list_alerts(call: Call) -> AlertsView:
+    """What concerns you now, longest first: who waits and is not let in, who cannot get in, what could not begin."""
+    return await call.run(_alerts)
+
+
+async def acknowledge(call: Call, alert: UUID) -> AcknowledgedView:
+    """Take it on: nobody else is told any more. Of two, the second hears who was quicker."""
+    return AcknowledgedView.model_validate(await call.run(service.acknowledge, alert))
+
+
+async def read_escalation_rules(call: Call) -> EscalationRulesView:
+    """Who is told, and after how long."""
+    return EscalationRulesView.of(await call.run(queries.ladders))
+
+
+async def set_escalation_rules(call: Call, body: EscalationRules) -> EscalationRulesView:
+    """From now on it goes like this, for alerts that stand open too."""
+    await call.run(service.set_ladders, body.ladders())
+    return EscalationRulesView.of(await call.run(queries.ladders))
+
+
+async def _alerts(unit: Unit) -> AlertsView:
+    shown = await queries.on_board(unit)
+    return AlertsView(version=await queries.mark(unit), items=[AlertView.of(each) for each in shown])
+
+
+_READ, _BOOK, _WRITE, _CARE = Scope.VISITS_READ, Scope.VISITS_BOOK, Scope.VISIT_TYPES_WRITE, Purpose.TREATMENT
+TAKING_ON = (NotFound, AlreadyAcknowledged, AlertOver)
+ALERT, RULES = "/v1/alerts/{alert:uuid}", "/v1/escalation-rules"
+OPERATIONS = (
+    operation("GET", "/v1/alerts", list_alerts, needs=_READ, purpose=_CARE),
+    operation("POST", f"{ALERT}/acknowledge", acknowledge, needs=_BOOK, purpose=_CARE, errors=TAKING_ON),
+    operation("GET", RULES, read_escalation_rules, needs=_WRITE),
+    operation("PUT", RULES, set_escalation_rules, needs=_WRITE, errors=(UnfitLadder,)),
+)
+PAGES = (
+    page(
+        "POST",
+        "/alerts/{alert:uuid}/acknowledge",
+        pages.acknowledge_on_page,
+        needs=_BOOK,
+        purpose=_CARE,
+        errors=TAKING_ON,
+    ),
+)
+SOCKETS = ()

@@ -1,0 +1,136 @@
+"""What alerts and their rules look like on the wire."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from telehealth.http.schemas import Message
+from telehealth.people.schemas import Email
+from telehealth.visits.escalation.rules import (
+    DEFAULT_LADDERS,
+    LONGEST_AFTER,
+    MOST_RUNGS,
+    AlertKind,
+    Audience,
+    Fault,
+    Rung,
+    Shown,
+    Telling,
+    Way,
+)
+
+
+class TellingView(Message):
+    """`recipient_id` is a clinician or an account; null for boards, and when there was nobody to tell."""
+
+    at: datetime
+    whom: Audience
+    way: Way
+    recipient_id: UUID | None
+
+    @classmethod
+    def of(cls, telling: Telling) -> Self:
+        return cls(at=telling.at, whom=telling.whom, way=telling.way, recipient_id=telling.recipient_id)
+
+
+class AlertView(Message):
+    """`next_at` is when the next in turn is told; null once somebody took it on, and at the top of the ladder.
+
+    Of a visit or of an entry in the queue: the other one is null. `acknowledged_by` is a name.
+    """
+
+    id: UUID
+    kind: AlertKind
+    visit_id: UUID | None
+    queue_entry_id: UUID | None
+    patient_id: UUID
+    patient_name: str
+    faults: list[Fault]
+    since: datetime
+    next_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    steps: list[TellingView]
+
+    @classmethod
+    def of(cls, shown: Shown) -> Self:
+        alert = shown.alert
+        return cls(
+            id=alert.id,
+            kind=alert.kind,
+            visit_id=alert.visit_id,
+            queue_entry_id=alert.queue_entry_id,
+            patient_id=alert.patient_id,
+            patient_name=shown.patient_name,
+            faults=list(alert.faults),
+            since=alert.since,
+            next_at=alert.next_at if alert.wants_someone else None,
+            acknowledged_at=alert.acknowledged_at,
+            acknowledged_by=shown.by,
+            steps=[TellingView.of(each) for each in shown.tellings],
+        )
+
+
+class AlertsView(Message):
+    """`version` changes with the list."""
+
+    version: str
+    items: list[AlertView]
+
+
+class AcknowledgedView(Message):
+    id: UUID
+    acknowledged_at: datetime
+
+
+# The rules of the clinic
+
+
+class RungView(Message):
+    """`after` seconds without anybody taking the alert on. `address` is for a coordinator; without one everyone with an
+    account of the front desk is told.
+    """
+
+    after: Annotated[int, Field(ge=0, le=LONGEST_AFTER)]
+    whom: Audience
+    address: Email | None = None
+
+
+Ladder = Annotated[list[RungView], Field(min_length=1, max_length=MOST_RUNGS)]
+
+
+class EscalationRules(Message):
+    """Who is told, kind by kind, in the order of time, the boards first and at once. Null: as the house does it."""
+
+    waiting: Ladder | None
+    queued: Ladder | None
+    locked_link: Ladder | None
+    unjoinable: Ladder | None
+
+    def ladders(self) -> dict[AlertKind, list[Rung]]:
+        """Those that the clinic has of its own."""
+        given = {kind: getattr(self, kind.value) for kind in AlertKind}
+        return {
+            kind: [Rung(each.after, each.whom, each.address) for each in ladder]
+            for kind, ladder in given.items()
+            if ladder is not None
+        }
+
+
+class EscalationRulesView(Message):
+    """The rules in force; `defaults` names the kinds that go as the house does it."""
+
+    waiting: list[RungView]
+    queued: list[RungView]
+    locked_link: list[RungView]
+    unjoinable: list[RungView]
+    defaults: list[AlertKind]
+
+    @classmethod
+    def of(cls, ladders: Mapping[AlertKind, Sequence[Rung]]) -> Self:
+        shown = {kind.value: [RungView.model_validate(rung) for rung in ladder] for kind, ladder in ladders.items()}
+        defaults = [kind for kind, ladder in ladders.items() if tuple(ladder) == DEFAULT_LADDERS[kind]]
+        return cls(**shown, defaults=defaults)

@@ -1,0 +1,291 @@
+"""Raise an alert, tell the next in turn, take it on, close it. Each is one short transaction under the alert's lock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from telehealth.access import queries as access
+from telehealth.core.actors import Role
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import AccountId, AlertId, ClinicianId, PatientId, VisitId
+from telehealth.db.unit import Unit
+from telehealth.people import queries as people
+from telehealth.visits.escalation import queries
+from telehealth.visits.escalation.events import AlertAcknowledged, AlertClosed, AlertRaised, AlertTold
+from telehealth.visits.escalation.models import AlertRow, AlertStepRow, EscalationRuleRow
+from telehealth.visits.escalation.queries import ToCome
+from telehealth.visits.escalation.rules import (
+    Alert,
+    AlertKind,
+    AlertOver,
+    AlreadyAcknowledged,
+    Audience,
+    Closing,
+    Fault,
+    Rung,
+    check_ladder,
+    faults_of,
+    looked_at_since,
+    next_at,
+)
+from telehealth.visits.lifecycle import check_in
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.rules import OVER, Visit, VisitStatus
+
+ROW = AlertRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an alert is about: a visit, or an entry in the queue and where its patient is (ISO 3166)."""
+
+    patient_id: PatientId
+    visit_id: VisitId | None = None
+    queue_entry_id: UUID | None = None
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who is told by mail: a clinician, or somebody at the front desk by address."""
+
+    role: Role
+    id: UUID
+    address: str | None = None
+
+
+# Raising
+
+
+async def watch(unit: Unit, visit_id: UUID) -> None:
+    """There is an alert as long as the patient of that visit waits to be let in, and none afterwards."""
+    visit = await visits.find(unit, visit_id, lock=True)
+    if visit.status is not VisitStatus.READY:
+        await _close_of(unit, AlertKind.WAITING, ROW.visit_id == visit.id)
+        return
+    since = await queries.ready_since(unit, visit.id) or unit.now
+    about = Subject(patient_id=visit.patient_id, visit_id=visit.id)
+    await _raise(unit, AlertKind.WAITING, about, since=since)
+
+
+async def watch_entry(unit: Unit, about: Subject, since: datetime | None) -> None:
+    """The same for an entry in the queue; `since` is None once its patient does not wait there any more."""
+    if since is None:
+        await _close_of(unit, AlertKind.QUEUED, ROW.queue_entry_id == about.queue_entry_id)
+    else:
+        await _raise(unit, AlertKind.QUEUED, about, since=since)
+
+
+async def link_locked(unit: Unit, visit_id: UUID) -> None:
+    """Somebody cannot get in by their link: the front desk hears of it, once until it is taken on."""
+    visit = await visits.find(unit, visit_id)
+    if visit.status not in OVER:
+        about = Subject(patient_id=visit.patient_id, visit_id=visit.id)
+        await _raise(unit, AlertKind.LOCKED_LINK, about, since=unit.now)
+
+
+async def _raise(unit: Unit, kind: AlertKind, about: Subject, *, since: datetime, faults: Sequence[Fault] = ()) -> None:
+    """Without effect while there is one about the same. What is due at once is told in the same transaction."""
+    ladder = await queries.ladder(unit, kind)
+    values = {
+        "id": unit.new_id(),
+        "kind": kind,
+        "visit_id": about.visit_id,
+        "queue_entry_id": about.queue_entry_id,
+        "patient_id": about.patient_id,
+        "place": about.place,
+        "faults": list(faults),
+        "since": since,
+        "raised_at": unit.now,
+        "next_at": next_at(ladder, 0, since),
+    }
+    raised = await unit.session.scalar(insert(ROW).values(values).on_conflict_do_nothing().returning(ROW))
+    if raised is not None:
+        unit.audit("create", "alert", raised.id, patient_id=raised.patient_id)
+        await _climb(unit, queries.alert_of(raised), ladder)
+
+
+# Escalating
+
+
+async def escalate(unit: Unit, alert_id: UUID) -> bool:
+    """Tell whoever is next, if it is time and what the alert says is still so. False when another process has it, or
+    somebody took it on.
+    """
+    waiting = (ROW.id == alert_id, ROW.closed_at.is_(None), ROW.acknowledged_at.is_(None), ROW.next_at <= unit.now)
+    query = select(ROW).where(*waiting).with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    row = await unit.session.scalar(query)
+    if row is None:
+        return False
+    alert = queries.alert_of(row)
+    if not await queries.is_wanted(unit, alert.id):
+        await _close(unit, alert, Closing.OVER)
+        return True
+    await _climb(unit, alert, await queries.ladder(unit, alert.kind))
+    return True
+
+
+async def _climb(unit: Unit, alert: Alert, ladder: Sequence[Rung]) -> None:
+    """Every rung that is due: one that is late, because nothing ran meanwhile, is not late by another turn."""
+    step, due = alert.step, alert.next_at
+    visit = None if alert.visit_id is None else await visits.find(unit, alert.visit_id)
+    while due is not None and due <= unit.now and step < len(ladder):
+        await _tell(unit, alert, (step, ladder[step]), visit)
+        step += 1
+        due = next_at(ladder, step, alert.since)
+    await _set(unit, alert.id, step=step, next_at=due if step < len(ladder) else None)
+
+
+async def _tell(unit: Unit, alert: Alert, turn: tuple[int, Rung], visit: Visit | None) -> None:
+    """One rung: who was told is written down, also that there was nobody to tell."""
+    number, rung = turn
+    told = await _recipients(unit, alert, rung, visit)
+    row = {"alert_id": alert.id, "rung": number, "at": unit.now, "whom": rung.whom, "way": rung.way}
+    unnamed: list[dict[str, Any]] = [{"role": None, "recipient_id": None, "address": None}]
+    named = [{"role": each.role, "recipient_id": each.id, "address": each.address} for each in told] or unnamed
+    rows = [{**row, **each, "number": at} for at, each in enumerate(named)]
+    await unit.session.execute(insert(AlertStepRow), rows)
+    if rung.whom is Audience.BOARD:
+        unit.emit(AlertRaised(alert_id=alert.id, clinician_id=None if visit is None else visit.clinician_id))
+    for each in told:
+        unit.emit(AlertTold(alert_id=alert.id, kind=alert.kind, whom=rung.whom, role=each.role, recipient_id=each.id))
+
+
+async def _recipients(unit: Unit, alert: Alert, rung: Rung, visit: Visit | None) -> list[Recipient]:
+    match rung.whom:
+        case Audience.BOARD:
+            return []
+        case Audience.CLINICIAN:
+            return [] if visit is None else [Recipient(Role.CLINICIAN, visit.clinician_id)]
+        case Audience.POOL:
+            able = await _pool(unit, alert, visit)
+            return [Recipient(Role.CLINICIAN, each) for each in sorted(able)]
+        case Audience.COORDINATOR if rung.address:
+            return [Recipient(Role.FRONT_DESK, unit.new_id(), rung.address)]
+        case Audience.COORDINATOR:
+            desk = await access.staff(unit, Role.FRONT_DESK)
+            return [Recipient(Role.FRONT_DESK, each.id, each.email) for each in desk]
+
+
+async def _pool(unit: Unit, alert: Alert, visit: Visit | None) -> set[ClinicianId]:
+    """Clinicians with an account who may treat this patient where they are; not who gives the visit: they were told."""
+    signing_in = await access.staff(unit, Role.CLINICIAN)
+    able = {ClinicianId(each.person_id) for each in signing_in if each.person_id is not None}
+    if visit is None:
+        return able & await people.may_treat(unit, alert.place, unit.now) if alert.place else able
+    able.discard(visit.clinician_id)
+    place = await check_in.whereabouts(unit, visit) if await check_in.needs_licence(unit, visit) else None
+    return able & await people.may_treat(unit, place, unit.now) if place else able
+
+
+# Taking on, closing
+
+
+async def acknowledge(unit: Unit, alert_id: UUID) -> Alert:
+    """The actor sees to it: nobody else is told any more. Doing it again changes nothing. Raises NotFound, AlertOver;
+    AlreadyAcknowledged with the name of who was quicker.
+    """
+    alert = await queries.find(unit, alert_id)
+    if unit.actor.id is None:
+        raise NotFound
+    if alert.acknowledged_by is not None and alert.acknowledged_by != unit.actor.id:
+        at = None if alert.acknowledged_at is None else alert.acknowledged_at.isoformat()
+        names = await access.account_names(unit, [alert.acknowledged_by])
+        raise AlreadyAcknowledged(by=names.get(alert.acknowledged_by, ""), at=at)
+    if alert.acknowledged_by is not None:
+        return alert
+    if alert.closed_at is not None:
+        raise AlertOver
+    taken = await _set(unit, alert.id, acknowledged_at=unit.now, acknowledged_by=AccountId(unit.actor.id))
+    unit.audit("update", "alert", alert.id, patient_id=alert.patient_id)
+    unit.emit(AlertAcknowledged(alert_id=alert.id, clinician_id=await _clinician_of(unit, alert)))
+    if alert.kind is AlertKind.LOCKED_LINK:  # whoever took it on calls them; a link that is locked again is another
+        return await _close(unit, taken, Closing.TAKEN_ON)
+    return taken
+
+
+async def close_moot(unit: Unit, alert_id: UUID) -> bool:
+    """Close an alert that is not so any more; False when another process has it."""
+    query = select(ROW).where(ROW.id == alert_id, ROW.closed_at.is_(None), ~queries.still_so())
+    row = await unit.session.scalar(query.with_for_update(skip_locked=True).execution_options(populate_existing=True))
+    if row is not None:
+        await _close(unit, queries.alert_of(row), Closing.OVER)
+    return row is not None
+
+
+async def _close_of(unit: Unit, kind: AlertKind, subject: Any) -> None:
+    query = select(ROW).where(subject, ROW.kind == kind, ROW.closed_at.is_(None)).with_for_update()
+    for row in await unit.session.scalars(query.execution_options(populate_existing=True)):
+        await _close(unit, queries.alert_of(row), Closing.OVER)
+
+
+async def _close(unit: Unit, alert: Alert, closing: Closing) -> Alert:
+    unit.emit(AlertClosed(alert_id=alert.id, clinician_id=await _clinician_of(unit, alert)))
+    return await _set(unit, alert.id, closed_at=unit.now, closing=closing, next_at=None)
+
+
+async def _clinician_of(unit: Unit, alert: Alert) -> ClinicianId | None:
+    return None if alert.visit_id is None else await queries.clinician_of(unit, alert.visit_id)
+
+
+async def _set(unit: Unit, alert_id: AlertId, **values: Any) -> Alert:
+    query = update(ROW).where(ROW.id == alert_id).values(values).returning(ROW)
+    row = (await unit.session.scalars(query, execution_options={"populate_existing": True})).one()
+    return queries.alert_of(row)
+
+
+# Visits to come that nobody could join
+
+
+async def look_ahead(unit: Unit, lacking: Iterable[Fault] = ()) -> int:
+    """Say which visits of the next day could not be joined as things stand, again when one is an hour away, and take
+    back what was mended. Answers how many alerts that made or closed.
+    """
+    accounts = {each.person_id for each in await access.staff(unit, Role.CLINICIAN)}
+    changed = 0
+    for each in await queries.to_come(unit):
+        faults = faults_of(has_link=each.has_link, has_account=each.clinician_id in accounts, lacking=lacking)
+        if faults or each.told:
+            changed += await _look_at(unit, each, faults)
+    return changed
+
+
+async def _look_at(unit: Unit, coming: ToCome, faults: Sequence[Fault]) -> int:
+    counts_from = looked_at_since(coming.starts_at, unit.now)
+    standing = await queries.unjoinable(unit, coming.visit_id)
+    if standing is None and not faults:
+        return 0
+    if standing is not None and faults == standing.faults and counts_from and standing.raised_at >= counts_from:
+        return 0
+    if standing is not None:
+        await _close(unit, standing, Closing.AGAIN if faults else Closing.MENDED)
+    if faults:
+        about = Subject(patient_id=coming.patient_id, visit_id=coming.visit_id)
+        await _raise(unit, AlertKind.UNJOINABLE, about, since=unit.now, faults=faults)
+    return 1
+
+
+# Rules of the clinic
+
+
+async def set_ladders(unit: Unit, said: Mapping[AlertKind, Sequence[Rung]]) -> None:
+    """From now on it goes like this, for alerts that stand open too; a kind that is not named goes by the defaults.
+
+    Raises UnfitLadder.
+    """
+    for ladder in said.values():
+        check_ladder(ladder)
+    await unit.session.execute(delete(EscalationRuleRow))
+    rows = [
+        {"kind": kind, "rung": number, "after": rung.after, "whom": rung.whom, "address": rung.address}
+        for kind, ladder in said.items()
+        for number, rung in enumerate(ladder)
+    ]
+    if rows:
+        await unit.session.execute(insert(EscalationRuleRow), rows)
+    unit.audit("update", "escalation_rule", None)

@@ -1,0 +1,76 @@
+"""What raises and closes alerts, and the sweeps that make it true whatever was lost on the way."""
+
+from telehealth.db.unit import Unit
+from telehealth.tasks.work import Work, subscription, sweep
+from telehealth.visits.escalation import queries, service
+from telehealth.visits.escalation.ports import Lacking
+from telehealth.visits.lifecycle.events import (
+    NobodyAnswered,
+    PatientPutBack,
+    PatientReady,
+    VisitAdmitted,
+    VisitCorrected,
+)
+from telehealth.visits.participants.events import LinkLocked
+
+
+async def watch_waiting(unit: Unit, event: PatientReady) -> None:
+    await service.watch(unit, event.visit_id)
+
+
+async def watch_unanswered(unit: Unit, event: NobodyAnswered) -> None:
+    await service.watch(unit, event.visit_id)
+
+
+async def watch_put_back(unit: Unit, event: PatientPutBack) -> None:
+    await service.watch(unit, event.visit_id)
+
+
+async def watch_corrected(unit: Unit, event: VisitCorrected) -> None:
+    await service.watch(unit, event.visit_id)
+
+
+async def watch_admitted(unit: Unit, event: VisitAdmitted) -> None:
+    await service.watch(unit, event.visit_id)
+
+
+async def tell_locked(unit: Unit, event: LinkLocked) -> None:
+    await service.link_locked(unit, event.visit_id)
+
+
+async def escalate(work: Work) -> int:
+    """Whoever is next is told; alerts that are not so any more are closed. Each in its own transaction."""
+    settled = 0
+    for alert_id in await work.run(queries.due):
+        settled += await work.run(service.escalate, alert_id)
+    for alert_id in await work.run(queries.moot):
+        settled += await work.run(service.close_moot, alert_id)
+    return settled
+
+
+async def watch_all(work: Work) -> int:
+    """Every patient who waits has an alert, whatever became of the event that should have raised it."""
+    unwatched = await work.run(queries.unwatched)
+    for visit_id in unwatched:
+        await work.run(service.watch, visit_id)
+    return len(unwatched)
+
+
+async def look_ahead(work: Work) -> int:
+    """Visits of the next day that nobody could join."""
+    return await work.run(service.look_ahead, work.port(Lacking))
+
+
+SUBSCRIPTIONS = (
+    subscription(PatientReady, watch_waiting),
+    subscription(NobodyAnswered, watch_unanswered),
+    subscription(PatientPutBack, watch_put_back),
+    subscription(VisitCorrected, watch_corrected),
+    subscription(VisitAdmitted, watch_admitted),
+    subscription(LinkLocked, tell_locked),
+)
+SWEEPS = (
+    sweep("visits.escalate", escalate, every=1.0),
+    sweep("visits.watch_all", watch_all, every=60.0),
+    sweep("visits.look_ahead", look_ahead, every=60.0),
+)

@@ -1,0 +1,45 @@
+"""Samples of what somebody has to see to: every kind of alert, of nobody, oneself and others; follow-ups that are due."""
+
+from datetime import timedelta
+from types import SimpleNamespace as Data
+
+from tests.web.sample import ME, NAMES, NOW, VISIT_ID
+
+
+def _alert(number: int, kind: str, **more: object) -> Data:
+    known: dict[str, object] = {
+        "id": f"0195bb2e-7c00-7000-8000-00000000a{number:03}",
+        "kind": kind,
+        "patient_name": NAMES[number % len(NAMES)],
+        "since": NOW - timedelta(minutes=5),
+        "starts_at": None,
+        "faults": (),
+        "by": None,
+        "own": False,
+    }
+    return Data(**known | more)
+
+
+ALERTS = [
+    _alert(0, "waiting"),
+    _alert(1, "queued", by="frontdesk-with-a-long-address@riverside-clinic.example"),
+    _alert(2, "locked_link"),
+    _alert(
+        3, "unjoinable", starts_at=NOW + timedelta(hours=23), faults=("no_link", "no_account", "no_relay"), by=ME.name
+    ),
+    _alert(4, "waiting", by=ME.name, own=True),
+]
+
+
+def tasks() -> list[Data]:
+    return [
+        Data(
+            id=f"t{at}",
+            title=title,
+            patient_name=NAMES[at],
+            due_at=NOW,
+            visit_id=VISIT_ID,
+            state="due",
+        )
+        for at, title in enumerate(("Check blood pressure", "Call about the blood test"))
+    ]
