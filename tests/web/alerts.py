@@ -1,4 +1,4 @@
-"""Samples of what somebody has to see to: every kind of alert, of nobody, oneself and others; follow-ups that are due."""
+"""Samples of what somebody has to see to: alerts of nobody, oneself and others; follow-ups that are due."""
 
 from datetime import timedelta
 from types import SimpleNamespace as Data
