@@ -38,6 +38,7 @@ PACKAGES = (
     "visits.escalation",
     "visits.waiting_room",
     "visits.appointments",
+    "visits.front_desk",
     "video",
     "records",
     "followups",

@@ -7,6 +7,7 @@ from types import SimpleNamespace as Data
 from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
 from tests.web.alerts import ALERTS, tasks
+from tests.web.desk_samples import FRONT_DESK
 from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import GATES, PREPARED, TOLD
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
@@ -361,6 +362,7 @@ SAMPLES = (
     *(Sample(name, "prepare.html", context, path) for name, context, path in PREPARED),
     Sample("visit_told", "visit.html", {**_PATIENT, "stage": "waiting", "told": MESSAGES, "late": 20}, "/visit"),
     *WAITING,
+    *FRONT_DESK,
     Sample("visit_misplaced", "visit.html", {**_PATIENT, "stage": "check", "place": _PLACE}, "/visit"),
     Sample(
         "problem",
