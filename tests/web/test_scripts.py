@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.web.alerts import ALERTS
 from tests.web.browsing import Stage, stage
 from tests.web.drawing import PAGES
 from tests.web.sample import NAMES, VISIT_ID
@@ -74,6 +75,36 @@ def test_the_badge_turns_when_the_stream_dies_and_turns_back(chromium: Browser) 
         staged.api["GET /v1/board/stream"] = events
         page.clock.run_for(40_000)
         expect(page.locator("#fresh")).to_have_class("tag live good")
+
+
+def test_an_alert_counts_in_the_title_and_one_press_or_alt_a_takes_it_on(chromium: Browser) -> None:
+    asked: list[str] = []
+
+    def taken(route: Route) -> None:
+        asked.append(route.request.url)
+        staged.sample = replace(staged.sample, context={**staged.sample.context, "alerts": ALERTS[1:2]})
+        route.fulfill(json={"id": ALERTS[0].id, "acknowledged_at": "2026-03-03T14:25:00Z"})
+
+    with stage(chromium, "day", size=(1280, 800)) as staged:
+        staged.api["GET /v1/board/stream"] = events
+        page = staged.open()
+        expect(page).to_have_title("(1) Today \u2013 Riverside Clinic")
+        staged.sample = replace(staged.sample, context={**staged.sample.context, "alerts": ALERTS[:2]})
+        expect(page).to_have_title("(!) (1) Today \u2013 Riverside Clinic")
+        expect(page.locator("#live")).to_contain_text(NAMES[0])
+        staged.api[f"POST /v1/alerts/{ALERTS[0].id}/acknowledge"] = taken
+        page.keyboard.press("Alt+a")
+        expect(page).to_have_title("(1) Today \u2013 Riverside Clinic")
+        assert len(asked) == 1
+
+
+def test_who_was_too_late_to_take_it_on_hears_who_was_first(chromium: Browser) -> None:
+    with stage(chromium, "day_desk", size=(1280, 800)) as staged:
+        refused = says({"title": "Taken", "status": 409, "by": "Dr. Ada Lindqvist"}, status=409)
+        staged.api[f"POST /v1/alerts/{ALERTS[0].id}/acknowledge"] = refused
+        page = staged.open()
+        page.locator(f"#acknowledge-{ALERTS[0].id}").click()
+        expect(page.locator("#live")).to_have_text("Dr. Ada Lindqvist sees to it already")
 
 
 # the note
