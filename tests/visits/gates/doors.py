@@ -24,10 +24,13 @@ EARLY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Day:
-    """Rosa's visit is in five minutes, a text and questions are asked; `clinician` is the secret of Ada's session."""
+    """Rosa's visit is in five minutes, a text and questions are asked; `clinician` is the secret of Ada's session,
+    `desk` that of the front desk.
+    """
 
     arrival: Arrival
     clinician: str
+    desk: str
 
 
 async def begin_day(unit_of_work: UnitOfWork, clock: FixedClock) -> Day:
@@ -35,10 +38,11 @@ async def begin_day(unit_of_work: UnitOfWork, clock: FixedClock) -> Day:
     await unit_of_work.run(ask_consent)
     await unit_of_work.run(ask_questions, SYSTEM, arrival)
 
-    async def signed_in(unit: Unit) -> str:
-        return await open_account(unit, Role.CLINICIAN, arrival.clinic.clinician.id)
+    async def signed_in(unit: Unit) -> tuple[str, str]:
+        clinician = await open_account(unit, Role.CLINICIAN, arrival.clinic.clinician.id)
+        return clinician, await open_account(unit, Role.FRONT_DESK, None)
 
-    return Day(arrival, await unit_of_work.run(signed_in))
+    return Day(arrival, *await unit_of_work.run(signed_in))
 
 
 @dataclass

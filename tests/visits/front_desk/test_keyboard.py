@@ -1,0 +1,117 @@
+"""A day at the front desk by the keyboard alone, in Chromium without scripts."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+
+from telehealth.http.credentials import STAFF_COOKIE
+from tests.kit.by_hand import BIRTH
+from tests.kit.needs import program
+from tests.visits.gates.doors import Doors
+
+pytestmark = pytest.mark.browser
+MOST_PRESSES = 60
+
+
+@pytest.fixture
+def page(doors: Doors) -> Iterator[Page]:
+    """The front desk's window, signed in."""
+    assert doors.day
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox"])
+        size = ViewportSize(width=1280, height=900)
+        context = browser.new_context(viewport=size, base_url=doors.url, locale="en-US", java_script_enabled=False)
+        shown = context.new_page()
+        cookie = {"Set-Cookie": f"{STAFF_COOKIE}={doors.day.desk}; Path=/; Secure; HttpOnly"}
+        shown.route("**/signed-in", lambda route: route.fulfill(headers=cookie, body="ok"))
+        shown.goto("/signed-in")
+        yield shown
+        context.close()
+        browser.close()
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Where screenshots go: ALBUM when someone wants to keep them."""
+    directory = Path(os.environ.get("ALBUM") or tmp_path)
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """On to what is named, from wherever the focus is, as a person without a mouse goes."""
+    wanted = page.locator(f"{selector}:focus")
+    for _ in range(MOST_PRESSES):
+        page.keyboard.press("Tab")
+        if wanted.count():
+            return
+    raise AssertionError(f"{selector} cannot be reached by the Tab key")
+
+
+def press(page: Page, selector: str) -> None:
+    tab_to(page, selector)
+    page.keyboard.press("Enter")
+
+
+def fill(page: Page, selector: str, typed: str) -> None:
+    tab_to(page, selector)
+    page.keyboard.type(typed)
+
+
+def test_from_the_search_to_every_kind_of_form(page: Page, album: Path) -> None:
+    page.goto("/desk")
+    fill(page, "#name", "rosa moreno")
+    for box in ("birth_month", "birth_day", "birth_year"):
+        fill(page, f"#{box}", BIRTH[box])
+    page.keyboard.press("Enter")
+    expect(page.locator("#matches-title")).to_have_text("1 patient found")
+    press(page, "main a.button")
+    expect(page.locator("#visits-title")).to_be_visible()
+    press(page, "main li a.button")
+    expect(page.locator("#may-title")).to_be_visible()
+    check_in(page)
+    waive(page)
+    page.screenshot(path=album / "desk_visit.png", full_page=True)
+    page.set_viewport_size(ViewportSize(width=320, height=700))
+    page.screenshot(path=album / "desk_visit_320.png", full_page=True)
+    cancel(page)
+    page.screenshot(path=album / "desk_over_320.png", full_page=True)
+
+
+def check_in(page: Page) -> None:
+    press(page, "#do-arrive")
+    expect(page.locator("main [role=status]")).to_have_text("Checked in")
+    expect(page.locator("#do-arrive")).to_have_count(0)
+
+
+def waive(page: Page) -> None:
+    press(page, "#before details summary")
+    fill(page, "#why-consent", "agreed by phone")
+    page.keyboard.press("Enter")
+    expect(page.locator("main [role=status]")).to_have_text("Waived")
+    expect(page.locator("main")).to_contain_text("agreed by phone")
+
+
+def cancel(page: Page) -> None:
+    press(page, "#do-cancel")
+    fill(page, "#reason-cancel", "Tech")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("main [role=status]")).to_have_text("Cancelled")
+    expect(page.locator("main ol li").first).to_contain_text("Cancelled \u2013 Technical trouble")
+    expect(page.locator("#do-cancel")).to_have_count(0)
+
+
+def test_moving_by_the_keyboard(page: Page, doors: Doors, album: Path) -> None:
+    assert doors.day
+    visit = doors.day.arrival.visit.id
+    page.goto(f"/visits/{visit}/desk")
+    press(page, "#do-reschedule")
+    expect(page.locator("#times-title")).to_be_visible()
+    press(page, "ul.times li:nth-child(3) button")
+    expect(page.locator("main [role=status]")).to_have_text("Moved")
+    expect(page.locator("main ol li").first).to_contain_text("Moved \u2013")
+    page.screenshot(path=album / "desk_moved.png", full_page=True)
