@@ -1,11 +1,12 @@
-"""A day at the front desk by the keyboard alone, in Chromium without scripts."""
+"""The front desk by the keyboard alone, in Chromium without scripts; and two windows on one visit."""
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from telehealth.http.credentials import STAFF_COOKIE
 from tests.kit.by_hand import BIRTH
@@ -17,20 +18,32 @@ MOST_PRESSES = 60
 
 
 @pytest.fixture
-def page(doors: Doors) -> Iterator[Page]:
-    """The front desk's window, signed in."""
-    assert doors.day
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox"])
-        size = ViewportSize(width=1280, height=900)
-        context = browser.new_context(viewport=size, base_url=doors.url, locale="en-US", java_script_enabled=False)
-        shown = context.new_page()
-        cookie = {"Set-Cookie": f"{STAFF_COOKIE}={doors.day.desk}; Path=/; Secure; HttpOnly"}
-        shown.route("**/signed-in", lambda route: route.fulfill(headers=cookie, body="ok"))
-        shown.goto("/signed-in")
+        opened = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def window(browser: Browser, doors: Doors, *, scripts: bool) -> Iterator[Page]:
+    """A window of the front desk, signed in."""
+    assert doors.day
+    size = ViewportSize(width=1280, height=900)
+    context = browser.new_context(viewport=size, base_url=doors.url, locale="en-US", java_script_enabled=scripts)
+    shown = context.new_page()
+    cookie = {"Set-Cookie": f"{STAFF_COOKIE}={doors.day.desk}; Path=/; Secure; HttpOnly"}
+    shown.route("**/signed-in", lambda route: route.fulfill(headers=cookie, body="ok"))
+    shown.goto("/signed-in")
+    yield shown
+    context.close()
+
+
+@pytest.fixture
+def page(browser: Browser, doors: Doors) -> Iterator[Page]:
+    """Without scripts."""
+    with window(browser, doors, scripts=False) as shown:
         yield shown
-        context.close()
-        browser.close()
 
 
 @pytest.fixture
@@ -115,3 +128,21 @@ def test_moving_by_the_keyboard(page: Page, doors: Doors, album: Path) -> None:
     expect(page.locator("main [role=status]")).to_have_text("Moved")
     expect(page.locator("main ol li").first).to_contain_text("Moved \u2013")
     page.screenshot(path=album / "desk_moved.png", full_page=True)
+
+
+def test_who_looks_at_the_same_visit_is_told_and_loses_nothing(page: Page, browser: Browser, doors: Doors) -> None:
+    assert doors.day
+    visit = f"/visits/{doors.day.arrival.visit.id}/desk"
+    with window(browser, doors, scripts=True) as other:
+        other.goto(visit)
+        press(other, "#do-cancel")
+        fill(other, "#reason-cancel", "Tech")
+        expect(other.locator("#changed")).to_be_hidden()
+        page.goto(visit)
+        check_in(page)
+        expect(other.locator("#changed")).to_be_visible()
+        expect(other.locator("#reason-cancel")).to_have_value("technical")
+        tab_to(other, "#may details[open] button")
+        other.keyboard.press("Enter")
+        expect(other.locator("main [role=alert]")).to_contain_text("Nothing was overwritten")
+        expect(other.locator("#reason-cancel")).to_have_value("technical")
