@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Boolean,
     ColumnElement,
     Uuid,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     union_all,
 )
 from sqlalchemy.orm import aliased
@@ -180,3 +182,18 @@ def _seats() -> Any:
 
 GLANCE, BUSY = Direct(_glance()), Direct(_busy())
 BUSY_AND_SEATS = Direct(union_all(_busy(), _seats()))
+
+# The locks of these keys, one after the other up to the first that is another's: who waits for that one later then has
+# none that comes after it, and so waits in no circle. Null where no keys are given, roles are yet to be filled, or the
+# clinician is busy then: a refusal, most likely, and nobody else should wait while it looks for other times.
+LOCKED = text("""CASE WHEN cardinality(:keys) > 0 AND visit_type.roles = '[]' AND NOT EXISTS (
+    SELECT FROM occupancy AS busy
+    WHERE busy.resource_id = :host AND busy.state = 'active' AND (busy.expires_at IS NULL OR busy.expires_at > now())
+        AND busy.s < :start + visit_type.minutes AND busy.e > :start
+) THEN (
+    WITH RECURSIVE got(n, ok) AS (
+        SELECT 1, pg_try_advisory_xact_lock((:keys)[1])
+        UNION ALL SELECT n + 1, pg_try_advisory_xact_lock((:keys)[n + 1]) FROM got WHERE ok AND n < cardinality(:keys)
+    ) SELECT bool_and(ok) FROM got) END AS locked""").bindparams(
+    bindparam("keys", type_=ARRAY(BigInteger)), bindparam("host", type_=Uuid()), bindparam("start", type_=BigInteger())
+)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zlib import crc32
 
-from sqlalchemy import ARRAY, BigInteger, String, Uuid, bindparam, null, select, text
+from sqlalchemy import String, Uuid, bindparam, null, select
 
 from telehealth.core import minutes
 from telehealth.core.errors import NotFound
@@ -29,7 +29,7 @@ from telehealth.scheduling.availability.rules import (
     to_minute,
     to_minute_up,
 )
-from telehealth.scheduling.booking.busy import glance, look
+from telehealth.scheduling.booking.busy import LOCKED, glance, look
 from telehealth.scheduling.booking.explain import Judgement, Licensing, Scene, candidates
 from telehealth.scheduling.booking.models import VisitTypeRow
 from telehealth.scheduling.booking.offered import interned, offered_on, takes_one
@@ -182,22 +182,6 @@ def _first_with(sets: Sequence[int], wanted: int) -> int:
 
 def _minutes(span: Interval[datetime]) -> Minutes:
     return Interval(to_minute_up(span.start), to_minute_up(span.end))
-
-
-# The locks of these keys, one after the other up to the first that is another's: who waits for that one later then has
-# none that comes after it, and so waits in no circle. Null where no keys are given, roles are yet to be filled, or the
-# clinician is busy then: a refusal, most likely, and nobody else should wait while it looks for other times.
-LOCKED = text("""CASE WHEN cardinality(:keys) > 0 AND visit_type.roles = '[]' AND NOT EXISTS (
-    SELECT FROM occupancy AS busy
-    WHERE busy.resource_id = :host AND busy.state = 'active' AND (busy.expires_at IS NULL OR busy.expires_at > now())
-        AND busy.s < :start + visit_type.minutes AND busy.e > :start
-) THEN (
-    WITH RECURSIVE got(n, ok) AS (
-        SELECT 1, pg_try_advisory_xact_lock((:keys)[1])
-        UNION ALL SELECT n + 1, pg_try_advisory_xact_lock((:keys)[n + 1]) FROM got WHERE ok AND n < cardinality(:keys)
-    ) SELECT bool_and(ok) FROM got) END AS locked""").bindparams(
-    bindparam("keys", type_=ARRAY(BigInteger)), bindparam("host", type_=Uuid()), bindparam("start", type_=BigInteger())
-)
 
 
 def _standing(*about_the_patient: Any) -> Direct:
