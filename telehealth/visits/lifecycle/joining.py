@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from telehealth.visits.lifecycle.rules import IN_CALL, OVER, Visit, VisitStatus
+from telehealth.visits.lifecycle.rules import IN_CALL, OVER, WAITING, Visit, VisitStatus
 
 OVERRUN = timedelta(hours=12)  # how long after the join window a call may still need its guest's session
 LAST_PAGE = timedelta(minutes=30)  # how long the page of a visit that is over can be read
@@ -40,8 +40,10 @@ class JoinDecision:
 
 
 def join_reason(visit: Visit, now: datetime) -> JoinReason:
-    """Whether the patient's side may be in the visit now, and if not, why."""
-    if visit.status in IN_CALL:
+    """Whether the patient's side may be in the visit now, and if not, why. Who came in time is not too late, however
+    late the clinician is.
+    """
+    if visit.status in WAITING | IN_CALL:
         return JoinReason.OPEN
     if visit.status is S.CANCELLED:
         return JoinReason.CANCELLED

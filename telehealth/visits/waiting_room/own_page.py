@@ -60,6 +60,7 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
     visit = await lifecycle.open_visit(unit, own_visit_id(unit))
     if visit.status is VisitStatus.BOOKED and stage_of(visit, unit.now) is Stage.CHECK:
         visit = await lifecycle.arrive(unit, visit.id)
+    visit = await lifecycle.back(unit, visit.id) if visit.away_since is not None else visit
     if unit.actor.id is not None:
         await attendance.note(unit, [unit.actor.id], unit.now + RELOADED)
     patient = await people.patient(unit, visit.patient_id)

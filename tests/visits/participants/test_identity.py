@@ -16,6 +16,7 @@ from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.gates import service as gates
+from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import DeviceCheck
 from telehealth.visits.participants import guests, queries
@@ -101,6 +102,20 @@ async def test_an_overrunning_call_keeps_its_guest_and_the_end_sees_them_out(
     assert await _say(unit_of_work, secret, BORN) == Closed()
     clock.advance(timedelta(minutes=1))
     assert [await sessions.session(each) for each in (first, second)] == [None, None]
+
+
+async def test_who_waits_for_a_clinician_who_is_late_comes_back_by_the_link(
+    unit_of_work: UnitOfWork, clock: FixedClock
+) -> None:
+    booked = await _booked(unit_of_work)
+    clock.advance(booked.visit.starts_at - clock.now())
+    patient = await StoredCredentials(unit_of_work).session(await _let_in(unit_of_work, booked.link_secret))
+    assert patient is not None
+    await unit_of_work.run(lifecycle.record_check, patient, booked.visit.id, DeviceCheck.GOOD)
+    await unit_of_work.run(gates.make_ready, patient, booked.visit.id)
+    clock.advance(booked.visit.closes_at + timedelta(minutes=1) - clock.now())
+    assert (await unit_of_work.run(visits.join_decision, patient, booked.visit.id)).can_join
+    await _let_in(unit_of_work, booked.link_secret)
 
 
 async def test_a_visit_that_is_over_shows_its_last_page_for_a_while(
