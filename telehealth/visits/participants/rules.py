@@ -119,7 +119,8 @@ class Guard:
 
 
 AUTHORISED = Guard("authority_holds", lambda c: c.kind is not K.PROXY or c.authority)
-OWN_GUEST = Guard("invited_by_the_patient", lambda c: c.own)
+# Who books for themselves invites the clinician and the patient as well: these are no guests of theirs.
+OWN_GUEST = Guard("guest_of_the_patient", lambda c: c.own and c.kind in BY_PATIENT)
 BY_PHONE = Guard("takes_part_by_phone", lambda c: c.kind is K.PHONE)
 AS_HOST = Guard("gives_the_visit", lambda c: c.host)
 NOT_HOST = Guard("does_not_give_the_visit", lambda c: not c.host)

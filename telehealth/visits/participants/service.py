@@ -231,8 +231,10 @@ async def note_notified(unit: Unit, participant_id: UUID) -> None:
 
 
 async def follow(unit: Unit, visit_id: UUID) -> None:
-    """Everybody is where the visit's present status puts them, whatever order the news of it came in."""
-    visit = await visits.find(unit, visit_id)
+    """Everybody is where the visit's present status puts them, whatever order the news of it came in: under the lock of
+    the visit, so that of two who follow none goes by a status that the other has seen pass.
+    """
+    visit = await visits.find(unit, visit_id, lock=True)
     query = select(ParticipantRow).where(ParticipantRow.visit_id == visit.id).order_by(ParticipantRow.id)
     for row in await unit.session.scalars(query.with_for_update()):
         theirs = queries.participant_of(row)

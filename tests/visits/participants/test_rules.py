@@ -135,6 +135,12 @@ def test_the_patient_takes_back_only_whom_the_patient_invited() -> None:
     assert Step.REMOVE not in allowed(S.WAITING, Role.PATIENT, Circumstances(kind=K.FAMILY, own=True))
 
 
+def test_who_books_for_themselves_puts_out_neither_the_clinician_nor_the_patient() -> None:
+    for kind, state in product(set(K) - BY_PATIENT, S):
+        booked = Circumstances(kind=kind, host=kind is K.CLINICIAN, own=True)
+        assert not {Step.REVOKE, Step.REMOVE} & set(allowed(state, Role.PATIENT, booked))
+
+
 @given(
     st.sampled_from(CIRCUMSTANCES),
     st.sampled_from(S),

@@ -14,7 +14,7 @@ from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.errors import NotAllowed, NotFound
 from telehealth.core.events import Event
 from telehealth.core.time import FixedClock
-from telehealth.db.unit import UnitOfWork
+from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.people import service as people
 from telehealth.people.rules import Relationship
 from telehealth.people.service import Authority
@@ -340,6 +340,25 @@ async def test_patient_and_clinician_follow_the_visit_and_the_interpreter_does_n
     assert await states() == {K.PATIENT: S.DISCONNECTED, K.CLINICIAN: S.DISCONNECTED, K.INTERPRETER: S.WAITING}
     await room.unit_of_work.run(lifecycle.end, room.clinic.clinician_actor, room.visit)
     assert set((await states()).values()) == {S.LEFT}
+
+
+async def test_news_that_is_overtaken_puts_nobody_back_into_a_visit_that_is_over(room: Room, clock: FixedClock) -> None:
+    patient = await guest_of(room.unit_of_work, room.booked)
+    clock.advance(TUESDAY_NINE - clock.now())
+    await _into_the_call(room, patient)
+    late: list[asyncio.Task[None]] = []
+
+    async def end_meanwhile(unit: Unit) -> None:
+        """The visit ends and is followed while a slower worker has begun to follow what was before."""
+        await lifecycle.end(unit, room.visit)
+        await service.follow(unit, room.visit)
+        late.append(asyncio.create_task(room.unit_of_work.run(service.follow, SYSTEM, room.visit)))
+        await asyncio.wait(late, timeout=0.5)
+
+    await room.unit_of_work.run(end_meanwhile, room.clinic.clinician_actor)
+    await asyncio.gather(*late)
+    found = await room.unit_of_work.run(queries.participants_of, SYSTEM, room.visit)
+    assert {each.kind: each.state for each in found} == {K.PATIENT: S.LEFT, K.CLINICIAN: S.INVITED}
 
 
 async def _into_the_call(room: Room, patient: Actor) -> None:
