@@ -75,10 +75,16 @@ async def watch(unit: Unit, visit_id: UUID) -> None:
 
 async def watch_entry(unit: Unit, about: Subject, since: datetime | None) -> None:
     """The same for an entry in the queue; `since` is None once its patient does not wait there any more."""
-    if since is None:
-        await _close_of(unit, AlertKind.QUEUED, ROW.queue_entry_id == about.queue_entry_id)
-    else:
+    if since is not None:
         await _raise(unit, AlertKind.QUEUED, about, since=since)
+        return
+    for kind in (AlertKind.QUEUED, AlertKind.LOCKED_LINK):
+        await _close_of(unit, kind, ROW.queue_entry_id == about.queue_entry_id)
+
+
+async def entry_locked(unit: Unit, about: Subject) -> None:
+    """Somebody who waits in the queue cannot get in by their link."""
+    await _raise(unit, AlertKind.LOCKED_LINK, about, since=unit.now)
 
 
 async def link_locked(unit: Unit, visit_id: UUID) -> None:

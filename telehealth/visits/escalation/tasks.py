@@ -1,5 +1,10 @@
 """What raises and closes alerts, and the sweeps that make it true whatever was lost on the way."""
 
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
 from telehealth.db.unit import Unit
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.escalation import queries, service
@@ -12,6 +17,8 @@ from telehealth.visits.lifecycle.events import (
     VisitCorrected,
 )
 from telehealth.visits.participants.events import LinkLocked
+
+log = logging.getLogger(__name__)
 
 
 async def watch_waiting(unit: Unit, event: PatientReady) -> None:
@@ -41,11 +48,19 @@ async def tell_locked(unit: Unit, event: LinkLocked) -> None:
 async def escalate(work: Work) -> int:
     """Whoever is next is told; alerts that are not so any more are closed. Each in its own transaction."""
     settled = 0
-    for alert_id in await work.run(queries.due):
-        settled += await work.run(service.escalate, alert_id)
-    for alert_id in await work.run(queries.moot):
-        settled += await work.run(service.close_moot, alert_id)
+    for find, settle in ((queries.due, service.escalate), (queries.moot, service.close_moot)):
+        for alert_id in await work.run(find):
+            settled += await _settled(work, settle, alert_id)
     return settled
+
+
+async def _settled(work: Work, settle: Callable[[Unit, UUID], Coroutine[Any, Any, bool]], alert_id: UUID) -> bool:
+    """One alert's fault keeps no other from being told; it is tried again at the next sweep."""
+    try:
+        return await work.run(settle, alert_id)
+    except Exception as error:  # noqa: BLE001 -- see above
+        log.warning("alert %s failed with %s", alert_id, type(error).__name__)
+        return False
 
 
 async def watch_all(work: Work) -> int:

@@ -1,7 +1,7 @@
 """What the desk reads: a patient's visits, a visit's history, who could take a visit over."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -76,10 +76,7 @@ async def heirs(unit: Unit, visit: Visit) -> list[Clinician]:
     """Who could take the visit over: everyone else, of those who may treat the patient where they are."""
     there = await check_in.whereabouts(unit, visit)
     others = [each for each in await people.clinicians(unit) if each.id != visit.clinician_id]
-    if there is None:
+    if there is None or not await check_in.needs_licence(unit, visit):
         return others
-    return [
-        each
-        for each in others
-        if await check_in.is_licensed(unit, replace(visit, clinician_id=each.id), there) is not False
-    ]
+    able = await people.may_treat(unit, there, unit.now)
+    return [each for each in others if each.id in able]

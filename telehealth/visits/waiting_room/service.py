@@ -90,10 +90,10 @@ def _taker(entry: QueueEntry) -> ClinicianId:
 
 
 async def _invite_patient(unit: Unit, entry: QueueEntry) -> UUID:
-    """The patient takes part with the link they have."""
+    """The patient takes part with the link they have, and with the wrong answers that were given at it."""
     row = QueueEntryRow
-    found = await unit.session.execute(select(row.link_hash, row.link).where(row.id == entry.id))
-    link_hash, link = found.one()
+    kept = select(row.link_hash, row.link, row.attempts, row.locked_until).where(row.id == entry.id)
+    link_hash, link, attempts, locked_until = (await unit.session.execute(kept)).one()
     values = {
         "id": entry.participant_id,
         "visit_id": entry.id,
@@ -105,6 +105,8 @@ async def _invite_patient(unit: Unit, entry: QueueEntry) -> UUID:
         "invited_as": unit.actor.role,
         "link_hash": link_hash,
         "link": link,
+        "attempts": attempts,
+        "locked_until": locked_until,
         "verified_at": entry.verified_at,
     }
     await unit.session.execute(insert(ParticipantRow), values)

@@ -1,17 +1,27 @@
-"""What the queue has others do: somebody is told when nobody takes who waits in it."""
+"""What the queue has others do: somebody is told when nobody takes who waits in it, or who waits cannot get in."""
 
 from telehealth.db.unit import Unit
 from telehealth.tasks.work import subscription
 from telehealth.visits.escalation import service as escalation
 from telehealth.visits.waiting_room import standings
-from telehealth.visits.waiting_room.events import QueueMoved
+from telehealth.visits.waiting_room.events import QueueLinkLocked, QueueMoved
+from telehealth.visits.waiting_room.queue import QueueEntry
 
 
 async def watch_queue(unit: Unit, event: QueueMoved) -> None:
     """Who lost the connection still waits; being back later than the grace time changes the place, not the alert."""
-    entry = await standings.find(unit, event.entry_id)
-    about = escalation.Subject(patient_id=entry.patient_id, queue_entry_id=entry.id, place=entry.jurisdiction)
-    await escalation.watch_entry(unit, about, entry.came_at if entry.waits else None)
+    entry = await standings.find(unit, event.entry_id, lock=True)  # or who is taken meanwhile leaves an alert behind
+    await escalation.watch_entry(unit, _about(entry), entry.came_at if entry.waits else None)
 
 
-SUBSCRIPTIONS = (subscription(QueueMoved, watch_queue),)
+async def tell_locked(unit: Unit, event: QueueLinkLocked) -> None:
+    entry = await standings.find(unit, event.entry_id, lock=True)
+    if entry.waits:
+        await escalation.entry_locked(unit, _about(entry))
+
+
+def _about(entry: QueueEntry) -> escalation.Subject:
+    return escalation.Subject(patient_id=entry.patient_id, queue_entry_id=entry.id, place=entry.jurisdiction)
+
+
+SUBSCRIPTIONS = (subscription(QueueMoved, watch_queue), subscription(QueueLinkLocked, tell_locked))

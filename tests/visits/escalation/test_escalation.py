@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
+from telehealth.access.links import Locked
 from telehealth.access.models import AccountRow
 from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.errors import NotFound
@@ -36,8 +37,12 @@ from telehealth.visits.lifecycle import tasks as lifecycle
 from telehealth.visits.lifecycle.models import ParticipantRow
 from telehealth.visits.lifecycle.rules import VisitStatus
 from telehealth.visits.participants import guests
+from telehealth.visits.waiting_room import guests as queue_links
+from telehealth.visits.waiting_room import service as queue
 from telehealth.visits.waiting_room import waiting
-from tests.kit.clinic import TUESDAY_NINE, book, register
+from telehealth.visits.waiting_room.events import QueueMoved
+from telehealth.visits.waiting_room.tasks import watch_queue
+from tests.kit.clinic import BORN, TUESDAY_NINE, book, register
 from tests.visits.escalation.conftest import DESK, Ward, open_ward, status
 
 ADA, GRACE = "ada@clinic.example", "grace@clinic.example"
@@ -282,6 +287,56 @@ async def test_who_waits_in_the_queue_is_seen_by_all_until_taken(ward: Ward) -> 
     await ward.unit_of_work.run(waiting.take_next, ward.other)
     await ward.wait()
     assert await shown_to(ward, ward.other) == []
+
+
+async def test_who_is_taken_while_the_news_is_on_its_way_leaves_no_alert(ward: Ward) -> None:
+    luis = await ward.unit_of_work.run(register, SYSTEM, "Luis")
+    kind = ward.clinic.visit_type.id
+    queued = await ward.unit_of_work.run(waiting.enqueue, ward.desk, patient_id=PatientId(luis.id), visit_type_id=kind)
+    came = QueueMoved(entry_id=queued.standing.entry.id)
+    late: list[asyncio.Task[None]] = []
+
+    async def take_meanwhile(unit: Unit) -> None:
+        """A worker hears that they came while they are taken; the news of that is for another, and may be quicker."""
+        await waiting.take_next(unit)
+        late.append(asyncio.create_task(ward.unit_of_work.run(watch_queue, SYSTEM, came)))
+        await asyncio.wait(late, timeout=0.5)
+
+    await ward.unit_of_work.run(take_meanwhile, ward.other)
+    await asyncio.gather(*late)
+    assert [each.closed_at is None for each in await ward.alerts()] == []
+
+
+async def test_a_locked_link_of_the_queue_reaches_the_front_desk_until_they_are_taken(ward: Ward) -> None:
+    luis = await ward.unit_of_work.run(register, SYSTEM, "Luis")
+    kind = ward.clinic.visit_type.id
+    queued = await ward.unit_of_work.run(waiting.enqueue, ward.desk, patient_id=PatientId(luis.id), visit_type_id=kind)
+    for _ in range(6):
+        await ward.unit_of_work.run(queue_links.identify, SYSTEM, queued.link_secret, TUESDAY_NINE.date())
+    await ward.wait()
+    assert {each.alert.kind for each in await shown_to(ward, ward.desk)} == {AlertKind.QUEUED, AlertKind.LOCKED_LINK}
+    visit = await ward.unit_of_work.run(queue.take_next, ward.own)
+    await ward.wait()
+    assert await shown_to(ward, ward.desk) == []
+    answer = await ward.unit_of_work.run(guests.identify_guest, SYSTEM, queued.link_secret, BORN)
+    assert isinstance(answer, Locked)  # becoming a visit gives no more tries
+    assert visit.patient_id == luis.id
+
+
+async def test_an_alert_that_fails_keeps_no_other_from_being_told(ward: Ward) -> None:
+    async def break_the_first(unit: Unit) -> None:
+        """As a later release might write it: a word this one does not know."""
+        waiting_for_years = unit.now - timedelta(days=1)
+        values = {"faults": ["of a later release"], "next_at": waiting_for_years}
+        await unit.session.execute(update(AlertRow).where(AlertRow.kind == AlertKind.QUEUED).values(values))
+
+    luis = await ward.unit_of_work.run(register, SYSTEM, "Luis")
+    kind = ward.clinic.visit_type.id
+    await ward.unit_of_work.run(waiting.enqueue, ward.desk, patient_id=PatientId(luis.id), visit_type_id=kind)
+    await ward.come()
+    await ward.wait()
+    await ward.unit_of_work.run(break_the_first)
+    assert await ward.wait(2 * MINUTE) == [ADA]
 
 
 async def test_a_locked_link_reaches_the_front_desk_once(ward: Ward) -> None:

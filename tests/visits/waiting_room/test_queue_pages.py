@@ -6,9 +6,14 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.waiting_room import service, waiting
 from tests.kit.by_hand import BIRTH, House, open_by_hand
+from tests.kit.clinic import register
 
 WAIT_LINK = re.compile(r"http://localhost(/wait/[\w-]{43})")
 
@@ -67,6 +72,29 @@ async def test_from_the_desk_to_the_call(house: House) -> None:
     assert 'data-stage="waiting"' in waiting.text
     assert (await house.clinician.post(f"{visit}/admit")).status_code == 303
     assert 'data-stage="call"' in (await house.phone.get("/visit")).text
+
+
+async def test_next_asked_again_with_the_same_key_takes_nobody_else(house: House) -> None:
+    await put_in_queue(house)
+    luis = await house.unit_of_work.run(register, SYSTEM, "Luis")
+    kind = house.clinic.visit_type.id
+    await house.unit_of_work.run(waiting.enqueue, SYSTEM, patient_id=luis.id, visit_type_id=kind)
+    keyed = {"Idempotency-Key": "lost-in-the-lift"}
+    answers = [
+        await house.clinician.post("/v1/queue/next", json={"visit_type_id": None}, headers=keyed) for _ in range(2)
+    ]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    assert len((await house.desk.get("/v1/queue")).json()["items"]) == 1
+
+
+async def test_who_opens_the_page_again_is_back(house: House) -> None:
+    await enter(house, await put_in_queue(house))
+    visit = await house.unit_of_work.run(service.take_next, house.clinic.clinician_actor)
+    await house.phone.get("/visit")
+    await house.phone.post("/visit/ready")
+    assert (await house.unit_of_work.run(lifecycle.away, SYSTEM, visit.id)).away_since is not None
+    await house.phone.get("/visit")
+    assert (await house.unit_of_work.run(visits.find, SYSTEM, visit.id)).away_since is None
 
 
 async def test_the_link_leads_to_the_visit_once_there_is_one(house: House) -> None:
