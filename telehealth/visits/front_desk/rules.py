@@ -49,13 +49,8 @@ class Order:
 
 
 def offered(visit: Visit, role: Role, now: datetime, standings: Collection[Standing]) -> tuple[Command, ...]:
-    """What the page offers, in order. What the guards of a visit cannot know beforehand is looked up for them: the
-    gates, and that a handover asks for the licence of who takes over.
-    """
-    situation = _with_gates(situation_of(visit, now), standings)
-    now_possible = set(allowed(visit.status, role, situation)) - {C.HAND_OVER}
-    anywhere = replace(situation, location_licensed=True)
-    now_possible |= {C.HAND_OVER} & set(allowed(visit.status, role, anywhere))
+    """What the page offers, in order. What the guards of a visit cannot know beforehand is looked up: the gates."""
+    now_possible = set(allowed(visit.status, role, _with_gates(situation_of(visit, now), standings)))
     if closed_gates(standings):
         now_possible.discard(C.MAKE_READY)
     return tuple(command for command in AT_THE_DESK if command in now_possible)

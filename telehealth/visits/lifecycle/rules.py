@@ -227,6 +227,7 @@ IN_WINDOW = Guard("inside_join_window", lambda s: s.opens_at <= s.now < s.closes
 IDENTIFIED = Guard("identity_passed", lambda s: s.identified)
 CONSENT = Guard("consent_current", lambda s: s.consent_current)
 LICENSED = Guard("location_licensed", lambda s: s.location_licensed)
+HEIR_LICENSED = Guard("heir_licensed", lambda s: s.location_licensed)  # of who is named with the command
 INTAKE = Guard("intake_done", lambda s: s.intake_done)
 CHECKED = Guard("devices_checked_or_waived", lambda s: s.check is not None)
 BOTH_SIDES = Guard("both_sides_in_media", lambda s: s.both_sides_in_media)
@@ -288,7 +289,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.NO_ANSWER, ({S.ADMITTING}, S.READY), {R.CLINICIAN}, happened.NobodyAnswered),
     _row(C.NO_ANSWER, ({S.ADMITTING}, S.READY), {R.SYSTEM}, happened.NobodyAnswered, ANSWER_OVER),
     _row(C.PUT_BACK, ({S.ADMITTING}, S.READY), {R.CLINICIAN}, happened.PatientPutBack),
-    *(_row(C.HAND_OVER, ({each}, each), STAFF, happened.VisitTakenOver, LICENSED) for each in TO_HAND_OVER),
+    *(_row(C.HAND_OVER, ({each}, each), STAFF, happened.VisitTakenOver, HEIR_LICENSED) for each in TO_HAND_OVER),
     _row(C.CONNECT, ({S.ADMITTING}, S.IN_PROGRESS), CALL_PARTIES, happened.VisitStarted, BOTH_SIDES),
     _row(C.DROP, ({S.IN_PROGRESS}, S.INTERRUPTED), CALL_PARTIES, happened.VisitInterrupted),
     _row(C.RESUME, ({S.INTERRUPTED}, S.IN_PROGRESS), CALL_PARTIES, happened.VisitResumed, BOTH_SIDES),
@@ -304,6 +305,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.MARK_ERROR, (VALID, S.ENTERED_IN_ERROR), DESK, happened.VisitMarkedAsError, REASON_GIVEN, frees_time=True),
     _row(C.CORRECT, (CORRECTABLE, None), STAFF, happened.VisitCorrected, IN_TIME, REASON_GIVEN),
 )
+
+GIVEN_WITH_IT = (None, REASON_GIVEN, HEIR_LICENSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,12 +330,12 @@ def decide(command: Command, status: VisitStatus | None, role: Role, situation: 
 
 
 def allowed(status: VisitStatus | None, role: Role, situation: Situation) -> tuple[Command, ...]:
-    """The commands this actor may give now. A missing reason is no obstacle: it is given with the command."""
+    """The commands this actor may give now. What is given with the command, a reason or an heir, is no obstacle."""
     return tuple(
         dict.fromkeys(
             row.command
             for row in TRANSITIONS
-            if status in row.sources and role in row.who and _failed_guard(row, situation) in (None, REASON_GIVEN)
+            if status in row.sources and role in row.who and _failed_guard(row, situation) in GIVEN_WITH_IT
         )
     )
 

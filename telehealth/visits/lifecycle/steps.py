@@ -22,6 +22,7 @@ from telehealth.visits.lifecycle.histories import written
 from telehealth.visits.lifecycle.joining import LAST_PAGE
 from telehealth.visits.lifecycle.models import VisitEventRow, VisitRow
 from telehealth.visits.lifecycle.rules import (
+    HEIR_LICENSED,
     LICENSED,
     OVER,
     WAITING,
@@ -113,7 +114,7 @@ async def decided(unit: Unit, visit: Visit, command: Command, situation: Situati
     try:
         return decide(command, visit.status, unit.actor.role, situation)
     except NotNow as refused:
-        if refused.extras.get("reason") == LICENSED.name:
+        if refused.extras.get("reason") in {LICENSED.name, HEIR_LICENSED.name}:
             raise await check_in.refusal(unit, visit) from None
         raise
 

@@ -68,6 +68,14 @@ def test_a_refusal_names_what_is_allowed_instead(status: VisitStatus | None, rol
         assert set(refused.value.extras["allowed"]) == {each.value for each in can}  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize("status", [S.BOOKED, S.ARRIVED, S.READY])
+def test_a_visit_whose_clinician_is_not_licensed_may_be_handed_over(status: VisitStatus) -> None:
+    misplaced = replace(PASSES, location_licensed=False)
+    assert C.HAND_OVER in allowed(status, Role.FRONT_DESK, misplaced)
+    with pytest.raises(NotNow, check=lambda refused: refused.extras["reason"] == "heir_licensed"):
+        decide(C.HAND_OVER, status, Role.FRONT_DESK, misplaced)
+
+
 BARRED = [
     (C.ARRIVE, S.BOOKED, Role.PATIENT, replace(PASSES, opens_at=NOW + timedelta(seconds=1)), "inside_join_window"),
     (C.ARRIVE, S.BOOKED, Role.PATIENT, replace(PASSES, closes_at=NOW), "inside_join_window"),
@@ -79,6 +87,7 @@ BARRED = [
     (C.AWAY, S.READY, Role.SYSTEM, PASSES_WHO_IS_AWAY, "not_away_already"),
     (C.BACK, S.READY, Role.PATIENT, PASSES, "away"),
     (C.LEAVE, S.READY, Role.SYSTEM, replace(PASSES, away_since=NOW - timedelta(minutes=4)), "away_beyond_grace"),
+    (C.HAND_OVER, S.BOOKED, Role.FRONT_DESK, replace(PASSES, location_licensed=False), "heir_licensed"),
     (C.ADMIT, S.READY, Role.CLINICIAN, replace(PASSES, location_licensed=False), "location_licensed"),
     (C.CONNECT, S.ADMITTING, Role.SYSTEM, replace(PASSES, both_sides_in_media=False), "both_sides_in_media"),
     (C.END, S.INTERRUPTED, Role.SYSTEM, replace(PASSES, changed_at=NOW - timedelta(minutes=4)), "grace_over"),
