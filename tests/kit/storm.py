@@ -160,7 +160,7 @@ class Storm:
     # A life
 
     def begin(self) -> None:
-        """A new visit, booked or only requested, twenty minutes before its time."""
+        """A new visit, booked or only requested or held, twenty minutes before its time."""
         self.clock.advance(TUESDAY_NINE - timedelta(minutes=20) - self.clock.now())
         self.runner.run(self._begin(only_requested=self.given % 5 == 0))
 
@@ -174,6 +174,8 @@ class Storm:
                 start=TUESDAY_NINE,
             )
             self.visit_id = (await self.unit_of_work.run(appointments.request, SYSTEM, wish)).id
+            if self.given % 2:
+                await self.unit_of_work.run(steps.change, SYSTEM, self.visit_id, Command.HOLD)
         else:
             self.link = await self.unit_of_work.run(book, SYSTEM, self.clinic)
             self.visit_id = self.link.visit.id
