@@ -106,7 +106,7 @@ DEFAULT_LADDERS: Mapping[AlertKind, tuple[Rung, ...]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """`since` is what the rungs count from, `step` how many of them are behind it, `next_at` when the next is due.
+    """`since` is when it began, `step` how many rungs are behind it, `next_at` when the next is due (see counts_from).
 
     Either of a visit or of an entry in the queue. `place` is where a patient in the queue said they are (ISO 3166).
     """
@@ -163,6 +163,11 @@ class Shown:
 def next_at(ladder: Sequence[Rung], step: int, since: datetime) -> datetime | None:
     """When the rung after the first `step` is due; None at the top of the ladder."""
     return since + timedelta(seconds=ladder[step].after) if step < len(ladder) else None
+
+
+def counts_from(kind: AlertKind, since: datetime, starts_at: datetime | None) -> datetime:
+    """What the rungs above the boards count from: nobody is late for a patient who is early."""
+    return max(since, starts_at) if kind is AlertKind.WAITING and starts_at is not None else since
 
 
 def check_ladder(ladder: Sequence[Rung]) -> None:

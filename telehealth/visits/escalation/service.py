@@ -29,6 +29,7 @@ from telehealth.visits.escalation.rules import (
     Fault,
     Rung,
     check_ladder,
+    counts_from,
     faults_of,
     looked_at_since,
     next_at,
@@ -96,7 +97,7 @@ async def link_locked(unit: Unit, visit_id: UUID) -> None:
 
 
 async def _raise(unit: Unit, kind: AlertKind, about: Subject, *, since: datetime, faults: Sequence[Fault] = ()) -> None:
-    """Without effect while there is one about the same. What is due at once is told in the same transaction."""
+    """Without effect while there is one about the same. The boards are told in the same transaction."""
     ladder = await queries.ladder(unit, kind)
     values = {
         "id": unit.new_id(),
@@ -108,7 +109,7 @@ async def _raise(unit: Unit, kind: AlertKind, about: Subject, *, since: datetime
         "faults": list(faults),
         "since": since,
         "raised_at": unit.now,
-        "next_at": next_at(ladder, 0, since),
+        "next_at": unit.now,
     }
     raised = await unit.session.scalar(insert(ROW).values(values).on_conflict_do_nothing().returning(ROW))
     if raised is not None:
@@ -143,7 +144,7 @@ async def _climb(unit: Unit, alert: Alert, ladder: Sequence[Rung]) -> None:
     while due is not None and due <= unit.now and step < len(ladder):
         await _tell(unit, alert, (step, ladder[step]), visit)
         step += 1
-        due = next_at(ladder, step, alert.since)
+        due = next_at(ladder, step, counts_from(alert.kind, alert.since, None if visit is None else visit.starts_at))
     await _set(unit, alert.id, step=step, next_at=due if step < len(ladder) else None)
 
 

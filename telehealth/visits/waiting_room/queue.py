@@ -16,6 +16,7 @@ from telehealth.visits.waiting_room.estimates import Estimate
 
 AGEING = timedelta(minutes=30)
 GRACE = timedelta(minutes=5)  # a patient whose connection drops and who is back within this keeps their place
+GONE_FOR_GOOD = timedelta(hours=1)  # nobody comes back to a place after that
 
 
 class AlreadyQueued(Refusal):

@@ -1,9 +1,11 @@
-"""What the queue has others do: somebody is told when nobody takes who waits in it, or who waits cannot get in."""
+"""What the queue has others do, and by itself: somebody is told when nobody takes who waits in it, or who waits cannot
+get in; the places of those who are gone for good end.
+"""
 
 from telehealth.db.unit import Unit
-from telehealth.tasks.work import subscription
+from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.escalation import service as escalation
-from telehealth.visits.waiting_room import standings
+from telehealth.visits.waiting_room import standings, waiting
 from telehealth.visits.waiting_room.events import QueueLinkLocked, QueueMoved
 from telehealth.visits.waiting_room.queue import QueueEntry
 
@@ -20,8 +22,13 @@ async def tell_locked(unit: Unit, event: QueueLinkLocked) -> None:
         await escalation.entry_locked(unit, _about(entry))
 
 
+async def end_gone(work: Work) -> int:
+    return await work.run(waiting.end_gone)
+
+
 def _about(entry: QueueEntry) -> escalation.Subject:
     return escalation.Subject(patient_id=entry.patient_id, queue_entry_id=entry.id, place=entry.jurisdiction)
 
 
 SUBSCRIPTIONS = (subscription(QueueMoved, watch_queue), subscription(QueueLinkLocked, tell_locked))
+SWEEPS = (sweep("waiting_room.end_gone", end_gone, every=30.0),)

@@ -25,6 +25,7 @@ from telehealth.visits.waiting_room import standings
 from telehealth.visits.waiting_room.events import QueueMoved
 from telehealth.visits.waiting_room.models import QueueEntryRow
 from telehealth.visits.waiting_room.queue import (
+    GONE_FOR_GOOD,
     NobodyWaits,
     QueueEntry,
     QueueLeft,
@@ -34,6 +35,7 @@ from telehealth.visits.waiting_room.queue import (
 from telehealth.visits.waiting_room.standings import entry_of, turn, waiting
 
 LINK_PATH = "/wait/"
+ENDED_AT_ONCE = 50
 ROW = QueueEntryRow
 
 
@@ -127,6 +129,16 @@ async def come_back(unit: Unit, entry_id: UUID) -> QueueEntry:
         return entry
     since = since_after_return(entry.since, entry.dropped_at, unit.now)
     return await _set(unit, entry_id, since=since, dropped_at=None)
+
+
+async def end_gone(unit: Unit) -> int:
+    """The places of patients who went and did not come back: nobody waits behind them any more. Answers how many."""
+    gone = (ROW.taken_at.is_(None), ROW.left_at.is_(None), ROW.dropped_at <= unit.now - GONE_FOR_GOOD)
+    query = select(ROW.id).where(*gone).order_by(ROW.id).limit(ENDED_AT_ONCE).with_for_update(skip_locked=True)
+    found = (await unit.session.scalars(query)).all()
+    for entry_id in found:
+        await leave(unit, entry_id)
+    return len(found)
 
 
 async def link_of(unit: Unit, entry_id: UUID) -> str:

@@ -82,9 +82,9 @@ class Ward:
     async def give(self, command: Callable[..., Awaitable[Visit]], actor: Actor = SYSTEM, **options: Any) -> Visit:
         return await self.unit_of_work.run(command, actor, self.visit_id, **options)
 
-    async def come(self) -> None:
-        """The patient goes into the waiting room at the time of the visit."""
-        self.clock.advance(TUESDAY_NINE - self.clock.now())
+    async def come(self, *, early: timedelta = timedelta(0)) -> None:
+        """The patient goes into the waiting room at the time of the visit, or so long before."""
+        self.clock.advance(TUESDAY_NINE - early - self.clock.now())
         await self.give(service.record_check, self.patient, check=DeviceCheck.GOOD)
         await self.give(gates.make_ready, self.patient)
 

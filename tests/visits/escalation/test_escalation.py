@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from telehealth.access.links import Locked
-from telehealth.access.models import AccountRow
-from telehealth.core.actors import SYSTEM, Actor, Role
+from telehealth.core.actors import SYSTEM, Actor
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId
 from telehealth.core.time import FixedClock
@@ -21,20 +20,17 @@ from telehealth.people.models import ClinicianRow
 from telehealth.scheduling.booking import service as booking
 from telehealth.visits.escalation import queries, service, tasks
 from telehealth.visits.escalation.models import AlertRow
-from telehealth.visits.escalation.ports import Lacking
 from telehealth.visits.escalation.rules import (
     AlertKind,
     AlertOver,
     AlreadyAcknowledged,
     Audience,
-    Fault,
     Rung,
     Shown,
     UnfitLadder,
 )
 from telehealth.visits.lifecycle import service as visits
 from telehealth.visits.lifecycle import tasks as lifecycle
-from telehealth.visits.lifecycle.models import ParticipantRow
 from telehealth.visits.lifecycle.rules import VisitStatus
 from telehealth.visits.participants import guests
 from telehealth.visits.waiting_room import guests as queue_links
@@ -42,7 +38,7 @@ from telehealth.visits.waiting_room import service as queue
 from telehealth.visits.waiting_room import waiting
 from telehealth.visits.waiting_room.events import QueueMoved
 from telehealth.visits.waiting_room.tasks import watch_queue
-from tests.kit.clinic import BORN, TUESDAY_NINE, book, register
+from tests.kit.clinic import BORN, TUESDAY_NINE, register
 from tests.visits.escalation.conftest import DESK, Ward, open_ward, status
 
 ADA, GRACE = "ada@clinic.example", "grace@clinic.example"
@@ -70,6 +66,14 @@ async def test_one_after_the_other_until_everyone_knows(ward: Ward) -> None:
         ("pool", ward.colleague.id),
         ("coordinator", ward.desk.id),
     ]
+
+
+async def test_nobody_is_late_for_a_patient_who_is_early(ward: Ward) -> None:
+    await ward.come(early=timedelta(minutes=8))
+    assert await ward.wait(9 * MINUTE) == []
+    assert await ward.steps() == [("board", None)]
+    assert await ward.wait(MINUTE) == [ADA]
+    assert await ward.wait(2 * MINUTE) == [GRACE]
 
 
 async def test_the_mail_says_nothing_about_the_patient(ward: Ward) -> None:
@@ -353,55 +357,3 @@ async def test_a_locked_link_reaches_the_front_desk_once(ward: Ward) -> None:
 
 
 # Visits to come
-
-
-async def test_a_visit_that_could_not_be_joined_is_told_a_day_before_and_an_hour_before(ward: Ward) -> None:
-    at = TUESDAY_NINE + timedelta(days=1)
-    booked = await ward.unit_of_work.run(book, SYSTEM, ward.clinic, at)
-
-    async def lose_links(unit: Unit) -> None:
-        mine = (ParticipantRow.visit_id == booked.visit.id, ParticipantRow.role == Role.PATIENT)
-        await unit.session.execute(update(ParticipantRow).where(*mine).values(revoked_at=unit.now))
-
-    await ward.unit_of_work.run(lose_links)
-    assert await tasks.look_ahead(ward.work) == 0  # ten minutes more than a day ahead
-    await ward.come()
-    assert await tasks.look_ahead(ward.work) == 1
-    assert await tasks.look_ahead(ward.work) == 0
-    await ward.wait()
-    shown = [each for each in await shown_to(ward, ward.desk) if each.alert.kind is AlertKind.UNJOINABLE]
-    assert [(each.alert.faults, each.starts_at) for each in shown] == [((Fault.NO_LINK,), at)]
-    await ward.unit_of_work.run(service.acknowledge, ward.desk, shown[0].alert.id)
-    ward.clock.advance(timedelta(hours=23))
-    assert await tasks.look_ahead(ward.work) == 1
-    alerts = [each for each in await ward.alerts() if each.kind == "unjoinable"]
-    assert [(each.closing, each.acknowledged_at is None) for each in alerts] == [("again", False), (None, True)]
-
-
-async def test_what_was_mended_is_taken_back_and_told_again_when_it_breaks(ward: Ward) -> None:
-    await ward.unit_of_work.run(book, SYSTEM, ward.clinic, TUESDAY_NINE + timedelta(hours=1))
-    assert await tasks.look_ahead(ward.work) == 0
-    ward.lacking = Lacking({Fault.NO_RELAY})
-    assert await tasks.look_ahead(ward.work) == 2  # that visit, and the one in ten minutes
-    ward.lacking = Lacking()
-    assert await tasks.look_ahead(ward.work) == 2
-    assert [each.closing for each in await ward.alerts()] == ["mended", "mended"]
-    ward.lacking = Lacking({Fault.NO_RELAY})
-    assert await tasks.look_ahead(ward.work) == 2
-
-
-async def test_a_clinician_without_an_account_can_join_nothing(ward: Ward) -> None:
-    async def dismiss(unit: Unit) -> None:
-        gone = update(AccountRow).where(AccountRow.person_id == ward.clinic.clinician.id)
-        await unit.session.execute(gone.values(disabled_at=unit.now))
-
-    await ward.unit_of_work.run(dismiss)
-    assert await tasks.look_ahead(ward.work) == 1
-    (alert,) = await ward.alerts()
-    assert alert.faults == ["no_account"]
-
-
-async def test_two_that_look_ahead_at_once_say_it_once(ward: Ward) -> None:
-    ward.lacking = Lacking({Fault.NO_RELAY})
-    await asyncio.gather(*(tasks.look_ahead(ward.work) for _ in range(4)))
-    assert len(await ward.alerts()) == 1

@@ -22,6 +22,7 @@ from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.waiting_room import service, standings, waiting
 from telehealth.visits.waiting_room.queue import (
     AGEING,
+    GONE_FOR_GOOD,
     GRACE,
     AlreadyQueued,
     NobodyWaits,
@@ -120,6 +121,22 @@ async def test_order_standing_and_absence(unit_of_work: UnitOfWork, clock: Fixed
             await unit_of_work.run(standings.standing, stranger, second)
     with pytest.raises(NotFound):
         await unit_of_work.run(standings.standing, SYSTEM, uuid4())
+
+
+async def test_who_is_gone_for_good_keeps_nobody_waiting(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    first, second = await unit_of_work.run(_queue, SYSTEM, clinic, 2)
+    await unit_of_work.run(waiting.drop, SYSTEM, first)
+    clock.advance(GONE_FOR_GOOD - timedelta(seconds=1))
+    assert await unit_of_work.run(waiting.end_gone, SYSTEM) == 0
+    clock.advance(timedelta(seconds=1))
+    assert await unit_of_work.run(waiting.end_gone, SYSTEM) == 1
+    assert await unit_of_work.run(waiting.end_gone, SYSTEM) == 0
+    assert [each.entry.id for each in await unit_of_work.run(standings.everyone, SYSTEM)] == [second]
+    patient_id = (await unit_of_work.run(standings.standing, SYSTEM, first)).entry.patient_id
+    kind = clinic.visit_type.id
+    again = await unit_of_work.run(waiting.enqueue, SYSTEM, patient_id=patient_id, visit_type_id=kind)
+    assert again.standing.position == 2
 
 
 async def test_who_may_not_be_treated_keeps_the_place(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
