@@ -127,15 +127,19 @@ class Demo:
             "limit": 1,
         }
         (slot,) = desk.post("/v1/slots/search", json=search).json()["items"]
-        answer = desk.post(
-            "/v1/visits",
-            json={
-                "patient_id": patient["id"],
-                "clinician_id": doctor["id"],
-                "visit_type_id": kind["id"],
-                "start": slot["start"],
-            },
-        )
+        return self._booked(desk, patient, clinician_id=doctor["id"], visit_type_id=kind["id"], start=slot["start"])
+
+    def book_at_once(self, desk: httpx.Client, patient: Json) -> Json:
+        """A visit with the demo's clinician that begins with the next minute, whatever else is there."""
+        (kind,) = desk.get("/v1/visit-types").json()["items"]
+        doctor = next(each for each in desk.get("/v1/clinicians").json()["items"] if "Okafor" in each["name"])
+        soon = SystemClock().now() + timedelta(seconds=70)  # time enough to ask
+        start = soon.replace(second=0, microsecond=0).isoformat()
+        about = {"clinician_id": doctor["id"], "visit_type_id": kind["id"], "override": "Came without a time"}
+        return self._booked(desk, patient, start=start, **about)
+
+    def _booked(self, desk: httpx.Client, patient: Json, **about: str) -> Json:
+        answer = desk.post("/v1/visits", json={"patient_id": patient["id"], **about})
         assert answer.status_code == 201, answer.text
         booked: Json = answer.json()
         return booked

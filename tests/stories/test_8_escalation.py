@@ -79,7 +79,7 @@ def open_board(page: Page, demo: Demo) -> None:
 @pytest.mark.timeout(240)
 def test_nobody_answers_until_somebody_does(demo: Demo) -> None:
     with demo.staff(DESK) as desk:
-        booked = demo.book_now(desk, demo.register(desk, "Hanne"))
+        booked = demo.book_at_once(desk, demo.register(desk, "Hanne"))
     visit = booked["visit"]["id"]
     with (
         quick_rules(demo),
@@ -97,7 +97,7 @@ def test_nobody_answers_until_somebody_does(demo: Demo) -> None:
         alert.wait_for(timeout=10_000)
         eventually(lambda: page.evaluate("() => window.rang") > 0)
         assert page.title().startswith("(!)")
-        eventually(lambda: len(letters_about_waiting(demo, CLINICIAN)) == known + 1)
+        eventually(lambda: len(letters_about_waiting(demo, CLINICIAN)) == known + 1, within=90)  # it begins meanwhile
         (letter,) = eventually(lambda: letters_about_waiting(demo, other))
         assert "Hanne" not in letter["subject"] + letter["text"]
         alert.locator("button").click()
