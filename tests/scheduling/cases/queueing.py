@@ -88,13 +88,16 @@ async def _next(stage: Stage, clinician_id: ClinicianId) -> str | None:
     return stage.name_of(answer.value.patient_id) if answer.well else None
 
 
+INSTANT = 1e-9  # minutes: who has no time left with a patient is free now, and not longer with them than anyone
+
+
 async def estimate(_: Stage, case: Case) -> Found:
     """Where every patient takes the same time, there is one answer."""
     given = case.given
     mean = given["mean_service"]
-    servers = [Server(mean - each) for each in given["remaining"]]
+    servers = [Server(mean - max(each, INSTANT)) for each in given["remaining"]]
     drawn = turns(servers, (mean,), int(given["position"]))
-    return {"estimate_min": drawn[-1][0] if drawn and drawn[-1][0] == drawn[-1][-1] else None}
+    return {"estimate_min": round(drawn[-1][0], 6) if drawn and drawn[-1][0] == drawn[-1][-1] else None}
 
 
 async def reconnect(stage: Stage, case: Case) -> Found:
