@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
+from telehealth.core.time import SystemClock
 from tests.kit.full_room import BORN, Headers, Room, Waiter
 from tests.kit.processes import WebProcess
 
@@ -142,7 +143,7 @@ def told(browser: Browser, house: House, patient: Waiter, case: Case) -> float:
 def told_of_move(browser: Browser, house: House, *, days: int = 1) -> float:
     """The same for a visit in so many days that is moved while the patient's page is open."""
     web, staff = house
-    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=days)
+    start = SystemClock().now().replace(minute=0, second=0, microsecond=0) + timedelta(days=days)
     patient = staff.desk("/v1/patients", {"given": "Luis", "family": "Moreno", "birth_date": BORN.isoformat()})
     wanted = {"patient_id": patient["id"], "visit_type_id": staff.one("/v1/visit-types")["id"]}
     wanted["clinician_id"] = str(staff.room.clinician_ids[0])

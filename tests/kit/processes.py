@@ -74,7 +74,8 @@ class WebProcess(Process):
                 if httpx.get(f"{self.url}/healthz", trust_env=False).is_success:
                     return
             except httpx.TransportError:
-                time.sleep(0.05)
+                pass
+            time.sleep(0.05)
         raise RuntimeError("the web process does not answer")
 
 

@@ -23,12 +23,12 @@ from telehealth.visits.appointments.forms import OwnTime, OwnTimesQuery
 from telehealth.visits.appointments.free_times import Reading, free_days
 from telehealth.visits.appointments.wishes import Invitation, InvitationOver
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import NotNow, Visit, VisitStatus
 from telehealth.visits.lifecycle.schemas import BirthForm
 from telehealth.visits.participants import service as participants
 from telehealth.visits.participants.guests import Closed
 from telehealth.visits.participants.pages import identity_step
-from telehealth.visits.waiting_room.own_page import own_visit_id
 
 Context = dict[str, Any]
 

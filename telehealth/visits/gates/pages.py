@@ -17,6 +17,7 @@ from telehealth.visits.gates.filling import Intake, InvalidAnswers, Problem, Wro
 from telehealth.visits.gates.forms import ConsentForm, IntakeForm, Question, WaiveForm, drawn, faulty, names
 from telehealth.visits.gates.rules import ConsentText, Gate, to_prepare
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import BEFORE_CALL
 
 
@@ -112,7 +113,7 @@ def _problems(refused: InvalidAnswers) -> list[Problem]:
 
 async def _preparing(unit: Unit) -> Preparing | None:
     """None when there is nothing to prepare, or it is too late for that."""
-    visit = await lifecycle.open_visit(unit, _own_visit_id(unit))
+    visit = await lifecycle.open_visit(unit, own_visit_id(unit))
     text = await queries.text_for(unit, visit)
     left = to_prepare(await queries.standings(unit, visit))
     intake = None if Gate.CONSENT in left else await queries.intake_of(unit, visit)
@@ -133,19 +134,13 @@ async def _preparing(unit: Unit) -> Preparing | None:
 
 
 async def _agree(unit: Unit, form: ConsentForm) -> None:
-    await service.agree(unit, _own_visit_id(unit), text_id=form.text, language=form.language)
+    await service.agree(unit, own_visit_id(unit), text_id=form.text, language=form.language)
 
 
 async def _answer(unit: Unit, form: IntakeForm) -> None:
-    await service.save_intake(unit, _own_visit_id(unit), revision=form.revision, given=form.typed, complete=True)
+    await service.save_intake(unit, own_visit_id(unit), revision=form.revision, given=form.typed, complete=True)
 
 
 async def _left(unit: Unit) -> bool:
-    visit = await lifecycle.open_visit(unit, _own_visit_id(unit))
+    visit = await lifecycle.open_visit(unit, own_visit_id(unit))
     return bool(to_prepare(await queries.standings(unit, visit)))
-
-
-def _own_visit_id(unit: Unit) -> UUID:
-    if unit.actor.visit_id is None:
-        raise NotFound
-    return unit.actor.visit_id

@@ -50,6 +50,13 @@ async def find(unit: Unit, visit_id: UUID, *, lock: bool = False) -> Visit:
     return visit_of(found)
 
 
+def own_visit_id(unit: Unit) -> UUID:
+    """The visit whoever came by a personal link is bound to. Raises NotFound for everyone else."""
+    if unit.actor.visit_id is None:
+        raise NotFound
+    return unit.actor.visit_id
+
+
 async def visible(unit: Unit) -> ColumnElement[bool]:
     """Which visits the actor may see, as a condition."""
     actor = unit.actor

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from telehealth.access.links import Locked, Mistaken
 from telehealth.core.actors import Role
-from telehealth.core.errors import NotFound, Refusal
+from telehealth.core.errors import Refusal
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
@@ -17,6 +17,7 @@ from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import LinkOver
 from telehealth.visits.lifecycle.schemas import BirthForm
 from telehealth.visits.participants import guests, queries, service
@@ -221,13 +222,6 @@ async def _invite_own(unit: Unit, companion: Companion) -> service.Invited:
 
 async def _withdraw_own(unit: Unit, participant_id: UUID) -> None:
     await service.revoke(unit, own_visit_id(unit), participant_id)
-
-
-def own_visit_id(unit: Unit) -> UUID:
-    """The visit whoever came by a personal link is bound to. Raises NotFound for everyone else."""
-    if unit.actor.visit_id is None:
-        raise NotFound
-    return unit.actor.visit_id
 
 
 # Who is invited: the page of staff

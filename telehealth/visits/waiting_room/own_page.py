@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from starlette.responses import Response
 
@@ -19,6 +18,7 @@ from telehealth.visits.gates.service import make_ready
 from telehealth.visits.lifecycle import check_in
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.joining import Stage, stage_of
+from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.lifecycle.schemas import AttestLocation
 from telehealth.visits.waiting_room import attendance, notices, standings
@@ -123,12 +123,6 @@ async def _ready_unchecked(unit: Unit) -> None:
     visit = await lifecycle.record_check(unit, visit_id, DeviceCheck.WAIVED, cause="no-scripts")
     if visit.status is VisitStatus.ARRIVED:
         await make_ready(unit, visit_id)
-
-
-def own_visit_id(unit: Unit) -> UUID:
-    if unit.actor.visit_id is None:
-        raise NotFound
-    return unit.actor.visit_id
 
 
 def _emergency(clinic: Clinic) -> str:
