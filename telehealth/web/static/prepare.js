@@ -32,8 +32,9 @@ function keep() {
   const fields = [...form.querySelectorAll("[data-link]")];
   const questions = fields.filter(({ dataset }) => !["group", "display"].includes(dataset.kind));
   const completed = "completed" in form.dataset;
+  const served = answers(asServed);
   let revision = Number(form.elements.revision.value);
-  let saved = JSON.stringify(answers());
+  let saved = JSON.stringify(served);
   let timer = 0;
   let wait = 1000;
   let saving = null;
@@ -42,11 +43,19 @@ function keep() {
 
   function value({ dataset }) {
     const input = form.elements[`a.${dataset.link}`];
-    return (input.value || "").trim();
+    return input.type === "radio" && !input.checked ? "" : (input.value || "").trim();
   }
 
-  function answers() {
-    return Object.fromEntries(questions.map((each) => [each.dataset.link, value(each)]).filter(([, text]) => text));
+  /** What the page came with, whatever has been typed since. */
+  function asServed({ dataset }) {
+    const named = form.elements[`a.${dataset.link}`];
+    if (named instanceof RadioNodeList) return [...named].find((each) => each.defaultChecked)?.value ?? "";
+    if (named.options) return [...named.options].find((each) => each.defaultSelected)?.value ?? "";
+    return named.type === "radio" ? (named.defaultChecked ? named.value : "") : named.defaultValue.trim();
+  }
+
+  function answers(read = value) {
+    return Object.fromEntries(questions.map((each) => [each.dataset.link, read(each)]).filter(([, text]) => text));
   }
 
   function fill(found) {
@@ -213,11 +222,16 @@ function keep() {
   $("keep-theirs").addEventListener("click", () => (fill(conflict.theirs), settle()));
   addEventListener("online", save);
 
+  // On a slow network people type before this runs: that is newer than what an earlier page left behind.
   const draft = recall();
-  if (draft && !same(draft.answers, answers())) {
-    fill(draft.answers);
-    if (draft.revision === revision) plan(0);
-    else differ();
-  } else forget();
+  const here = answers();
+  const early = questions.map(({ dataset }) => dataset.link).filter((link) => here[link] !== served[link]);
+  if (draft) fill({ ...draft.answers, ...Object.fromEntries(early.map((link) => [link, here[link]])) });
+  if (same(answers(), served)) forget();
+  else if (draft && draft.revision !== revision) differ();
+  else {
+    remember();
+    plan(0);
+  }
   show();
 }

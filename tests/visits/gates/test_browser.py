@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect, sync_playwright
 
 from telehealth.http.credentials import STAFF_COOKIE
 from tests.kit.by_hand import BIRTH
@@ -116,6 +116,25 @@ def test_what_cannot_be_read_yet_is_not_lost(page: Page) -> None:
     page.check("[name='a.smokes'][value=false]")
     page.click("#done")
     expect(page.locator("[data-link=weight] .wrong-text")).to_have_text("Check what you entered here")
+
+
+def test_what_is_typed_before_the_script_arrives_is_saved(page: Page) -> None:
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/prepare.js*", hold)
+    agree(page)
+    page.check("[name='a.smokes'][value=true]")
+    page.fill("[name='a.weight']", "72")
+    for route in late:
+        route.continue_()
+    expect(page.locator("[data-link=day]")).to_be_visible()
+    saved(page)
+    page.unroute("**/prepare.js*")
+    page.reload()
+    assert weight(page) == "72"
 
 
 def test_two_windows_differ_visibly_and_nothing_is_lost(page: Page) -> None:
