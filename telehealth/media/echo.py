@@ -10,8 +10,8 @@ from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtpPacket
 
 from telehealth.media.guard import Guard, RtpSink, protect, transports
+from telehealth.media.malformed import Malformed
 from telehealth.media.offer import read_offer
-from telehealth.media.parse import Malformed
 from telehealth.media.probes import LABEL, Probes
 
 MOST_BUFFERED = 65_536

@@ -18,8 +18,8 @@ from aioice.ice import StunProtocol
 from aiortc import RTCDtlsTransport, RTCPeerConnection, RTCSctpTransport
 from aiortc.rtp import RtpPacket
 
+from telehealth.media.malformed import Malformed
 from telehealth.media.parse import (
-    Malformed,
     Protocol,
     parse_dtls,
     parse_rtcp,

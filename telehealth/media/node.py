@@ -10,7 +10,7 @@ from telehealth.core.errors import Kind, NotFound, Refusal
 from telehealth.core.grants import MediaGrant, MediaSessionId
 from telehealth.media.echo import OPUS_CLOCK_RATE, EchoPeer, Protection
 from telehealth.media.guard import protect
-from telehealth.media.parse import Malformed
+from telehealth.media.malformed import Malformed
 from telehealth.media.schemas import AudioView, Health, ProbeView, SessionView
 
 

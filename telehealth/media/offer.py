@@ -5,7 +5,8 @@ import re
 from aiortc import RTCSessionDescription, sdp
 from aiortc.rtcsctptransport import RTCSctpCapabilities
 
-from telehealth.media.parse import Malformed, parse_sdp, render_sdp
+from telehealth.media.malformed import Malformed
+from telehealth.media.parse import parse_sdp, render_sdp
 
 LONGEST_SDP = 32_768
 MOST_LINES = 600

@@ -11,12 +11,10 @@ from typing import ParamSpec, TypeVar
 from aioice import stun
 from aiortc import rtcsctptransport, rtp, sdp
 
+from telehealth.media.malformed import Malformed
+
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Malformed(ValueError):
-    """It does not parse. The text names the format and nothing of the input."""
 
 
 class Protocol(StrEnum):

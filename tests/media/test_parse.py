@@ -12,9 +12,9 @@ from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpRecei
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from telehealth.media.malformed import Malformed
 from telehealth.media.offer import read_offer
 from telehealth.media.parse import (
-    Malformed,
     Protocol,
     parse_dtls,
     parse_rtcp,
