@@ -57,6 +57,9 @@ class Drop(StrEnum):
     TOO_MANY_STREAMS = "too_many_streams"
     QUEUE_FULL = "queue_full"
     OVER_BUDGET = "over_budget"
+    ADDRESS_TAKEN = "address_taken"
+    SRTP_REFUSED = "srtp_refused"
+    NOT_READY = "not_ready"
     UNHANDLED = "unhandled"
 
 

@@ -2,14 +2,26 @@
 
 import asyncio
 import inspect
+import re
 from importlib.metadata import version
+from types import SimpleNamespace
 
 from aioice import Candidate, Connection
 from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import StunProtocol
-from aiortc import RTCConfiguration, RTCDtlsTransport, RTCIceTransport, RTCPeerConnection, RTCSctpTransport
-from aiortc.rtcdtlstransport import RtpRouter
+from aiortc import (
+    RTCCertificate,
+    RTCConfiguration,
+    RTCDtlsTransport,
+    RTCIceTransport,
+    RTCPeerConnection,
+    RTCSctpTransport,
+)
+from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM, SRTP_PROFILES, RtpRouter
 from aiortc.rtcrtpreceiver import RTCRtpReceiver, StreamStatistics
+from OpenSSL import SSL
+from pylibsrtp import Policy, Session
+from pylibsrtp._binding import ffi, lib
 
 from tests.kit.webrtc import calling
 
@@ -27,6 +39,7 @@ def source(function: object) -> str:
 def test_the_versions_this_was_written_for() -> None:
     assert version("aiortc").startswith("1.16.")
     assert version("aioice").startswith("0.13.")
+    assert version("pylibsrtp").startswith("1.0")
 
 
 def test_gathering_goes_through_one_method_that_an_instance_may_replace() -> None:
@@ -85,3 +98,44 @@ def test_stream_statistics_have_what_the_node_reports() -> None:
     found = StreamStatistics(48_000)
     assert (found.packets_received, found.jitter) == (0, 0)
     assert isinstance(StreamStatistics.packets_lost, property)
+
+
+def test_dtls_asks_its_ice_transport_for_two_things_and_its_role() -> None:
+    """secure.py puts its own link there."""
+    body = source(RTCDtlsTransport._recv_next) + source(RTCDtlsTransport._write_ssl) + source(RTCDtlsTransport.start)
+    found = set(re.findall(r"self\.transport\.(\w+)", body))
+    assert found == {"_recv", "_send", "role"}
+
+
+async def test_dtls_has_the_parts_secure_reads() -> None:
+    dtls = RTCDtlsTransport(SimpleNamespace(role="controlled"), [RTCCertificate.generateCertificate()])  # type: ignore[arg-type]
+    assert dtls._srtp_profiles is SRTP_PROFILES
+    assert "srtp_profiles=self._srtp_profiles" in source(RTCDtlsTransport.start)
+    assert {"_rx_srtp", "_tx_srtp", "_ssl"} <= set(vars(dtls))
+    assert 'self.emit("statechange")' in source(RTCDtlsTransport._set_state)
+    assert SRTP_AEAD_AES_128_GCM in SRTP_PROFILES
+    assert {"get_selected_srtp_profile", "bio_write", "bio_read"} <= set(dir(SSL.Connection))
+
+
+def test_libsrtp_works_in_place() -> None:
+    """Through pylibsrtp's binding, on the contexts that its sessions own."""
+    key = bytes(range(30))
+    sender = Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND))
+    receiver = Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_INBOUND))
+    plain = b"\x80\x60\x00\x01\x00\x00\x00\x00\x00\x00\x00\x05" + b"payload"
+    memory, length = bytearray(256), ffi.new("int *")
+    memory[: len(plain)] = plain
+    length[0] = len(plain)
+    pointer = ffi.from_buffer("char[]", memory)
+    assert lib.srtp_protect(sender._srtp[0], pointer, length) == 0
+    assert length[0] == len(plain) + 10
+    assert memory[: length[0]] != plain
+    assert lib.srtp_unprotect(receiver._srtp[0], pointer, length) == 0
+    assert memory[: length[0]] == plain
+    for name in ("srtp_protect_rtcp", "srtp_unprotect_rtcp"):
+        assert hasattr(lib, name)
+
+
+def test_data_channels_have_one_place_where_packets_come_in() -> None:
+    assert parameters(RTCSctpTransport.start) == ["remoteCaps", "remotePort"]
+    assert "self.__transport._register_data_receiver(self)" in source(RTCSctpTransport.start)

@@ -1,0 +1,214 @@
+"""One UDP port for every connection of the process, at each address of the node, IPv4 and IPv6 alike.
+
+Datagrams are told apart by their first byte (RFC 7983) and belong to a connection by where they come from. A source
+belongs to nobody until a connectivity check that shows a connection's password came from there: what a stranger
+sends costs one look at its source or, when it looks like a check, at its user fragment. Nothing is ever answered to
+a stranger, and nothing about one is written but a count.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from telehealth.media.guard import Drop
+from telehealth.media.parse import Malformed
+from telehealth.media.secure import LARGEST_DATAGRAM, Packet
+from telehealth.media.stun import Check, accepted, local_fragment, read_check, reply
+
+logger = logging.getLogger(__name__)
+
+BATCH = 64  # datagrams a socket may hand over before the loop looks at anything else
+KERNEL_BUFFER = 4 << 20
+LOG_SECONDS = 1.0
+MOST_FORGED = 50  # checks a second with a connection's fragment that may fail to show its password, before none is read
+
+Source = tuple[str, int] | tuple[str, int, int, int]
+
+
+class Wire:
+    """One bound socket, and who sends to it from where."""
+
+    __slots__ = ("host", "owners", "port", "socket")
+
+    def __init__(self, host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            self.socket.setblocking(False)
+            if family == socket.AF_INET6:
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                self.socket.setsockopt(socket.SOL_SOCKET, option, KERNEL_BUFFER)
+            self.socket.bind((host, port))
+        except OSError:
+            self.socket.close()
+            raise
+        self.host, self.port = self.socket.getsockname()[:2]
+        self.owners: dict[Source, Owner] = {}
+
+
+class Path(NamedTuple):
+    """From a socket of ours to an address of a browser's."""
+
+    wire: Wire
+    source: Source
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Best effort, as UDP is: a full buffer or an unreachable address loses the datagram."""
+        with contextlib.suppress(OSError):
+            self.wire.socket.sendto(data, self.source)
+
+
+class Owner(Protocol):
+    """A connection, as the socket sees it. Nothing it does may raise."""
+
+    def password(self, check: Check) -> str | None:
+        """The password for that check's pair of user fragments."""
+
+    def holds(self) -> bool:
+        """Whether its browser was heard lately, so that nobody else may have its addresses."""
+
+    def may_try(self) -> bool:
+        """Whether one more check from an unknown source may be read in this second."""
+
+    def checked(self, path: Path, check: Check) -> None:
+        """A check from there showed the password."""
+
+    def dtls(self, data: bytes) -> Drop | None: ...
+
+    def media(self, packet: Packet, length: int) -> Drop | None:
+        """SRTP or SRTCP, which may be changed in place until this returns."""
+
+
+class Mux:
+    """The sockets of the node. Made in a running event loop; `close` it there."""
+
+    def __init__(self, hosts: Sequence[str], port: int = 0) -> None:
+        """Binds `port` at each of the addresses; 0 finds one that is free. Raises OSError."""
+        self.drops: Counter[Drop] = Counter()
+        self.received = 0
+        self._fragments: dict[str, Owner] = {}
+        self._packet = Packet()
+        self._told, self._quiet_until = 0, 0.0
+        self._loop = asyncio.get_running_loop()
+        self.wires = _bind(hosts, port)
+        for wire in self.wires:
+            self._loop.add_reader(wire.socket.fileno(), self._readable, wire)
+
+    def close(self) -> None:
+        for wire in self.wires:
+            self._loop.remove_reader(wire.socket.fileno())
+            wire.socket.close()
+            wire.owners.clear()
+        self._fragments.clear()
+
+    def register(self, fragment: str, owner: Owner) -> None:
+        """Lets checks that name this user fragment reach that connection."""
+        self._fragments[fragment] = owner
+
+    def forget(self, fragment: str) -> None:
+        self._fragments.pop(fragment, None)
+
+    def release(self, path: Path, owner: Owner) -> None:
+        """Takes an address from a connection; its datagrams are a stranger's from now on."""
+        if path.wire.owners.get(path.source) is owner:
+            del path.wire.owners[path.source]
+
+    def _readable(self, wire: Wire) -> None:
+        receive, packet, owners = wire.socket.recvfrom_into, self._packet, wire.owners
+        data = packet.data
+        for _ in range(BATCH):
+            try:
+                length, source = receive(data, LARGEST_DATAGRAM)
+            except OSError:  # nothing more, or an ICMP error of something sent before
+                return
+            self.received += 1
+            if not length:
+                self._drop(Drop.EMPTY)
+                continue
+            first = data[0]
+            if 128 <= first <= 191:
+                owner = owners.get(source)
+                drop = Drop.STRANGER if owner is None else owner.media(packet, length)
+            else:
+                drop = self._rare(wire, source, bytes(packet.view[:length]))
+            if drop is not None:
+                self._drop(drop)
+
+    def _rare(self, wire: Wire, source: Source, data: bytes) -> Drop | None:
+        """Whatever is not media."""
+        if data[0] <= 3:
+            return self._check(wire, source, data)
+        owner = wire.owners.get(source)
+        if owner is None:
+            return Drop.STRANGER
+        return owner.dtls(data) if 20 <= data[0] <= 63 else Drop.UNKNOWN_PROTOCOL
+
+    def _check(self, wire: Wire, source: Source, data: bytes) -> Drop | None:
+        fragment = local_fragment(data)
+        if fragment is None:
+            return Drop.STUN_MALFORMED
+        owner = self._fragments.get(fragment)
+        if owner is None:
+            return Drop.STUN_UNAUTHENTICATED
+        holder = wire.owners.get(source)
+        if holder is not owner and not owner.may_try():
+            return Drop.OVER_BUDGET
+        if holder is not None and holder is not owner and holder.holds():
+            return Drop.ADDRESS_TAKEN
+        return self._answer(Path(wire, source), data, owner)
+
+    def _answer(self, path: Path, data: bytes, owner: Owner) -> Drop | None:
+        try:
+            check = read_check(data)
+        except Malformed:
+            return Drop.STUN_MALFORMED
+        password = owner.password(check)
+        if password is None or not check.shows(password):
+            return Drop.STUN_UNAUTHENTICATED
+        if accepted(check):
+            owner.checked(path, check)
+            path.wire.owners[path.source] = owner
+        path.send(reply(check, password=password, source=path.source[:2]))
+        return None
+
+    def _drop(self, drop: Drop) -> None:
+        """Counts it, and says so at most once a second, whoever sends and however much."""
+        self.drops[drop] += 1
+        self._told += 1
+        now = self._loop.time()
+        if now >= self._quiet_until:
+            logger.info("dropped %d datagrams", self._told)
+            self._told, self._quiet_until = 0, now + LOG_SECONDS
+
+
+def _bind(hosts: Sequence[str], port: int) -> list[Wire]:
+    """A socket at each address, all at the port of the first."""
+    wires: list[Wire] = []
+    try:
+        for host in hosts:
+            wires.append(Wire(host, wires[0].port if wires else port))
+    except OSError:
+        for wire in wires:
+            wire.socket.close()
+        raise
+    return wires
+
+
+class Attempts:
+    """How many checks of unknown sources a connection reads in a second: an HMAC each is what a forger can cost."""
+
+    def __init__(self, clock: Callable[[], float], most: int = MOST_FORGED) -> None:
+        self._clock, self._most = clock, most
+        self._second, self._count = 0, 0
+
+    def take(self) -> bool:
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._count = second, 0
+        self._count += 1
+        return self._count <= self._most
