@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from telehealth.media.guard import Drop
-from telehealth.media.parse import Malformed
+from telehealth.media.malformed import Malformed
 from telehealth.media.secure import LARGEST_DATAGRAM, Packet
 from telehealth.media.stun import Check, accepted, local_fragment, read_check, reply
 

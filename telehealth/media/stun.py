@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from aioice import stun
 
-from telehealth.media.parse import Malformed, parse_stun
+from telehealth.media.malformed import Malformed
+from telehealth.media.parse import parse_stun
 
 BINDING_REQUEST = 0x0001
 USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, UNKNOWN_ATTRIBUTES = 0x0006, 0x0008, 0x0009, 0x000A

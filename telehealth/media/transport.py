@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from aiortc import RTCCertificate, RTCDtlsFingerprint
 
 from telehealth.media.guard import Drop
+from telehealth.media.malformed import Malformed
 from telehealth.media.mux import Attempts, Mux, Path
-from telehealth.media.parse import Malformed
 from telehealth.media.secure import DataChannels, Packet, SecureChannel, Srtp
 from telehealth.media.stun import Check
 

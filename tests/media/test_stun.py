@@ -7,7 +7,7 @@ from aioice import stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.media.parse import Malformed
+from telehealth.media.malformed import Malformed
 from telehealth.media.stun import accepted, local_fragment, read_check, reply
 
 PASSWORD = "p" * 24

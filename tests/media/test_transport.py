@@ -74,7 +74,7 @@ async def connected(
     fragment: str = "browser",
 ) -> AsyncIterator[Scene]:
     async with AsyncExitStack() as stack:
-        mux = shared or await stack.enter_async_context(socket_of_a_node())
+        mux = shared if shared is not None else await stack.enter_async_context(socket_of_a_node())
         peer = await stack.enter_async_context(lone_peer(host, fragment=fragment))
         told = Told()
         transport = Transport(mux, told, certificate=CERTIFICATE, remote=peer.remote, patience=patience)
