@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from telehealth.media.rtp import Extension, Extensions
+from telehealth.media.rtp import ROOM, Extension, Extensions, RtpPacket
 
 Element = tuple[int, bytes]
 
@@ -96,3 +96,26 @@ def torn(draw: st.DrawFn) -> bytes:
     for _ in range(draw(st.integers(0, 4))):
         data[draw(st.integers(0, len(data) - 1))] = draw(st.integers(0, 255))
     return bytes(data[: draw(st.integers(0, len(data)))])
+
+
+class Wire:
+    """A slab and what was sent from it. Each packet is written elsewhere in it, as in a batch."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray(4 * ROOM)
+        self.free = 0
+        self.sent: list[bytes] = []
+
+    def send(self, length: int) -> None:
+        self.sent.append(bytes(self.buffer[self.free : self.free + length]))
+        self.free = (self.free + ROOM) % len(self.buffer)
+
+    def taken(self) -> list[RtpPacket]:
+        """What was sent since the last call, read as the subscriber does."""
+        found = []
+        for data in self.sent:
+            packet = RtpPacket()
+            packet.load(data, DOWNLINK.kinds)
+            found.append(packet)
+        self.sent.clear()
+        return found
