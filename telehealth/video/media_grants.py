@@ -8,7 +8,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from telehealth.core.grants import ALGORITHM, LONGEST_LIFE, TOKEN_TYPE, GrantKind, MediaGrant, MediaSessionId
+from telehealth.core.grants import ALGORITHM, LONGEST_LIFE, TOKEN_TYPE, GrantKind, MediaGrant, MediaSessionId, Place
 
 
 class GrantSigner:
@@ -32,10 +32,16 @@ class GrantSigner:
         sub: str,
         now: datetime,
         kind: GrantKind = GrantKind.PRECHECK,
+        place: Place | None = None,
         life: timedelta = LONGEST_LIFE,
     ) -> str:
         """A bearer credential for one request about that session. `sub` names the person and means nothing outside."""
         grant = MediaGrant(
-            session=session, kind=kind, sub=sub, jti=secrets.token_urlsafe(16), expires_at=now + min(life, LONGEST_LIFE)
+            session=session,
+            kind=kind,
+            sub=sub,
+            jti=secrets.token_urlsafe(16),
+            expires_at=now + min(life, LONGEST_LIFE),
+            place=place,
         )
         return jwt.encode({"alg": ALGORITHM, "typ": TOKEN_TYPE}, grant.claims(), self._key, algorithms=[ALGORITHM])
