@@ -120,7 +120,7 @@ class Mux:
 
     def _readable(self, wire: Wire) -> None:
         receive, packet, owners = wire.socket.recvfrom_into, self._packet, wire.owners
-        data = packet.data
+        data = packet.buffer
         for _ in range(BATCH):
             try:
                 length, source = receive(data, LARGEST_DATAGRAM)

@@ -33,14 +33,18 @@ _FAVOURED = [
 
 
 class Packet:
-    """A datagram in memory that libsrtp may work on in place. `data` has room for what sealing adds."""
+    """A datagram in memory that libsrtp may work on in place, with room for what sealing adds.
 
-    __slots__ = ("data", "pointer", "view")
+    It is also where packets that go out are written: `sending.Slab`, with one place.
+    """
+
+    __slots__ = ("buffer", "free", "pointer", "view")
 
     def __init__(self) -> None:
-        self.data = bytearray(LARGEST_DATAGRAM + TRAILER)
-        self.view = memoryview(self.data)
-        self.pointer = ffi.from_buffer("char[]", self.data)
+        self.buffer = bytearray(LARGEST_DATAGRAM + TRAILER)
+        self.free = 0
+        self.view = memoryview(self.buffer)
+        self.pointer = ffi.from_buffer("char[]", self.buffer)
 
 
 class Srtp:

@@ -286,7 +286,7 @@ class Transport:
         srtp = self._srtp
         if srtp is None or length < 12:
             return Drop.NOT_READY if srtp is None else Drop.RTP_MALFORMED
-        data = packet.data
+        data = packet.buffer
         control = 192 <= data[1] <= 223  # RFC 5761, section 4
         ssrc = int.from_bytes(data[4:8] if control else data[8:12], "big")
         known = ssrc in self._streams
@@ -324,7 +324,7 @@ class Transport:
     def send_rtcp(self, data: bytes) -> bool:
         """Seals and sends a compound RTCP packet."""
         srtp, path, packet = self._srtp, self._path, self._outgoing
-        if srtp is None or path is None or len(data) > len(packet.data) - 160:
+        if srtp is None or path is None or len(data) > len(packet.buffer) - 160:
             return False
         packet.view[: len(data)] = data
         sealed = srtp.seal_rtcp(packet, len(data))

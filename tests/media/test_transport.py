@@ -100,7 +100,7 @@ async def arrives(call: Scene, payload: bytes, sequence: int) -> bool:
 def packet_of(payload: bytes, sequence: int) -> tuple[Packet, int]:
     packet = Packet()
     data = struct.pack("!BBHLL", 0x80, 96, sequence, 0, 0x99) + payload
-    packet.data[: len(data)] = data
+    packet.buffer[: len(data)] = data
     return packet, len(data)
 
 
