@@ -73,7 +73,11 @@ class Settings(BaseModel):
     ] = "http://127.0.0.1:8001"
     media_host: Annotated[
         str,
-        Field(alias="TELEHEALTH_MEDIA_HOST", description="IP address the media node listens on and offers to browsers"),
+        Field(
+            alias="TELEHEALTH_MEDIA_HOST",
+            min_length=1,
+            description="IP addresses the media node listens on and offers to browsers, separated by spaces",
+        ),
     ] = "127.0.0.1"
     grant_private_key: Annotated[
         SecretStr | None,
@@ -196,12 +200,30 @@ class MediaSettings(BaseModel):
     ] = "127.0.0.1"
     media_host: Annotated[
         str,
-        Field(alias="TELEHEALTH_MEDIA_HOST", description="IP address the media node listens on and offers to browsers"),
+        Field(
+            alias="TELEHEALTH_MEDIA_HOST",
+            min_length=1,
+            description="IP addresses the media node listens on and offers to browsers, separated by spaces",
+        ),
     ] = "127.0.0.1"
+    media_udp_port: Annotated[
+        int,
+        Field(
+            alias="TELEHEALTH_MEDIA_UDP_PORT",
+            ge=0,
+            le=65535,
+            description="UDP port of calls at each of these addresses; 0 takes a free one",
+        ),
+    ] = 0
     grant_public_key: Annotated[
         str,
         Field(alias="TELEHEALTH_GRANT_PUBLIC_KEY", description="Ed25519 public JWK that media grants are checked with"),
     ]
+
+    @property
+    def media_hosts(self) -> tuple[str, ...]:
+        """The addresses one by one."""
+        return tuple(self.media_host.split())
 
 
 def read_settings(env: Mapping[str, str] = environ) -> Settings:

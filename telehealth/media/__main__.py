@@ -9,7 +9,9 @@ import uvicorn
 from telehealth.core.time import SystemClock
 from telehealth.media.control import control_app
 from telehealth.media.grants import GrantVerifier
+from telehealth.media.mux import Mux
 from telehealth.media.node import MediaNode
+from telehealth.media.rooms import Rooms
 from telehealth.settings import MediaSettings, SettingsError, read_media_settings
 
 logger = logging.getLogger("telehealth.media")
@@ -22,14 +24,16 @@ def main() -> int:
         logging.getLogger(library).setLevel(logging.WARNING)  # at INFO aioice writes the addresses of people
     try:
         settings = read_media_settings()
-        _check_host(settings.media_host)
+        for host in settings.media_hosts:
+            _check_host(host)
         verifier = _verifier(settings)
     except SettingsError as error:
         logger.error("settings: %s", error)  # noqa: TRY400 - the text says it all; no traceback
         return 2
+    hosts = settings.media_hosts
     logger.info("media node on port %d", settings.control_port)
     uvicorn.run(
-        control_app(MediaNode(settings.media_host), verifier),
+        control_app(MediaNode(hosts[0]), verifier, lambda: Rooms(Mux(hosts, settings.media_udp_port))),
         host=settings.control_host,
         port=settings.control_port,
         access_log=False,

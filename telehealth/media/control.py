@@ -1,7 +1,8 @@
 """The control door of the media node: HTTP for the web process alone, shaped like WHIP (RFC 9725).
 
-PUT /sessions/{id} {type, sdp} -> 201 {type, sdp}; GET -> figures; DELETE -> 204; GET /healthz. Each request about a
-session spends one grant. Errors are problem documents (RFC 9457).
+PUT /sessions/{id} {type, sdp} -> 201 {type, sdp}; PATCH, a later offer of the same connection -> 200 {type, sdp};
+GET -> figures; DELETE -> 204; GET /healthz, GET /stats. Each request about a session spends one grant, whose kind says
+whether it is of a room or of the pre-call check. Errors are problem documents (RFC 9457).
 """
 
 import asyncio
@@ -21,9 +22,11 @@ from telehealth.core.errors import Kind, Refusal
 from telehealth.core.grants import MediaGrant
 from telehealth.media.grants import GrantInvalid, GrantVerifier
 from telehealth.media.node import MediaNode
+from telehealth.media.rooms import Rooms
 from telehealth.media.schemas import Answer, Offer, Wire
 
 LARGEST_BODY = 65_536
+LARGEST_ROOM_BODY = 196_608
 LONGEST_READ = 5.0
 
 STATUS: Mapping[Kind, int] = {
@@ -46,36 +49,67 @@ class BodyMalformed(Refusal):
     slug, title = "body-malformed", 'The body is not {"type": "offer", "sdp": ...} in JSON'
 
 
-def control_app(node: MediaNode, verifier: GrantVerifier) -> Starlette:
-    """The ASGI application. Closes every session when it stops."""
+def control_app(node: MediaNode, verifier: GrantVerifier, open_rooms: Callable[[], Rooms]) -> Starlette:
+    """The ASGI application. Opens the rooms' sockets when it starts, closes every session when it stops."""
+    held: list[Rooms] = []
 
     async def session(request: Request) -> Response:
         grant = _spend(request, verifier)
-        match request.method:
-            case "PUT":
-                return _reply(Answer(sdp=await node.open(grant, (await _read_offer(request)).sdp)), 201)
-            case "DELETE":
-                await node.close(grant)
-                return Response(status_code=204)
-            case _:
-                return _reply(node.view(grant))
+        if grant.place is None:
+            return await _check(request, grant, node)
+        return await _call(request, grant, held[0])
 
     async def healthz(_: Request) -> Response:
         return _reply(node.health())
 
+    async def stats(_: Request) -> Response:
+        return _reply(held[0].stats())
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        held.append(open_rooms())
         yield
-        await node.shut_down()
+        await asyncio.gather(node.shut_down(), held[0].shut_down())
 
     return Starlette(
         routes=[
-            Route("/sessions/{session:uuid}", session, methods=["PUT", "GET", "DELETE"]),
+            Route("/sessions/{session:uuid}", session, methods=["PUT", "PATCH", "GET", "DELETE"]),
             Route("/healthz", healthz),
+            Route("/stats", stats),
         ],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )
+
+
+async def _check(request: Request, grant: MediaGrant, node: MediaNode) -> Response:
+    """A session of the pre-call check."""
+    match request.method:
+        case "PUT":
+            return _reply(Answer(sdp=await node.open(grant, (await _read_offer(request, LARGEST_BODY)).sdp)), 201)
+        case "PATCH":
+            raise HTTPException(405, headers={"Allow": "PUT, GET, HEAD, DELETE"})
+        case "DELETE":
+            await node.close(grant)
+            return Response(status_code=204)
+        case _:
+            return _reply(node.view(grant))
+
+
+async def _call(request: Request, grant: MediaGrant, rooms: Rooms) -> Response:
+    """A session of a room."""
+    match request.method:
+        case "PUT":
+            offer = await _read_offer(request, LARGEST_ROOM_BODY)
+            return _reply(Answer(sdp=rooms.open(grant, offer.sdp)), 201)
+        case "PATCH":
+            offer = await _read_offer(request, LARGEST_ROOM_BODY)
+            return _reply(Answer(sdp=rooms.renew(grant, offer.sdp)))
+        case "DELETE":
+            await rooms.close(grant)
+            return Response(status_code=204)
+        case _:
+            return _reply(rooms.view(grant))
 
 
 def _spend(request: Request, verifier: GrantVerifier) -> MediaGrant:
@@ -88,7 +122,7 @@ def _spend(request: Request, verifier: GrantVerifier) -> MediaGrant:
     return grant
 
 
-async def _read_offer(request: Request) -> Offer:
+async def _read_offer(request: Request, largest: int) -> Offer:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415)
     body = bytearray()
@@ -96,7 +130,7 @@ async def _read_offer(request: Request) -> Offer:
         async with asyncio.timeout(LONGEST_READ):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > LARGEST_BODY:
+                if len(body) > largest:
                     raise HTTPException(413)
     except TimeoutError:
         raise HTTPException(408) from None

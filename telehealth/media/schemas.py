@@ -54,6 +54,46 @@ class SessionView(Wire):
     verdict: Verdict
 
 
+class StreamView(Wire):
+    """One layer that comes in, or one stream that goes out.
+
+    Packets and octets since it began; of what goes out, those sent again count in `repeated`. Loss is what the other
+    side last told, 0 to 1, the round trip in milliseconds.
+    """
+
+    kind: str
+    participant: str
+    number: int
+    rid: str
+    packets: int
+    octets: int
+    repeated: int
+    lost: int
+    loss: float | None
+    rtt_ms: float | None
+
+
+class RoomSessionView(Wire):
+    """A connection to a room. `suite` is its SRTP protection profile; where its browser is, is not told."""
+
+    session: UUID
+    participant: str
+    direction: Literal["send", "receive"]
+    state: str
+    suite: str
+    streams: list[StreamView]
+
+
+class Stats(Wire):
+    """The node since it began: what it holds, what it took in, and what it dropped, by reason."""
+
+    rooms: int
+    sessions: int
+    received: int
+    drops: dict[str, int]
+    endings: dict[str, int]
+
+
 class Health(Wire):
     status: Literal["ok", "full"]
     sessions: int

@@ -6,7 +6,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
-from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId
+from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId, Place
 from telehealth.core.time import FixedClock
 from telehealth.media import grants
 from telehealth.media.grants import GrantInvalid, GrantLedgerFull, GrantVerifier
@@ -128,3 +128,38 @@ def test_only_a_public_ed25519_key_verifies(jwk: str, clock: FixedClock) -> None
 def test_only_a_private_ed25519_key_signs() -> None:
     with pytest.raises(ValueError, match="Ed25519"):
         GrantSigner(PUBLIC)
+
+
+PLACE = Place(room="r1", epoch=3)
+
+
+def test_a_grant_for_a_room_names_it(signer: GrantSigner, verifier: GrantVerifier) -> None:
+    grant = verifier.spend(signer.sign(SESSION, sub="p1", now=NOW, kind=GrantKind.SEND, place=PLACE))
+    assert (grant.kind, grant.place) == (GrantKind.SEND, PLACE)
+
+
+@pytest.mark.parametrize("kind", list(GrantKind))
+def test_a_place_belongs_to_rooms_alone(kind: GrantKind, signer: GrantSigner) -> None:
+    with pytest.raises(ValueError, match="room"):
+        signer.sign(SESSION, sub="p1", now=NOW, kind=kind, place=PLACE if kind is GrantKind.PRECHECK else None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"room": "r1"},
+        {"epoch": 3},
+        {"room": "r1", "epoch": "3"},
+        {"room": "r1", "epoch": -1},
+        {"room": "r1", "epoch": 1 << 53},
+        {"room": "", "epoch": 3},
+        {"room": "r" * 129, "epoch": 3},
+        {"room": "a room", "epoch": 3},
+        {"room": 7, "epoch": 3},
+        {"kind": "precheck", "room": "r1", "epoch": 3},
+    ],
+)
+def test_what_is_no_grant_for_a_room(changes: dict[str, object], verifier: GrantVerifier) -> None:
+    assert verifier.spend(signed(claims(kind="send", room="r1", epoch=3))).place == PLACE
+    with pytest.raises(GrantInvalid):
+        verifier.spend(signed({**claims(kind="send"), **changes}))

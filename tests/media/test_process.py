@@ -84,7 +84,7 @@ async def test_other_paths_and_methods(door: httpx.AsyncClient, session: MediaSe
     assert (await door.get("/sessions/7")).status_code == 404
     refused = await door.post(f"/sessions/{session}")
     assert refused.status_code == 405
-    assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "PUT", "DELETE"}
+    assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "PUT", "PATCH", "DELETE"}
     health = (await door.get("/healthz")).json()
     assert health["status"] == "ok"
 

@@ -1,0 +1,249 @@
+"""What one participant receives: for each section that shows something, one stream made of whatever stands for it."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from telehealth.media.answer import ONLY_UP, Idle, Refuse, Reply, Send
+from telehealth.media.malformed import Malformed
+from telehealth.media.room import Key, common, seat
+from telehealth.media.rtcp import (
+    FullIntra,
+    Nack,
+    PictureLoss,
+    ReceiverEstimate,
+    ReceiverReport,
+    ReportBlock,
+    SenderReport,
+    SourceDescription,
+)
+from telehealth.media.rtcp import Packet as Control
+from telehealth.media.rtcp import build as build_rtcp
+from telehealth.media.rtcp import parse as parse_rtcp
+from telehealth.media.rtp import Extensions, RtpPacket
+from telehealth.media.schemas import StreamView
+from telehealth.media.sections import Codec, Offer, Section
+from telehealth.media.secure import Packet
+from telehealth.media.sending import Outgoing, Retransmission, payload_types, stamp
+from telehealth.media.transport import Ending, Transport
+from telehealth.media.uplink import Layer, Track
+
+REPORT_SECONDS: Final = 1.0
+
+
+class Feed:
+    """A section that shows one key: the same stream whichever track stands for that key."""
+
+    def __init__(self, key: Key, codecs: Mapping[int, Codec], outgoing: Outgoing, *, rtx_ssrc: int | None) -> None:
+        """`codecs` are the section's, by the payload types of the first sender."""
+        self.key, self.codecs, self.outgoing, self.rtx_ssrc = key, codecs, outgoing, rtx_ssrc
+        self.track: Track | None = None
+        self._layer: Layer | None = None
+        self._types = b""
+
+    def follow(self, track: Track) -> None:
+        """Shows that track from its next keyframe on; until then what was shown before, if it still comes."""
+        if track is self.track:
+            return
+        if self.track is not None and self in self.track.subscribers:
+            self.track.subscribers.remove(self)
+        matched = common(track.codecs, tuple(self.codecs.values()))
+        self._types = payload_types({theirs: ours.payload_type for theirs, ours in matched.items()})
+        self.track, self._layer = track, None
+        track.subscribers.append(self)
+        self.refresh()
+
+    def leave(self) -> None:
+        if self.track is not None and self in self.track.subscribers:
+            self.track.subscribers.remove(self)
+        self.track = self._layer = None
+
+    def lost(self, track: Track) -> None:
+        if track is self.track:
+            self.track = self._layer = None
+
+    def refresh(self) -> None:
+        """The subscriber needs a keyframe."""
+        layer = self._layer or (self.track.best() if self.track is not None else None)
+        if layer is not None:
+            layer.requests.want()
+
+    def start(self, layer: Layer, packet: RtpPacket, now: float) -> None:
+        if layer is not self._layer and layer is layer.track.best():
+            self._layer = layer
+            self.outgoing.begin(layer.receiver, packet, now, self._types)
+
+    def take(self, layer: Layer, packet: RtpPacket, stamped: int) -> None:
+        if layer is self._layer:
+            self.outgoing.write(packet, stamped)
+
+    def view(self) -> StreamView:
+        sent, quality = self.outgoing, self.outgoing.quality
+        return StreamView(
+            kind=self.key.kind,
+            participant=self.key.participant,
+            number=self.key.number,
+            rid=self._layer.rid if self._layer is not None else "",
+            packets=sent.packets,
+            octets=sent.octets,
+            repeated=sent.repeated,
+            lost=sent.not_kept,
+            loss=quality.loss,
+            rtt_ms=None if quality.rtt is None else quality.rtt * 1000,
+        )
+
+
+class Downlink:
+    """The handler of a receiving connection. `slab` is where packets are written and sealed."""
+
+    def __init__(
+        self,
+        participant: str,
+        *,
+        slab: Packet,
+        clock: Callable[[], float],
+        on_open: Callable[[], None],
+        on_closed: Callable[[Ending], None],
+    ) -> None:
+        self.participant = participant
+        self.feeds: dict[str, Feed] = {}
+        self.transport: Transport | None = None
+        self.opened, self.closed = on_open, on_closed
+        self.malformed = 0
+        self.estimate: int | None = None
+        self._clock, self._slab = clock, slab
+        self._report_at = 0.0
+
+    # Negotiation
+
+    def take(self, offer: Offer, tracks: Mapping[Key, Track]) -> list[Reply]:
+        """What is answered to that offer, the first one or a later, when those tracks are to be had."""
+        shown = {mid: feed.key for mid, feed in self.feeds.items()}
+        seats = seat(offer.sections, shown, [key for key in tracks if key.participant != self.participant])
+        for mid in [mid for mid, feed in self.feeds.items() if seats.get(mid) != feed.key]:
+            self.feeds.pop(mid).leave()
+        extensions = Extensions({kind: at for kind, at in offer.extensions.items() if kind not in ONLY_UP})
+        return [self._reply(section, seats.get(section.mid), tracks, extensions) for section in offer.sections]
+
+    def _reply(self, section: Section, key: Key | None, tracks: Mapping[Key, Track], extensions: Extensions) -> Reply:
+        if section.kind == "application":
+            return Idle()
+        feed = self.feeds.get(section.mid)
+        if feed is None and key is not None:
+            feed = self._begin(section, tracks[key], extensions)
+        if feed is None:
+            return Idle() if section.codecs else Refuse()
+        feed.follow(tracks[feed.key])
+        return Send(
+            codecs=tuple(dict.fromkeys(feed.codecs.values())),
+            stream=feed.key.participant,
+            track=f"{feed.key.kind}-{feed.key.number}",
+            ssrc=feed.outgoing.ssrc,
+            rtx_ssrc=feed.rtx_ssrc,
+        )
+
+    def _begin(self, section: Section, track: Track, extensions: Extensions) -> Feed | None:
+        codecs = common(track.codecs, section.codecs)
+        if not codecs:
+            return None
+        types = {codec.payload_type: codec.rtx for codec in codecs.values() if codec.rtx is not None}
+        again = Retransmission(ssrc=_source(), payload_types=types) if types else None
+        outgoing = Outgoing(
+            ssrc=_source(),
+            mid=section.mid,
+            extensions=extensions,
+            slab=self._slab,
+            send=self._send,
+            retransmission=again,
+            sequence_number=secrets.randbits(15),
+            timestamp=secrets.randbits(32),
+        )
+        feed = Feed(track.key, codecs, outgoing, rtx_ssrc=again.ssrc if again is not None else None)
+        self.feeds[section.mid] = feed
+        return feed
+
+    def _send(self, length: int) -> None:
+        if self.transport is not None:
+            self.transport.send_rtp(self._slab, length)
+
+    def offer_track(self, track: Track) -> None:
+        """A track began: whoever shows its key goes on with it."""
+        for feed in self.feeds.values():
+            if feed.key == track.key:
+                feed.follow(track)
+
+    def end(self) -> None:
+        for feed in self.feeds.values():
+            feed.leave()
+        self.feeds.clear()
+
+    # Media: a subscriber sends none
+
+    def rtp(self, packet: Packet, length: int) -> None:  # noqa: ARG002 - a handler's shape
+        self.malformed += 1
+
+    def rtcp(self, data: bytes) -> None:
+        try:
+            packets = parse_rtcp(data)
+        except Malformed:
+            self.malformed += 1
+            return
+        now = self._clock()
+        for packet in packets:
+            self._hear(packet, now)
+
+    def _hear(self, packet: Control, now: float) -> None:
+        match packet:
+            case Nack():
+                self._repeat(packet, now)
+            case PictureLoss():
+                self._refresh(packet.media)
+            case FullIntra():
+                for ssrc, _ in packet.requests:
+                    self._refresh(ssrc)
+            case ReceiverReport() | SenderReport():
+                self._learn(packet.blocks, now)
+            case ReceiverEstimate():
+                self.estimate = packet.bitrate
+            case _:
+                pass
+
+    def _repeat(self, packet: Nack, now: float) -> None:
+        feed = self._feed(packet.media)
+        if feed is not None:
+            feed.outgoing.repeat(packet.lost, now, stamp(now))
+
+    def _learn(self, blocks: Sequence[ReportBlock], now: float) -> None:
+        for block in blocks:
+            feed = self._feed(block.ssrc)
+            if feed is not None:
+                feed.outgoing.hear(block, now)
+
+    def _feed(self, ssrc: int) -> Feed | None:
+        return next((feed for feed in self.feeds.values() if feed.outgoing.ssrc == ssrc), None)
+
+    def _refresh(self, ssrc: int) -> None:
+        feed = self._feed(ssrc)
+        if feed is not None:
+            feed.refresh()
+
+    def channel(self, channel: Any) -> None:
+        """No data channel is asked for; a browser may open one."""
+
+    def beat(self, now: float) -> None:
+        if self.transport is None or now < self._report_at:
+            return
+        self._report_at = now + REPORT_SECONDS
+        for feed in self.feeds.values():
+            report = feed.outgoing.report(now)
+            if report is not None:
+                name = SourceDescription(ssrc=report.ssrc, cname=feed.key.participant)
+                self.transport.send_rtcp(build_rtcp([report, name]))
+
+    def views(self) -> list[StreamView]:
+        return [feed.view() for feed in self.feeds.values()]
+
+
+def _source() -> int:
+    """A random SSRC (RFC 3550, section 8.1)."""
+    return secrets.randbits(31) | 1 << 31

@@ -1,0 +1,314 @@
+"""Every room of a media node: sessions opened with a grant, rooms with an epoch, limits, and the beat of all.
+
+A room's epoch is greater each time it moves to another node. A grant of an epoch that is past is refused, and one of a
+later epoch ends what is left here of the earlier.
+"""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from aiortc import RTCCertificate
+
+from telehealth.core.errors import Kind, NotFound, Refusal
+from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId, Place
+from telehealth.media.answer import Local, Reply, render
+from telehealth.media.downlink import Downlink
+from telehealth.media.malformed import Malformed
+from telehealth.media.mux import Mux
+from telehealth.media.node import NodeFull, OfferMalformed, SessionExists
+from telehealth.media.room import Key
+from telehealth.media.schemas import RoomSessionView, Stats
+from telehealth.media.sections import Offer, read_offer
+from telehealth.media.secure import Packet
+from telehealth.media.transport import DEFAULT_PATIENCE, Ending, Patience, Transport, same_certificate
+from telehealth.media.uplink import Track, Uplink
+
+BEAT_SECONDS = 0.05
+EPOCH_REMEMBERED = 300.0  # seconds after a room's last session; grants live 60
+
+
+class EpochPast(Refusal):
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    slug, title = "epoch-past", "The room has moved on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomLimits:
+    """Sessions of the node, and of one participant in a direction: one more than one, so that another can be made
+    before the first is broken.
+    """
+
+    sessions: int = 400
+    sessions_each: int = 3
+
+
+DEFAULT_ROOM_LIMITS = RoomLimits()
+
+
+@dataclass(slots=True, kw_only=True)
+class RoomSession:
+    """One connection of a participant. `number` and `version` are those of its answers' o= lines."""
+
+    id: MediaSessionId
+    place: Place
+    side: Uplink | Downlink
+    transport: Transport
+    number: int = field(default_factory=lambda: secrets.randbits(40))
+    version: int = 0
+
+    @property
+    def participant(self) -> str:
+        return self.side.participant
+
+
+class Room:
+    """The sessions of one room in one epoch, oldest first."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.sessions: dict[MediaSessionId, RoomSession] = {}
+
+    def of(self, participant: str, side: type[Uplink] | type[Downlink]) -> list[RoomSession]:
+        return [
+            each for each in self.sessions.values() if each.participant == participant and isinstance(each.side, side)
+        ]
+
+    def tracks(self) -> dict[Key, Track]:
+        """What can be shown: of a participant with two connections, what comes by the newest that is up."""
+        found: dict[Key, Track] = {}
+        for session in self.sessions.values():
+            if isinstance(session.side, Uplink):
+                for track in session.side.tracks.values():
+                    if track.key not in found or session.transport.state == "connected":
+                        found[track.key] = track
+        return found
+
+    def downlinks(self) -> Iterator[Downlink]:
+        return (each.side for each in self.sessions.values() if isinstance(each.side, Downlink))
+
+
+class Rooms:
+    """All methods run in the event loop of the sockets in `mux`."""
+
+    def __init__(
+        self,
+        mux: Mux,
+        *,
+        limits: RoomLimits = DEFAULT_ROOM_LIMITS,
+        patience: Patience = DEFAULT_PATIENCE,
+    ) -> None:
+        self._mux, self._limits, self._patience = mux, limits, patience
+        self._loop = asyncio.get_running_loop()
+        self._certificate = RTCCertificate.generateCertificate()
+        self._slab = Packet()
+        self._rooms: dict[str, Room] = {}
+        self._epochs: dict[str, tuple[int, float]] = {}
+        self._beat: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self.endings: Counter[Ending] = Counter()
+
+    # What a grant allows
+
+    def open(self, grant: MediaGrant, sdp: str) -> str:
+        """The answer to a first offer. Raises SessionExists, EpochPast, NodeFull or OfferMalformed."""
+        place = _place(grant)
+        room = self._enter(place)
+        if grant.session in room.sessions:
+            raise SessionExists
+        side = Uplink if grant.kind is GrantKind.SEND else Downlink
+        if self.count >= self._limits.sessions or len(room.of(grant.sub, side)) >= self._limits.sessions_each:
+            raise NodeFull
+        offer = _read(sdp)
+        session = self._make(grant, place, offer)
+        replies = self._take(room, session, offer)
+        self._rooms[place.room] = room
+        room.sessions[grant.session] = session
+        session.transport.start()
+        if self._beat is None:
+            self._beat = self._loop.call_later(BEAT_SECONDS, self._on_beat)
+        return self._answer(session, offer, replies)
+
+    def renew(self, grant: MediaGrant, sdp: str) -> str:
+        """The answer to a later offer of the same connection: more sections, or an ICE restart.
+
+        Raises NotFound, EpochPast or OfferMalformed.
+        """
+        room, session = self._find(grant)
+        offer = _read(sdp)
+        if not same_certificate(offer.remote.fingerprints, session.transport.remote.fingerprints):
+            raise OfferMalformed
+        replies = self._take(room, session, offer)
+        if offer.remote.fragment != session.transport.remote.fragment:
+            session.transport.restart(offer.remote.fragment)
+        return self._answer(session, offer, replies)
+
+    async def close(self, grant: MediaGrant) -> None:
+        """Ends a connection. Raises NotFound or EpochPast."""
+        _, session = self._find(grant)
+        await session.transport.close()
+
+    def view(self, grant: MediaGrant) -> RoomSessionView:
+        """The figures so far. Raises NotFound or EpochPast."""
+        _, session = self._find(grant)
+        return RoomSessionView(
+            session=session.id,
+            participant=session.participant,
+            direction="send" if isinstance(session.side, Uplink) else "receive",
+            state=session.transport.state,
+            suite=session.transport.suite,
+            streams=session.side.views(),
+        )
+
+    def stats(self) -> Stats:
+        return Stats(
+            rooms=len(self._rooms),
+            sessions=self.count,
+            received=self._mux.received,
+            drops={reason.value: count for reason, count in self._mux.drops.items()},
+            endings={ending.value: count for ending, count in self.endings.items()},
+        )
+
+    @property
+    def count(self) -> int:
+        return sum(len(room.sessions) for room in self._rooms.values())
+
+    async def shut_down(self) -> None:
+        sessions = [each for room in self._rooms.values() for each in room.sessions.values()]
+        await asyncio.gather(*(each.transport.close() for each in sessions), *self._closing)
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+        self._mux.close()
+
+    # Rooms and epochs
+
+    def _enter(self, place: Place) -> Room:
+        """The room of that epoch: the one that is here, or a new one in place of an earlier."""
+        self._check_epoch(place)
+        room = self._rooms.get(place.room)
+        if room is not None and room.epoch < place.epoch:
+            for session in room.sessions.values():
+                self._end(session)
+            room = None
+        self._epochs[place.room] = (place.epoch, self._loop.time() + EPOCH_REMEMBERED)
+        return room or Room(place.epoch)
+
+    def _check_epoch(self, place: Place) -> None:
+        known = self._epochs.get(place.room)
+        if known is not None and place.epoch < known[0]:
+            raise EpochPast
+
+    def _find(self, grant: MediaGrant) -> tuple[Room, RoomSession]:
+        place = _place(grant)
+        self._check_epoch(place)
+        room = self._rooms.get(place.room)
+        session = room.sessions.get(grant.session) if room is not None else None
+        if room is None or session is None or session.participant != grant.sub or room.epoch != place.epoch:
+            raise NotFound
+        return room, session
+
+    # Sessions
+
+    def _make(self, grant: MediaGrant, place: Place, offer: Offer) -> RoomSession:
+        def opened() -> None:
+            self._on_open(session)
+
+        def closed(ending: Ending) -> None:
+            self._on_closed(session, ending)
+
+        side: Uplink | Downlink
+        if grant.kind is GrantKind.SEND:
+            side = Uplink(grant.sub, clock=self._loop.time, on_open=opened, on_closed=closed)
+        else:
+            side = Downlink(grant.sub, slab=self._slab, clock=self._loop.time, on_open=opened, on_closed=closed)
+        side.transport = Transport(
+            self._mux, side, certificate=self._certificate, remote=offer.remote, patience=self._patience
+        )
+        session = RoomSession(id=grant.session, place=place, side=side, transport=side.transport)
+        return session
+
+    def _take(self, room: Room, session: RoomSession, offer: Offer) -> list[Reply]:
+        match session.side:
+            case Uplink() as uplink:
+                replies = uplink.take(offer)
+                if session.transport.state == "connected":
+                    self._show(room, uplink)
+                return replies
+            case Downlink() as downlink:
+                return downlink.take(offer, room.tracks())
+
+    def _answer(self, session: RoomSession, offer: Offer, replies: Sequence[Reply]) -> str:
+        session.version += 1
+        local = Local(
+            fragment=session.transport.fragment,
+            password=session.transport.pwd,
+            fingerprints=session.transport.fingerprints,
+            addresses=tuple((wire.host, wire.port) for wire in self._mux.wires),
+            session=session.number,
+            version=session.version,
+        )
+        return render(offer, replies, local)
+
+    def _on_open(self, session: RoomSession) -> None:
+        """Media can come: what this connection sends is shown, and the connections it replaces are ended."""
+        room = self._rooms.get(session.place.room)
+        if room is None or session.id not in room.sessions:
+            return
+        match session.side:
+            case Uplink() as uplink:
+                self._show(room, uplink)
+            case Downlink() as downlink:
+                for feed in downlink.feeds.values():
+                    feed.refresh()
+        for other in room.of(session.participant, type(session.side)):
+            if other is session:
+                break
+            self._end(other)
+
+    def _show(self, room: Room, uplink: Uplink) -> None:
+        for track in uplink.tracks.values():
+            for downlink in room.downlinks():
+                if downlink.participant != uplink.participant:
+                    downlink.offer_track(track)
+
+    def _end(self, session: RoomSession) -> None:
+        task = asyncio.create_task(session.transport.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _on_closed(self, session: RoomSession, ending: Ending) -> None:
+        self.endings[ending] += 1
+        session.side.end()
+        room = self._rooms.get(session.place.room)
+        if room is not None and room.sessions.get(session.id) is session:
+            del room.sessions[session.id]
+            if not room.sessions:
+                del self._rooms[session.place.room]
+
+    def _on_beat(self) -> None:
+        now = self._loop.time()
+        for room in self._rooms.values():
+            for session in room.sessions.values():
+                session.side.beat(now)
+        if self._rooms:
+            self._beat = self._loop.call_later(BEAT_SECONDS, self._on_beat)
+        else:
+            self._beat = None
+            self._epochs = {room: known for room, known in self._epochs.items() if known[1] > now}
+
+
+def _place(grant: MediaGrant) -> Place:
+    if grant.place is None:
+        raise NotFound
+    return grant.place
+
+
+def _read(sdp: str) -> Offer:
+    with suppress(Malformed):
+        return read_offer(sdp)
+    raise OfferMalformed
