@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from telehealth.media.answer import ONLY_UP, Idle, Refuse, Reply, Send
 from telehealth.media.malformed import Malformed
-from telehealth.media.room import Key, common, seat
 from telehealth.media.rtcp import (
     FullIntra,
     Nack,
@@ -22,6 +21,7 @@ from telehealth.media.rtcp import build as build_rtcp
 from telehealth.media.rtcp import parse as parse_rtcp
 from telehealth.media.rtp import Extensions, RtpPacket
 from telehealth.media.schemas import StreamView
+from telehealth.media.seating import Key, common, seat
 from telehealth.media.sections import Codec, Offer, Section
 from telehealth.media.secure import Packet
 from telehealth.media.sending import Outgoing, Retransmission, payload_types, stamp

@@ -21,8 +21,8 @@ from telehealth.media.downlink import Downlink
 from telehealth.media.malformed import Malformed
 from telehealth.media.mux import Mux
 from telehealth.media.node import NodeFull, OfferMalformed, SessionExists
-from telehealth.media.room import Key
 from telehealth.media.schemas import RoomSessionView, Stats
+from telehealth.media.seating import Key
 from telehealth.media.sections import Offer, read_offer
 from telehealth.media.secure import Packet
 from telehealth.media.transport import DEFAULT_PATIENCE, Ending, Patience, Transport, same_certificate

@@ -8,13 +8,13 @@ from telehealth.media.keyframes import Codec as Encoding
 from telehealth.media.keyframes import KeyframeRequests, begins_keyframe
 from telehealth.media.malformed import Malformed
 from telehealth.media.receiving import AUDIO_ROOM, VIDEO_ROOM, Receiver
-from telehealth.media.room import Key, keys_of
 from telehealth.media.rtcp import MOST_BLOCKS, Nack, PictureLoss, ReceiverEstimate, ReceiverReport, SenderReport
 from telehealth.media.rtcp import Packet as Control
 from telehealth.media.rtcp import build as build_rtcp
 from telehealth.media.rtcp import parse as parse_rtcp
 from telehealth.media.rtp import Extensions, RtpPacket, read_names, unwrap
 from telehealth.media.schemas import StreamView
+from telehealth.media.seating import Key, keys_of
 from telehealth.media.sections import Offer, Section
 from telehealth.media.secure import Packet
 from telehealth.media.sending import stamp

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.media.room import Key, common, keys_of, seat
+from telehealth.media.seating import Key, common, keys_of, seat
 from telehealth.media.sections import Section, read_offer
 from tests.kit.offers import audio, data, offer, video
 
