@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from telehealth.core.ids import VisitId
+from telehealth.video.language import Event, Send
 from telehealth.video.ports import Behind, Delivery, Outcome
 from telehealth.video.room import Room
-from telehealth.video.rules import REPLAY, Event, Send, step
+from telehealth.video.rules import REPLAY, step
 
 
 @dataclass

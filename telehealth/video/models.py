@@ -1,20 +1,22 @@
-"""Tables of video. A call leaves no rows but the tickets that opened it; rooms live elsewhere."""
+"""Tables of video: tickets into calls, what was written in them, and where their media live. Rooms live elsewhere."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, UniqueConstraint
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal
-from telehealth.db.tables import Table, plain
+from telehealth.db.tables import Table, phi, plain
 
 
 class TicketRow(Table):
-    """One way into the signalling of one visit. `holder_id` is a participant or an account, by `role`.
+    """One way into the signalling of one visit, for one participant of it.
 
-    `secret` is SHA-256 of 256 random bits: nothing to guess from.
+    `holder_id` is the actor who asked: a participant or an account, by `role`; a companion has no `person_id`.
+    `secret` is SHA-256 of 256 random bits: nothing to guess from. `polled_until` is set for a conversation by long
+    polling, which the ticket goes on to open.
     """
 
     __tablename__ = "video_ticket"
@@ -24,13 +26,68 @@ class TicketRow(Table):
     visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"))
     role: Mapped[str] = plain()
     holder_id: Mapped[UUID] = plain()
-    person_id: Mapped[UUID] = plain()
+    person_id: Mapped[UUID | None] = plain()
+    participant_id: Mapped[UUID | None] = plain(ForeignKey("participant.id"))
     expires_at: Mapped[datetime] = plain(index=True)
     used_at: Mapped[datetime | None] = plain()
+    polled_until: Mapped[datetime | None] = plain()
 
     __table_args__ = (
         UniqueConstraint("secret"),
-        CheckConstraint("role IN ('clinician', 'patient')", name="side"),
+        CheckConstraint("role IN ('clinician', 'patient', 'guest')", name="side"),
+    )
+
+
+class ChatMessageRow(Table):
+    """What somebody wrote in a call; `body` is sealed. `session` and `number` are the command that said it.
+
+    `heard_by` are the participants who were inside, the one who wrote it among them.
+    """
+
+    __tablename__ = "chat_message"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"))
+    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id"))
+    kind: Mapped[str] = plain()
+    session: Mapped[str] = plain()
+    number: Mapped[int] = plain(BigInteger)
+    at: Mapped[datetime] = plain()
+    body: Mapped[bytes] = phi(LargeBinary)
+    heard_by: Mapped[list[UUID]] = plain(ARRAY(Uuid))
+
+    __table_args__ = (
+        UniqueConstraint("visit_id", "session", "number"),
+        Index("ix_chat_message_visit_id_at", "visit_id", "at"),
+    )
+
+
+class MediaNodeRow(Table):
+    """A media node as it last reported."""
+
+    __tablename__ = "media_node"
+
+    name: Mapped[str] = plain(primary_key=True)
+    url: Mapped[str] = plain()
+    reported_at: Mapped[datetime] = plain()
+    load: Mapped[float] = plain()
+    draining: Mapped[bool] = plain(server_default=text("false"))
+
+
+class MediaLeaseRow(Table):
+    """The place of a visit's room on a media node; kept when released, because epochs only rise."""
+
+    __tablename__ = "media_lease"
+
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), primary_key=True)
+    node: Mapped[str] = plain()
+    epoch: Mapped[int] = plain()
+    expires_at: Mapped[datetime] = plain()
+    released: Mapped[bool] = plain(server_default=text("false"))
+
+    __table_args__ = (
+        CheckConstraint("epoch > 0", name="epoch"),
+        Index("ix_media_lease_expires_at_live", "expires_at", postgresql_where=text("NOT released")),
     )
 
 

@@ -1,6 +1,6 @@
-"""What video needs from outside: a place for rooms that every web process reaches, the media node, TURN servers."""
+"""What video needs from outside: a place for rooms that every web process reaches, media nodes, TURN servers."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,11 @@ from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.grants import MediaSessionId
-from telehealth.core.ids import VisitId
+from telehealth.core.ids import ParticipantId, VisitId
+from telehealth.video.language import Effect, Event
+from telehealth.video.language import Offer as RoomOffer
+from telehealth.video.placement import Node, Place
 from telehealth.video.room import Room
-from telehealth.video.rules import Effect, Event
 
 
 class RoomsAway(Refusal):
@@ -76,6 +78,25 @@ class RoomBus(Protocol):
 class MediaNode(Protocol):
     async def answer(self, session: MediaSessionId, offer: str, *, sub: UUID, now: datetime) -> str:
         """The SDP answer to an offer for a network check by person `sub`. Raises MediaAway or OfferRefused."""
+        ...
+
+
+class MediaRooms(Protocol):
+    """The media nodes, as far as rooms need them. Every function but `reports` raises MediaAway."""
+
+    async def reports(self, now: datetime) -> Sequence[Node]:
+        """The nodes that answer just now, with their load."""
+        ...
+
+    async def negotiate(self, place: Place, participant: ParticipantId, offer: RoomOffer, *, now: datetime) -> str:
+        """The SDP answer to one direction of somebody's media; again, with the ICE of that connection restarted.
+
+        Raises OfferRefused too.
+        """
+        ...
+
+    async def cut(self, place: Place, participant: ParticipantId, *, now: datetime) -> None:
+        """Forward nothing more to or from them."""
         ...
 
 

@@ -1,13 +1,18 @@
-"""A room as it stands: who sits in it, and what their media come down to."""
+"""A room as it stands: who sits in it, which way their media go, and what these come down to."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from uuid import UUID
+from typing import Literal
 
 from telehealth.core.actors import Role
+from telehealth.core.ids import ParticipantId
+from telehealth.visits.participants.rules import PATIENT_SIDE, ParticipantKind
 
 RESUMABLE = timedelta(seconds=60)  # how long a seat without a socket is kept, and its media believed
+MOST_SEATS = 12
+NO_SENDERS = frozenset({ParticipantKind.TRAINEE})
 
 
 class MediaState(StrEnum):
@@ -29,57 +34,153 @@ class Together(StrEnum):
     LOST = "lost"
 
 
+class Mode(StrEnum):
+    """The way media go: from browser to browser, or over the media node."""
+
+    P2P = "p2p"
+    NODE = "node"
+
+
+Quality = Literal["good", "fair", "poor"]
 SETTING_UP = frozenset({MediaState.NEW, MediaState.CONNECTING})
 LOST = frozenset({MediaState.DISCONNECTED, MediaState.FAILED, MediaState.CLOSED})
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """`session` outlives a broken socket, `connection` is one socket (None: away), `ack` the last command obeyed."""
+class Who:
+    """A participant of the visit. `host`: the clinician who gives it."""
 
-    role: Role
-    holder: UUID
+    participant: ParticipantId
+    kind: ParticipantKind
+    host: bool = False
+
+    @property
+    def role(self) -> Role:
+        """The side they are on."""
+        if self.host:
+            return Role.CLINICIAN
+        return Role.PATIENT if self.kind in PATIENT_SIDE else Role.GUEST
+
+    @property
+    def sends(self) -> bool:
+        """Whether others see and hear them; everybody sees and hears others."""
+        return self.host or self.kind not in NO_SENDERS
+
+    @property
+    def rank(self) -> int:
+        """Whose conversation goes first where two can talk: the clinician's, the patient's, the proxy's."""
+        if self.host:
+            return 0
+        return {ParticipantKind.PATIENT: 1, ParticipantKind.PROXY: 2}.get(self.kind, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """`session` outlives a broken socket, `connection` is one socket (None: away), `ack` the last command obeyed.
+
+    `admitted` is what the visit says, `held` what the host said in the call. `bad` and `fine` count reports running.
+    """
+
+    who: Who
     session: str
     connection: str | None
     seen_at: datetime
     admitted: bool
     ack: int = 0
     media: MediaState = MediaState.NEW
+    held: bool = False
+    quality: Quality | None = None
+    bad: int = 0
+    fine: int = 0
+    sees_video: bool = True
+
+    @property
+    def id(self) -> ParticipantId:
+        return self.who.participant
+
+    @property
+    def inside(self) -> bool:
+        """Heard and hearing; whoever is not waits."""
+        return self.admitted and not self.held
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """`seq` numbers every event of the room, `generation` every pair of peer connections."""
+    """`seq` numbers every event of the room, `generation` every pair of peer connections, `epoch` every place on a
+    media node, also when the room has left it. `partners` are connected browser to browser, the impolite one first.
+
+    `failures` counts renewals that brought nothing, `asked_at` is when a place was last asked for, `calm_since` since
+    when nothing needs the node.
+    """
 
     seq: int = 0
     generation: int = 0
     seats: tuple[Seat, ...] = ()
     together: Together = Together.NOT_YET
+    mode: Mode = Mode.P2P
+    epoch: int = 0
+    partners: tuple[ParticipantId, ...] = ()
+    least: Mode = Mode.P2P
+    failures: int = 0
+    asked_at: datetime | None = None
+    calm_since: datetime | None = None
 
     def of_connection(self, connection: str) -> Seat | None:
         return next((seat for seat in self.seats if seat.connection == connection), None)
 
-    def of_role(self, role: Role) -> Seat | None:
-        return next((seat for seat in self.seats if seat.role is role), None)
+    def of(self, participant: ParticipantId) -> Seat | None:
+        return next((seat for seat in self.seats if seat.id == participant), None)
+
+    @property
+    def host(self) -> Seat | None:
+        return next((seat for seat in self.seats if seat.who.host), None)
+
+    @property
+    def inside(self) -> tuple[Seat, ...]:
+        return tuple(seat for seat in self.seats if seat.inside)
 
     def peers(self, seat: Seat) -> tuple[Seat, ...]:
-        """Whom this seat may hear and reach: nobody, until both are admitted."""
-        if not seat.admitted:
+        """Whom this seat may hear and reach: nobody, until both are inside."""
+        if not seat.inside:
             return ()
-        return tuple(other for other in self.seats if other.role is not seat.role and other.admitted)
+        return tuple(other for other in self.inside if other.id != seat.id)
+
+    def partner(self, seat: Seat) -> Seat | None:
+        """Whom this seat is connected with, browser to browser."""
+        if self.mode is not Mode.P2P or seat.id not in self.partners:
+            return None
+        return next((other for other in self.peers(seat) if other.id in self.partners), None)
+
+    def having(self, seat: Seat) -> "Room":
+        """With this seat in place of its participant's, or as the last one."""
+        if self.of(seat.id) is None:
+            return replace(self, seats=(*self.seats, seat))
+        return replace(self, seats=tuple(seat if each.id == seat.id else each for each in self.seats))
+
+    def without(self, participant: ParticipantId) -> "Room":
+        return replace(self, seats=tuple(each for each in self.seats if each.id != participant))
 
 
 def agreed(room: Room, at: datetime) -> Together:
-    """Both connected, or nobody in media any more; as long as they differ, what was agreed before."""
-    clinician, patient = room.of_role(Role.CLINICIAN), room.of_role(Role.PATIENT)
-    together = clinician is not None and patient is not None and patient in room.peers(clinician)
-    if together and all(seat.media is MediaState.CONNECTED for seat in room.seats):
+    """The clinician and somebody of the patient's side connected, or nobody of them in media any more; as long as they
+    differ, what was agreed before.
+    """
+    if {Role.CLINICIAN, Role.PATIENT} <= {seat.who.role for seat in _connected(room)}:
         return Together.CONNECTED
     return Together.LOST if room.together is Together.CONNECTED and silent(room, at) else room.together
 
 
 def silent(room: Room, at: datetime) -> bool:
-    """Nobody is in media. Whoever hung up or stays away is not; whoever is left alone is only while still connected."""
-    left = [seat for seat in room.seats if at - seat.seen_at <= RESUMABLE]
-    without = LOST if len(left) > 1 else LOST | SETTING_UP
-    return all(seat.media in without for seat in left)
+    """Nobody who has to be is in media. Whoever hung up or stays away is not; whoever is left alone is only while
+    still connected with another browser.
+    """
+    left = [seat for seat in room.seats if seat.who.role is not Role.GUEST and at - seat.seen_at <= RESUMABLE]
+    if len({seat.who.role for seat in left}) > 1:
+        return all(seat.media in LOST for seat in left)
+    return room.mode is Mode.NODE or all(seat.media in LOST | SETTING_UP for seat in left)
+
+
+def _connected(room: Room) -> Iterable[Seat]:
+    """Of the two sides, whose report counts: browser to browser only partners are connected with each other."""
+    counts = room.mode is Mode.NODE
+    return (seat for seat in room.inside if seat.media is MediaState.CONNECTED and (counts or room.partner(seat)))

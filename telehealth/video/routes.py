@@ -5,12 +5,22 @@ from uuid import UUID
 from telehealth.core.actors import Purpose, Scope
 from telehealth.core.errors import NotAllowed, NotFound
 from telehealth.http.call import Call
-from telehealth.http.operation import operation
+from telehealth.http.operation import PUBLIC, operation
 from telehealth.http.socket import socket
-from telehealth.video import service
-from telehealth.video.ports import IceServers, MediaAway, MediaNode, OfferRefused
-from telehealth.video.rules import NotAdmitted, VisitOver
-from telehealth.video.schemas import Answer, IceServersView, Offer, TicketView
+from telehealth.video import chat, service
+from telehealth.video.polling import NoHello, poll
+from telehealth.video.ports import IceServers, MediaAway, MediaNode, OfferRefused, RoomsAway
+from telehealth.video.rules import NotAdmitted, RoomFull, SeatTaken, TicketInvalid, VisitOver
+from telehealth.video.schemas import (
+    Answer,
+    ChatMessageView,
+    ChatView,
+    IceServersView,
+    Offer,
+    Poll,
+    Polled,
+    TicketView,
+)
 from telehealth.video.signalling import signalling
 from telehealth.video.turn import ice_servers
 
@@ -23,6 +33,31 @@ async def join_ticket(call: Call, visit: UUID) -> TicketView:
 async def host_ticket(call: Call, visit: UUID) -> TicketView:
     """A one-time ticket for the clinician into the signalling of their call."""
     return TicketView.model_validate(await _ticket(call, visit))
+
+
+async def companion_ticket(call: Call, visit: UUID) -> TicketView:
+    """A one-time ticket for a companion, once they are let in, into the signalling of the call."""
+    return TicketView.model_validate(await _ticket(call, visit))
+
+
+async def poll_signalling(call: Call, body: Poll) -> Polled:
+    """One turn of signalling by long polling, opened by a ticket: say what there is, wait for what comes."""
+    return await poll(call.kit, body)
+
+
+async def read_chat(call: Call, visit: UUID) -> ChatView:
+    """What was written in the call while the patient's side was there."""
+    return await _chat(call, visit)
+
+
+async def read_host_chat(call: Call, visit: UUID) -> ChatView:
+    """What was written in the call."""
+    return await _chat(call, visit)
+
+
+async def read_companion_chat(call: Call, visit: UUID) -> ChatView:
+    """What was written in the call while the companion was there."""
+    return await _chat(call, visit)
 
 
 async def precheck(call: Call, visit: UUID, body: Offer) -> Answer:
@@ -42,6 +77,11 @@ async def _ticket(call: Call, visit: UUID) -> dict[str, object]:
     return {"ticket": ticket.secret, "expires_at": ticket.expires_at}
 
 
+async def _chat(call: Call, visit: UUID) -> ChatView:
+    found = await call.run(chat.read, visit)
+    return ChatView(items=[ChatMessageView.model_validate(each, from_attributes=True) for each in found])
+
+
 def _holder(call: Call) -> UUID:
     if call.actor.id is None:
         raise NotAllowed
@@ -49,40 +89,30 @@ def _holder(call: Call) -> UUID:
 
 
 TICKET_ERRORS = (NotFound, NotAdmitted, VisitOver)
+POLL_ERRORS = (TicketInvalid, NotFound, NotAdmitted, VisitOver, SeatTaken, RoomFull, RoomsAway, NoHello)
+CARE, OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
+VISIT = "/v1/visits/{visit:uuid}"
+JOIN, HOST, ATTEND = Scope.VISITS_JOIN, Scope.VISITS_HOST, Scope.VISITS_ATTEND
 
 # Tickets answer 200, not 201: nothing of theirs may be kept for an Idempotency-Key, and asking twice does no harm.
 OPERATIONS = (
+    operation("POST", f"{VISIT}/tickets", join_ticket, needs=JOIN, purpose=CARE, errors=TICKET_ERRORS),
+    operation("POST", f"{VISIT}/host-tickets", host_ticket, needs=HOST, purpose=CARE, errors=TICKET_ERRORS),
     operation(
-        "POST",
-        "/v1/visits/{visit:uuid}/tickets",
-        join_ticket,
-        needs=Scope.VISITS_JOIN,
-        purpose=Purpose.TREATMENT,
-        errors=TICKET_ERRORS,
+        "POST", f"{VISIT}/attendance/tickets", companion_ticket, needs=ATTEND, purpose=CARE, errors=TICKET_ERRORS
     ),
+    operation("POST", "/v1/signalling/poll", poll_signalling, needs=PUBLIC, purpose=CARE, errors=POLL_ERRORS),
+    operation("GET", f"{VISIT}/chat", read_chat, needs=JOIN, purpose=OWN, errors=(NotFound,)),
+    operation("GET", f"{VISIT}/host-chat", read_host_chat, needs=HOST, purpose=CARE, errors=(NotFound,)),
+    operation("GET", f"{VISIT}/attendance/chat", read_companion_chat, needs=ATTEND, purpose=OWN, errors=(NotFound,)),
     operation(
         "POST",
-        "/v1/visits/{visit:uuid}/host-tickets",
-        host_ticket,
-        needs=Scope.VISITS_HOST,
-        purpose=Purpose.TREATMENT,
-        errors=TICKET_ERRORS,
-    ),
-    operation(
-        "POST",
-        "/v1/visits/{visit:uuid}/precheck",
+        f"{VISIT}/precheck",
         precheck,
-        needs=Scope.VISITS_JOIN,
-        purpose=Purpose.TREATMENT,
+        needs=JOIN,
+        purpose=CARE,
         errors=(NotFound, OfferRefused, MediaAway),
     ),
-    operation(
-        "GET",
-        "/v1/visits/{visit:uuid}/ice-servers",
-        list_ice_servers,
-        needs=Scope.VISITS_JOIN,
-        purpose=Purpose.TREATMENT,
-        errors=(NotFound,),
-    ),
+    operation("GET", f"{VISIT}/ice-servers", list_ice_servers, needs=JOIN, purpose=CARE, errors=(NotFound,)),
 )
 SOCKETS = (socket("/v1/signalling", signalling),)

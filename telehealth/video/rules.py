@@ -1,23 +1,56 @@
 """A room, decided: who sits in it, what passes between them, what is refused. No socket in sight.
 
-The room of a visit has one seat for the clinician and one for the patient. PROTOCOL.md tells it in prose.
+PROTOCOL.md tells it in prose, language.py has the words.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, assert_never
-from uuid import UUID
+from typing import assert_never
 
-from telehealth.core.actors import Role
 from telehealth.core.errors import Kind, Refusal
-from telehealth.video.room import RESUMABLE, MediaState, Room, Seat, agreed
+from telehealth.video import modes
+from telehealth.video.language import (
+    Admit,
+    Answer,
+    Arrived,
+    Beat,
+    Bye,
+    Chat,
+    Command,
+    Deny,
+    Dropped,
+    Effect,
+    Event,
+    FreshIce,
+    Full,
+    Hold,
+    Keep,
+    LetIn,
+    Negotiate,
+    NoSeat,
+    Offer,
+    Placed,
+    PutOut,
+    Renew,
+    Report,
+    Said,
+    Send,
+    Signal,
+    Stats,
+    Taken,
+    Unplaced,
+    Want,
+    Wire,
+)
+from telehealth.video.quality import reported
+from telehealth.video.refusals import refusal
+from telehealth.video.room import MOST_SEATS, RESUMABLE, MediaState, Mode, Room, Seat, agreed
+from telehealth.video.views import view, welcome
 
 LEASE = timedelta(seconds=15)  # three missed beats: the process that held the socket is gone
 REPLAY = 512
 TICKET_LIFE = timedelta(seconds=60)
-
-Wire = Mapping[str, Any]
+Decided = tuple[Room, tuple[Effect, ...]]
 
 
 class TicketInvalid(Refusal):
@@ -36,243 +69,211 @@ class SeatTaken(Refusal):
     kind, slug, title = Kind.CONFLICT, "seat-taken", "Somebody else has this seat in the call"
 
 
-# Commands: what a person's browser asks for.
+class RoomFull(Refusal):
+    kind, slug, title = Kind.CONFLICT, "room-full", "There is no room for one more in this call"
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """A description or a candidate: `body` is the peer's business and opaque here."""
-
-    id: int
-    kind: Literal["description", "candidate"]
-    generation: int
-    body: Wire | None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    id: int
-    generation: int
-    state: MediaState
-
-
-@dataclass(frozen=True, slots=True)
-class Chat:
-    id: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Renew:
-    id: int
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bye:
-    id: int
-
-
-Command = Signal | Report | Chat | Renew | Bye
-
-
-# Events: what may happen to a room.
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    session: str
-    last_seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """`session` is the fresh name that is used when `resume` cannot be granted."""
-
-    at: datetime
-    connection: str
-    session: str
-    role: Role
-    holder: UUID
-    admitted: bool
-    resume: Resume | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    at: datetime
-    connection: str
-    command: Command
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """The socket is alive. `admitted` is what the visit says now."""
-
-    at: datetime
-    connection: str
-    admitted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    at: datetime
-    connection: str
-
-
-Event = Arrived | Said | Beat | Dropped
-
-
-# Effects: what the shell is asked to do.
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Numbered, kept for replay; `to` is a session, or a connection that has to go."""
-
-    seq: int
-    to: str
-    message: Wire
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """To whoever caused the event, at once, unnumbered."""
-
-    message: Wire
-
-
-@dataclass(frozen=True, slots=True)
-class NoSeat:
-    """The room knows nothing of this connection (any more): it has to come back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Another person holds the seat."""
-
-
-Effect = Send | Answer | NoSeat | Taken
-
-
-def step(room: Room, event: Event) -> tuple[Room, tuple[Effect, ...]]:
+def step(room: Room, event: Event) -> Decided:
     """The room after the event, and what to do about it. Numbers in `Send` go on from `room.seq`, without gaps."""
     changed, effects = _react(room, event)
-    settled = replace(changed, together=agreed(changed, event.at))
+    if any(isinstance(effect, Taken | Full) for effect in effects):
+        return room, effects
+    settled, tasks = (changed, ()) if isinstance(event, Dropped) else modes.arranged(room, changed, event.at)
+    settled = replace(settled, together=agreed(settled, event.at))
     told, news = _announce(room, settled)
-    if isinstance(event, Arrived) and Taken() not in effects:
-        news = (*news, Answer(_welcome(told, event)))
-    return told, (*effects, *news)
-
-
-def view(room: Room, seat: Seat) -> Wire:
-    """All that a seat may know."""
-    return {
-        "you": {"role": seat.role.value, "admitted": seat.admitted},
-        "generation": room.generation if seat.admitted else 0,
-        "peers": [
-            {"role": peer.role.value, "presence": "present" if peer.connection else "away"} for peer in room.peers(seat)
-        ],
-    }
-
-
-def _react(room: Room, event: Event) -> tuple[Room, tuple[Effect, ...]]:
     if isinstance(event, Arrived):
-        return _sit(room, event)
+        news = (*news, Answer(welcome(told, event)))
+    return told, (*effects, *tasks, *news)
+
+
+def _react(room: Room, event: Event) -> Decided:
+    match event:
+        case Arrived():
+            return _sit(room, event)
+        case Placed():
+            return _move(room, event)
+        case Unplaced():
+            return modes.unplaced(room, event), ()
+        case Said() | Beat() | Dropped():
+            return _heard(room, event)
+        case _:
+            assert_never(event)
+
+
+def _heard(room: Room, event: Said | Beat | Dropped) -> Decided:
     seat = room.of_connection(event.connection)
     if seat is None:
         return room, () if isinstance(event, Dropped) else (NoSeat(),)
     match event:
         case Said(at, _, command):
-            return _obey(_with(room, replace(seat, seen_at=at)), replace(seat, seen_at=at), command)
+            return _obey(room.having(replace(seat, seen_at=at)), replace(seat, seen_at=at), command)
         case Beat(at, _, admitted):
-            return _forget_silent(_with(room, replace(seat, seen_at=at, admitted=admitted)), at), ()
+            return _forget_silent(room.having(replace(seat, seen_at=at, admitted=admitted)), at), ()
         case Dropped(at, _):
-            return _with(room, replace(seat, connection=None, seen_at=at)), ()
+            return room.having(replace(seat, connection=None, seen_at=at)), ()
         case _:
             assert_never(event)
 
 
-def _sit(room: Room, event: Arrived) -> tuple[Room, tuple[Effect, ...]]:
-    old = room.of_role(event.role)
-    if old is not None and old.holder != event.holder and old.connection is not None:
-        return room, (Taken(),)
+# Coming
+
+
+def _sit(room: Room, event: Arrived) -> Decided:
+    room = replace(room, least=event.least)
+    host, old = room.host, room.of(event.who.participant)
+    if event.who.host and host is not None and host.id != event.who.participant:
+        if host.connection is not None:
+            return room, (Taken(),)
+        room = room.without(host.id)  # the visit was handed over, and who gave it is not here any more
+    if old is None and len(room.seats) >= MOST_SEATS:
+        return room, (Full(),)
     effects: tuple[Effect, ...] = ()
     if old is not None and old.connection is not None:
         room, effects = _send(room, old.connection, {"type": "bye", "reason": "replaced"})
     if old is not None and _resumable(room, old, event):
         seat = replace(old, connection=event.connection, seen_at=event.at, admitted=event.admitted)
-        return _with(room, seat), effects
-    fresh = Seat(event.role, event.holder, event.session, event.connection, event.at, event.admitted)
-    return _renewed(_with(room, fresh)), effects
+        return room.having(seat), effects
+    held = old is not None and old.held  # a reload lets nobody in
+    fresh = Seat(event.who, event.session, event.connection, event.at, event.admitted, held=held)
+    return modes.seated(room.having(fresh), fresh.id), effects
 
 
 def _resumable(room: Room, seat: Seat, event: Arrived) -> bool:
     resume = event.resume
     return (
         resume is not None
-        and seat.holder == event.holder
         and resume.session == seat.session
         and event.at - seat.seen_at <= RESUMABLE
         and 0 <= room.seq - resume.last_seq < REPLAY
     )
 
 
-def _renewed(room: Room) -> Room:
-    """A new pair of peer connections: what was reported of the old one no longer counts."""
-    seats = tuple(replace(seat, media=MediaState.NEW) for seat in room.seats)
-    return replace(room, generation=room.generation + 1, seats=seats)
+def _move(room: Room, event: Placed) -> Decided:
+    changed, tasks = modes.placed(room, event)
+    effects: tuple[Effect, ...] = tasks
+    if room.mode is Mode.NODE and changed.epoch > room.epoch:
+        for seat in changed.inside:
+            changed, sent = _send(changed, seat.session, {"type": "moved", "epoch": event.epoch, "reason": event.why})
+            effects = (*effects, *sent)
+    return changed, effects
 
 
-def _obey(room: Room, seat: Seat, command: Command) -> tuple[Room, tuple[Effect, ...]]:
+def _forget_silent(room: Room, at: datetime) -> Room:
+    """A socket whose process died is away: nobody drops it. A companion who stays away has gone."""
+    seats = tuple(replace(seat, connection=None) if at - seat.seen_at > LEASE else seat for seat in room.seats)
+    return replace(room, seats=tuple(seat for seat in seats if seat.who.rank < 3 or at - seat.seen_at <= RESUMABLE))
+
+
+# Saying
+
+
+def _obey(room: Room, seat: Seat, command: Command) -> Decided:
     if command.id <= seat.ack:
-        return room, (_ack(command),)
+        return room, (*_once_more(room, seat, command), _ack(command))
     seat = replace(seat, ack=command.id)
-    room = _with(room, seat)
-    refusal = _refusal(room, seat, command)
-    if refusal is not None:
-        return room, (Answer({"type": "error", "code": refusal, "id": command.id}),)
+    room = room.having(seat)
+    code = refusal(room, seat, command)
+    if code is not None:
+        return room, (Answer({"type": "error", "code": code, "id": command.id}),)
     room, effects = _take_effect(room, seat, command)
-    return room, (*effects, _ack(command))
+    later = isinstance(command, Deny) or any(isinstance(effect, LetIn) for effect in effects)
+    return room, effects if later else (*effects, _ack(command))
 
 
-def _refusal(room: Room, seat: Seat, command: Command) -> str | None:
-    if isinstance(command, Bye):
-        return None
-    if not seat.admitted:
-        return "not-admitted"
-    if not isinstance(command, Chat) and command.generation != room.generation:
-        return "stale-generation"
-    if isinstance(command, Signal | Chat) and not room.peers(seat):
-        return "alone"
-    return None
+def _once_more(room: Room, seat: Seat, command: Command) -> tuple[Effect, ...]:
+    """What was said is kept before it is acknowledged: whoever repeats it has no acknowledgement yet."""
+    if isinstance(command, Chat) and refusal(room, seat, command) is None:
+        return (_keep(room, seat, command),)
+    return ()
 
 
-def _take_effect(room: Room, seat: Seat, command: Command) -> tuple[Room, tuple[Effect, ...]]:
+def _take_effect(room: Room, seat: Seat, command: Command) -> Decided:
     match command:
-        case Signal(_, kind, generation, body):
-            return _tell_peers(room, seat, {"type": kind, "generation": generation, kind: body})
-        case Chat(_, text):
-            return _tell_peers(room, seat, {"type": "chat", "from": seat.role.value, "text": text})
-        case Report(_, _, state):
-            return _with(room, replace(seat, media=state)), ()
-        case Renew():
-            return _renewed(room), ()
+        case Signal() | Report() | Renew() | Stats() | Offer():
+            return _of_media(room, seat, command)
+        case Chat():
+            return _tell_all(room, seat, command)
+        case Admit() | Hold() | Deny():
+            return _host(room, command)
+        case Want(_, what):
+            return room, (FreshIce() if what == "ice" else Answer({"type": "state", **view(room, seat)}),)
         case Bye():
-            return replace(room, seats=tuple(each for each in room.seats if each.role is not seat.role)), ()
+            return room.without(seat.id), ()
         case _:
             assert_never(command)
 
 
-def _forget_silent(room: Room, at: datetime) -> Room:
-    """A socket whose process died is away: nobody drops it."""
-    return replace(
-        room,
-        seats=tuple(replace(seat, connection=None) if at - seat.seen_at > LEASE else seat for seat in room.seats),
-    )
+def _of_media(room: Room, seat: Seat, command: Signal | Report | Renew | Stats | Offer) -> Decided:
+    match command:
+        case Signal(_, kind, generation, body):
+            return _tell_partner(room, seat, {"type": kind, "generation": generation, kind: body})
+        case Report(_, state):
+            return _reported(room.having(replace(seat, media=state))), ()
+        case Renew():
+            return modes.renewed(replace(room, failures=room.failures + 1)), ()
+        case Stats():
+            return _measured(room, seat, command)
+        case Offer():
+            return room, (Negotiate(seat.id, command),)
+        case _:
+            assert_never(command)
 
 
-def _announce(before: Room, after: Room) -> tuple[Room, tuple[Effect, ...]]:
+def _host(room: Room, command: Admit | Hold | Deny) -> Decided:
+    seat = room.of(command.participant)
+    match command:
+        case Admit(number, participant):
+            if seat is None or not seat.admitted:
+                return room, (LetIn(number, participant),)
+            return room.having(replace(seat, held=False)), ()
+        case Hold():
+            return room if seat is None else room.having(replace(seat, held=True)), ()
+        case Deny(number, participant):
+            held = room if seat is None else room.having(replace(seat, held=True))
+            return held, (PutOut(number, participant),)
+        case _:
+            assert_never(command)
+
+
+def _reported(room: Room) -> Room:
+    """Browsers that reach each other have not failed to."""
+    inside = room.inside
+    through = [seat for seat in inside if seat.id in room.partners and seat.media is MediaState.CONNECTED]
+    return replace(room, failures=0) if room.mode is Mode.P2P and len(through) == 2 else room
+
+
+def _measured(room: Room, seat: Seat, stats: Stats) -> Decided:
+    after = reported(seat, stats)
+    room = room.having(after)
+    partner = room.partner(after)
+    if partner is None or after.sees_video is seat.sees_video:
+        return room, ()
+    return _send(room, partner.session, {"type": "limits", "video": after.sees_video})
+
+
+def _tell_partner(room: Room, seat: Seat, message: Wire) -> Decided:
+    partner = room.partner(seat)
+    return (room, ()) if partner is None else _send(room, partner.session, message)
+
+
+def _tell_all(room: Room, seat: Seat, chat: Chat) -> Decided:
+    effects: tuple[Effect, ...] = (_keep(room, seat, chat),)
+    who = {"participant": str(seat.id), "from": seat.who.role.value}
+    for peer in room.peers(seat):
+        room, sent = _send(room, peer.session, {"type": "chat", **who, "text": chat.text})
+        effects = (*effects, *sent)
+    return room, effects
+
+
+def _keep(room: Room, seat: Seat, chat: Chat) -> Keep:
+    heard_by = (seat.id, *(peer.id for peer in room.peers(seat)))
+    return Keep(seat.session, chat.id, seat.who, chat.text, heard_by)
+
+
+# Telling
+
+
+def _announce(before: Room, after: Room) -> Decided:
     """A `state` to every seat that was there before and now sees something else."""
     effects: tuple[Effect, ...] = ()
     seen = {seat.session: view(before, seat) for seat in before.seats}
@@ -284,39 +285,10 @@ def _announce(before: Room, after: Room) -> tuple[Room, tuple[Effect, ...]]:
     return after, effects
 
 
-def _welcome(room: Room, event: Arrived) -> Wire:
-    seat = room.of_connection(event.connection)
-    if seat is None:
-        raise AssertionError("unreachable: whoever is not refused sits")
-    return {
-        "type": "welcome",
-        "v": 1,
-        "session": seat.session,
-        "seq": room.seq,
-        "ack": seat.ack,
-        "resumed": seat.session != event.session,
-        "polite": seat.role is Role.PATIENT,
-        **view(room, seat),
-    }
-
-
-def _tell_peers(room: Room, seat: Seat, message: Wire) -> tuple[Room, tuple[Effect, ...]]:
-    effects: tuple[Effect, ...] = ()
-    for peer in room.peers(seat):
-        room, sent = _send(room, peer.session, message)
-        effects = (*effects, *sent)
-    return room, effects
-
-
-def _send(room: Room, to: str, message: Wire) -> tuple[Room, tuple[Effect, ...]]:
+def _send(room: Room, to: str, message: Wire) -> Decided:
     seq = room.seq + 1
     return replace(room, seq=seq), (Send(seq, to, {**message, "seq": seq}),)
 
 
 def _ack(command: Command) -> Answer:
     return Answer({"type": "ack", "id": command.id})
-
-
-def _with(room: Room, seat: Seat) -> Room:
-    """The room with this seat in place of the one of its role."""
-    return replace(room, seats=(*(each for each in room.seats if each.role is not seat.role), seat))

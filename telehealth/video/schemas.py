@@ -1,15 +1,44 @@
 """What crosses the wire for a call: tickets, the network check, and what a browser may say while signalling."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
+from telehealth.core.ids import ParticipantId
 from telehealth.http.schemas import Instant, Message
+from telehealth.video import language
+from telehealth.video.language import (
+    Admit,
+    Bye,
+    Chat,
+    Command,
+    Deny,
+    Hold,
+    Renew,
+    Report,
+    Resume,
+    Signal,
+    Stats,
+    Want,
+)
 from telehealth.video.room import MediaState
-from telehealth.video.rules import Bye, Chat, Command, Renew, Report, Resume, Signal
+from telehealth.visits.participants.rules import ParticipantKind
+
+
+def _uuid(value: object) -> object:
+    """JSON has no UUIDs, and what is strict takes no text for one."""
+    try:
+        return UUID(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+
 
 Number = Annotated[int, Field(ge=1, lt=2**53)]
 Sdp = Annotated[str, Field(min_length=1, max_length=60_000)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Secret = Annotated[str, Field(max_length=128)]
+Participant = Annotated[UUID, BeforeValidator(_uuid)]
 
 
 class TicketView(Message):
@@ -43,6 +72,37 @@ class IceServersView(Message):
     ice_servers: list[IceServer]
 
 
+class ChatMessageView(Message):
+    """What somebody wrote in a call."""
+
+    id: UUID
+    participant: UUID
+    kind: ParticipantKind
+    at: Instant
+    text: str
+
+
+class ChatView(Message):
+    """Everything the reader was there for, first said first."""
+
+    items: list[ChatMessageView]
+
+
+class Poll(Message):
+    """One turn of long polling: what the browser says, and the last number it has heard; none with a hello."""
+
+    ticket: Secret
+    after: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    messages: Annotated[list[dict[str, Any]], Field(max_length=20)]
+
+
+class Polled(Message):
+    """The server's turn: messages as a socket carries them, and the number to go on from."""
+
+    messages: list[dict[str, Any]]
+    after: int
+
+
 class ResumeAt(Message):
     session: Annotated[str, Field(max_length=64)]
     last_seq: Annotated[int, Field(ge=0, lt=2**53)]
@@ -51,7 +111,7 @@ class ResumeAt(Message):
 class Hello(Message):
     type: Literal["hello"]
     v: Literal[1]
-    ticket: Annotated[str, Field(max_length=128)]
+    ticket: Secret
     resume: ResumeAt | None = None
 
     def resumption(self) -> Resume | None:
@@ -96,13 +156,82 @@ class CandidateSaid(Message):
 
 
 class MediaStateSaid(Message):
+    """Of the connection with the partner, by generation, or of those with the media node, by epoch."""
+
     type: Literal["media_state"]
     id: Number
-    generation: Number
+    generation: Number | None = None
+    epoch: Number | None = None
     state: Literal["new", "connecting", "connected", "disconnected", "failed", "closed"]
 
+    @model_validator(mode="after")
+    def _says_of_which(self) -> Self:
+        if (self.generation is None) == (self.epoch is None):
+            raise ValueError("either a generation or an epoch")
+        return self
+
     def command(self) -> Command:
-        return Report(self.id, self.generation, MediaState(self.state))
+        return Report(self.id, MediaState(self.state), self.generation, self.epoch)
+
+
+class OfferSaid(Message):
+    type: Literal["offer"]
+    id: Number
+    epoch: Number
+    direction: language.Direction
+    sdp: Sdp
+
+    def command(self) -> Command:
+        return language.Offer(self.id, self.epoch, self.direction, self.sdp)
+
+
+class StatsSaid(Message):
+    type: Literal["stats"]
+    id: Number
+    rtt_ms: Annotated[int, Field(ge=0, le=60_000)]
+    loss: Share
+    kbps: Annotated[int, Field(ge=0, le=10**6)]
+    frozen_ms: Annotated[int, Field(ge=0, le=60_000)]
+    relayed: bool
+
+    def command(self) -> Command:
+        return Stats(self.id, self.rtt_ms, self.loss, self.kbps, self.frozen_ms, self.relayed)
+
+
+class AdmitSaid(Message):
+    type: Literal["admit"]
+    id: Number
+    participant: Participant
+
+    def command(self) -> Command:
+        return Admit(self.id, ParticipantId(self.participant))
+
+
+class HoldSaid(Message):
+    type: Literal["hold"]
+    id: Number
+    participant: Participant
+
+    def command(self) -> Command:
+        return Hold(self.id, ParticipantId(self.participant))
+
+
+class DenySaid(Message):
+    type: Literal["deny"]
+    id: Number
+    participant: Participant
+
+    def command(self) -> Command:
+        return Deny(self.id, ParticipantId(self.participant))
+
+
+class WantSaid(Message):
+    type: Literal["want"]
+    id: Number
+    what: Literal["state", "ice"]
+
+    def command(self) -> Command:
+        return Want(self.id, self.what)
 
 
 class ChatSaid(Message):
@@ -135,7 +264,20 @@ class Ping(Message):
     type: Literal["ping"]
 
 
-Said = DescriptionSaid | CandidateSaid | MediaStateSaid | ChatSaid | RenewSaid | ByeSaid
+Said = (
+    DescriptionSaid
+    | CandidateSaid
+    | MediaStateSaid
+    | OfferSaid
+    | StatsSaid
+    | ChatSaid
+    | RenewSaid
+    | AdmitSaid
+    | HoldSaid
+    | DenySaid
+    | WantSaid
+    | ByeSaid
+)
 _SAID: TypeAdapter[Said | Ping] = TypeAdapter(Annotated[Said | Ping, Field(discriminator="type")])
 
 

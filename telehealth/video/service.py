@@ -1,25 +1,30 @@
-"""Tickets into a call, and what a call tells its visit."""
+"""Tickets into a call, whom the host lets in there, and what a call tells its visit."""
 
 import hashlib
 import secrets
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, delete, or_, update
 
 from telehealth.core.actors import Actor, Purpose, Role
-from telehealth.core.errors import NotAllowed
+from telehealth.core.errors import NotAllowed, NotFound
 from telehealth.core.grants import MediaSessionId
-from telehealth.core.ids import VisitId
+from telehealth.core.ids import ParticipantId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.video.models import TicketRow
-from telehealth.video.room import Together
+from telehealth.video.room import Together, Who
 from telehealth.video.rules import TICKET_LIFE, NotAdmitted, TicketInvalid, VisitOver
 from telehealth.visits.lifecycle import service as visits
 from telehealth.visits.lifecycle.rules import BEFORE_CALL, IN_CALL, Visit, VisitStatus
+from telehealth.visits.participants import queries as participants
+from telehealth.visits.participants import service as company
+from telehealth.visits.participants.rules import LET_IN, Participant, ParticipantState, Step
 
-SIDES = frozenset({Role.CLINICIAN, Role.PATIENT})
+GUESTS = frozenset({Role.PATIENT, Role.GUEST})
+POLLING_LIFE = timedelta(seconds=60)  # a poll that waits, and the time until the next one
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +41,15 @@ class Entry:
 
     visit: Visit
     actor: Actor
-    holder_id: UUID
+    who: Who
 
 
 async def issue_ticket(unit: Unit, visit_id: UUID) -> Ticket:
-    """A ticket for the actor into the call of their visit. Raises NotAdmitted before it, VisitOver after it."""
-    visit = await _open_call(unit, visit_id)
+    """A ticket for the actor into the call of their visit. Raises NotAdmitted before it and for a companion whom nobody
+    has let in, VisitOver after it.
+    """
+    visit, theirs = await _open_call(unit, visit_id)
     actor = unit.actor
-    if actor.role not in SIDES or actor.id is None or actor.person_id is None:
-        raise NotAllowed
     secret = secrets.token_urlsafe(32)
     expires_at = unit.now + TICKET_LIFE
     unit.session.add(
@@ -55,32 +60,81 @@ async def issue_ticket(unit: Unit, visit_id: UUID) -> Ticket:
             role=actor.role,
             holder_id=actor.id,
             person_id=actor.person_id,
+            participant_id=theirs.id,
             expires_at=expires_at,
         )
     )
     return Ticket(secret, expires_at)
 
 
-async def redeem_ticket(unit: Unit, secret: str) -> Entry:
-    """Use a ticket up; of two who try at once one gets in. Raises TicketInvalid, NotAdmitted, VisitOver, NotFound."""
+async def redeem_ticket(unit: Unit, secret: str, *, polling: bool = False) -> Entry:
+    """Use a ticket up; of two who try at once one gets in. `polling`: it opens the same conversation on, poll by poll.
+
+    Raises TicketInvalid, NotAdmitted, VisitOver, NotFound.
+    """
+    fresh = TicketRow.used_at.is_(None) & (TicketRow.expires_at > unit.now)
+    until = unit.now + POLLING_LIFE if polling else None
+    return await _entered(unit, secret, fresh, used_at=unit.now, polled_until=until)
+
+
+async def poll_on(unit: Unit, secret: str) -> Entry:
+    """The conversation that this ticket opened by long polling. Raises like `redeem_ticket`."""
+    return await _entered(unit, secret, TicketRow.polled_until > unit.now, polled_until=unit.now + POLLING_LIFE)
+
+
+async def _entered(unit: Unit, secret: str, good: ColumnElement[bool], **values: Any) -> Entry:
+    row = TicketRow
     used = await unit.session.execute(
-        update(TicketRow)
-        .where(TicketRow.secret == _hashed(secret), TicketRow.used_at.is_(None), TicketRow.expires_at > unit.now)
-        .values(used_at=unit.now)
-        .returning(TicketRow.visit_id, TicketRow.role, TicketRow.holder_id, TicketRow.person_id)
+        update(row)
+        .where(row.secret == _hashed(secret), good, row.participant_id.is_not(None))
+        .values(**values)
+        .returning(row.visit_id, row.role, row.holder_id, row.person_id, row.participant_id)
     )
-    row = used.one_or_none()
-    if row is None:
+    found = used.one_or_none()
+    if found is None:
         raise TicketInvalid
-    role = Role(row.role)
-    bound_to = row.visit_id if role is Role.PATIENT else None
-    actor = Actor(row.holder_id, role, person_id=row.person_id, visit_id=bound_to, purpose=Purpose.TREATMENT)
-    return Entry(await _open_call(replace(unit, actor=actor), row.visit_id), actor, row.holder_id)
+    actor = _actor(Role(found.role), found.holder_id, found.person_id, found.visit_id)
+    visit, theirs = await _open_call(replace(unit, actor=actor), found.visit_id)
+    if theirs.id != found.participant_id:
+        raise TicketInvalid
+    return Entry(visit, actor, Who(theirs.id, theirs.kind, theirs.host))
+
+
+def _actor(role: Role, holder_id: UUID, person_id: UUID | None, visit_id: UUID) -> Actor:
+    bound_to = visit_id if role in GUESTS else None
+    return Actor(holder_id, role, person_id=person_id, visit_id=bound_to, purpose=Purpose.TREATMENT)
 
 
 async def still_open(unit: Unit, visit_id: VisitId) -> Visit:
     """The visit, while the actor may be in its call. Raises like `redeem_ticket`."""
-    return await _open_call(unit, visit_id)
+    return (await _open_call(unit, visit_id))[0]
+
+
+async def let_in(unit: Unit, visit_id: VisitId, participant_id: ParticipantId) -> None:
+    """The host admits somebody who waits: a companion, or the patient. Raises NotFound, StepRefused, NotNow."""
+    theirs = await _of_visit(unit, visit_id, participant_id)
+    if theirs.acts_as_patient:
+        await visits.admit(unit, visit_id)
+    else:
+        await company.admit(unit, visit_id, participant_id)
+
+
+async def put_out(unit: Unit, visit_id: VisitId, participant_id: ParticipantId) -> None:
+    """The host puts somebody out of the visit. Raises NotFound, StepRefused."""
+    await _of_visit(unit, visit_id, participant_id)
+    await company.put_out(unit, visit_id, participant_id)
+
+
+async def settle_part(unit: Unit, visit_id: VisitId, participant_id: ParticipantId, *, in_media: bool) -> None:
+    """A companion's media run, or do not any more. Whoever is elsewhere stays where they are."""
+    theirs = await _of_visit(unit, visit_id, participant_id)
+    step, before = (
+        (Step.CONNECT, {ParticipantState.ADMITTED, ParticipantState.DISCONNECTED})
+        if in_media
+        else (Step.DISCONNECT, {ParticipantState.CONNECTED})
+    )
+    if theirs.companion and theirs.state in before:
+        await company.mark(unit, visit_id, participant_id, step)
 
 
 async def settle_media(unit: Unit, visit_id: VisitId, together: Together) -> Visit:
@@ -114,17 +168,45 @@ async def open_ice(unit: Unit, visit_id: UUID) -> datetime:
 
 async def forget_tickets(unit: Unit) -> int:
     """Delete the tickets that no longer open anything."""
-    gone = await unit.session.execute(delete(TicketRow).where(TicketRow.expires_at < unit.now).returning(TicketRow.id))
+    row = TicketRow
+    over = (row.expires_at < unit.now) & or_(row.polled_until.is_(None), row.polled_until < unit.now)
+    gone = await unit.session.execute(delete(row).where(over).returning(row.id))
     return len(gone.all())
 
 
-async def _open_call(unit: Unit, visit_id: UUID) -> Visit:
+async def _open_call(unit: Unit, visit_id: UUID) -> tuple[Visit, Participant]:
     visit = await visits.open_visit(unit, visit_id, action="execute")
-    if visit.status in IN_CALL:
-        return visit
-    if visit.status in BEFORE_CALL:
+    theirs = await _own_part(unit, visit)
+    if visit.status not in IN_CALL | BEFORE_CALL:
+        raise VisitOver
+    if visit.status not in IN_CALL or not may_enter(theirs):
         raise NotAdmitted
-    raise VisitOver
+    return visit, theirs
+
+
+def may_enter(theirs: Participant) -> bool:
+    """Into a call that is on: companions one by one, the two sides with their visit."""
+    return theirs.host or theirs.acts_as_patient or theirs.state in LET_IN
+
+
+async def _own_part(unit: Unit, visit: Visit) -> Participant:
+    actor = unit.actor
+    if actor.role in GUESTS and actor.id is not None:
+        return await _of_visit(unit, visit.id, ParticipantId(actor.id))
+    if actor.role is not Role.CLINICIAN or actor.person_id is None:
+        raise NotAllowed
+    everyone = await participants.participants_of(unit, visit.id)
+    host = next((each for each in everyone if each.host and each.person_id == actor.person_id), None)
+    if host is None:
+        raise NotFound
+    return host
+
+
+async def _of_visit(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant:
+    theirs = await participants.participant(unit, participant_id)
+    if theirs.visit_id != visit_id:
+        raise NotFound
+    return theirs
 
 
 def _hashed(secret: str) -> bytes:

@@ -1,9 +1,15 @@
-"""Background work of video: tickets that open nothing are forgotten, calls that everybody fell out of interrupted."""
+"""Background work of video: tickets that open nothing are forgotten, calls that everybody fell out of interrupted,
+rooms on media nodes kept where they can be.
+"""
 
 from contextlib import suppress
+from typing import Literal
 
 from telehealth.tasks.work import Work, sweep
-from telehealth.video.ports import RoomBus
+from telehealth.video import places
+from telehealth.video.language import Placed, Unplaced
+from telehealth.video.placement import REPORTS_EVERY, Standing
+from telehealth.video.ports import MediaRooms, RoomBus
 from telehealth.video.room import silent
 from telehealth.video.service import forget_tickets, interrupt_silent
 from telehealth.visits.lifecycle import queries as visits
@@ -31,7 +37,25 @@ async def sweep_silence(work: Work) -> int:
     return settled
 
 
+async def sweep_places(work: Work) -> int:
+    """Nodes report, leases are renewed; a room whose node died or drains goes elsewhere, and hears so.
+
+    Raises RoomsAway; what was not told is told by the next place, or found by whoever offers to the old one.
+    """
+    now, rooms = work.clock.now(), work.port(RoomBus)
+    await work.run(places.note_reports, await work.port(MediaRooms).reports(now))
+    moved = await work.run(places.renew_all)
+    for each in moved:
+        if each.place is not None:
+            why: Literal["lost", "drained"] = "drained" if each.why is Standing.DRAINED else "lost"
+            await rooms.apply(each.visit_id, Placed(now, each.place.epoch, why))
+        elif each.why is Standing.LOST:
+            await rooms.apply(each.visit_id, Unplaced(now, each.old_epoch))
+    return len(moved)
+
+
 SWEEPS = (
     sweep("video.tickets", sweep_tickets, every=TICKETS_EVERY_SECONDS),
+    sweep("video.places", sweep_places, every=REPORTS_EVERY.total_seconds()),
     sweep("video.silence", sweep_silence, every=SILENCE_EVERY_SECONDS),
 )

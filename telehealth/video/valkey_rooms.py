@@ -17,9 +17,10 @@ from redis.exceptions import RedisError
 
 from telehealth.core.ids import VisitId
 from telehealth.db.vault import SealBroken, Vault
+from telehealth.video.language import Event, Send
 from telehealth.video.ports import Behind, Delivery, Outcome, RoomsAway
 from telehealth.video.room import Room
-from telehealth.video.rules import REPLAY, Event, Send, step
+from telehealth.video.rules import REPLAY, step
 
 TIMEOUT_SECONDS = 1.0
 BLOCK_MILLISECONDS = 2000

@@ -31,7 +31,8 @@ from telehealth.http.notices import Notices
 from telehealth.http.pages import open_pages
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
-from telehealth.video.ports import IceServers, RoomBus
+from telehealth.video.media_client import NoMediaRooms
+from telehealth.video.ports import IceServers, MediaRooms, RoomBus
 from telehealth.video.routes import OPERATIONS, SOCKETS
 from telehealth.video.valkey_rooms import ValkeyRooms
 from tests.kit.call_page import CALL_PAGE
@@ -106,6 +107,7 @@ async def serve(behind: Behind) -> None:
         Authenticator: KnownActors({secret: from_json(each) for secret, each in behind.known.items()}),
         Signals: signals,
         RoomBus: rooms,
+        MediaRooms: NoMediaRooms(),
         IceServers: IceServers(tuple(behind.turn_urls), behind.turn_secret),
     }
     unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, nudge)

@@ -232,6 +232,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "visits.invite_companion": lambda _: {"kind": "family", "name": "Marta Moreno", "email": "m@family.example"},
     "visits.invite_on_page": lambda _: {"kind": "trainee", "name": "Kim Ode", "email": "kim@clinic.example"},
     "video.precheck": lambda _: {"type": "offer", "sdp": "v=0\r\n"},
+    "video.poll_signalling": lambda _: {"ticket": "made-up", "after": 0, "messages": []},
     "records.save_note": lambda _: {"content": "Better."},
     "records.save_on_page": lambda _: {"content": "Better.", "version": "1"},
     "records.sign_on_page": lambda _: {"content": "Better.", "version": "1"},

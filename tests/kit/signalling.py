@@ -18,6 +18,11 @@ HOST, GUEST = "host-secret", "guest-secret"
 Wire = dict[str, Any]
 
 
+def listed(view: Wire) -> list[tuple[str, str]]:
+    """Role and presence of the peers that a `welcome` or `state` tells of."""
+    return [(peer["role"], peer["presence"]) for peer in view["peers"]]
+
+
 def behind(database: str, valkey: str, meeting: Meeting, **more: Any) -> Behind:
     known = {HOST: to_json(meeting.clinician), GUEST: to_json(meeting.patient)}
     return Behind(database, valkey, known, **more)

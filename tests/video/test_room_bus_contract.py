@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
-from telehealth.core.actors import Role
 from telehealth.core.ids import VisitId
 from telehealth.db.vault import Vault
+from telehealth.video.language import Answer, Arrived, Chat, Said, Signal
 from telehealth.video.memory import MemoryRooms
 from telehealth.video.ports import Behind, Delivery, RoomBus, RoomsAway
 from telehealth.video.room import Room
-from telehealth.video.rules import REPLAY, Answer, Arrived, Chat, Said, Signal
+from telehealth.video.rules import REPLAY
 from telehealth.video.valkey_rooms import ValkeyRooms
+from tests.kit.rooms import CLINICIAN, PATIENT
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 VAULT = Vault({"test": b"k" * 32})
@@ -50,11 +51,11 @@ def visit() -> VisitId:
 
 
 def clinician() -> Arrived:
-    return Arrived(NOW, "c", "host", Role.CLINICIAN, UUID(int=1), admitted=True)
+    return Arrived(NOW, "c", "host", CLINICIAN, admitted=True)
 
 
 def patient() -> Arrived:
-    return Arrived(NOW, "p", "guest", Role.PATIENT, UUID(int=2), admitted=True)
+    return Arrived(NOW, "p", "guest", PATIENT, admitted=True)
 
 
 async def both_arrive(buses: Buses, visit: VisitId) -> Room:

@@ -16,7 +16,7 @@ from telehealth.visits.lifecycle.rules import VisitStatus
 from telehealth.visits.participants import service as participants
 from tests.kit.call_process import Behind, running_web
 from tests.kit.meetings import Meeting
-from tests.kit.signalling import Talker, behind, socket_to, talking, ticket_from
+from tests.kit.signalling import Talker, behind, listed, socket_to, talking, ticket_from
 
 OFFER = {"type": "offer", "sdp": "v=0\r\n"}
 CANDIDATE = {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0}
@@ -46,7 +46,7 @@ async def test_a_call_across_two_web_processes(
         assert host.welcome["ice_servers"] == []
         async with talking(other, meeting, host=False) as guest:
             state = await host.hear("state")
-            assert state["peers"] == [{"role": "patient", "presence": "present"}]
+            assert listed(state) == [("patient", "present")]
             generation = state["generation"]
             assert generation == guest.welcome["generation"]
 
@@ -62,7 +62,7 @@ async def test_a_call_across_two_web_processes(
             # A broken socket: the other side learns of it, what was said meanwhile is not lost.
             seen = guest.welcome["seq"]
             await guest.break_off()
-        assert (await host.hear("state"))["peers"] == [{"role": "patient", "presence": "away"}]
+        assert listed(await host.hear("state")) == [("patient", "away")]
         await host.say("chat", text="Are you there?")
         resume = {"session": guest.welcome["session"], "last_seq": seen}
         async with talking(one, meeting, host=False, resume=resume) as guest:
@@ -151,7 +151,7 @@ async def test_a_process_that_dies_takes_no_room_with_it(database: str, valkey: 
             async with talking(other, meeting, host=False) as guest:
                 await guest.break_off()
         async with talking(one, meeting, host=True) as host:
-            assert host.welcome["peers"] == [{"role": "patient", "presence": "away"}]
+            assert listed(host.welcome) == [("patient", "away")]
             resume = {"session": guest.welcome["session"], "last_seq": guest.welcome["seq"]}
             async with talking(one, meeting, host=False, resume=resume) as back:
                 assert back.welcome["resumed"] is True
@@ -161,7 +161,7 @@ async def test_who_is_put_out_is_out_of_the_call(
     webs: Sequence[Behind], meeting: Meeting, unit_of_work: UnitOfWork
 ) -> None:
     async with talking(webs[0], meeting, host=True) as host, talking(webs[1], meeting, host=False) as guest:
-        assert (await host.hear("state"))["peers"] == [{"role": "patient", "presence": "present"}]
+        assert listed(await host.hear("state")) == [("patient", "present")]
         theirs = meeting.patient.id
         assert theirs is not None
         await unit_of_work.run(participants.revoke, SYSTEM, meeting.visit_id, theirs)

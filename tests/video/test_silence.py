@@ -1,20 +1,19 @@
 """A call that everybody fell out of without a word: somebody looks, and the grace time begins."""
 
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
-from telehealth.core.actors import SYSTEM, Actor, Role
+from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.tasks.work import Work
+from telehealth.video.language import Arrived, Beat, Dropped, Report, Said
 from telehealth.video.memory import MemoryRooms
 from telehealth.video.ports import RoomBus, RoomsAway
 from telehealth.video.room import MediaState
-from telehealth.video.rules import Arrived, Beat, Dropped, Report, Said
 from telehealth.video.tasks import SWEEPS, sweep_silence
 from telehealth.video.valkey_rooms import ValkeyRooms
 from telehealth.visits.lifecycle import service as visits
@@ -22,6 +21,7 @@ from telehealth.visits.lifecycle import tasks as visits_tasks
 from telehealth.visits.lifecycle.models import VisitEventRow
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.meetings import Meeting
+from tests.kit.rooms import CLINICIAN, PATIENT
 
 
 @pytest.fixture
@@ -42,15 +42,10 @@ def work(unit_of_work: UnitOfWork, clock: FixedClock, rooms: MemoryRooms) -> Wor
 
 
 async def _both_in_media(rooms: MemoryRooms, call: Meeting, clock: FixedClock) -> None:
-    for name, actor in (("c", call.clinician), ("p", call.patient)):
-        await rooms.apply(call.visit_id, Arrived(clock.now(), name, name, actor.role, _id_of(actor), admitted=True))
+    for name, who in (("c", CLINICIAN), ("p", PATIENT)):
+        await rooms.apply(call.visit_id, Arrived(clock.now(), name, name, who, admitted=True))
     for name in "cp":
-        await rooms.apply(call.visit_id, Said(clock.now(), name, Report(1, 2, MediaState.CONNECTED)))
-
-
-def _id_of(actor: Actor) -> UUID:
-    assert actor.id is not None
-    return actor.id
+        await rooms.apply(call.visit_id, Said(clock.now(), name, Report(1, MediaState.CONNECTED, 2)))
 
 
 async def _status(work: Work, call: Meeting) -> VisitStatus:

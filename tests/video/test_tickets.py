@@ -25,7 +25,7 @@ from tests.kit.meetings import Meeting
 async def test_a_ticket_opens_the_call_once(unit_of_work: UnitOfWork, meeting: Meeting) -> None:
     ticket = await unit_of_work.run(service.issue_ticket, meeting.patient, meeting.visit_id)
     entry = await unit_of_work.run(service.redeem_ticket, SYSTEM, ticket.secret)
-    assert (entry.visit.id, entry.actor.role, entry.holder_id) == (
+    assert (entry.visit.id, entry.actor.role, entry.who.participant) == (
         meeting.visit_id,
         meeting.patient.role,
         meeting.patient.id,

@@ -1,0 +1,106 @@
+"""Where a room's media live: which node takes it, how long that stands, when it has to move. Pure.
+
+A node is alive as long as it reports. A lease binds a room to one node for a few seconds and is renewed while the node
+lives; every new place has a higher epoch, so whatever still speaks for an old one is refused.
+"""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from telehealth.core.ids import VisitId
+
+REPORTS_EVERY = timedelta(seconds=2)
+SILENCE = timedelta(seconds=5)  # two reports missed
+LEASE_LIFE = timedelta(seconds=5)
+HEADROOM = 0.8  # of a core: what is left carries the rooms there are through a bad minute
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """As last reported: `load` is the share of its core in use, 0 to 1; a draining node takes no rooms and gives up
+    its own.
+    """
+
+    name: str
+    url: str
+    reported_at: datetime
+    load: float
+    draining: bool = False
+
+    def lives(self, now: datetime) -> bool:
+        return now - self.reported_at < SILENCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The place of a room. `released`: the room went back to browser to browser."""
+
+    visit_id: VisitId
+    node: str
+    epoch: int
+    expires_at: datetime
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the media of a room go: `url` is the node's control door as the web process reaches it."""
+
+    visit_id: VisitId
+    url: str
+    epoch: int
+
+
+class Standing(StrEnum):
+    KEPT = "kept"
+    LOST = "lost"
+    DRAINED = "drained"
+
+
+def choose(visit_id: VisitId, nodes: Collection[Node], now: datetime) -> Node | None:
+    """The node for a room, of those that live and have headroom, by rendezvous hashing (Thaler and Ravishankar, 1998):
+    a node that comes or goes moves only the rooms that have to.
+    """
+    able = [node for node in nodes if node.lives(now) and not node.draining and node.load < HEADROOM]
+    return max(able, key=lambda node: _weight(visit_id, node.name), default=None)
+
+
+def standing(lease: Lease, nodes: Collection[Node], now: datetime) -> Standing:
+    """Whether a lease can be renewed. A node that is silent keeps its rooms until their leases run out."""
+    node = next((each for each in nodes if each.name == lease.node), None)
+    if node is not None and node.lives(now):
+        return Standing.DRAINED if node.draining else Standing.KEPT
+    return Standing.LOST if lease.expires_at <= now else Standing.KEPT
+
+
+def renewed(lease: Lease, nodes: Collection[Node], now: datetime) -> Lease:
+    """Longer, if its node lives; a silent node's lease runs out."""
+    lives = any(node.name == lease.node and node.lives(now) for node in nodes)
+    return _lease(lease.visit_id, lease.node, lease.epoch, now) if lives else lease
+
+
+def place(
+    visit_id: VisitId, lease: Lease | None, nodes: Collection[Node], now: datetime, *, above: int
+) -> Lease | None:
+    """A place of an epoch higher than `above` and than any before; the one there is, if it is that and still stands.
+
+    None when no node has headroom.
+    """
+    if lease is not None and not lease.released and lease.epoch > above and lease.expires_at > now:
+        return lease
+    node = choose(visit_id, nodes, now)
+    if node is None:
+        return None
+    last = 0 if lease is None else lease.epoch
+    return _lease(visit_id, node.name, max(last, above) + 1, now)
+
+
+def _lease(visit_id: VisitId, node: str, epoch: int, now: datetime) -> Lease:
+    return Lease(visit_id=visit_id, node=node, epoch=epoch, expires_at=now + LEASE_LIFE)
+
+
+def _weight(visit_id: VisitId, name: str) -> bytes:
+    return hashlib.blake2b(visit_id.bytes + name.encode(), digest_size=16).digest()

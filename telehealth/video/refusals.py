@@ -1,0 +1,73 @@
+"""Which command is refused, and by which code of PROTOCOL.md."""
+
+from typing import assert_never
+
+from telehealth.video.language import (
+    Admit,
+    Bye,
+    Chat,
+    Command,
+    Deny,
+    Hold,
+    HostCommand,
+    Offer,
+    Renew,
+    Report,
+    Signal,
+    Stats,
+    Want,
+)
+from telehealth.video.room import Mode, Room, Seat
+
+Spoken = Signal | Offer | Report | Chat | Renew | Stats | HostCommand
+
+
+def refusal(room: Room, seat: Seat, command: Command) -> str | None:
+    """Why this seat may not say that now; None when it may."""
+    if isinstance(command, Bye | Want):
+        return None
+    return _spoken(room, seat, command) if seat.inside else "not-admitted"
+
+
+def _spoken(room: Room, seat: Seat, command: Spoken) -> str | None:
+    match command:
+        case Signal() | Renew():
+            return _between_browsers(room, seat, command)
+        case Report():
+            return (
+                _over_node(room, seat, command)
+                if command.generation is None
+                else _between_browsers(room, seat, command)
+            )
+        case Offer():
+            return _over_node(room, seat, command)
+        case Chat() | Stats():
+            return "alone" if isinstance(command, Chat) and not room.peers(seat) else None
+        case Admit() | Hold() | Deny():
+            return _of_host(room, seat, command)
+        case _:
+            assert_never(command)
+
+
+def _between_browsers(room: Room, seat: Seat, command: Signal | Renew | Report) -> str | None:
+    if command.generation != room.generation or room.mode is Mode.NODE:
+        return "stale-generation"
+    if not room.peers(seat):
+        return "alone" if isinstance(command, Signal) else None
+    return "not-partner" if room.partner(seat) is None else None
+
+
+def _over_node(room: Room, seat: Seat, command: Offer | Report) -> str | None:
+    if room.mode is not Mode.NODE or command.epoch != room.epoch:
+        return "stale-epoch"
+    sending = isinstance(command, Offer) and command.direction == "send"
+    return "receive-only" if sending and not seat.who.sends else None
+
+
+def _of_host(room: Room, seat: Seat, command: HostCommand) -> str | None:
+    if not seat.who.host:
+        return "host-only"
+    known = room.of(command.participant)
+    if command.participant == seat.id or (isinstance(command, Hold) and known is None):
+        return "nobody"
+    return None

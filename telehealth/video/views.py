@@ -1,0 +1,62 @@
+"""What a seat may know of its room, as it goes over the wire."""
+
+from typing import Any
+
+from telehealth.video.language import Arrived, Wire
+from telehealth.video.room import Mode, Room, Seat
+
+
+def view(room: Room, seat: Seat) -> Wire:
+    """All that a seat may know; of whoever waits nothing, and for them nothing but themselves."""
+    inside = seat.inside
+    partner = room.partner(seat)
+    return {
+        "you": {**_person(seat), "admitted": inside, **_quality(seat)},
+        "mode": (room.mode if inside else Mode.P2P).value,
+        "epoch": room.epoch if inside else 0,
+        "generation": room.generation if inside else 0,
+        "partner": None if partner is None else str(partner.id),
+        "polite": seat.id == room.partners[-1] if partner is not None else not seat.who.host,
+        "peers": [_peer(each, seat) for each in room.peers(seat)] + _held(room, seat),
+    }
+
+
+def welcome(room: Room, event: Arrived) -> Wire:
+    seat = room.of_connection(event.connection)
+    if seat is None:
+        raise AssertionError("unreachable: whoever is not refused sits")
+    return {
+        "type": "welcome",
+        "v": 1,
+        "session": seat.session,
+        "seq": room.seq,
+        "ack": seat.ack,
+        "resumed": seat.session != event.session,
+        **view(room, seat),
+    }
+
+
+def _person(seat: Seat) -> dict[str, Any]:
+    who = seat.who
+    return {
+        "participant": str(who.participant),
+        "role": who.role.value,
+        "kind": who.kind.value,
+        "sends": who.sends,
+    }
+
+
+def _peer(peer: Seat, reader: Seat) -> dict[str, Any]:
+    quality = _quality(peer) if reader.who.host else {}
+    return {**_person(peer), "presence": "present" if peer.connection else "away", **quality}
+
+
+def _held(room: Room, seat: Seat) -> list[dict[str, Any]]:
+    """Whom the host has put on hold."""
+    if not (seat.who.host and seat.inside):
+        return []
+    return [{**_peer(each, seat), "held": True} for each in room.seats if each.admitted and each.held]
+
+
+def _quality(seat: Seat) -> dict[str, Any]:
+    return {} if seat.quality is None else {"quality": seat.quality}
