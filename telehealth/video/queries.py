@@ -1,6 +1,6 @@
 """What conversations ask again and again; it leaves no trace, because it tells nothing but that something changed."""
 
-from sqlalchemy import select
+from sqlalchemy import any_, select
 
 from telehealth.core.ids import ParticipantId, VisitId
 from telehealth.db.unit import Unit
@@ -20,6 +20,6 @@ async def call_version(unit: Unit, visit_id: VisitId, participant_id: Participan
 async def chat_rows(unit: Unit, visit_id: VisitId, reader: ParticipantId | None) -> list[ChatMessageRow]:
     """What was written in the call of a visit, in order; with a reader, what they were there for."""
     row = ChatMessageRow
-    theirs = () if reader is None else (row.heard_by.contains([reader]),)
-    query = select(row).where(row.visit_id == visit_id, *theirs).order_by(row.at, row.id)
+    theirs = () if reader is None else (any_(row.heard_by) == reader,)
+    query = select(row).where(row.visit_id == visit_id, *theirs).order_by(row.at, row.number, row.id)
     return list(await unit.session.scalars(query))

@@ -81,6 +81,7 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "visits.wait": "the personal link is the credential, and the identity step follows",
     "visits.identify_waiting": "the personal link is the credential, and this is the identity step",
     "exchange.subscribe": "the secret address is the credential, and what it shows names no patient",
+    "video.poll_signalling": "a ticket is the credential, as at the socket",
     "visits.invitation": "the link is the credential, and the identity step follows",
     "visits.identify_invited": "the link is the credential, and this is the identity step",
     "visits.invited_times": "its own cookie, given by the identity step, is the credential",

@@ -47,6 +47,7 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "visits.attest_location": "ISO 3166 is a list",
     "visits.move_visit": "ISO 3166 is a list",
     "video.precheck": "an offer is a text whose grammar is RFC 8866's",
+    "video.poll_signalling": "the first poll says hello, and the ticket twice",
     "exchange.list_summaries": "a cursor is signed",
     "exchange.search_appointments": "the grammar of search is FHIR's",
     "exchange.search_encounters": "the grammar of search is FHIR's",

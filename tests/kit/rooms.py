@@ -14,17 +14,17 @@ K = ParticipantKind
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def _who(number: int, kind: ParticipantKind, *, host: bool = False) -> Who:
+def somebody(number: int, kind: ParticipantKind, *, host: bool = False) -> Who:
     return Who(ParticipantId(UUID(int=number)), kind, host)
 
 
-CLINICIAN = _who(1, K.CLINICIAN, host=True)
-PATIENT = _who(2, K.PATIENT)
-HEIR = _who(3, K.CLINICIAN, host=True)
-PROXY = _who(4, K.PROXY)
-INTERPRETER = _who(5, K.INTERPRETER)
-TRAINEE = _who(6, K.TRAINEE)
-COLLEAGUE = _who(7, K.CLINICIAN)
+CLINICIAN = somebody(1, K.CLINICIAN, host=True)
+PATIENT = somebody(2, K.PATIENT)
+HEIR = somebody(3, K.CLINICIAN, host=True)
+PROXY = somebody(4, K.PROXY)
+INTERPRETER = somebody(5, K.INTERPRETER)
+TRAINEE = somebody(6, K.TRAINEE)
+COLLEAGUE = somebody(7, K.CLINICIAN)
 EVERYONE = (CLINICIAN, PATIENT, HEIR, PROXY, INTERPRETER, TRAINEE, COLLEAGUE)
 
 

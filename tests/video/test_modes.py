@@ -1,0 +1,289 @@
+"""More than two: who is connected with whom, when the media node is asked for, and the way back."""
+
+from typing import Any
+
+import pytest
+
+from telehealth.video.language import (
+    Admit,
+    Arrived,
+    Beat,
+    Bye,
+    Chat,
+    Cut,
+    Deny,
+    Effect,
+    Full,
+    Hold,
+    Keep,
+    LetIn,
+    Negotiate,
+    Offer,
+    Placed,
+    Promote,
+    PutOut,
+    Release,
+    Renew,
+    Report,
+    Signal,
+    Stats,
+    Unplaced,
+)
+from telehealth.video.room import MOST_SEATS, MediaState, Mode, Room, Together, Who
+from telehealth.video.rules import step
+from telehealth.video.views import view
+from telehealth.visits.participants.rules import ParticipantKind
+from tests.kit.rooms import (
+    CLINICIAN,
+    INTERPRETER,
+    PATIENT,
+    PROXY,
+    TRAINEE,
+    after,
+    answers,
+    arrived,
+    both_here,
+    connect,
+    run,
+    said,
+    sends,
+    somebody,
+)
+
+CONNECTED = MediaState.CONNECTED
+
+
+def three_here() -> Room:
+    """Two browsers connected, and an interpreter who has just come."""
+    return run(arrived(INTERPRETER, "i", at=2), room=connect(both_here()))[0]
+
+
+def on_node(room: Room | None = None) -> Room:
+    return run(Placed(after(3), 1), room=room or three_here())[0]
+
+
+def seen_by(room: Room, who: Who) -> dict[str, Any]:
+    seat = room.of(who.participant)
+    assert seat is not None
+    return dict(view(room, seat))
+
+
+def asked(effects: list[Effect] | tuple[Effect, ...], kind: type[Any]) -> list[Any]:
+    return [each for each in effects if isinstance(each, kind)]
+
+
+def test_a_third_asks_for_the_node_and_disturbs_nobody_meanwhile() -> None:
+    two = connect(both_here())
+    room, effects = run(arrived(INTERPRETER, "i", at=2), room=two)
+    assert asked(effects, Promote) == [Promote(0)]
+    assert (room.generation, room.together) == (two.generation, Together.CONNECTED)
+    assert seen_by(room, CLINICIAN)["partner"] == str(PATIENT.participant)
+    assert seen_by(room, INTERPRETER)["partner"] is None
+    assert {peer["kind"] for peer in seen_by(room, INTERPRETER)["peers"]} == {"clinician", "patient"}
+    _, effects = run(said("i", Signal(1, "candidate", room.generation, None)), room=room)
+    assert answers(effects)[0]["code"] == "not-partner"
+
+
+def test_the_node_is_asked_for_again_until_there_is_a_place() -> None:
+    room = three_here()
+    room, effects = run(Beat(after(4), "c", admitted=True), Beat(after(6), "p", admitted=True), room=room)
+    assert asked(effects, Promote) == []
+    assert asked(run(Beat(after(7), "c", admitted=True), room=room)[1], Promote) == [Promote(0)]
+
+
+def test_everybody_hears_of_the_place_and_media_go_on() -> None:
+    room, effects = run(Placed(after(3), 1), room=three_here())
+    assert {send.to for send in sends(effects)} == {"session-c", "session-p", "session-i"}
+    assert all(send.message["mode"] == "node" and send.message["epoch"] == 1 for send in sends(effects))
+    assert room.together is Together.CONNECTED  # nobody has to look away while the way changes
+    assert seen_by(room, CLINICIAN)["partner"] is None
+
+
+def test_whoever_is_inside_gets_to_the_node_at_the_present_place_only() -> None:
+    room = on_node()
+    _, effects = run(said("i", Offer(1, 1, "send", "v=0")), said("p", Offer(2, 1, "recv", "v=0")), room=room)
+    assert [(each.participant, each.offer.direction) for each in asked(effects, Negotiate)] == [
+        (INTERPRETER.participant, "send"),
+        (PATIENT.participant, "recv"),
+    ]
+    for command in (Offer(1, 2, "send", "v=0"), Report(1, CONNECTED, None, 2)):
+        _, effects = run(said("i", command), room=room)
+        assert answers(effects) == [{"type": "error", "code": "stale-epoch", "id": 1}]
+    _, effects = run(said("i", Offer(1, 1, "send", "v=0")), room=three_here())
+    assert answers(effects)[0]["code"] == "stale-epoch"
+
+
+def test_a_trainee_only_receives_and_so_needs_the_node() -> None:
+    room, effects = run(arrived(CLINICIAN, "c"), arrived(TRAINEE, "t"))
+    assert asked(effects, Promote) == [Promote(0)]
+    assert seen_by(room, TRAINEE)["partner"] is None
+    room = on_node(room)
+    _, effects = run(said("t", Offer(1, 1, "send", "v=0")), said("t", Offer(2, 1, "recv", "v=0")), room=room)
+    assert answers(effects)[0]["code"] == "receive-only"
+    assert [each.offer.direction for each in asked(effects, Negotiate)] == ["recv"]
+
+
+def test_policy_wants_the_node_for_two() -> None:
+    _, effects = run(arrived(CLINICIAN, "c", least=Mode.NODE), arrived(PATIENT, "p", least=Mode.NODE))
+    assert asked(effects, Promote) == [Promote(0)]
+
+
+def test_two_renewals_that_bring_nothing_ask_for_the_node_and_one_that_does_is_forgotten() -> None:
+    room, effects = run(said("c", Renew(1, 2)), room=both_here())
+    assert asked(effects, Promote) == []
+    assert asked(run(said("p", Renew(1, 3)), room=room)[1], Promote) == [Promote(0)]
+    through = run(*(said(each, Report(2, CONNECTED, 3)) for each in "cp"), room=room)[0]
+    assert asked(run(said("p", Renew(3, 3)), room=through)[1], Promote) == []
+
+
+def test_the_patient_goes_before_the_interpreter() -> None:
+    room, _ = run(arrived(CLINICIAN, "c"), arrived(INTERPRETER, "i"))
+    assert seen_by(room, CLINICIAN)["partner"] == str(INTERPRETER.participant)
+    assert not seen_by(room, CLINICIAN)["polite"]
+    assert seen_by(room, INTERPRETER)["polite"]
+    before = room.generation
+    room, _ = run(arrived(PATIENT, "p", at=1), room=room)
+    assert seen_by(room, CLINICIAN)["partner"] == str(PATIENT.participant)
+    assert room.generation > before  # the clinician's browser makes a new connection
+
+
+def test_of_two_who_are_not_the_host_one_is_polite() -> None:
+    room, _ = run(arrived(PROXY, "x"), arrived(PATIENT, "p"))
+    assert [seen_by(room, who)["polite"] for who in (PATIENT, PROXY)] == [False, True]
+
+
+def test_when_two_are_left_for_half_a_minute_they_go_back_to_each_other() -> None:
+    room = on_node()
+    room, effects = run(said("i", Bye(1), at=4), room=room)
+    assert asked(effects, Cut) == [Cut(INTERPRETER.participant, 1)]
+    room, effects = run(Beat(after(33), "c", admitted=True), room=room)
+    assert (room.mode, asked(effects, Release)) == (Mode.NODE, [])
+    before = room.generation
+    room, effects = run(Beat(after(34), "c", admitted=True), room=room)
+    assert (room.mode, asked(effects, Release)) == (Mode.P2P, [Release(1)])
+    assert room.generation == before + 1
+    assert seen_by(room, PATIENT)["partner"] == str(CLINICIAN.participant)
+    assert room.together is Together.CONNECTED
+
+
+def test_a_third_who_comes_back_in_time_keeps_the_node() -> None:
+    room, _ = run(said("i", Bye(1), at=4), arrived(INTERPRETER, "i2", at=20), room=on_node())
+    room, effects = run(Beat(after(40), "c", admitted=True), room=room)
+    assert (room.mode, asked(effects, Release)) == (Mode.NODE, [])
+
+
+def test_a_room_whose_node_died_hears_where_it_is_now() -> None:
+    room, effects = run(Placed(after(9), 2, "lost"), room=on_node())
+    moved = [send.message for send in sends(effects) if send.message["type"] == "moved"]
+    assert [(each["epoch"], each["reason"]) for each in moved] == [(2, "lost")] * 3
+    assert room.together is Together.CONNECTED
+    late, effects = run(Placed(after(9), 1), room=room)
+    assert (late, effects) == (room, [])
+
+
+def test_without_any_node_two_at_least_go_on() -> None:
+    room, _ = run(Unplaced(after(9), 1), room=on_node())
+    assert room.mode is Mode.P2P
+    assert seen_by(room, CLINICIAN)["partner"] == str(PATIENT.participant)
+    room, effects = run(Beat(after(14), "c", admitted=True), room=room)
+    assert asked(effects, Promote) == [Promote(1)]
+
+
+def test_a_place_that_came_too_late_is_given_back() -> None:
+    two, _ = run(said("i", Bye(1)), room=three_here())
+    room, effects = step(two, Placed(after(5), 1))
+    assert (room.mode, asked(effects, Release)) == (Mode.P2P, [Release(1)])
+
+
+def test_on_the_node_a_visit_is_lost_when_one_side_has_gone() -> None:
+    room, _ = run(said("c", Bye(9)), room=on_node())
+    assert room.together is Together.LOST
+
+
+def test_the_host_holds_and_lets_in_again() -> None:
+    room, effects = run(said("c", Hold(9, INTERPRETER.participant)), room=on_node())
+    assert asked(effects, Cut) == [Cut(INTERPRETER.participant, 1)]
+    assert seen_by(room, INTERPRETER)["peers"] == []
+    assert seen_by(room, PATIENT)["peers"][0]["role"] == "clinician"
+    assert [peer.get("held", False) for peer in seen_by(room, CLINICIAN)["peers"]] == [False, True]
+    _, effects = run(said("i", Chat(1, "hello?")), said("p", Admit(9, INTERPRETER.participant)), room=room)
+    assert [answer["code"] for answer in answers(effects)] == ["not-admitted", "host-only"]
+    reloaded, _ = run(arrived(INTERPRETER, "i2", at=5), room=room)
+    assert seen_by(reloaded, INTERPRETER)["peers"] == []
+    room, effects = run(said("c", Admit(10, INTERPRETER.participant)), room=room)
+    assert len(seen_by(room, INTERPRETER)["peers"]) == 2
+    assert asked(effects, LetIn) == []
+
+
+def test_who_waits_outside_the_room_is_let_in_through_the_visit() -> None:
+    room, effects = run(said("c", Admit(1, INTERPRETER.participant)), room=both_here())
+    assert asked(effects, LetIn) == [LetIn(1, INTERPRETER.participant)]
+    assert answers(effects) == []  # acknowledged when the visit has agreed
+    assert room.of(INTERPRETER.participant) is None
+
+
+def test_whoever_is_denied_hears_nothing_from_then_on() -> None:
+    room, effects = run(said("c", Deny(9, INTERPRETER.participant)), room=three_here())
+    assert asked(effects, PutOut) == [PutOut(9, INTERPRETER.participant)]
+    assert seen_by(room, INTERPRETER)["peers"] == []
+    for command in (Hold(9, CLINICIAN.participant), Hold(9, PROXY.participant)):
+        assert answers(run(said("c", command), room=three_here())[1])[0]["code"] == "nobody"
+
+
+def test_chat_reaches_everyone_inside_and_is_kept_before_it_is_acknowledged() -> None:
+    room = three_here()
+    room, effects = run(said("i", Chat(1, "buenos días")), room=room)
+    assert [send.to for send in sends(effects)] == ["session-c", "session-p"]
+    kept = asked(effects, Keep)[0]
+    assert (kept.speaker, kept.number, kept.text) == (INTERPRETER, 1, "buenos días")
+    assert set(kept.heard_by) == {each.participant for each in (CLINICIAN, PATIENT, INTERPRETER)}
+    assert effects.index(kept) < len(effects) - 1
+    again = step(room, said("i", Chat(1, "buenos días")))[1]
+    assert [type(each).__name__ for each in again] == ["Keep", "Answer"]
+
+
+def test_a_companion_who_stays_away_has_gone_and_others_have_not() -> None:
+    room, _ = run(*(Beat(after(40), each, admitted=True) for each in "cp"), room=three_here())
+    room, _ = run(Beat(after(63), "c", admitted=True), room=room)
+    assert room.of(INTERPRETER.participant) is None
+    room, _ = run(Beat(after(130), "c", admitted=True), room=room)
+    assert room.of(PATIENT.participant) is not None
+
+
+def test_a_room_has_so_many_seats() -> None:
+    everyone = [arrived(somebody(20 + number, ParticipantKind.FAMILY), f"f{number}") for number in range(MOST_SEATS)]
+    room, _ = run(*everyone)
+    assert step(room, arrived(PATIENT, "p")) == (room, (Full(),))
+    assert isinstance(everyone[0], Arrived)
+    assert len(run(everyone[0], room=room)[0].seats) == MOST_SEATS
+
+
+@pytest.mark.parametrize(
+    ("stats", "quality"),
+    [
+        (Stats(1, 40, 0.0, 900, 0, relayed=False), "good"),
+        (Stats(1, 400, 0.0, 900, 0, relayed=True), "fair"),
+        (Stats(1, 40, 0.13, 900, 0, relayed=False), "poor"),
+        (Stats(1, 40, 0.0, 60, 0, relayed=False), "good"),  # a camera that is off
+        (Stats(1, 40, 0.0, 60, 4000, relayed=False), "poor"),
+    ],
+)
+def test_the_clinician_sees_how_well_the_patient_receives(stats: Stats, quality: str) -> None:
+    room, _ = run(said("p", stats), room=both_here())
+    assert seen_by(room, CLINICIAN)["peers"][0]["quality"] == quality
+    assert seen_by(room, PATIENT)["you"]["quality"] == quality
+    room, _ = run(said("c", stats), room=both_here())
+    assert "quality" not in seen_by(room, PATIENT)["peers"][0]
+
+
+def test_two_bad_reports_stop_the_picture_and_two_good_ones_bring_it_back() -> None:
+    bad, good = (Stats(0, 40, loss, 900, 0, relayed=False) for loss in (0.2, 0.0))
+    told = list[tuple[int, bool]]()
+    room = connect(both_here())
+    for number, each in enumerate((bad, good, bad, bad, bad, good, good), start=2):
+        stats = Stats(number, each.rtt_ms, each.loss, each.kbps, each.frozen_ms, each.relayed)
+        room, effects = run(said("p", stats), room=room)
+        limits = [send for send in sends(effects) if send.message["type"] == "limits"]
+        assert all(send.to == "session-c" for send in limits)
+        told += [(number, send.message["video"]) for send in limits]
+    assert told == [(5, False), (8, True)]
