@@ -85,7 +85,9 @@ class RtpPacket:
     `number` is the sequence number extended to the stream's life (RFC 3550, appendix A.1), set by its receiver; -1
     before that. `marker` is 0x80 or 0. `transport_number` is that of transport-wide congestion control, -1 without.
     `carried` has for each extension to carry through `start << 16 | length << 8 | kind`; `signature` tells their
-    lengths and kinds in one number, 0 for none. `descriptor` is where the AV1 dependency descriptor is, in that form.
+    lengths and kinds in one number, 0 for none. `stamp` is the abs-send-time it goes out with, set by who forwards it:
+    what is sent again under the same number must be the same to the last bit, or AES-GCM gives away its key
+    (RFC 7714, section 8.4). `descriptor` is where the AV1 dependency descriptor is, in that form.
     """
 
     __slots__ = (
@@ -99,6 +101,7 @@ class RtpPacket:
         "sequence_number",
         "signature",
         "ssrc",
+        "stamp",
         "start",
         "timestamp",
         "transport_number",
@@ -108,7 +111,7 @@ class RtpPacket:
         self.data = b""
         self.number = -1
         self.marker = self.payload_type = self.sequence_number = self.timestamp = self.ssrc = 0
-        self.start = self.end = 0
+        self.start = self.end = self.stamp = 0
         self.transport_number = -1
         self.carried: list[int] = []
         self.signature = self.descriptor = 0

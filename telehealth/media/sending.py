@@ -2,9 +2,9 @@
 
     stream = Outgoing(ssrc=..., mid=..., extensions=..., slab=..., send=...)
     stream.begin(receiver, packet, now, payload_types)     from this packet on, of this source
-    stream.write(packet, stamp)                            one packet of it: the hot path
-    stream.repeat(sequence_numbers, now, stamp)            answers a NACK
-    stream.report() / stream.hear(block, now)              sender report out, report block in
+    stream.write(packet)                                   one packet of it: the hot path
+    stream.repeat(sequence_numbers, now)                   answers a NACK
+    stream.report(now) / stream.hear(block, now)              sender report out, report block in
 
 The subscriber sees one stream: sequence numbers go on by one and timestamps go on in time, over changes of layer and of
 sender. What lies between two changes is a stretch: numbers and timestamps of the source plus a constant. So nothing has
@@ -170,7 +170,7 @@ class Outgoing:
         ahead = _signed(wanted - self.timestamp)
         return wanted if ahead > 0 else self.timestamp + rate // 100
 
-    def write(self, packet: RtpPacket, stamp: int) -> None:
+    def write(self, packet: RtpPacket) -> None:
         """Sends a packet of the current source. What was before the stretch, or is of no negotiated type, is not sent.
 
         Only after `begin`, with packets of its receiver.
@@ -193,7 +193,7 @@ class Outgoing:
         buffer[at:body] = layout.head
         NUMBERS.pack_into(buffer, at + 1, packet.marker | payload_type, number & 0xFFFF, timestamp)
         if layout.stamp_at:
-            STAMP.pack_into(buffer, at + layout.stamp_at, layout.stamp | stamp)
+            STAMP.pack_into(buffer, at + layout.stamp_at, layout.stamp | packet.stamp)
         if packet.signature:
             _carry(buffer, at, packet, layout)
         buffer[body:end] = packet.data[packet.start : packet.end]
@@ -204,11 +204,11 @@ class Outgoing:
         self.octets += end - body
         self._send(end - at)
 
-    def repeat(self, sequence_numbers: Iterable[int], now: float, stamp: int) -> tuple[int, ...]:
+    def repeat(self, sequence_numbers: Iterable[int], now: float) -> tuple[int, ...]:
         """Sends again what is kept of those, and gives back those of which nothing is.
 
-        As retransmissions where they are negotiated, else as they were. What one subscriber asks for is limited, so
-        that nobody can make the node send without end: what is beyond is as good as not asked for.
+        As retransmissions where they are negotiated, else the same to the last bit. What one subscriber asks for is
+        limited, so that nobody can make the node send without end: what is beyond is as good as not asked for.
         """
         since = now - self._allowed_at
         self._allowance = min(float(REPEATED_AT_ONCE), self._allowance + since * REPEATED_PER_SECOND)
@@ -217,12 +217,12 @@ class Outgoing:
         for sequence_number in sequence_numbers:
             if self._allowance <= 0.0:
                 break
-            if not self._repeat(self.highest - (self.highest - sequence_number & _WORD), stamp):
+            if not self._repeat(self.highest - (self.highest - sequence_number & _WORD), now):
                 lacking.append(sequence_number)
         self.not_kept += len(lacking)
         return tuple(lacking)
 
-    def _repeat(self, number: int, stamp: int) -> bool:
+    def _repeat(self, number: int, now: float) -> bool:
         for stretch in reversed(self._stretches):
             if number >= stretch.first + stretch.shift:
                 break
@@ -231,18 +231,18 @@ class Outgoing:
         packet = stretch.receiver.find(number - stretch.shift)
         if packet is None or stretch.types[packet.payload_type] == _NOT_NEGOTIATED:
             return False
-        self._send_again(packet, stretch, number, stamp)
+        self._send_again(packet, stretch, number, now)
         return True
 
-    def _send_again(self, packet: RtpPacket, stretch: _Stretch, number: int, stamp: int) -> None:
+    def _send_again(self, packet: RtpPacket, stretch: _Stretch, number: int, now: float) -> None:
         payload_type = stretch.types[packet.payload_type]
         payload = packet.data[packet.start : packet.end]
-        ssrc, sent_as, layouts = self.ssrc, number, self._layouts
+        ssrc, sent_as, sent_at, layouts = self.ssrc, number, packet.stamp, self._layouts
         again = self._retransmission
         if again is not None and payload_type in again.payload_types:
             payload_type, ssrc, layouts = again.payload_types[payload_type], again.ssrc, self._retransmission_layouts
             payload = (number & _WORD).to_bytes(2, "big") + payload  # RFC 4588, section 4: the original number
-            sent_as = self._retransmission_number
+            sent_as, sent_at = self._retransmission_number, stamp(now)
             self._retransmission_number += 1
         layout = layouts.get(packet.signature) or self._lay_out(packet, layouts, ssrc)
         buffer, at = self._slab.buffer, self._slab.free
@@ -251,7 +251,7 @@ class Outgoing:
         timestamp = packet.timestamp + stretch.time_shift & _CLOCK
         NUMBERS.pack_into(buffer, at + 1, packet.marker | payload_type, sent_as & _WORD, timestamp)
         if layout.stamp_at:
-            STAMP.pack_into(buffer, at + layout.stamp_at, layout.stamp | stamp)
+            STAMP.pack_into(buffer, at + layout.stamp_at, layout.stamp | sent_at)
         _carry(buffer, at, packet, layout)
         buffer[body : body + len(payload)] = payload
         self.repeated += 1

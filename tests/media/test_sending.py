@@ -90,15 +90,18 @@ class Life:
     stretch: int = 0
     using: int = -1
     held: list[RtpPacket] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
+    at: float = 0.0
 
     def live(self, events: Sequence[tuple[int, str]]) -> None:
         for place, event in events:
+            self.at = self.sources[0].at(place)
             if event != "lost":
-                self.meet(place, event, [source.take(place) for source in self.sources])
+                self.meet(event, [source.take(place) for source in self.sources])
             if event == "twice":
                 assert [source.take(place) for source in self.sources] == [None] * len(self.sources)
 
-    def meet(self, place: int, event: str, packets: Sequence[RtpPacket | None]) -> None:
+    def meet(self, event: str, packets: Sequence[RtpPacket | None]) -> None:
         if event == "rest":
             self.using = -1
         elif event == "switch" or self.using < 0:
@@ -106,7 +109,7 @@ class Life:
             self.stretch += 1
             packet = packets[self.using]
             assert packet is not None
-            self.stream.begin(self.sources[self.using].receiver, packet, self.sources[0].at(place), TYPES)
+            self.stream.begin(self.sources[self.using].receiver, packet, self.at, TYPES)
             self.write(packet)
             self.held.clear()
         elif (packet := packets[self.using]) is not None:
@@ -117,7 +120,9 @@ class Life:
                 self.held.clear()
 
     def write(self, packet: RtpPacket) -> None:
-        self.stream.write(packet, stamp(1.0))
+        packet.stamp = stamp(self.at)
+        self.stream.write(packet)
+        self.raw += self.wire.sent
         self.sent += [(self.stretch, packet, out) for out in self.wire.taken()]
 
 
@@ -172,7 +177,7 @@ def test_each_packet_asked_for_is_sent_again_as_it_was_or_not_at_all(
     life = lived(events, sources, again=again)
     before = {out.sequence_number: (packet, out) for _, packet, out in life.sent}
     asked = [life.stream.highest - back & 0xFFFF for back in range(150)]
-    lacking = life.stream.repeat(asked, 100.0, stamp(2.0))
+    lacking = life.stream.repeat(asked, 100.0)
     repeats = life.wire.taken()
     assert len(repeats) + len(lacking) == len(asked)
     if again:
@@ -189,6 +194,19 @@ def test_each_packet_asked_for_is_sent_again_as_it_was_or_not_at_all(
     if life.stretch <= MOST_STRETCHES:
         kept = [number for number, (packet, _) in before.items() if place(packet) > events[-1][0] - ROOM]
         assert set(kept).isdisjoint(lacking)
+
+
+@given(lives(), SOURCES, st.booleans())
+def test_nothing_is_sealed_twice_that_differs(
+    events: list[tuple[int, str]], sources: tuple[Source, Source], again: bool
+) -> None:
+    """AES-GCM must never seal two packets under one SSRC and number (RFC 7714, section 8.4)."""
+    life = lived(events, sources, again=again)
+    for now in (100.0, 200.0):
+        life.stream.repeat([life.stream.highest - back & 0xFFFF for back in range(150)], now)
+    sealed: dict[bytes, bytes] = {}
+    for data in life.raw + life.wire.sent:
+        assert sealed.setdefault(data[8:12] + data[2:4], data) == data
 
 
 def place(packet: RtpPacket) -> int:
@@ -209,7 +227,8 @@ def test_a_packet_is_written_for_the_subscriber() -> None:
     packet = source.take(1)
     assert packet is not None
     stream.begin(source.receiver, packet, 0.0, TYPES)
-    stream.write(packet, stamp(1.5))
+    packet.stamp = stamp(1.5)
+    stream.write(packet)
     header = bytes.fromhex("9064ffdc ffffff00 000001f4 bede0002 22060000 10333030")
     assert wire.sent == [header + b"1 of 1"]
     assert (stream.packets, stream.octets) == (1, 6)
@@ -222,11 +241,11 @@ def test_what_was_before_the_stretch_and_what_is_not_negotiated_is_not_sent() ->
     assert early is not None
     assert packet is not None
     stream.begin(source.receiver, packet, 0.0, TYPES)
-    stream.write(early, 0)
+    stream.write(early)
     packet.payload_type = 98
-    stream.write(packet, 0)
+    stream.write(packet)
     assert (wire.sent, stream.packets) == ([], 0)
-    assert stream.repeat([stream.highest & 0xFFFF, 7], 0.0, 0) == (stream.highest & 0xFFFF, 7)
+    assert stream.repeat([stream.highest & 0xFFFF, 7], 0.0) == (stream.highest & 0xFFFF, 7)
 
 
 def test_nobody_has_more_repeated_than_the_allowance() -> None:
@@ -236,10 +255,10 @@ def test_nobody_has_more_repeated_than_the_allowance() -> None:
     packet.load(rtp(bytes(1000), ssrc=1), UPLINK.kinds)
     source.receiver.accept(packet, 0.0)
     stream.begin(source.receiver, packet, 0.0, TYPES)
-    stream.write(packet, 0)
-    stream.repeat([stream.highest & 0xFFFF] * 1000, 10.0, 0)
+    stream.write(packet)
+    stream.repeat([stream.highest & 0xFFFF] * 1000, 10.0)
     assert stream.repeated == REPEATED_AT_ONCE // 1000
-    stream.repeat([stream.highest & 0xFFFF] * 1000, 10.1, 0)
+    stream.repeat([stream.highest & 0xFFFF] * 1000, 10.1)
     assert stream.repeated == REPEATED_AT_ONCE // 1000 + 25
 
 
@@ -265,9 +284,9 @@ def test_the_clock_of_the_sender_counts_where_it_is_known() -> None:
         assert begun is not None
         assert changed is not None
         stream.begin(high.receiver, begun, 10.0, TYPES)
-        stream.write(begun, 0)
+        stream.write(begun)
         stream.begin(low.receiver, changed, 10.24, TYPES)
-        stream.write(changed, 0)
+        stream.write(changed)
         first, second = wire.taken()
         assert second.timestamp - first.timestamp & 0xFFFFFFFF == ahead
 
@@ -279,7 +298,7 @@ def test_reports_carry_the_subscribers_timestamps_and_counts() -> None:
     packet = source.take(0)
     assert packet is not None
     stream.begin(source.receiver, packet, 0.0, TYPES)
-    stream.write(packet, 0)
+    stream.write(packet)
     assert stream.report(0.0) is None
     sender_report(source.receiver, 1.5, 1090)
     report = stream.report(20.0)

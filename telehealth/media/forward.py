@@ -1,0 +1,135 @@
+"""From one sender to its subscribers: the hot path.
+
+    uplink = Uplink(extensions, tracks=[track, ...], ssrc=ours)
+    uplink.declare(ssrc, mid="1")                  where SDP names the SSRC; else packets say where they belong
+    uplink.receive(data, now)                      one decrypted packet in, one out for each subscriber; or Malformed
+
+What is allocated for a packet is its bytes, which are kept to be sent again, and numbers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from telehealth.media.feedback import TransportArrivals
+from telehealth.media.receiving import Receiver
+from telehealth.media.rtp import Extensions, RtpPacket, read_names, unwrap
+from telehealth.media.sending import stamp
+from telehealth.media.tracks import Source, Track
+
+
+@dataclass(slots=True)
+class Counts:
+    """Packets that went no further: of an `unknown` source or type; `repeated` or too late; `empty` retransmissions."""
+
+    unknown: int = 0
+    repeated: int = 0
+    empty: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """What an SSRC carries: an encoding, or what was lost of it (`repairs`, RFC 4588)."""
+
+    track: Track
+    source: Source
+    receiver: Receiver | None
+    repairs: bool
+
+
+class Uplink:
+    """What one participant sends. `ssrc` is the one that our RTCP to it comes from."""
+
+    def __init__(self, extensions: Extensions, *, tracks: Iterable[Track], ssrc: int) -> None:
+        self.ssrc = ssrc
+        self.tracks = {track.mid: track for track in tracks}
+        self.arrivals = TransportArrivals(ssrc, 0)
+        self.counts = Counts()
+        self._extensions, self._kinds = extensions, extensions.kinds
+        self._feeds: dict[int, _Feed] = {}
+        self._spare = RtpPacket()
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Takes a decrypted packet and sends it on. Malformed when it is none: it is not counted as received then."""
+        packet = self._spare
+        packet.load(data, self._kinds)
+        if packet.transport_number >= 0:
+            self.arrivals.record(packet.transport_number, now)
+        feed = self._feeds.get(packet.ssrc) or self._learn(packet)
+        if feed is None:
+            self.counts.unknown += 1
+            return
+        source = feed.source
+        receiver = feed.receiver if not feed.repairs else self._unwrap(packet, feed)
+        if receiver is None:
+            return
+        codec = feed.track.codecs.get(packet.payload_type)
+        if codec is None:
+            self.counts.unknown += 1
+            return
+        spare = receiver.accept(packet, now, repaired=feed.repairs)
+        if spare is None:
+            self.counts.repeated += 1
+            return
+        self._spare = spare
+        packet.stamp = stamp(now)
+        if source.waiting or source.requests.wanted:
+            source.admit(packet, codec, now)
+        for outgoing in source.live:
+            outgoing.write(packet)
+
+    def declare(self, ssrc: int, *, mid: str, rid: str = "", repairs: bool = False) -> None:
+        """Says what an SSRC carries; `repairs`: retransmissions. Of an unknown mid or rid it says nothing."""
+        track = self.tracks.get(mid)
+        source = _encoding(track, rid)
+        if track is not None and source is not None:
+            self._bind(ssrc, track, source, repairs=repairs)
+
+    def source(self, ssrc: int) -> Source | None:
+        """The encoding that comes from that SSRC."""
+        feed = self._feeds.get(ssrc)
+        return feed.source if feed is not None and not feed.repairs else None
+
+    def close(self) -> None:
+        for track in self.tracks.values():
+            track.close()
+
+    def _learn(self, packet: RtpPacket) -> _Feed | None:
+        """Finds where an unknown SSRC belongs, by the names in its packet or by its payload type alone."""
+        names = read_names(packet.data, self._extensions)
+        track = self.tracks.get(names.mid) or self._only(packet.payload_type)
+        form = track.formats.get(packet.payload_type) if track is not None else None
+        source = _encoding(track, names.rid or names.repaired_rid)
+        if track is None or form is None or source is None:
+            return None
+        return self._bind(packet.ssrc, track, source, repairs=form.retransmits is not None)
+
+    def _only(self, payload_type: int) -> Track | None:
+        found = [track for track in self.tracks.values() if payload_type in track.formats]
+        return found[0] if len(found) == 1 else None
+
+    def _bind(self, ssrc: int, track: Track, source: Source, *, repairs: bool) -> _Feed:
+        """An encoding comes from one SSRC at a time, and so do its retransmissions: the newest."""
+        for old, feed in tuple(self._feeds.items()):
+            if feed.source is source and feed.repairs == repairs:
+                del self._feeds[old]
+        receiver = None if repairs else track.listen(source, ssrc)
+        self._feeds[ssrc] = made = _Feed(track, source, receiver, repairs)
+        return made
+
+    def _unwrap(self, packet: RtpPacket, feed: _Feed) -> Receiver | None:
+        """Makes of a retransmission the packet that it brings; the receiver it is for, None when it brings none."""
+        receiver = feed.source.receiver
+        form = feed.track.formats.get(packet.payload_type)
+        if receiver is None or form is None or form.retransmits is None:
+            self.counts.unknown += 1
+            return None
+        data = unwrap(packet, ssrc=receiver.ssrc, payload_type=form.retransmits)
+        if data is None:
+            self.counts.empty += 1
+            return None
+        packet.load(data, self._kinds)
+        return receiver
+
+
+def _encoding(track: Track | None, rid: str) -> Source | None:
+    return next((each for each in track.sources if each.rid == rid), None) if track is not None else None
