@@ -24,7 +24,7 @@ from telehealth.media.schemas import StreamView
 from telehealth.media.seating import Key, common, seat
 from telehealth.media.sections import Codec, Offer, Section
 from telehealth.media.secure import Packet
-from telehealth.media.sending import Outgoing, Retransmission, payload_types, stamp
+from telehealth.media.sending import Outgoing, Retransmission, payload_types
 from telehealth.media.transport import Ending, Transport
 from telehealth.media.uplink import Layer, Track
 
@@ -73,9 +73,9 @@ class Feed:
             self._layer = layer
             self.outgoing.begin(layer.receiver, packet, now, self._types)
 
-    def take(self, layer: Layer, packet: RtpPacket, stamped: int) -> None:
+    def take(self, layer: Layer, packet: RtpPacket) -> None:
         if layer is self._layer:
-            self.outgoing.write(packet, stamped)
+            self.outgoing.write(packet)
 
     def view(self) -> StreamView:
         sent, quality = self.outgoing, self.outgoing.quality
@@ -211,7 +211,7 @@ class Downlink:
     def _repeat(self, packet: Nack, now: float) -> None:
         feed = self._feed(packet.media)
         if feed is not None:
-            feed.outgoing.repeat(packet.lost, now, stamp(now))
+            feed.outgoing.repeat(packet.lost, now)
 
     def _learn(self, blocks: Sequence[ReportBlock], now: float) -> None:
         for block in blocks:

@@ -32,7 +32,7 @@ class Subscriber(Protocol):
     def start(self, layer: "Layer", packet: RtpPacket, now: float) -> None:
         """One can begin with that packet, which is the next to `take`."""
 
-    def take(self, layer: "Layer", packet: RtpPacket, stamped: int) -> None: ...
+    def take(self, layer: "Layer", packet: RtpPacket) -> None: ...
 
     def lost(self, track: "Track") -> None:
         """The track ended."""
@@ -81,13 +81,13 @@ class Track:
         return next((self.layers[rid] for rid in (*self.rids, "") if rid in self.layers), None)
 
     def pass_on(self, layer: Layer, packet: RtpPacket, now: float) -> None:
+        packet.stamp = stamp(now)
         if layer.requests.wanted and layer.begins(packet):
             layer.requests.came()
             for subscriber in self.subscribers:
                 subscriber.start(layer, packet, now)
-        stamped = stamp(now)
         for subscriber in self.subscribers:
-            subscriber.take(layer, packet, stamped)
+            subscriber.take(layer, packet)
 
     def end(self) -> None:
         for subscriber in tuple(self.subscribers):
