@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from aioice import stun
-from aiortc import RTCCertificate, RTCDtlsParameters, RTCDtlsTransport
+from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, sdp
 
 from telehealth.media.mux import Mux
 from telehealth.media.transport import Remote, Transport
+from tests.kit.offers import FINGERPRINT, offer
 
 FRAGMENT = "browser"
 
@@ -33,6 +34,7 @@ class LonePeer:
         self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.to: tuple[str, int] = ("", 0)
+        self.theirs = ("", "")
         self.socket = self._open()
 
     def _open(self) -> socket.socket:
@@ -105,8 +107,17 @@ class LonePeer:
 
     async def check(self, transport: Transport, *, nominate: bool = True, within: float = 1.0) -> bool:
         """Whether a check with the transport's present credentials was answered with success."""
+        self.knows(transport.fragment, transport.pwd)
+        return await self.checks(nominate=nominate, within=within)
+
+    def knows(self, fragment: str, password: str) -> None:
+        """The node's credentials, as its answer has them."""
+        self.theirs = fragment, password
+
+    async def checks(self, *, nominate: bool = True, within: float = 1.0) -> bool:
+        """Whether a check with the credentials it knows was answered with success."""
         before = len(self.answers)
-        self.throw(self.check_bytes(transport.fragment, transport.pwd, nominate=nominate))
+        self.throw(self.check_bytes(*self.theirs, nominate=nominate))
         if not await self.hears(lambda: len(self.answers) > before, within=within):
             return False
         return self.answers[-1].message_class is stun.Class.RESPONSE
@@ -126,13 +137,31 @@ class LonePeer:
         wire = next(wire for wire in mux.wires if (":" in wire.host) == (":" in self.host))
         self.to = (wire.host, wire.port)
         assert await self.check(transport)
-        self.dtls._set_role("client")
-        theirs = transport.fingerprints
-        await self.dtls.start(RTCDtlsParameters(fingerprints=list(theirs)))
-        assert self.dtls.state == "connected"
+        assert await self.secures(transport.fingerprints)
 
-    async def send_rtp(self, payload: bytes, *, sequence: int = 1, ssrc: int = 0x1234) -> None:
-        await self.dtls._send_rtp(struct.pack("!BBHLL", 0x80, 96, sequence, 0, ssrc) + payload)
+    async def secures(self, fingerprints: Sequence[RTCDtlsFingerprint]) -> bool:
+        """Whether the node's end of DTLS is the one with that certificate."""
+        self.dtls._set_role("client")
+        await self.dtls.start(RTCDtlsParameters(fingerprints=list(fingerprints)))
+        return self.dtls.state == "connected"
+
+    def offer(self, *sections: list[str]) -> str:
+        """An offer of its own, with those sections of tests.kit.offers."""
+        mine = next(each.value for each in self.certificate.getFingerprints() if each.algorithm == "sha-256")
+        return offer(*sections).replace(FINGERPRINT, mine).replace("a=ice-ufrag:abcd", f"a=ice-ufrag:{self.fragment}")
+
+    async def accept(self, answer: str) -> bool:
+        """Connects to the node by its answer; whether that worked."""
+        media = sdp.SessionDescription.parse(answer).media[0]
+        candidate = next(each for each in media.ice_candidates if (":" in each.ip) == (":" in self.host))
+        assert media.ice is not None
+        assert media.dtls is not None
+        self.to = (candidate.ip, candidate.port)
+        self.knows(str(media.ice.usernameFragment), str(media.ice.password))
+        return await self.checks() and await self.secures(media.dtls.fingerprints)
+
+    async def send_rtp(self, payload: bytes, *, sequence: int = 1, ssrc: int = 0x1234, kind: int = 96) -> None:
+        await self.dtls._send_rtp(struct.pack("!BBHLL", 0x80, kind, sequence, sequence * 960, ssrc) + payload)
 
     async def send_rtcp(self, data: bytes) -> None:
         await self.dtls._send_rtp(data)

@@ -12,7 +12,7 @@ from os import environ
 
 import httpx
 
-from telehealth.core.grants import MediaSessionId
+from telehealth.core.grants import GrantKind, MediaSessionId, Place
 from telehealth.video.media_grants import GrantSigner
 from tests.kit.webrtc import key_pair
 
@@ -29,9 +29,17 @@ class RunningNode:
     signer: GrantSigner
     process: subprocess.Popen[str]
 
-    def bearer(self, session: MediaSessionId, *, sub: str = "p1") -> dict[str, str]:
+    def bearer(
+        self,
+        session: MediaSessionId,
+        *,
+        sub: str = "p1",
+        kind: GrantKind = GrantKind.PRECHECK,
+        place: Place | None = None,
+    ) -> dict[str, str]:
         """A header with a fresh grant."""
-        return {"Authorization": f"Bearer {self.signer.sign(session, sub=sub, now=datetime.now(UTC))}"}
+        token = self.signer.sign(session, sub=sub, now=datetime.now(UTC), kind=kind, place=place)
+        return {"Authorization": f"Bearer {token}"}
 
 
 def node_environment(public_jwk: str, port: int) -> dict[str, str]:

@@ -1,0 +1,240 @@
+"""What ends a call on aiortc as it ships, against calls that are forwarded: with the node's guard and without it."""
+
+import asyncio
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from uuid import uuid4
+
+import httpx
+import pytest
+from pylibsrtp import Error as SrtpError
+
+from telehealth.core.grants import GrantKind, Place
+from telehealth.media.mux import MOST_FORGED, Mux
+from telehealth.media.rooms import Rooms
+from tests.kit.flooder import attribute, client_hello, junk, request
+from tests.kit.guests import room_grant
+from tests.kit.lone_peer import LonePeer, lone_peer
+from tests.kit.media_process import RunningNode, running_node
+from tests.kit.offers import audio
+from tests.kit.open_mux import OpenMux
+from tests.kit.webrtc import Stranger, stranger_at
+
+SSRC = 1001
+OPUS = 111
+BOTH = pytest.mark.parametrize(("mux_of", "guarded"), [(Mux, True), (OpenMux, False)], ids=["guard-on", "guard-off"])
+
+
+@dataclass(kw_only=True)
+class Call:
+    """One who speaks, one who listens."""
+
+    rooms: Rooms
+    speaker: LonePeer
+    listener: LonePeer
+    stranger: Stranger
+    sequence: int = 0
+
+    async def passes(self, count: int = 5, *, within: float = 1.0) -> bool:
+        """Whether all of so many packets arrive."""
+        wanted = len(self.listener.rtp) + count
+        for _ in range(count):
+            self.sequence += 1
+            await self.speaker.send_rtp(b"opus", sequence=self.sequence, ssrc=SSRC, kind=OPUS)
+            await asyncio.sleep(0.005)
+        return await self.listener.hears(lambda: len(self.listener.rtp) >= wanted, within=within)
+
+
+@asynccontextmanager
+async def call(mux_of: Callable[[list[str]], Mux] = Mux) -> AsyncIterator[Call]:
+    async with AsyncExitStack() as stack:
+        mux = mux_of(["127.0.0.1"])
+        rooms = Rooms(mux)
+        stack.push_async_callback(rooms.shut_down)
+        speaker = await stack.enter_async_context(lone_peer(fragment="speaker"))
+        listener = await stack.enter_async_context(lone_peer(fragment="listener"))
+        stranger = stack.enter_context(stranger_at((mux.wires[0].host, mux.wires[0].port)))
+        assert await speaker.accept(rooms.open(room_grant(GrantKind.SEND, "ann"), speaker.offer(audio("0"))))
+        offer = listener.offer(audio("0", "recvonly"))
+        assert await listener.accept(rooms.open(room_grant(GrantKind.RECEIVE, "bob"), offer))
+        found = Call(rooms=rooms, speaker=speaker, listener=listener, stranger=stranger)
+        assert await found.passes()
+        yield found
+
+
+@BOTH
+async def test_an_empty_datagram_from_anyone(
+    mux_of: Callable[[list[str]], Mux], guarded: bool, escaped: list[str]
+) -> None:
+    async with call(mux_of) as live:
+        live.stranger.send(b"")
+        await asyncio.sleep(0.05)
+        assert await live.passes(within=0.3) is guarded
+
+
+@BOTH
+async def test_a_strangers_client_hello_during_set_up(
+    mux_of: Callable[[list[str]], Mux], guarded: bool, escaped: list[str]
+) -> None:
+    mux = mux_of(["127.0.0.1"])
+    rooms = Rooms(mux)
+    hello = client_hello()
+    async with lone_peer(fragment="speaker") as speaker:
+        with stranger_at((mux.wires[0].host, mux.wires[0].port)) as stranger:
+            answer = rooms.open(room_grant(GrantKind.SEND, "ann"), speaker.offer(audio("0")))
+            for _ in range(3):
+                stranger.send(hello)
+            await asyncio.sleep(0.02)
+            try:
+                async with asyncio.timeout(3):
+                    assert await speaker.accept(answer) is guarded
+            except TimeoutError:
+                assert not guarded
+    await rooms.shut_down()
+
+
+@BOTH
+async def test_malformed_stun_from_anyone(
+    mux_of: Callable[[list[str]], Mux], guarded: bool, escaped: list[str]
+) -> None:
+    async with call(mux_of) as live:
+        for datagram in (request(attribute(0x0024, b"xx")), request(attribute(0x8028, b"x"))):
+            live.stranger.send(datagram)
+        await asyncio.sleep(0.05)
+        assert (escaped == []) is guarded
+        assert await live.passes()
+        assert live.stranger.heard() is None
+
+
+def rtp(*, first: int = 0x80, body: bytes = b"", ssrc: int = SSRC, kind: int = OPUS) -> bytes:
+    return struct.pack("!BBHLL", first, kind, 60_000, 1, ssrc) + body
+
+
+# What libsrtp itself will not seal, because its header does not fit, cannot come from a participant either.
+MALFORMED = {
+    "element over the end": rtp(first=0x90, body=struct.pack("!HH", 0xBEDE, 1) + bytes([0x3F, 0, 0, 0])),
+    "padding longer than the packet": rtp(first=0xA0, body=b"\xff"),
+    "of an unknown type": rtp(kind=5, body=b"x"),
+    "of an unknown source": rtp(ssrc=7, body=b"x"),
+    "sender report cut": struct.pack("!BBHL", 0x80, 200, 1, SSRC),
+    "feedback that counts more than it has": struct.pack("!BBHLL", 0x8F, 206, 4, 1, 0) + b"REMB" + bytes([9, 0, 0, 1]),
+    "nack of nothing": struct.pack("!BBHLL", 0x81, 205, 2, 1, 2),
+    "description without an end": struct.pack("!BBHL", 0x81, 202, 2, 1) + b"\x01\xffab",
+    "length over the end": struct.pack("!BBHL", 0x80, 201, 900, 1),
+}
+
+
+@pytest.mark.parametrize("datagram", MALFORMED.values(), ids=MALFORMED.keys())
+async def test_a_malformed_packet_of_a_participant(datagram: bytes, escaped: list[str]) -> None:
+    async with call() as live:
+        for peer in (live.speaker, live.listener):
+            await peer.dtls._send_rtp(datagram)
+        await asyncio.sleep(0.02)
+        assert await live.passes()
+        assert live.rooms.stats().endings == {}
+    assert escaped == []
+
+
+async def test_every_random_packet_of_a_participant(escaped: list[str]) -> None:
+    """Sealed with the right keys, so that it reaches the parsers."""
+    async with call() as live:
+        sealed = 0
+        for number in range(400):
+            head = bytes([0x80 | number % 64, 200 + number % 8 if number % 2 else OPUS])
+            body = os.urandom(6) + struct.pack("!L", SSRC) + os.urandom(number % 90)
+            for peer in (live.speaker, live.listener):
+                with suppress(SrtpError):  # it does not seal a header that does not fit
+                    await peer.dtls._send_rtp(head + body)
+                    sealed += 1
+            if number % 20 == 0:
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
+        assert sealed > 400
+        assert live.rooms.stats().endings == {}
+        assert await live.speaker.checks()
+    assert escaped == []
+
+
+async def test_forged_checks_cost_so_many_readings_a_second(escaped: list[str]) -> None:
+    async with call() as live:
+        fragment = live.speaker.theirs[0]
+        forged = live.speaker.check_bytes(fragment, "x" * 32)
+        for number in range(MOST_FORGED * 6):
+            live.stranger.send(forged)
+            if number % 32 == 0:
+                await asyncio.sleep(0.002)
+        await asyncio.sleep(0.1)
+        drops = live.rooms.stats().drops
+        assert drops["stun_unauthenticated"] <= MOST_FORGED * 2  # the second may end in between
+        assert drops["over_budget"] >= MOST_FORGED * 4
+        assert await live.speaker.checks()
+        assert await live.passes()
+        assert live.stranger.heard() is None
+
+
+@pytest.fixture
+async def quiet_node() -> AsyncIterator[RunningNode]:
+    with running_node() as running:
+        yield running
+
+
+async def test_six_calls_connect_and_stay_in_a_flood(quiet_node: RunningNode) -> None:
+    """3,000 datagrams a second of everything: 6 of 6 calls come up, and 49 of 50 packets of each arrive."""
+    node = quiet_node
+    async with AsyncExitStack() as stack:
+        door = await stack.enter_async_context(httpx.AsyncClient(base_url=node.url, timeout=10))
+        first = await join(stack, door, node, room="probe", direction=GrantKind.SEND)
+        arguments = ("-m", "tests.kit.flooder", *map(str, first.to), "3000", "12")
+        flood = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=subprocess.PIPE)
+        await asyncio.sleep(1.5)  # it is at it
+        pairs = []
+        for number in range(6):
+            speaker = await join(stack, door, node, room=f"room{number}", direction=GrantKind.SEND)
+            pairs.append((speaker, await join(stack, door, node, room=f"room{number}", direction=GrantKind.RECEIVE)))
+        for sequence in range(100):
+            for speaker, _ in pairs:
+                await speaker.send_rtp(b"o" * 80, sequence=sequence, ssrc=SSRC, kind=OPUS)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        assert flood.returncode is None
+        arrived = [len(listener.rtp) for _, listener in pairs]
+        stats = (await door.get("/stats")).json()
+        sent = int((await flood.communicate())[0])
+    assert min(arrived) >= 98, arrived
+    assert stats["sessions"] == 13
+    assert sum(stats["drops"].values()) > 6_000
+    assert set(stats["drops"]) <= {
+        "empty", "stranger", "unknown_protocol", "stun_malformed", "stun_unauthenticated"
+    }  # fmt: skip
+    assert sent > 20_000
+    node.process.terminate()
+    _, told = node.process.communicate(timeout=10)
+    lines = [line for line in told.splitlines() if "dropped" in line]
+    assert "Traceback" not in told
+    assert 1 <= len(lines) <= 40
+
+
+async def join(
+    stack: AsyncExitStack, door: httpx.AsyncClient, node: RunningNode, *, room: str, direction: GrantKind
+) -> LonePeer:
+    """One more connection to that room, through the control door."""
+    peer = await stack.enter_async_context(lone_peer(fragment=uuid4().hex[:8]))
+    grant = room_grant(direction, peer.fragment, place=Place(room=room, epoch=1))
+    section = audio("0") if direction is GrantKind.SEND else audio("0", "recvonly")
+    answer = await door.put(
+        f"/sessions/{grant.session}",
+        json={"type": "offer", "sdp": peer.offer(section)},
+        headers=node.bearer(grant.session, sub=grant.sub, kind=direction, place=grant.place),
+    )
+    assert answer.status_code == 201
+    assert await peer.accept(answer.json()["sdp"])
+    return peer
+
+
+def test_the_junk_is_of_every_kind() -> None:
+    assert {thing[0] if thing else -1 for thing in junk()} >= {-1, 0x00, 0x16, 0x40, 0x80}

@@ -1,0 +1,182 @@
+"""Who may open what in which room: grants, epochs, limits, later offers. No media flows here."""
+
+import asyncio
+import re
+from uuid import uuid4
+
+import pytest
+
+from telehealth.core.errors import NotFound
+from telehealth.core.grants import GrantKind, MediaSessionId, Place
+from telehealth.media.node import NodeFull, OfferMalformed, SessionExists
+from telehealth.media.rooms import EpochPast, RoomLimits
+from telehealth.media.transport import Ending, Patience
+from tests.kit.guests import guests, open_rooms, room_grant
+from tests.kit.offers import FINGERPRINT, audio, data, offer, video
+
+SEND, RECEIVE = GrantKind.SEND, GrantKind.RECEIVE
+UP = offer(audio("0"), video("1", simulcast=True))
+DOWN = offer(audio("0", "recvonly"), video("1", "recvonly"))
+
+
+def directions(answer: str) -> list[str]:
+    return re.findall(r"^a=(sendonly|recvonly|inactive)\r$", answer, re.MULTILINE)
+
+
+def ufrag(answer: str) -> str:
+    return str(re.findall(r"^a=ice-ufrag:(\S+)", answer, re.MULTILINE)[0])
+
+
+async def test_who_receives_is_shown_who_sends() -> None:
+    async with open_rooms() as rooms:
+        assert directions(rooms.open(room_grant(SEND, "ann"), UP)) == ["recvonly", "recvonly"]
+        answer = rooms.open(room_grant(RECEIVE, "bob"), DOWN)
+        assert directions(answer) == ["sendonly", "sendonly"]
+        assert "a=msid:ann audio-0" in answer
+        assert "a=msid:ann video-0" in answer
+
+
+async def test_nobody_is_shown_to_themselves_or_to_another_room() -> None:
+    async with open_rooms() as rooms:
+        rooms.open(room_grant(SEND, "ann"), UP)
+        assert directions(rooms.open(room_grant(RECEIVE, "ann"), DOWN)) == ["inactive", "inactive"]
+        elsewhere = room_grant(RECEIVE, "bob", place=Place(room="other", epoch=1))
+        assert directions(rooms.open(elsewhere, DOWN)) == ["inactive", "inactive"]
+
+
+async def test_a_later_offer_shows_who_came_since() -> None:
+    async with open_rooms() as rooms:
+        grant = room_grant(RECEIVE, "bob")
+        first = rooms.open(grant, DOWN)
+        rooms.open(room_grant(SEND, "ann"), UP)
+        rooms.open(room_grant(SEND, "cas"), UP)
+        more = offer(audio("0", "recvonly"), video("1", "recvonly"), audio("2", "recvonly"), video("3", "recvonly"))
+        answer = rooms.renew(grant, more)
+        assert directions(answer) == ["sendonly"] * 4
+        assert re.findall(r"a=msid:(\S+ \S+)", answer) == ["ann audio-0", "ann video-0", "cas audio-0", "cas video-0"]
+        assert ufrag(answer) == ufrag(first)
+        versions = [re.findall(r"^o=- (\d+) (\d+)", text, re.MULTILINE)[0] for text in (first, answer)]
+        assert versions == [(versions[0][0], "1"), (versions[0][0], "2")]
+
+
+async def test_another_fragment_is_an_ice_restart() -> None:
+    async with open_rooms() as rooms:
+        grant = room_grant(SEND, "ann")
+        first = rooms.open(grant, UP)
+        again = rooms.renew(grant, UP.replace("a=ice-ufrag:abcd", "a=ice-ufrag:efgh"))
+        assert ufrag(again) != ufrag(first)
+        assert ufrag(rooms.renew(grant, UP.replace("a=ice-ufrag:abcd", "a=ice-ufrag:efgh"))) == ufrag(again)
+
+
+async def test_another_certificate_is_another_connection() -> None:
+    async with open_rooms() as rooms:
+        grant = room_grant(SEND, "ann")
+        rooms.open(grant, UP)
+        with pytest.raises(OfferMalformed):
+            rooms.renew(grant, UP.replace(FINGERPRINT, FINGERPRINT.replace("AB", "CD")))
+
+
+async def test_a_past_epoch_is_refused_everywhere() -> None:
+    async with open_rooms() as rooms:
+        session = MediaSessionId(uuid4())
+        old, new = Place(room="room", epoch=4), Place(room="room", epoch=5)
+        rooms.open(room_grant(SEND, "ann", place=old, session=session), UP)
+        rooms.open(room_grant(SEND, "bob", place=new), UP)
+        for act in (rooms.open, rooms.renew):
+            with pytest.raises(EpochPast):
+                act(room_grant(SEND, "ann", place=old, session=session), UP)
+        with pytest.raises(EpochPast):
+            rooms.view(room_grant(SEND, "ann", place=old, session=session))
+        with pytest.raises(EpochPast):
+            await rooms.close(room_grant(SEND, "ann", place=old, session=session))
+        with pytest.raises(NotFound):
+            rooms.view(room_grant(SEND, "ann", place=new, session=session))
+        await asyncio.sleep(0.05)
+        assert rooms.stats().sessions == 1  # what was left of the past epoch is ended
+
+
+async def test_an_epoch_stays_past_when_the_room_is_empty() -> None:
+    async with open_rooms() as rooms:
+        grant = room_grant(SEND, "ann", place=Place(room="room", epoch=5))
+        rooms.open(grant, UP)
+        await rooms.close(grant)
+        assert rooms.stats().rooms == 0
+        with pytest.raises(EpochPast):
+            rooms.open(room_grant(SEND, "ann", place=Place(room="room", epoch=4)), UP)
+
+
+async def test_a_session_is_its_participants() -> None:
+    async with open_rooms() as rooms:
+        mine = room_grant(SEND, "ann")
+        rooms.open(mine, UP)
+        theirs = room_grant(SEND, "bob", session=mine.session)
+        for act in (rooms.view, lambda grant: rooms.renew(grant, UP)):
+            with pytest.raises(NotFound):
+                act(theirs)
+        with pytest.raises(NotFound):
+            await rooms.close(theirs)
+        with pytest.raises(SessionExists):
+            rooms.open(theirs, UP)
+        assert rooms.view(mine).state == "new"
+
+
+async def test_a_grant_to_receive_does_not_send() -> None:
+    async with open_rooms() as rooms:
+        assert directions(rooms.open(room_grant(RECEIVE, "ann"), UP)) == ["inactive", "inactive"]
+        assert directions(rooms.open(room_grant(RECEIVE, "bob"), DOWN)) == ["inactive", "inactive"]
+        assert directions(rooms.open(room_grant(SEND, "cas"), DOWN)) == ["inactive", "inactive"]
+
+
+async def test_what_cannot_be_used_leaves_nothing() -> None:
+    async with open_rooms() as rooms:
+        for text in ("", "v=0", offer(data("0")).replace("a=setup:actpass", "a=setup:passive")):
+            with pytest.raises(OfferMalformed):
+                rooms.open(room_grant(SEND, "ann"), text)
+        assert (rooms.stats().sessions, rooms._mux._fragments) == (0, {})
+
+
+async def test_a_full_node_and_a_participant_with_too_many() -> None:
+    async with open_rooms(limits=RoomLimits(sessions=3, sessions_each=2)) as rooms:
+        for _ in range(2):
+            rooms.open(room_grant(SEND, "ann"), UP)
+        with pytest.raises(NodeFull):
+            rooms.open(room_grant(SEND, "ann"), UP)
+        rooms.open(room_grant(SEND, "bob"), UP)
+        with pytest.raises(NodeFull):
+            rooms.open(room_grant(SEND, "cas"), UP)
+
+
+async def test_nobody_comes() -> None:
+    async with open_rooms(patience=Patience(setup=0.05)) as rooms:
+        rooms.open(room_grant(SEND, "ann"), UP)
+        await asyncio.sleep(0.2)
+        assert (rooms.stats().sessions, rooms.stats().rooms) == (0, 0)
+        assert rooms.stats().endings == {Ending.NOBODY_CAME: 1}
+
+
+async def test_a_second_connection_takes_over_when_it_is_up() -> None:
+    """A reload of the page, or a network that changed: the old connection goes when the new one is there."""
+    async with open_rooms() as rooms, guests(rooms, "ann", "ann", "bob") as (ann, again, bob):
+        await ann.send()
+        await bob.receive("audio")
+        assert await bob.sees("audio", 20)
+        await again.send()
+        assert await bob.sees("audio", 50)
+        await asyncio.sleep(0.2)
+        with pytest.raises(NotFound):
+            rooms.view(ann.up_grant)
+        assert rooms.view(again.up_grant).state == "connected"
+        assert rooms.stats().endings == {Ending.CLOSED: 1}
+
+
+async def test_rooms_leave_nothing(escaped: list[str]) -> None:
+    async with open_rooms() as rooms:
+        tasks = len(asyncio.all_tasks())
+        for _ in range(20):
+            grant = room_grant(SEND, "ann")
+            rooms.open(grant, UP)
+            await rooms.close(grant)
+        await asyncio.sleep(0.1)
+        assert len(asyncio.all_tasks()) == tasks
+        assert (rooms._rooms, rooms._mux._fragments) == ({}, {})
+    assert escaped == []
