@@ -1,20 +1,36 @@
-"""From one sender to its subscribers: the hot path.
+"""From one sender to its subscribers: the hot path, and what the sender is told.
 
     uplink = Uplink(extensions, tracks=[track, ...], ssrc=ours)
     uplink.declare(ssrc, mid="1")                  where SDP names the SSRC; else packets say where they belong
     uplink.receive(data, now)                      one decrypted packet in, one out for each subscriber; or Malformed
+    uplink.hear(packets, now)                      its RTCP
+    uplink.due(now)                                RTCP for it, to be asked for some twenty times a second
+    uplink.negotiate(extensions) / uplink.add(track) / uplink.remove(mid)     what a later offer changes
 
 What is allocated for a packet is its bytes, which are kept to be sent again, and numbers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from telehealth.media.feedback import TransportArrivals
+from telehealth.media.feedback import INTERVAL, TransportArrivals
 from telehealth.media.receiving import Receiver
+from telehealth.media.rtcp import (
+    MOST_BLOCKS,
+    Nack,
+    Packet,
+    PictureLoss,
+    ReceiverEstimate,
+    ReceiverReport,
+    SenderReport,
+)
 from telehealth.media.rtp import Extensions, RtpPacket, read_names, unwrap
 from telehealth.media.sending import stamp
 from telehealth.media.tracks import Source, Track
+
+REPORT_SECONDS: Final = 1.0
+USUAL_RTT: Final = 0.1  # a node of ICE-lite asks nobody, and a sender that hears no sender reports tells nothing
 
 
 @dataclass(slots=True)
@@ -47,6 +63,8 @@ class Uplink:
         self._extensions, self._kinds = extensions, extensions.kinds
         self._feeds: dict[int, _Feed] = {}
         self._spare = RtpPacket()
+        self._report_at = self._feedback_at = float("-inf")
+        self._limit = -1
 
     def receive(self, data: bytes, now: float) -> None:
         """Takes a decrypted packet and sends it on. Malformed when it is none: it is not counted as received then."""
@@ -77,6 +95,10 @@ class Uplink:
         for outgoing in source.live:
             outgoing.write(packet)
 
+    def negotiate(self, extensions: Extensions) -> None:
+        """Takes the identifiers of a later offer: more sections may name more."""
+        self._extensions, self._kinds = extensions, extensions.kinds
+
     def declare(self, ssrc: int, *, mid: str, rid: str = "", repairs: bool = False) -> None:
         """Says what an SSRC carries; `repairs`: retransmissions. Of an unknown mid or rid it says nothing."""
         track = self.tracks.get(mid)
@@ -89,9 +111,66 @@ class Uplink:
         feed = self._feeds.get(ssrc)
         return feed.source if feed is not None and not feed.repairs else None
 
-    def close(self) -> None:
-        for track in self.tracks.values():
+    def add(self, track: Track) -> None:
+        """Takes a track, in place of another of the same mid."""
+        self.remove(track.mid)
+        self.tracks[track.mid] = track
+
+    def remove(self, mid: str) -> None:
+        track = self.tracks.pop(mid, None)
+        if track is not None:
             track.close()
+            self._feeds = {ssrc: feed for ssrc, feed in self._feeds.items() if feed.track is not track}
+
+    def close(self) -> None:
+        for mid in tuple(self.tracks):
+            self.remove(mid)
+
+    def hear(self, packets: Iterable[Packet], now: float) -> None:
+        """Takes the sender's reports (RFC 3550, section 6.4.1); all else it may say is no news here."""
+        for packet in packets:
+            if isinstance(packet, SenderReport):
+                source = self.source(packet.ssrc)
+                if source is not None and source.receiver is not None:
+                    source.receiver.hear(packet, now)
+
+    def due(self, now: float) -> list[Packet]:
+        """What is to be told now: what is missing, keyframes that are needed, reports, arrivals, the limit."""
+        told: list[Packet] = []
+        received = [(track, each) for track in self.tracks.values() for each in track.sources if each.receiver]
+        if now - self._feedback_at >= INTERVAL:
+            self._feedback_at = now
+            for track in self.tracks.values():
+                track.refresh(now)
+            told += self.arrivals.take()
+        limit = sum(track.limit.update(track.best_wanted, now) for track in self.tracks.values() if not track.is_audio)
+        if received and (now - self._report_at >= REPORT_SECONDS or limit != self._limit):
+            self._report_at, self._limit = now, limit
+            told = [*self._reports(received, limit, now), *told]
+        for track, source in received:
+            told += self._wishes(track, source, now)
+        return told
+
+    def _reports(self, received: Sequence[tuple[Track, Source]], limit: int, now: float) -> Iterator[Packet]:
+        receivers = [(track, source.receiver) for track, source in received if source.receiver is not None]
+        blocks = tuple(receiver.block(now) for _, receiver in receivers)[:MOST_BLOCKS]
+        yield ReceiverReport(ssrc=self.ssrc, blocks=blocks)
+        pictures = tuple(receiver.ssrc for track, receiver in receivers if not track.is_audio)
+        if pictures:
+            yield ReceiverEstimate(sender=self.ssrc, bitrate=limit, sources=pictures)
+
+    def _wishes(self, track: Track, source: Source, now: float) -> Iterator[Packet]:
+        receiver = source.receiver
+        if receiver is None:
+            return
+        if lost := receiver.due(now, USUAL_RTT):
+            yield Nack(sender=self.ssrc, media=receiver.ssrc, lost=lost)
+        if receiver.broken:
+            receiver.broken = False
+            if source.live and not track.is_audio:
+                source.requests.want()
+        if source.requests.wanted and source.sends(now) and source.requests.due(now):
+            yield PictureLoss(sender=self.ssrc, media=receiver.ssrc)
 
     def _learn(self, packet: RtpPacket) -> _Feed | None:
         """Finds where an unknown SSRC belongs, by the names in its packet or by its payload type alone."""

@@ -2,6 +2,7 @@
 
     parse(data) -> tuple[Packet, ...]     a compound or reduced-size packet (RFC 5506), decrypted; or Malformed
     build(packets) -> bytes               the same the other way
+    datagrams(packets)                    the same in as many compounds as they need
 
 A packet of a type that is not in `Packet` is passed over, as RFC 3550 (section 6.1) wants it. `media` is the SSRC that
 a feedback message is about, `sender` the one that says it. Sequence numbers are of 16 bits.
@@ -17,6 +18,7 @@ from telehealth.media.malformed import Malformed
 from telehealth.media.transport_feedback import TransportFeedback
 
 LARGEST_PACKET: Final = 1500
+LARGEST_COMPOUND: Final = 1200
 MOST_BLOCKS: Final = 31
 
 _BLOCK, _SENDER_INFO = Struct("!IIIIII"), Struct("!IQIII")
@@ -143,6 +145,19 @@ def parse(data: bytes) -> tuple[Packet, ...]:
 def build(packets: Iterable[Packet]) -> bytes:
     """The compound of those packets. Names and numbers are taken as they are: they must fit their fields."""
     return b"".join(map(_written, packets))
+
+
+def datagrams(packets: Iterable[Packet]) -> Iterator[bytes]:
+    """Compounds of those packets in their order, each of at most LARGEST_COMPOUND octets unless one is larger."""
+    compound = b""
+    for packet in packets:
+        written = _written(packet)
+        if compound and len(compound) + len(written) > LARGEST_COMPOUND:
+            yield compound
+            compound = b""
+        compound += written
+    if compound:
+        yield compound
 
 
 def _without_padding(data: bytes, at: int, end: int) -> bytes:

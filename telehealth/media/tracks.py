@@ -183,12 +183,13 @@ class Subscription:
             source.requests.want()
 
     def follow(self, track: Track, types: bytes, now: float) -> None:
-        """From its next keyframe on the stream is made of another track."""
-        layer = self.layer
-        self.close()
+        """From its next keyframe on the stream is made of another track; until then of what it had, if that comes."""
+        self._wait_for(None)
+        if self in self.track.subscriptions:
+            self.track.subscriptions.remove(self)
         self.track, self.types = track, types
         track.subscriptions.append(self)
-        self.want(layer, now)
+        self.aim(now)
 
     def close(self) -> None:
         self._wait_for(None)

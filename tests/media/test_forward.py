@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telehealth.media.feedback import UNLIMITED
 from telehealth.media.forward import Uplink
 from telehealth.media.malformed import Malformed
+from telehealth.media.rtcp import Nack, PictureLoss, ReceiverEstimate, ReceiverReport, SenderReport
 from telehealth.media.rtp import RtpPacket
+from telehealth.media.transport_feedback import TransportFeedback
 from tests.kit.packets import UPLINK, rtp, torn
 from tests.kit.simulcast import AGAIN, PARTS, PICTURE, RIDS, SOUND, TYPES, Sender, Watcher, tracks
 
@@ -208,7 +211,7 @@ def test_a_new_source_of_the_same_encoding_begins_with_a_keyframe() -> None:
 
 
 def test_a_stream_goes_over_to_another_sender_without_a_seam() -> None:
-    one, other = Sender(), Sender(Uplink(UPLINK, tracks=tracks("p2"), ssrc=2))
+    one, other = Sender(), Sender(Uplink(UPLINK, tracks=tracks("p2"), ssrc=1))
     watcher = Watcher(one.track)
     watcher.subscription.want(0, one.now)
     one.show(30)
@@ -217,15 +220,80 @@ def test_a_stream_goes_over_to_another_sender_without_a_seam() -> None:
     watcher.subscription.follow(other.track, TYPES, other.now)
     one.show(1)
     other.show(1)
-    after = watcher.wire.taken()
-    assert b"key 0" in after[0].data
-    assert after[0].sequence_number == before.sequence_number + 1
-    assert 0 < after[0].timestamp - before.timestamp <= 2 * 3600
+    packets = watcher.wire.taken()
+    assert [packet.data[packet.start + 2 :] for packet in packets[2:4]] == [b"h 30 delta 2", b"h 30 key 0"]
+    assert [packet.sequence_number - before.sequence_number for packet in packets] == [1, 2, 3, 4, 5, 6]
+    assert packets[2].timestamp < packets[3].timestamp <= packets[2].timestamp + 3600
     assert one.track.subscriptions == []
     one.uplink.close()
     other.uplink.close()
-    other.show(1)
+    assert (watcher.subscription.current, one.uplink.tracks, other.uplink.tracks) == (None, {}, {})
+
+
+def test_the_sender_is_told_what_is_missing_what_came_and_how_much_is_needed() -> None:
+    sender = Sender()
+    watcher = Watcher(sender.track)
+    watcher.subscription.want(0, sender.now)
+    high = [data for place, data in sender.draw() if place == 0]
+    for data in (high[0], high[2]):
+        sender.uplink.receive(data, sender.now)
+    report, estimate, arrivals = sender.uplink.due(sender.now)
+    assert isinstance(report, ReceiverReport)
+    assert [(each.ssrc, each.packets_lost) for each in report.blocks] == [(10, 1)]
+    assert estimate == ReceiverEstimate(sender=1, bitrate=UNLIMITED, sources=(10,))
+    assert isinstance(arrivals, TransportFeedback)
+    (lost,) = sender.uplink.due(sender.now + 0.01)
+    assert lost == Nack(sender=1, media=10, lost=(65_531,))
+    sender.track.sources[0].requests.want()
+    assert PictureLoss(sender=1, media=10) in sender.uplink.due(sender.now + 0.5)
+
+
+def test_the_limit_follows_what_subscribers_want() -> None:
+    sender = Sender()
+    watcher = Watcher(sender.track)
+    watcher.subscription.want(1, sender.now)
+
+    def limits(pictures: int) -> list[int]:
+        found = []
+        for _ in range(pictures):
+            sender.show()
+            told = sender.uplink.due(sender.now)
+            found += [each.bitrate for each in told if isinstance(each, ReceiverEstimate)]
+        return found
+
+    assert limits(25 * 4) == [UNLIMITED] * 4
+    assert limits(25 * 4)[-1] == 360_000, "the low layer, and something to spare"
+    watcher.subscription.want(0, sender.now)
+    assert limits(1) == [UNLIMITED], "without delay"
+
+
+def test_reports_of_the_sender_reach_the_receiver_of_their_source() -> None:
+    sender = Sender()
+    sender.show()
+    reports = [
+        SenderReport(ssrc=ssrc, ntp_timestamp=5, rtp_timestamp=6, packet_count=0, octet_count=0) for ssrc in (10, 99)
+    ]
+    sender.uplink.hear([*reports, PictureLoss(sender=1, media=10)], sender.now)
+    high, low = (source.receiver for source in sender.track.sources)
+    assert high is not None
+    assert low is not None
+    assert (high.reference, low.reference) == ((5, 6), None)
+
+
+def test_a_removed_track_takes_nothing_more() -> None:
+    sender = Sender()
+    watcher = Watcher(sender.track)
+    watcher.subscription.want(0, sender.now)
+    sender.show(2)
+    watcher.seen()
+    track = sender.track
+    sender.uplink.remove("1")
+    assert watcher.subscription.current is None
+    assert track.subscriptions == []
+    for data in sender.encodings[0].draw(sender.now, key=True):
+        sender.uplink.receive(data, sender.now)
     assert watcher.wire.sent == []
+    assert sender.uplink.counts.unknown == PARTS
 
 
 @given(st.lists(st.binary(max_size=60) | torn(), max_size=20))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from telehealth.media.malformed import Malformed
 from telehealth.media.rtcp import (
+    LARGEST_COMPOUND,
     MOST_BLOCKS,
     Bye,
     FullIntra,
@@ -22,6 +23,7 @@ from telehealth.media.rtcp import (
     SenderReport,
     SourceDescription,
     build,
+    datagrams,
     parse,
 )
 from telehealth.media.transport_feedback import TransportFeedback
@@ -92,6 +94,13 @@ def test_what_is_written_is_read_again(packet: Packet) -> None:
 def test_a_compound_keeps_its_order(packets: list[Packet]) -> None:
     with suppress(Malformed):  # two reports of 31 blocks are longer than a datagram
         assert list(parse(build(packets))) == packets
+
+
+@given(st.lists(PACKETS, max_size=20))
+def test_many_packets_are_parted_into_datagrams(packets: list[Packet]) -> None:
+    parted = list(datagrams(packets))
+    assert b"".join(parted) == build(packets)
+    assert all(len(each) <= LARGEST_COMPOUND or len(parse(each)) == 1 for each in parted)
 
 
 @given(REPORTS | st.builds(Nack, sender=U32, media=U32, lost=LOST))
