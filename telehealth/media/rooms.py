@@ -17,16 +17,16 @@ from aiortc import RTCCertificate
 from telehealth.core.errors import Kind, NotFound, Refusal
 from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId, Place
 from telehealth.media.answer import Local, Reply, render
-from telehealth.media.downlink import Downlink
 from telehealth.media.malformed import Malformed
 from telehealth.media.mux import Mux
 from telehealth.media.node import NodeFull, OfferMalformed, SessionExists
+from telehealth.media.publisher import Published, Publisher
 from telehealth.media.schemas import RoomSessionView, Stats
 from telehealth.media.seating import Key
 from telehealth.media.sections import Offer, read_offer
 from telehealth.media.secure import Packet
+from telehealth.media.subscriber import Subscriber
 from telehealth.media.transport import DEFAULT_PATIENCE, Ending, Patience, Transport, same_certificate
-from telehealth.media.uplink import Track, Uplink
 
 BEAT_SECONDS = 0.05
 EPOCH_REMEMBERED = 300.0  # seconds after a room's last session; grants live 60
@@ -56,7 +56,7 @@ class RoomSession:
 
     id: MediaSessionId
     place: Place
-    side: Uplink | Downlink
+    side: Publisher | Subscriber
     transport: Transport
     number: int = field(default_factory=lambda: secrets.randbits(40))
     version: int = 0
@@ -73,23 +73,23 @@ class Room:
         self.epoch = epoch
         self.sessions: dict[MediaSessionId, RoomSession] = {}
 
-    def of(self, participant: str, side: type[Uplink] | type[Downlink]) -> list[RoomSession]:
+    def of(self, participant: str, side: type[Publisher] | type[Subscriber]) -> list[RoomSession]:
         return [
             each for each in self.sessions.values() if each.participant == participant and isinstance(each.side, side)
         ]
 
-    def tracks(self) -> dict[Key, Track]:
+    def tracks(self) -> dict[Key, Published]:
         """What can be shown: of a participant with two connections, what comes by the newest that is up."""
-        found: dict[Key, Track] = {}
+        found: dict[Key, Published] = {}
         for session in self.sessions.values():
-            if isinstance(session.side, Uplink):
-                for track in session.side.tracks.values():
-                    if track.key not in found or session.transport.state == "connected":
-                        found[track.key] = track
+            if isinstance(session.side, Publisher):
+                for each in session.side.published.values():
+                    if each.key not in found or session.transport.state == "connected":
+                        found[each.key] = each
         return found
 
-    def downlinks(self) -> Iterator[Downlink]:
-        return (each.side for each in self.sessions.values() if isinstance(each.side, Downlink))
+    def subscribers(self) -> Iterator[Subscriber]:
+        return (each.side for each in self.sessions.values() if isinstance(each.side, Subscriber))
 
 
 class Rooms:
@@ -120,7 +120,7 @@ class Rooms:
         room = self._enter(place)
         if grant.session in room.sessions:
             raise SessionExists
-        side = Uplink if grant.kind is GrantKind.SEND else Downlink
+        side = Publisher if grant.kind is GrantKind.SEND else Subscriber
         if self.count >= self._limits.sessions or len(room.of(grant.sub, side)) >= self._limits.sessions_each:
             raise NodeFull
         offer = _read(sdp)
@@ -158,10 +158,12 @@ class Rooms:
         return RoomSessionView(
             session=session.id,
             participant=session.participant,
-            direction="send" if isinstance(session.side, Uplink) else "receive",
+            direction="send" if isinstance(session.side, Publisher) else "receive",
             state=session.transport.state,
             suite=session.transport.suite,
             streams=session.side.views(),
+            audio_only=isinstance(session.side, Subscriber) and session.side.audio_only,
+            estimate=session.side.estimate if isinstance(session.side, Subscriber) else None,
         )
 
     def stats(self) -> Stats:
@@ -221,11 +223,11 @@ class Rooms:
         def closed(ending: Ending) -> None:
             self._on_closed(session, ending)
 
-        side: Uplink | Downlink
+        side: Publisher | Subscriber
         if grant.kind is GrantKind.SEND:
-            side = Uplink(grant.sub, clock=self._loop.time, on_open=opened, on_closed=closed)
+            side = Publisher(grant.sub, clock=self._loop.time, on_open=opened, on_closed=closed)
         else:
-            side = Downlink(grant.sub, slab=self._slab, clock=self._loop.time, on_open=opened, on_closed=closed)
+            side = Subscriber(grant.sub, slab=self._slab, clock=self._loop.time, on_open=opened, on_closed=closed)
         side.transport = Transport(
             self._mux, side, certificate=self._certificate, remote=offer.remote, patience=self._patience
         )
@@ -234,13 +236,13 @@ class Rooms:
 
     def _take(self, room: Room, session: RoomSession, offer: Offer) -> list[Reply]:
         match session.side:
-            case Uplink() as uplink:
-                replies = uplink.take(offer)
+            case Publisher() as publisher:
+                replies = publisher.take(offer)
                 if session.transport.state == "connected":
-                    self._show(room, uplink)
+                    self._show(room, publisher)
                 return replies
-            case Downlink() as downlink:
-                return downlink.take(offer, room.tracks())
+            case Subscriber() as subscriber:
+                return subscriber.take(offer, room.tracks())
 
     def _answer(self, session: RoomSession, offer: Offer, replies: Sequence[Reply]) -> str:
         session.version += 1
@@ -260,21 +262,21 @@ class Rooms:
         if room is None or session.id not in room.sessions:
             return
         match session.side:
-            case Uplink() as uplink:
-                self._show(room, uplink)
-            case Downlink() as downlink:
-                for feed in downlink.feeds.values():
+            case Publisher() as publisher:
+                self._show(room, publisher)
+            case Subscriber() as subscriber:
+                for feed in subscriber.feeds.values():
                     feed.refresh()
         for other in room.of(session.participant, type(session.side)):
             if other is session:
                 break
             self._end(other)
 
-    def _show(self, room: Room, uplink: Uplink) -> None:
-        for track in uplink.tracks.values():
-            for downlink in room.downlinks():
-                if downlink.participant != uplink.participant:
-                    downlink.offer_track(track)
+    def _show(self, room: Room, publisher: Publisher) -> None:
+        for published in publisher.published.values():
+            for subscriber in room.subscribers():
+                if subscriber.participant != publisher.participant:
+                    subscriber.show(published)
 
     def _end(self, session: RoomSession) -> None:
         task = asyncio.create_task(session.transport.close())

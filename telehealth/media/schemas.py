@@ -74,7 +74,10 @@ class StreamView(Wire):
 
 
 class RoomSessionView(Wire):
-    """A connection to a room. `suite` is its SRTP protection profile; where its browser is, is not told."""
+    """A connection to a room. `suite` is its SRTP protection profile; where its browser is, is not told.
+
+    Of one who receives: whether the way is too poor for pictures, and what it takes, bits per second.
+    """
 
     session: UUID
     participant: str
@@ -82,6 +85,8 @@ class RoomSessionView(Wire):
     state: str
     suite: str
     streams: list[StreamView]
+    audio_only: bool = False
+    estimate: int | None = None
 
 
 class Stats(Wire):

@@ -1,12 +1,13 @@
 """Calls of Chromium through the node's process: what each side decodes."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from tests.kit.calls import chromium
 from tests.kit.media_process import RunningNode
-from tests.kit.room_pages import people
+from tests.kit.room_pages import Person, people
 
 pytestmark = pytest.mark.browser
 
@@ -69,3 +70,57 @@ async def test_codecs_are_passed_through(node: RunningNode, codec: str) -> None:
         await bob.sees("ann", within=30)
         used = {each["mimeType"] for each in await bob.figures("down") if each["type"] == "codec"}
         assert codec in used
+
+
+LAYERS = [{"rid": "h", "maxBitrate": 900_000}, {"rid": "l", "scaleResolutionDownBy": 2, "maxBitrate": 150_000}]
+
+
+async def pictures(person: Person, direction: str) -> list[dict[str, Any]]:
+    """The node's figures of that person's video."""
+    return [each for each in (await person.view(direction))["streams"] if each["kind"] == "video"]
+
+
+async def figure(person: Person, which: str, kind: str) -> dict[str, Any]:
+    """The browser's figures of its one video of that type."""
+    [found] = [each for each in await person.figures(which) if (each["type"], each.get("kind")) == (kind, "video")]
+    return found
+
+
+async def test_both_layers_of_simulcast_come(node: RunningNode) -> None:
+    async with chromium() as browser, people(browser, node, "ann", "bob") as (ann, bob):
+        await ann.send(width=640, height=480, encodings=LAYERS)
+        await bob.receive(1)
+        await bob.sees("ann", more=60, within=40)
+        streams = {
+            each["rid"]: each["packets"] for each in (await ann.view("up"))["streams"] if each["kind"] == "video"
+        }
+        assert set(streams) == {"h", "l"}
+        assert min(streams.values()) > 20
+        [shown] = await pictures(bob, "down")
+        assert shown["rid"] == "h"
+        received = await figure(bob, "down", "inbound-rtp")
+        assert (received["frameWidth"], received["frameHeight"]) == (640, 480)
+
+
+async def test_the_browser_takes_what_the_node_tells_it(node: RunningNode) -> None:
+    """Reports, transport-wide feedback and estimates are in the browser's own figures."""
+    async with chromium() as browser, people(browser, node, "ann", "bob") as (ann, bob):
+        await ann.send(width=640, height=480, encodings=[{"maxBitrate": 900_000}])
+        await bob.receive(1)
+        await bob.sees("ann", more=150, within=40)
+        heard = [each for each in await ann.figures("up") if each["type"] == "remote-inbound-rtp"]
+        assert {each["kind"] for each in heard} == {"audio", "video"}
+        assert all(each["packetsLost"] == 0 for each in heard)
+        [sent] = [
+            each for each in await ann.figures("up") if each["type"] == "outbound-rtp" and each["kind"] == "video"
+        ]
+        assert sent["targetBitrate"] > 500_000  # it begins at 300,000 and grows by feedback alone
+        view = await bob.view("down")
+        assert view["estimate"] > 100_000
+        assert not view["audio_only"]
+        [told] = [
+            each
+            for each in await bob.figures("down")
+            if each["type"] == "remote-outbound-rtp" and each["kind"] == "video"
+        ]
+        assert told["reportsSent"] >= 1

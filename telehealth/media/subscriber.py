@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from telehealth.media.answer import ONLY_UP, Idle, Refuse, Reply, Send
+from telehealth.media.layers import Demand, LayerChooser
 from telehealth.media.malformed import Malformed
+from telehealth.media.publisher import Published
 from telehealth.media.rtcp import (
     FullIntra,
     Nack,
@@ -19,16 +21,17 @@ from telehealth.media.rtcp import (
 from telehealth.media.rtcp import Packet as Control
 from telehealth.media.rtcp import build as build_rtcp
 from telehealth.media.rtcp import parse as parse_rtcp
-from telehealth.media.rtp import Extensions, RtpPacket
+from telehealth.media.rtp import Extensions
 from telehealth.media.schemas import StreamView
 from telehealth.media.seating import Key, common, seat
 from telehealth.media.sections import Codec, Offer, Section
 from telehealth.media.secure import Packet
 from telehealth.media.sending import Outgoing, Retransmission, payload_types
+from telehealth.media.tracks import Subscription
 from telehealth.media.transport import Ending, Transport
-from telehealth.media.uplink import Layer, Track
 
 REPORT_SECONDS: Final = 1.0
+CHOOSE_SECONDS: Final = 0.25
 
 
 class Feed:
@@ -37,53 +40,42 @@ class Feed:
     def __init__(self, key: Key, codecs: Mapping[int, Codec], outgoing: Outgoing, *, rtx_ssrc: int | None) -> None:
         """`codecs` are the section's, by the payload types of the first sender."""
         self.key, self.codecs, self.outgoing, self.rtx_ssrc = key, codecs, outgoing, rtx_ssrc
-        self.track: Track | None = None
-        self._layer: Layer | None = None
-        self._types = b""
+        self.subscription: Subscription | None = None
 
-    def follow(self, track: Track) -> None:
-        """Shows that track from its next keyframe on; until then what was shown before, if it still comes."""
-        if track is self.track:
-            return
-        if self.track is not None and self in self.track.subscribers:
-            self.track.subscribers.remove(self)
-        matched = common(track.codecs, tuple(self.codecs.values()))
-        self._types = payload_types({theirs: ours.payload_type for theirs, ours in matched.items()})
-        self.track, self._layer = track, None
-        track.subscribers.append(self)
-        self.refresh()
+    def follow(self, published: Published, now: float) -> None:
+        """Shows that track from its next keyframe on."""
+        matched = common(published.codecs, tuple(self.codecs.values()))
+        types = payload_types({theirs: ours.payload_type for theirs, ours in matched.items()})
+        if self.subscription is None:
+            self.subscription = Subscription(published.track, self.outgoing, types)
+            self.subscription.want(0, now)
+        elif self.subscription.track is not published.track:
+            self.subscription.follow(published.track, types, now)
 
     def leave(self) -> None:
-        if self.track is not None and self in self.track.subscribers:
-            self.track.subscribers.remove(self)
-        self.track = self._layer = None
-
-    def lost(self, track: Track) -> None:
-        if track is self.track:
-            self.track = self._layer = None
+        if self.subscription is not None:
+            self.subscription.close()
 
     def refresh(self) -> None:
         """The subscriber needs a keyframe."""
-        layer = self._layer or (self.track.best() if self.track is not None else None)
-        if layer is not None:
-            layer.requests.want()
+        if self.subscription is not None:
+            self.subscription.needs_keyframe()
 
-    def start(self, layer: Layer, packet: RtpPacket, now: float) -> None:
-        if layer is not self._layer and layer is layer.track.best():
-            self._layer = layer
-            self.outgoing.begin(layer.receiver, packet, now, self._types)
-
-    def take(self, layer: Layer, packet: RtpPacket) -> None:
-        if layer is self._layer:
-            self.outgoing.write(packet)
+    @property
+    def demand(self) -> Demand | None:
+        """What its picture takes, while there is one."""
+        shown = self.subscription
+        if shown is None or shown.track.is_audio or shown not in shown.track.subscriptions:
+            return None
+        return Demand(key=self.key.participant + str(self.key.number), rates=shown.track.rates)
 
     def view(self) -> StreamView:
-        sent, quality = self.outgoing, self.outgoing.quality
+        sent, quality, shown = self.outgoing, self.outgoing.quality, self.subscription
         return StreamView(
             kind=self.key.kind,
             participant=self.key.participant,
             number=self.key.number,
-            rid=self._layer.rid if self._layer is not None else "",
+            rid=shown.current.rid if shown is not None and shown.current is not None else "",
             packets=sent.packets,
             octets=sent.octets,
             repeated=sent.repeated,
@@ -93,7 +85,7 @@ class Feed:
         )
 
 
-class Downlink:
+class Subscriber:
     """The handler of a receiving connection. `slab` is where packets are written and sealed."""
 
     def __init__(
@@ -110,13 +102,15 @@ class Downlink:
         self.transport: Transport | None = None
         self.opened, self.closed = on_open, on_closed
         self.malformed = 0
-        self.estimate: int | None = None
+        self._chooser = LayerChooser()
+        self._choose_at = 0.0
+        self._sent, self._sent_at = 0, clock()
         self._clock, self._slab = clock, slab
         self._report_at = 0.0
 
     # Negotiation
 
-    def take(self, offer: Offer, tracks: Mapping[Key, Track]) -> list[Reply]:
+    def take(self, offer: Offer, tracks: Mapping[Key, Published]) -> list[Reply]:
         """What is answered to that offer, the first one or a later, when those tracks are to be had."""
         shown = {mid: feed.key for mid, feed in self.feeds.items()}
         seats = seat(offer.sections, shown, [key for key in tracks if key.participant != self.participant])
@@ -125,7 +119,9 @@ class Downlink:
         extensions = Extensions({kind: at for kind, at in offer.extensions.items() if kind not in ONLY_UP})
         return [self._reply(section, seats.get(section.mid), tracks, extensions) for section in offer.sections]
 
-    def _reply(self, section: Section, key: Key | None, tracks: Mapping[Key, Track], extensions: Extensions) -> Reply:
+    def _reply(
+        self, section: Section, key: Key | None, tracks: Mapping[Key, Published], extensions: Extensions
+    ) -> Reply:
         if section.kind == "application":
             return Idle()
         feed = self.feeds.get(section.mid)
@@ -133,7 +129,7 @@ class Downlink:
             feed = self._begin(section, tracks[key], extensions)
         if feed is None:
             return Idle() if section.codecs else Refuse()
-        feed.follow(tracks[feed.key])
+        feed.follow(tracks[feed.key], self._clock())
         return Send(
             codecs=tuple(dict.fromkeys(feed.codecs.values())),
             stream=feed.key.participant,
@@ -142,8 +138,8 @@ class Downlink:
             rtx_ssrc=feed.rtx_ssrc,
         )
 
-    def _begin(self, section: Section, track: Track, extensions: Extensions) -> Feed | None:
-        codecs = common(track.codecs, section.codecs)
+    def _begin(self, section: Section, published: Published, extensions: Extensions) -> Feed | None:
+        codecs = common(published.codecs, section.codecs)
         if not codecs:
             return None
         types = {codec.payload_type: codec.rtx for codec in codecs.values() if codec.rtx is not None}
@@ -158,7 +154,7 @@ class Downlink:
             sequence_number=secrets.randbits(15),
             timestamp=secrets.randbits(32),
         )
-        feed = Feed(track.key, codecs, outgoing, rtx_ssrc=again.ssrc if again is not None else None)
+        feed = Feed(published.key, codecs, outgoing, rtx_ssrc=again.ssrc if again is not None else None)
         self.feeds[section.mid] = feed
         return feed
 
@@ -166,11 +162,11 @@ class Downlink:
         if self.transport is not None:
             self.transport.send_rtp(self._slab, length)
 
-    def offer_track(self, track: Track) -> None:
+    def show(self, published: Published) -> None:
         """A track began: whoever shows its key goes on with it."""
         for feed in self.feeds.values():
-            if feed.key == track.key:
-                feed.follow(track)
+            if feed.key == published.key:
+                feed.follow(published, self._clock())
 
     def end(self) -> None:
         for feed in self.feeds.values():
@@ -204,7 +200,7 @@ class Downlink:
             case ReceiverReport() | SenderReport():
                 self._learn(packet.blocks, now)
             case ReceiverEstimate():
-                self.estimate = packet.bitrate
+                self._chooser.hear_estimate(packet.bitrate, now)
             case _:
                 pass
 
@@ -218,6 +214,8 @@ class Downlink:
             feed = self._feed(block.ssrc)
             if feed is not None:
                 feed.outgoing.hear(block, now)
+        heard = [feed.outgoing.quality.loss for feed in self.feeds.values()]
+        self._chooser.hear_loss(max((loss for loss in heard if loss is not None), default=0.0), now)
 
     def _feed(self, ssrc: int) -> Feed | None:
         return next((feed for feed in self.feeds.values() if feed.outgoing.ssrc == ssrc), None)
@@ -231,14 +229,47 @@ class Downlink:
         """No data channel is asked for; a browser may open one."""
 
     def beat(self, now: float) -> None:
-        if self.transport is None or now < self._report_at:
+        """Chooses layers and reports: called some twenty times a second."""
+        if self.transport is None:
             return
-        self._report_at = now + REPORT_SECONDS
+        if now >= self._choose_at:
+            self._choose_at = now + CHOOSE_SECONDS
+            self._choose(now)
+        if now >= self._report_at:
+            self._report_at = now + REPORT_SECONDS
+            self._report(now)
+
+    def _choose(self, now: float) -> None:
+        demands = {feed: demand for feed in self.feeds.values() if (demand := feed.demand) is not None}
+        chosen = self._chooser.choose(tuple(demands.values()), sent=self._rate(now), now=now)
+        for feed, demand in demands.items():
+            shown = feed.subscription
+            if shown is not None and shown.layer != chosen[demand.key]:
+                shown.want(chosen[demand.key], now)
+
+    def _rate(self, now: float) -> float:
+        """Bits per second sent since it was asked before."""
+        octets = sum(feed.outgoing.octets for feed in self.feeds.values())
+        rate = max(0, octets - self._sent) * 8 / max(now - self._sent_at, 0.001)
+        self._sent, self._sent_at = octets, now
+        return rate
+
+    def _report(self, now: float) -> None:
         for feed in self.feeds.values():
             report = feed.outgoing.report(now)
-            if report is not None:
+            if report is not None and self.transport is not None:
                 name = SourceDescription(ssrc=report.ssrc, cname=feed.key.participant)
                 self.transport.send_rtcp(build_rtcp([report, name]))
+
+    @property
+    def audio_only(self) -> bool:
+        """Whether its way is too poor for pictures."""
+        return self._chooser.audio_only
+
+    @property
+    def estimate(self) -> int | None:
+        """What its browser says the way takes, bits per second."""
+        return None if self._chooser.estimate is None else int(self._chooser.estimate)
 
     def views(self) -> list[StreamView]:
         return [feed.view() for feed in self.feeds.values()]
