@@ -77,9 +77,9 @@ def standing(lease: Lease, nodes: Collection[Node], now: datetime) -> Standing:
 
 
 def renewed(lease: Lease, nodes: Collection[Node], now: datetime) -> Lease:
-    """Longer, if its node lives; a silent node's lease runs out."""
-    lives = any(node.name == lease.node and node.lives(now) for node in nodes)
-    return _lease(lease.visit_id, lease.node, lease.epoch, now) if lives else lease
+    """Until so long after its node's last report, so that the lease of one that died runs out with it."""
+    node = next((each for each in nodes if each.name == lease.node and each.lives(now)), None)
+    return lease if node is None else _lease(lease.visit_id, node, lease.epoch)
 
 
 def place(
@@ -95,11 +95,11 @@ def place(
     if node is None:
         return None
     last = 0 if lease is None else lease.epoch
-    return _lease(visit_id, node.name, max(last, above) + 1, now)
+    return _lease(visit_id, node, max(last, above) + 1)
 
 
-def _lease(visit_id: VisitId, node: str, epoch: int, now: datetime) -> Lease:
-    return Lease(visit_id=visit_id, node=node, epoch=epoch, expires_at=now + LEASE_LIFE)
+def _lease(visit_id: VisitId, node: Node, epoch: int) -> Lease:
+    return Lease(visit_id=visit_id, node=node.name, epoch=epoch, expires_at=node.reported_at + LEASE_LIFE)
 
 
 def _weight(visit_id: VisitId, name: str) -> bytes:

@@ -31,12 +31,12 @@ from telehealth.http.notices import Notices
 from telehealth.http.pages import open_pages
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
-from telehealth.video.media_client import NoMediaRooms
 from telehealth.video.ports import IceServers, MediaRooms, RoomBus
 from telehealth.video.routes import OPERATIONS, SOCKETS
 from telehealth.video.valkey_rooms import ValkeyRooms
 from tests.kit.call_page import CALL_PAGE
 from tests.kit.media_process import free_port
+from tests.kit.nodes import RehearsedNodes
 from tests.kit.web import KnownActors
 
 
@@ -107,7 +107,7 @@ async def serve(behind: Behind) -> None:
         Authenticator: KnownActors({secret: from_json(each) for secret, each in behind.known.items()}),
         Signals: signals,
         RoomBus: rooms,
-        MediaRooms: NoMediaRooms(),
+        MediaRooms: RehearsedNodes(),
         IceServers: IceServers(tuple(behind.turn_urls), behind.turn_secret),
     }
     unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, nudge)

@@ -10,11 +10,12 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from telehealth.core.actors import Actor
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
 from tests.kit.call_process import Behind, to_json
 from tests.kit.meetings import Meeting
 
-HOST, GUEST = "host-secret", "guest-secret"
+HOST, GUEST, COMPANION = "host-secret", "guest-secret", "companion-secret"
 Wire = dict[str, Any]
 
 
@@ -23,8 +24,10 @@ def listed(view: Wire) -> list[tuple[str, str]]:
     return [(peer["role"], peer["presence"]) for peer in view["peers"]]
 
 
-def behind(database: str, valkey: str, meeting: Meeting, **more: Any) -> Behind:
+def behind(database: str, valkey: str, meeting: Meeting, companion: Actor | None = None, **more: Any) -> Behind:
     known = {HOST: to_json(meeting.clinician), GUEST: to_json(meeting.patient)}
+    if companion is not None:
+        known[COMPANION] = to_json(companion)
     return Behind(database, valkey, known, **more)
 
 
@@ -75,6 +78,13 @@ class Talker:
         self._socket.transport.abort()
 
 
+async def companion_ticket(process: Behind, meeting: Meeting) -> httpx.Response:
+    session = {GUEST_COOKIE: COMPANION}
+    async with httpx.AsyncClient(base_url=process.origin, cookies=session, trust_env=False) as client:
+        path = f"/v1/visits/{meeting.visit_id}/attendance/tickets"
+        return await client.post(path, headers={"Origin": process.origin})
+
+
 @asynccontextmanager
 async def socket_to(process: Behind, *, origin: str | None = None) -> AsyncIterator[Talker]:
     url = f"ws://localhost:{process.port}/v1/signalling"
@@ -86,7 +96,13 @@ async def socket_to(process: Behind, *, origin: str | None = None) -> AsyncItera
 async def talking(
     process: Behind, meeting: Meeting, *, host: bool, resume: Wire | None = None
 ) -> AsyncIterator[Talker]:
-    ticket = await ticket_from(process, meeting, host=host)
+    async with entering(process, await ticket_from(process, meeting, host=host), resume=resume) as talker:
+        yield talker
+
+
+@asynccontextmanager
+async def entering(process: Behind, ticket: str, *, resume: Wire | None = None) -> AsyncIterator[Talker]:
+    """Whoever has the ticket, in their seat."""
     async with socket_to(process) as talker:
         hello: Wire = {"type": "hello", "v": 1, "ticket": ticket} | ({"resume": resume} if resume else {})
         await talker.put(hello)
