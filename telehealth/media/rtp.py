@@ -238,6 +238,8 @@ def read_names(data: bytes, extensions: Extensions) -> Names:
         return Names()
     profile = data[at] << 8 | data[at + 1]
     end = min(at + 4 + ((data[at + 2] << 8 | data[at + 3]) << 2), len(data))
+    if profile != _ONE_BYTE and profile & 0xFFF0 != _TWO_BYTE:
+        return Names()
     elements = _one_byte if profile == _ONE_BYTE else _two_byte
     said: dict[int, str] = {}
     for identifier, start, length in elements(data, at + 4, end):

@@ -51,7 +51,10 @@ class Retransmission:
 
 @dataclass(slots=True, kw_only=True)
 class Quality:
-    """What the subscriber last told of this stream: fraction 0 to 1, seconds; None until it did."""
+    """What the subscriber last told of this stream: fraction 0 to 1, seconds; None until it did.
+
+    `loss` is of the subscriber's own way: what was lost before, on the sender's, is not counted.
+    """
 
     loss: float | None = None
     jitter: float | None = None
@@ -103,6 +106,7 @@ class Outgoing:
         "_slab",
         "_stretches",
         "_time_shift",
+        "_told_of",
         "_types",
         "highest",
         "not_kept",
@@ -141,6 +145,7 @@ class Outgoing:
         self.start = sequence_number + _WORD + 1
         self.highest = self.start - 1
         self.timestamp = timestamp
+        self._told_of = (0, self.highest)
         self.packets = self.octets = self.repeated = self.not_kept = 0
         self._allowance, self._allowed_at = float(REPEATED_AT_ONCE), 0.0
         self._reports: deque[tuple[int, float]] = deque(maxlen=8)
@@ -283,13 +288,21 @@ class Outgoing:
     def hear(self, block: ReportBlock, now: float) -> None:
         """Takes a subscriber's report block: loss, jitter, and the round trip when it answers a report of ours."""
         current = self._current
-        self.quality.loss = block.fraction_lost / 256
+        self.quality.loss = self._own_loss(block.fraction_lost / 256)
         if current is not None:
             self.quality.jitter = block.jitter / current.receiver.clock_rate
         for middle, sent in reversed(self._reports):
             if middle == block.last_report:
                 self.quality.rtt = max(0.0, now - sent - block.delay / 65536)
                 break
+
+    def _own_loss(self, told: float) -> float:
+        """Of the numbers since the last block, some were never sent: the subscriber counts them as lost as well."""
+        packets, highest = self._told_of
+        self._told_of = (self.packets, self.highest)
+        span = self.highest - highest
+        sent = min(1.0, (self.packets - packets) / span) if span > 0 else 1.0
+        return max(0.0, min(1.0, 1.0 - (1.0 - told) / sent)) if sent > 0.0 else 0.0
 
 
 def _carry(buffer: bytearray, at: int, packet: RtpPacket, layout: Layout) -> None:

@@ -11,7 +11,14 @@ from tests.architecture.floor_plan import README, ROOT, floor_plan, written
 
 DOCUMENTS = [
     ROOT / name
-    for name in ("README.md", "CHANGELOG.md", "telehealth/README.md", "telehealth/visits/README.md", "tests/README.md")
+    for name in (
+        "README.md",
+        "CHANGELOG.md",
+        "telehealth/README.md",
+        "telehealth/media/README.md",
+        "telehealth/visits/README.md",
+        "tests/README.md",
+    )
 ]
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"(?:^|`)(?:\./)?(deploy/[\w-]+|\.ci/run)(?=[ `\n])", re.MULTILINE)

@@ -129,6 +129,9 @@ def test_the_names_are_read_in_both_forms() -> None:
         data = rtp(elements=elements, two_byte=two_byte)
         assert read_names(data, UPLINK) == Names(mid="0", rid="h", repaired_rid="l")
     assert read_names(rtp(), UPLINK) == Names()
+    other = bytearray(rtp(elements=elements, two_byte=True))
+    other[12] = 0x20
+    assert read_names(bytes(other), UPLINK) == Names(), "a profile of its own (RFC 3550, section 5.3.1)"
 
 
 @given(packets(), st.integers(0, 0xFFFF), st.integers(0, 127))

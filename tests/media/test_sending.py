@@ -308,3 +308,25 @@ def test_reports_carry_the_subscribers_timestamps_and_counts() -> None:
     block = ReportBlock(ssrc=SSRC, fraction_lost=64, jitter=900, last_report=3 << 15, delay=0x8000)
     stream.hear(block, 20.75)
     assert (stream.quality.loss, stream.quality.jitter, stream.quality.rtt) == (0.25, 0.01, 0.25)
+
+
+def test_what_was_lost_before_the_node_is_not_the_subscribers_loss() -> None:
+    wire, source = Wire(), Source(1, 5, 1000)
+    stream = outgoing(wire)
+    for number in range(100):
+        packet = source.take(number) if number % 4 else None  # a quarter never comes
+        if packet is not None:
+            if number == 1:
+                stream.begin(source.receiver, packet, 0.0, TYPES)
+            stream.write(packet)
+    stream.hear(ReportBlock(ssrc=SSRC, fraction_lost=64), 1.0)
+    assert stream.quality.loss is not None
+    assert stream.quality.loss < 0.02
+    for number in range(100, 200):
+        packet = source.take(number)
+        assert packet is not None
+        stream.write(packet)
+    stream.hear(ReportBlock(ssrc=SSRC, fraction_lost=64), 2.0)
+    assert stream.quality.loss == 0.25
+    stream.hear(ReportBlock(ssrc=SSRC, fraction_lost=255), 3.0)
+    assert stream.quality.loss == 255 / 256
