@@ -24,6 +24,7 @@ MOST_STRETCHES: Final = 16
 MOST_LAYOUTS: Final = 32
 REPEATED_PER_SECOND: Final = 250_000  # octets: what one subscriber may have sent again
 REPEATED_AT_ONCE: Final = 125_000
+OCTETS_A_LOOK: Final = 16  # what looking for a packet counts as, so that asking for what is not there is limited too
 LARGEST_CLOCK_ERROR: Final = 1.0
 STAMPS_PER_SECOND: Final = 1 << 18  # abs-send-time: 6 bits of seconds, 18 of the fraction
 
@@ -222,6 +223,7 @@ class Outgoing:
         for sequence_number in sequence_numbers:
             if self._allowance <= 0.0:
                 break
+            self._allowance -= OCTETS_A_LOOK
             if not self._repeat(self.highest - (self.highest - sequence_number & _WORD), now):
                 lacking.append(sequence_number)
         self.not_kept += len(lacking)

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from telehealth.media.receiving import Receiver
 from telehealth.media.rtcp import ReportBlock, SenderReport
 from telehealth.media.rtp import Extension, Extensions, RtpPacket, unwrap
-from telehealth.media.sending import MOST_STRETCHES, REPEATED_AT_ONCE, Outgoing, Retransmission, payload_types, stamp
+from telehealth.media.sending import (
+    MOST_STRETCHES,
+    OCTETS_A_LOOK,
+    REPEATED_AT_ONCE,
+    REPEATED_PER_SECOND,
+    Outgoing,
+    Retransmission,
+    payload_types,
+    stamp,
+)
 from tests.kit.packets import DOWNLINK, UPLINK, Wire, rtp
 
 TYPES = payload_types({96: 100, 97: 101})
@@ -257,9 +266,20 @@ def test_nobody_has_more_repeated_than_the_allowance() -> None:
     stream.begin(source.receiver, packet, 0.0, TYPES)
     stream.write(packet)
     stream.repeat([stream.highest & 0xFFFF] * 1000, 10.0)
-    assert stream.repeated == REPEATED_AT_ONCE // 1000
+    each = 1000 + OCTETS_A_LOOK
+    assert stream.repeated == REPEATED_AT_ONCE // each + 1
     stream.repeat([stream.highest & 0xFFFF] * 1000, 10.1)
-    assert stream.repeated == REPEATED_AT_ONCE // 1000 + 25
+    assert stream.repeated == (REPEATED_AT_ONCE + REPEATED_PER_SECOND // 10) // each + 1
+
+
+def test_nobody_makes_the_node_look_without_end() -> None:
+    wire, source = Wire(), Source(1, 5, 0)
+    stream = outgoing(wire)
+    packet = source.take(0)
+    assert packet is not None
+    stream.begin(source.receiver, packet, 0.0, TYPES)
+    looked = sum(len(stream.repeat(range(30_000, 40_000), 10.0)) for _ in range(10))
+    assert looked == -(-REPEATED_AT_ONCE // OCTETS_A_LOOK)
 
 
 def sender_report(receiver: Receiver, ntp: float, rtp_timestamp: int) -> None:
