@@ -6,6 +6,7 @@ from types import SimpleNamespace as Data
 
 from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
+from tests.web.admin_samples import ADMINISTRATION
 from tests.web.alerts import ALERTS, tasks
 from tests.web.desk_samples import FRONT_DESK
 from tests.web.participants import PARTICIPANTS, PEOPLE
@@ -363,6 +364,7 @@ SAMPLES = (
     Sample("visit_told", "visit.html", {**_PATIENT, "stage": "waiting", "told": MESSAGES, "late": 20}, "/visit"),
     *WAITING,
     *FRONT_DESK,
+    *ADMINISTRATION,
     Sample("visit_misplaced", "visit.html", {**_PATIENT, "stage": "check", "place": _PLACE}, "/visit"),
     Sample(
         "problem",

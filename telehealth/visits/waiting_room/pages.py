@@ -25,8 +25,9 @@ from telehealth.visits.waiting_room.schemas import DayQuery
 
 
 async def front_door(call: Call) -> Response:
-    """To the board; a guest to their visit."""
-    return call.redirect({Role.PATIENT: "/visit", Role.GUEST: "/attend"}.get(call.actor.role, "/day"))
+    """To the board; a guest to their visit, an administrator to what they may set."""
+    own = {Role.PATIENT: "/visit", Role.GUEST: "/attend", Role.ADMIN: "/admin"}
+    return call.redirect(own.get(call.actor.role, "/day"))
 
 
 async def day(call: Call, query: DayQuery) -> Response:
