@@ -1,7 +1,7 @@
 """The audit log: who used which data, for what, with what outcome. Append-only, in the same transaction as the use."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -72,5 +72,4 @@ WRITTEN = _written()
 async def write(session: AsyncSession, traces: Sequence[Trace]) -> None:
     """Append the traces in their order."""
     if traces:
-        lists = zip(*map(astuple, traces), strict=True)
-        await WRITTEN.run(session, {name: list(each) for name, each in zip(NAMES, lists, strict=True)})
+        await WRITTEN.run(session, {name: [getattr(each, name) for each in traces] for name in NAMES})
