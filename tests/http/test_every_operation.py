@@ -195,6 +195,7 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("visits.read_questionnaire", Check.STRANGER): OFFICE,
     ("visits.publish_questionnaire", Check.STRANGER): OFFICE,
     ("visits.retire_questionnaire", Check.STRANGER): OFFICE,
+    ("visits.administration", Check.TRACE): "what an admin may set is no patient's data",
     ("visits.list_consent_texts", Check.TRACE): "a text is no patient's data, agreeing to it is",
     ("visits.retire_consent_text", Check.STRANGER): OFFICE,
     ("visits.prepare", Check.TRACE): "a visit under way is prepared no more: the page sends on to it",
