@@ -20,9 +20,10 @@ from telehealth.visits.gates import queries as gates
 from telehealth.visits.gates.forms import answers_of
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.events import visit_topic
+from telehealth.visits.lifecycle.parts import Step, allowed
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 from telehealth.visits.participants import queries as participants
-from telehealth.visits.participants.rules import Participant, Step, allowed
+from telehealth.visits.participants.rules import Participant
 
 TO_WAIVE = frozenset({VisitStatus.BOOKED, VisitStatus.ARRIVED, VisitStatus.READY})
 FORGIVEN = (Stale, AlreadySigned, NotToBeSigned, NothingToSign)

@@ -39,7 +39,6 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "VisitHandedOver",
         "VisitHeld",
         "VisitRequested",
-        "VisitTakenOver",
     }
 )
 

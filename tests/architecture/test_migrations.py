@@ -157,7 +157,14 @@ def test_participants_are_where_their_visit_is(empty: str) -> None:
     migrate(empty)
     with psycopg.connect(empty) as connection:
         found = connection.execute("SELECT state, since = created_at FROM participant ORDER BY id").fetchall()
+        told = connection.execute("SELECT seq, step, before, after FROM participant_event ORDER BY 1, 4").fetchall()
     assert found == [("connected", True), ("connected", True), ("revoked", True)]
+    assert told[:3] == [(1, "invite", None, "invited")] * 3
+    assert [(step, after) for _, step, _, after in told[3:]] == [
+        ("carry_over", "connected"),
+        ("carry_over", "connected"),
+        ("carry_over", "revoked"),
+    ]
 
 
 def test_the_way_back_leaves_nothing(empty: str) -> None:

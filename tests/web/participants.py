@@ -6,7 +6,7 @@ from types import SimpleNamespace as Data
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from telehealth.visits.participants.rules import ParticipantKind, ParticipantState
+from telehealth.visits.lifecycle.parts import ParticipantKind, ParticipantState
 from telehealth.visits.participants.schemas import CompanionForm
 
 NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)

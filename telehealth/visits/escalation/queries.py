@@ -29,8 +29,8 @@ from telehealth.visits.escalation.rules import (
     Way,
 )
 from telehealth.visits.lifecycle.models import ParticipantRow, VisitEventRow, VisitRow
+from telehealth.visits.lifecycle.parts import PATIENT_SIDE
 from telehealth.visits.lifecycle.rules import OVER, VisitStatus
-from telehealth.visits.participants.rules import PATIENT_SIDE
 
 ROW, STEP = AlertRow, AlertStepRow
 AT_ONCE = 100

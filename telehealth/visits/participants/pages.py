@@ -17,20 +17,17 @@ from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.parts import BY_PATIENT, ParticipantKind, Step, allowed
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import LinkOver
 from telehealth.visits.lifecycle.schemas import BirthForm
 from telehealth.visits.participants import guests, queries, service
 from telehealth.visits.participants.rules import (
-    BY_PATIENT,
     Companion,
     NoAuthority,
     NotToBeInvited,
     Participant,
-    ParticipantKind,
-    Step,
     TooManyInvited,
-    allowed,
     attendance_of,
 )
 from telehealth.visits.participants.schemas import KINDS, CompanionForm, NameForm

@@ -11,16 +11,10 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
+from telehealth.visits.lifecycle.models import ParticipantEventRow, ParticipantRow, VisitRow
+from telehealth.visits.lifecycle.parts import PATIENT_SIDE, ParticipantKind, ParticipantState
 from telehealth.visits.lifecycle.queries import visible
-from telehealth.visits.participants.rules import (
-    LINK_PATHS,
-    PATIENT_SIDE,
-    Participant,
-    ParticipantKind,
-    ParticipantState,
-    identity_of,
-)
+from telehealth.visits.participants.rules import LINK_PATHS, Participant, identity_of
 
 
 def participant_of(row: ParticipantRow) -> Participant:
@@ -84,9 +78,8 @@ async def companions(unit: Unit, visit_id: UUID) -> list[Participant]:
 
 async def mark(unit: Unit, visit_id: UUID) -> str:
     """Changes whenever anybody's part in the visit does: for streams, so it leaves no trace."""
-    seen = select(func.count(), func.max(ParticipantRow.since)).where(ParticipantRow.visit_id == visit_id)
-    count, since = (await unit.session.execute(seen)).one()
-    return f"{count}-{int(since.timestamp() * 1000) if since else 0}"
+    row = ParticipantEventRow
+    return str(await unit.session.scalar(select(func.count()).select_from(row).where(row.visit_id == visit_id)))
 
 
 async def link_of(unit: Unit, participant_id: UUID) -> str:

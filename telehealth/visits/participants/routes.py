@@ -15,6 +15,7 @@ from telehealth.people import queries as people
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.events import visit_topic
+from telehealth.visits.lifecycle.parts import Step, StepRefused
 from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.participants import pages, queries, service
 from telehealth.visits.participants.rules import (
@@ -22,8 +23,6 @@ from telehealth.visits.participants.rules import (
     NoAuthority,
     NotToBeInvited,
     Participant,
-    Step,
-    StepRefused,
     TooManyInvited,
     attendance_of,
 )

@@ -9,15 +9,8 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from telehealth.core.actors import Role
 from telehealth.http.schemas import FieldError, Message
 from telehealth.people.schemas import Email, Language, Name, Phone
-from telehealth.visits.participants.rules import (
-    Attendance,
-    Companion,
-    Participant,
-    ParticipantKind,
-    ParticipantState,
-    Step,
-    allowed,
-)
+from telehealth.visits.lifecycle.parts import ParticipantKind, ParticipantState, Step, allowed
+from telehealth.visits.participants.rules import Attendance, Companion, Participant
 
 K = ParticipantKind
 Typed = Annotated[str, Field(max_length=200)]

@@ -8,14 +8,17 @@ from sqlalchemy import select
 
 from telehealth.access import guests as access
 from telehealth.access.rules import digest, new_secret
+from telehealth.core.actors import Role
 from telehealth.core.errors import NotAllowed, NotFound
 from telehealth.core.ids import ParticipantId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.people.rules import RelatedPerson, of_age
+from telehealth.visits.lifecycle import guests as parts
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.joining import JoinReason, join_reason
 from telehealth.visits.lifecycle.models import ParticipantRow
+from telehealth.visits.lifecycle.parts import EXPECTED, OUT, ParticipantKind, ParticipantState, Step, allowed
 from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.participants import guests, queries
 from telehealth.visits.participants.events import (
@@ -25,21 +28,14 @@ from telehealth.visits.participants.events import (
     ParticipantRemoved,
 )
 from telehealth.visits.participants.rules import (
-    EXPECTED,
     INVITABLE,
-    OUT,
     AlreadyInvited,
     Companion,
     NoAuthority,
     NotToBeInvited,
     Participant,
-    ParticipantKind,
-    ParticipantState,
-    Step,
-    allowed,
     check_room,
-    decide,
-    followed,
+    following,
 )
 
 K, S = ParticipantKind, ParticipantState
@@ -64,8 +60,7 @@ async def invite(unit: Unit, visit_id: UUID, companion: Companion) -> Invited:
     check_room(unit.actor.role, companion.kind, await queries.ever_invited(unit, visit.id))
     if companion.kind is K.PROXY:
         return await _invite_proxy(unit, visit, companion.related_person_id)
-    row = _row(unit, visit, companion)
-    return await _send(unit, visit, row, "create")
+    return await _send(unit, visit, await _row(unit, visit, companion), "create")
 
 
 async def _invite_proxy(unit: Unit, visit: Visit, related_person_id: UUID | None) -> Invited:
@@ -80,9 +75,7 @@ async def _invite_proxy(unit: Unit, visit: Visit, related_person_id: UUID | None
         raise AlreadyInvited
     if row is None:
         named = Companion(kind=K.PROXY, name=person.name, email=person.email, language=person.language)
-        row = _row(unit, visit, named)
-        row.person_id = person.id
-        return await _send(unit, visit, row, "create")
+        return await _send(unit, visit, await _row(unit, visit, named, person.id), "create")
     return await _invite_again(unit, visit, row)
 
 
@@ -98,25 +91,21 @@ async def _authorised(unit: Unit, visit: Visit, related_person_id: UUID | None) 
     return person
 
 
-def _row(unit: Unit, visit: Visit, companion: Companion) -> ParticipantRow:
+async def _row(unit: Unit, visit: Visit, companion: Companion, person_id: UUID | None = None) -> ParticipantRow:
     participant_id = unit.new_id()
     phone = companion.phone
-    row = ParticipantRow(
-        id=participant_id,
-        visit_id=visit.id,
-        role=companion.kind,
-        created_at=unit.now,
-        state=S.INVITED,
-        since=unit.now,
-        attempts=0,
-        name=companion.name,
-        email=companion.email,
-        phone=unit.vault.seal(("participant", "phone", participant_id), phone) if phone else None,
-        language=companion.language,
-        invited_as=unit.actor.role,
-    )
-    unit.session.add(row)
-    return row
+    row = {
+        "id": participant_id,
+        "visit_id": visit.id,
+        "role": companion.kind,
+        "person_id": person_id,
+        "name": companion.name,
+        "email": companion.email,
+        "phone": unit.vault.seal(("participant", "phone", participant_id), phone) if phone else None,
+        "language": companion.language,
+    }
+    await parts.invite(unit, [row])
+    return await unit.session.get_one(ParticipantRow, participant_id)
 
 
 async def _send(unit: Unit, visit: Visit, row: ParticipantRow, action: str) -> Invited:
@@ -144,16 +133,16 @@ async def resend(unit: Unit, visit_id: UUID, participant_id: UUID, *, fresh: boo
         raise NotToBeInvited
     if row.state in OUT:
         return await _invite_again(unit, visit, row)
-    row.attempts, row.locked_until, row.since = 0, None, unit.now
+    row.attempts, row.locked_until = 0, None
+    await parts.move(unit, row, Step.RENEW if fresh else Step.RESEND)
     if not fresh:
         return await _invited(unit, visit, row, "update")
     await access.revoke_guest_sessions(unit, ParticipantId(row.id))
-    row.state = S.INVITED
     return await _send(unit, visit, row, "update")
 
 
 async def _invite_again(unit: Unit, visit: Visit, row: ParticipantRow) -> Invited:
-    _move(unit, row, Step.INVITE_AGAIN, authority=await _may_act(unit, row))
+    await parts.move(unit, row, Step.INVITE_AGAIN, authority=await _may_act(unit, row))
     row.attempts, row.locked_until, row.revoked_at = 0, None, None
     return await _send(unit, visit, row, "update")
 
@@ -177,7 +166,7 @@ async def put_out(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participa
 
 async def _put_out(unit: Unit, visit_id: UUID, participant_id: UUID, step: Step) -> Participant:
     visit, row = await _found(unit, visit_id, participant_id)
-    _move(unit, row, step)
+    await parts.move(unit, row, step)
     row.revoked_at, row.link = unit.now, None
     await access.revoke_guest_sessions(unit, ParticipantId(row.id))
     return _told(unit, visit, row, ParticipantRemoved)
@@ -191,7 +180,7 @@ async def admit(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant
 async def mark(unit: Unit, visit_id: UUID, participant_id: UUID, step: Step) -> Participant:
     """Staff note how far somebody is: of a phone leg everything, else only that they are let in."""
     visit, row = await _found(unit, visit_id, participant_id)
-    _move(unit, row, step, authority=await _may_act(unit, row))
+    await parts.move(unit, row, step, authority=await _may_act(unit, row))
     return _told(unit, visit, row, ParticipantMoved)
 
 
@@ -201,7 +190,7 @@ async def attend(unit: Unit) -> tuple[Participant, Visit]:
     state, theirs = S(row.state), queries.participant_of(row)
     coming = state is not S.LEFT and join_reason(visit, unit.now) is JoinReason.OPEN
     if coming and Step.WAIT in allowed(state, unit.actor.role, theirs.circumstances()):
-        _move(unit, row, Step.WAIT)
+        await parts.move(unit, row, Step.WAIT)
         theirs = _told(unit, visit, row, ParticipantMoved)
     return theirs, visit
 
@@ -209,14 +198,14 @@ async def attend(unit: Unit) -> tuple[Participant, Visit]:
 async def leave(unit: Unit) -> Participant:
     """A companion goes; their link brings them back. Raises NotFound, StepRefused."""
     visit, row = await _own(unit)
-    _move(unit, row, Step.LEAVE)
+    await parts.move(unit, row, Step.LEAVE)
     return _told(unit, visit, row, ParticipantMoved)
 
 
 async def come_back(unit: Unit) -> Participant:
     """A companion who had gone waits again. Raises NotFound, StepRefused."""
     visit, row = await _own(unit)
-    _move(unit, row, Step.WAIT)
+    await parts.move(unit, row, Step.WAIT)
     return _told(unit, visit, row, ParticipantMoved)
 
 
@@ -227,7 +216,7 @@ async def note_notified(unit: Unit, participant_id: UUID) -> None:
     """The message with the link has left the house."""
     row = await _locked(unit, ParticipantRow.id == participant_id)
     if row is not None and row.state == S.INVITED:
-        _move(unit, row, Step.NOTIFY)
+        await parts.move(unit, row, Step.NOTIFY)
 
 
 async def follow(unit: Unit, visit_id: UUID) -> None:
@@ -238,9 +227,10 @@ async def follow(unit: Unit, visit_id: UUID) -> None:
     query = select(ParticipantRow).where(ParticipantRow.visit_id == visit.id).order_by(ParticipantRow.id)
     for row in await unit.session.scalars(query.with_for_update()):
         theirs = queries.participant_of(row)
-        state = followed(theirs.circumstances(), theirs.state, visit.status, checked=visit.check is not None)
-        if state is not theirs.state:
-            row.state, row.since = state, unit.now
+        steps = following(theirs.circumstances(), theirs.state, visit.status, checked=visit.check is not None)
+        for step in steps:
+            await parts.move(unit, row, step, by=Role.SYSTEM)
+        if steps:
             unit.emit(ParticipantMoved(visit_id=visit.id, participant_id=theirs.id))
 
 
@@ -305,12 +295,6 @@ async def _may_act(unit: Unit, row: ParticipantRow) -> bool:
     if row.role != K.PROXY or row.person_id is None:
         return True
     return (await people.related_person(unit, row.person_id)).may_act(unit.now)
-
-
-def _move(unit: Unit, row: ParticipantRow, step: Step, *, authority: bool = True) -> None:
-    theirs = queries.participant_of(row)
-    state = decide(step, theirs.state, unit.actor.role, theirs.circumstances(authority=authority))
-    row.state, row.since = state, unit.now
 
 
 def _told(unit: Unit, visit: Visit, row: ParticipantRow, event: type[ParticipantEvent]) -> Participant:

@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
 from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
+from telehealth.visits.lifecycle.parts import PATIENT_SIDE
 from telehealth.visits.lifecycle.rules import WAITING, VisitStatus
-from telehealth.visits.participants.rules import PATIENT_SIDE
 from telehealth.visits.waiting_room.models import PresenceRow, QueueEntryRow
 
 

@@ -12,8 +12,8 @@ from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.http.credentials import GUEST_COOKIE
+from telehealth.visits.lifecycle.parts import ParticipantState
 from telehealth.visits.participants import queries
-from telehealth.visits.participants.rules import ParticipantState
 from tests.kit.by_hand import BIRTH, House, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE, book
 

@@ -22,6 +22,7 @@ from telehealth.visits.appointments import service as appointments
 from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.parts import ParticipantKind, ParticipantState, Step, StepRefused
 from telehealth.visits.lifecycle.rules import DeviceCheck, NotNow
 from telehealth.visits.participants import guests, queries, service
 from telehealth.visits.participants.events import LinkLocked, ParticipantInvited, ParticipantRemoved
@@ -31,10 +32,6 @@ from telehealth.visits.participants.rules import (
     Companion,
     NoAuthority,
     NotToBeInvited,
-    ParticipantKind,
-    ParticipantState,
-    Step,
-    StepRefused,
     TooManyInvited,
     attendance_of,
 )
