@@ -1,6 +1,6 @@
 """Alerts, limited to those who are to hear of them, and the rules they go by."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from telehealth.visits.escalation.rules import (
     Fault,
     Rung,
     Shown,
+    Subject,
     Telling,
     Way,
 )
@@ -48,6 +49,16 @@ class ToCome:
     has_link: bool
     told: bool
 
+    def about(self, now: datetime) -> Subject:
+        """What an alert is about that is raised now."""
+        return Subject(
+            patient_id=self.patient_id,
+            since=now,
+            visit_id=self.visit_id,
+            clinician_id=self.clinician_id,
+            starts_at=self.starts_at,
+        )
+
 
 async def visible(unit: Unit) -> ColumnElement[bool]:
     """Whom an alert concerns: the front desk all of them; a clinician who waits for them or in the queue, and whatever
@@ -65,7 +76,9 @@ async def visible(unit: Unit) -> ColumnElement[bool]:
 
 
 def still_so() -> ColumnElement[bool]:
-    """Open, and what it says is so at this moment: nobody is said to wait who has been let in since."""
+    """Open, and what it says is so at this moment: nobody is said to wait who has been let in since. An alert about an
+    entry in the queue closes with the entry.
+    """
     wanted = exists().where(VisitRow.id == ROW.visit_id, _as_the_alert_says())
     return and_(ROW.closed_at.is_(None), or_(ROW.visit_id.is_(None), wanted))
 
@@ -134,10 +147,12 @@ async def is_wanted(unit: Unit, alert_id: UUID) -> bool:
     return await unit.session.scalar(query) is not None
 
 
-async def clinician_of(unit: Unit, visit_id: UUID) -> ClinicianId | None:
-    """Who gives the visit."""
-    found = await unit.session.scalar(select(VisitRow.clinician_id).where(VisitRow.id == visit_id))
-    return None if found is None else ClinicianId(found)
+async def clinicians_of(unit: Unit, visit_ids: Collection[UUID]) -> dict[UUID | None, ClinicianId]:
+    """Who gives each visit."""
+    if not visit_ids:
+        return {}
+    found = await unit.session.execute(select(VisitRow.id, VisitRow.clinician_id).where(VisitRow.id.in_(visit_ids)))
+    return {visit_id: ClinicianId(clinician_id) for visit_id, clinician_id in found}
 
 
 async def due(unit: Unit) -> list[UUID]:
@@ -152,18 +167,38 @@ async def moot(unit: Unit) -> list[UUID]:
     return list(await unit.session.scalars(query))
 
 
-async def unwatched(unit: Unit) -> list[VisitId]:
-    """Visits whose patient waits without an alert."""
-    watched = exists().where(ROW.visit_id == VisitRow.id, ROW.kind == AlertKind.WAITING, ROW.closed_at.is_(None))
-    query = select(VisitRow.id).where(VisitRow.status == VisitStatus.READY, ~watched).order_by(VisitRow.id)
-    return [VisitId(each) for each in await unit.session.scalars(query.limit(AT_ONCE))]
+async def waiting(unit: Unit, visit_id: UUID | None = None) -> list[Subject]:
+    """Visits whose patient waits without an alert, that one or any, with their rows locked. `since` is when they came
+    to wait as they wait now: one who was let in and found nobody waits anew.
+    """
+    visit, past = VisitRow, VisitEventRow
+    watched = exists().where(ROW.visit_id == visit.id, ROW.kind == AlertKind.WAITING, ROW.closed_at.is_(None))
+    came = (past.visit_id == visit.id, past.after == VisitStatus.READY, past.before != VisitStatus.READY)
+    since = func.coalesce(select(func.max(past.at)).where(*came).scalar_subquery(), unit.now)
+    which = (visit.status == VisitStatus.READY, ~watched, true() if visit_id is None else visit.id == visit_id)
+    columns = (visit.id, visit.patient_id, visit.clinician_id, visit.starts_at, since)
+    query = select(*columns).where(*which).order_by(visit.id).limit(AT_ONCE)
+    found = await unit.session.execute(query.with_for_update(skip_locked=True, of=visit))
+    return [
+        Subject(
+            patient_id=PatientId(patient_id),
+            since=since,
+            visit_id=VisitId(each),
+            clinician_id=ClinicianId(clinician_id),
+            starts_at=starts_at,
+        )
+        for each, patient_id, clinician_id, starts_at, since in found
+    ]
 
 
-async def ready_since(unit: Unit, visit_id: UUID) -> datetime | None:
-    """When the patient came to wait as they wait now; one who was let in and found nobody waits anew."""
-    row = VisitEventRow
-    came = (row.visit_id == visit_id, row.after == VisitStatus.READY, row.before != VisitStatus.READY)
-    return await unit.session.scalar(select(func.max(row.at)).where(*came))
+async def watched_entries(unit: Unit) -> dict[AlertKind, set[UUID]]:
+    """The entries of the queue that have an open alert, by its kind."""
+    query = select(ROW.kind, ROW.queue_entry_id).where(ROW.queue_entry_id.is_not(None), ROW.closed_at.is_(None))
+    found: dict[AlertKind, set[UUID]] = {}
+    for kind, entry_id in await unit.session.execute(query):
+        if entry_id is not None:
+            found.setdefault(AlertKind(kind), set()).add(entry_id)
+    return found
 
 
 async def to_come(unit: Unit) -> list[ToCome]:

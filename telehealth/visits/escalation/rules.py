@@ -10,7 +10,7 @@ from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import Kind, Refusal
-from telehealth.core.ids import AccountId, AlertId, PatientId, VisitId
+from telehealth.core.ids import AccountId, AlertId, ClinicianId, PatientId, VisitId
 
 LONGEST_AFTER = 24 * 3600  # seconds
 MOST_RUNGS = 10
@@ -102,6 +102,21 @@ DEFAULT_LADDERS: Mapping[AlertKind, tuple[Rung, ...]] = MappingProxyType(
         AlertKind.UNJOINABLE: (Rung(0, A.BOARD), Rung(900, A.COORDINATOR)),
     }
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an alert is about and since when: a visit, who gives it and when it begins; or an entry in the queue and
+    where its patient is (ISO 3166).
+    """
+
+    patient_id: PatientId
+    since: datetime
+    visit_id: VisitId | None = None
+    clinician_id: ClinicianId | None = None
+    starts_at: datetime | None = None
+    queue_entry_id: UUID | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,18 @@
 """Raise an alert, tell the next in turn, take it on, close it. Each is one short transaction under the alert's lock."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.access import queries as access
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import AccountId, AlertId, ClinicianId, PatientId, VisitId
+from telehealth.core.ids import AccountId, AlertId, ClinicianId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.visits.escalation import queries
@@ -28,6 +28,7 @@ from telehealth.visits.escalation.rules import (
     Closing,
     Fault,
     Rung,
+    Subject,
     check_ladder,
     counts_from,
     faults_of,
@@ -39,16 +40,6 @@ from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import OVER, Visit, VisitStatus
 
 ROW = AlertRow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What an alert is about: a visit, or an entry in the queue and where its patient is (ISO 3166)."""
-
-    patient_id: PatientId
-    visit_id: VisitId | None = None
-    queue_entry_id: UUID | None = None
-    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,54 +58,82 @@ async def watch(unit: Unit, visit_id: UUID) -> None:
     """There is an alert as long as the patient of that visit waits to be let in, and none afterwards."""
     visit = await visits.find(unit, visit_id, lock=True)
     if visit.status is not VisitStatus.READY:
-        await _close_of(unit, AlertKind.WAITING, ROW.visit_id == visit.id)
+        await _close_all(unit, ROW.visit_id == visit.id, ROW.kind == AlertKind.WAITING)
         return
-    since = await queries.ready_since(unit, visit.id) or unit.now
-    about = Subject(patient_id=visit.patient_id, visit_id=visit.id)
-    await _raise(unit, AlertKind.WAITING, about, since=since)
+    await _raise(unit, AlertKind.WAITING, await queries.waiting(unit, visit.id))
 
 
-async def watch_entry(unit: Unit, about: Subject, since: datetime | None) -> None:
-    """The same for an entry in the queue; `since` is None once its patient does not wait there any more."""
-    if since is not None:
-        await _raise(unit, AlertKind.QUEUED, about, since=since)
-        return
-    for kind in (AlertKind.QUEUED, AlertKind.LOCKED_LINK):
-        await _close_of(unit, kind, ROW.queue_entry_id == about.queue_entry_id)
+async def watch_waiting(unit: Unit) -> int:
+    """Every patient who waits has an alert, whatever became of the event that should have raised it."""
+    return await _raise(unit, AlertKind.WAITING, await queries.waiting(unit))
+
+
+async def watch_entries(unit: Unit, about: Sequence[Subject]) -> int:
+    """These wait in the queue; the caller holds their locks. Answers how many had no alert."""
+    return await _raise(unit, AlertKind.QUEUED, about)
+
+
+async def entries_over(unit: Unit, entry_ids: Collection[UUID]) -> int:
+    """These do not wait in the queue any more. Answers how many alerts that closed."""
+    return await _close_all(unit, ROW.queue_entry_id.in_(entry_ids)) if entry_ids else 0
 
 
 async def entry_locked(unit: Unit, about: Subject) -> None:
     """Somebody who waits in the queue cannot get in by their link."""
-    await _raise(unit, AlertKind.LOCKED_LINK, about, since=unit.now)
+    await _raise(unit, AlertKind.LOCKED_LINK, [about])
 
 
 async def link_locked(unit: Unit, visit_id: UUID) -> None:
     """Somebody cannot get in by their link: the front desk hears of it, once until it is taken on."""
     visit = await visits.find(unit, visit_id)
     if visit.status not in OVER:
-        about = Subject(patient_id=visit.patient_id, visit_id=visit.id)
-        await _raise(unit, AlertKind.LOCKED_LINK, about, since=unit.now)
+        await _raise(unit, AlertKind.LOCKED_LINK, [_subject(visit, since=unit.now)])
 
 
-async def _raise(unit: Unit, kind: AlertKind, about: Subject, *, since: datetime, faults: Sequence[Fault] = ()) -> None:
-    """Without effect while there is one about the same. The boards are told in the same transaction."""
+async def _raise(unit: Unit, kind: AlertKind, about: Sequence[Subject], faults: Sequence[Fault] = ()) -> int:
+    """The first rung, the boards, is told in the same transaction. Without effect where there is one about the same;
+    answers how many there were not.
+    """
+    if not about:
+        return 0
     ladder = await queries.ladder(unit, kind)
-    values = {
+    rows = [_fresh(unit, kind, each, ladder) | {"faults": list(faults)} for each in about]
+    added = insert(ROW).on_conflict_do_nothing().returning(ROW.id, ROW.visit_id, ROW.patient_id)
+    raised = (await unit.session.execute(added, rows)).all()
+    clinicians: dict[UUID | None, ClinicianId | None] = {each.visit_id: each.clinician_id for each in about}
+    first = {"rung": 0, "number": 0, "at": unit.now, "whom": ladder[0].whom, "way": ladder[0].way}
+    if raised:
+        await unit.session.execute(insert(AlertStepRow), [first | {"alert_id": alert_id} for alert_id, _, _ in raised])
+    for alert_id, visit_id, patient_id in raised:
+        unit.audit("create", "alert", alert_id, patient_id=patient_id)
+        unit.emit(AlertRaised(alert_id=AlertId(alert_id), clinician_id=clinicians.get(visit_id)))
+    return len(raised)
+
+
+def _fresh(unit: Unit, kind: AlertKind, about: Subject, ladder: Sequence[Rung]) -> dict[str, Any]:
+    """An alert with its first rung behind it."""
+    return {
         "id": unit.new_id(),
         "kind": kind,
         "visit_id": about.visit_id,
         "queue_entry_id": about.queue_entry_id,
         "patient_id": about.patient_id,
         "place": about.place,
-        "faults": list(faults),
-        "since": since,
+        "since": about.since,
         "raised_at": unit.now,
-        "next_at": unit.now,
+        "step": 1,
+        "next_at": next_at(ladder, 1, counts_from(kind, about.since, about.starts_at)),
     }
-    raised = await unit.session.scalar(insert(ROW).values(values).on_conflict_do_nothing().returning(ROW))
-    if raised is not None:
-        unit.audit("create", "alert", raised.id, patient_id=raised.patient_id)
-        await _climb(unit, queries.alert_of(raised), ladder)
+
+
+def _subject(visit: Visit, *, since: datetime) -> Subject:
+    return Subject(
+        patient_id=visit.patient_id,
+        since=since,
+        visit_id=visit.id,
+        clinician_id=visit.clinician_id,
+        starts_at=visit.starts_at,
+    )
 
 
 # Escalating
@@ -225,19 +244,28 @@ async def close_moot(unit: Unit, alert_id: UUID) -> bool:
     return row is not None
 
 
-async def _close_of(unit: Unit, kind: AlertKind, subject: Any) -> None:
-    query = select(ROW).where(subject, ROW.kind == kind, ROW.closed_at.is_(None)).with_for_update()
-    for row in await unit.session.scalars(query.execution_options(populate_existing=True)):
-        await _close(unit, queries.alert_of(row), Closing.OVER)
+async def _close_all(unit: Unit, *which: ColumnElement[bool]) -> int:
+    """Close those that are open; answers how many there were."""
+    closed = update(ROW).where(ROW.closed_at.is_(None), *which).values(_closed(unit, Closing.OVER))
+    found = (await unit.session.execute(closed.returning(ROW.id, ROW.visit_id))).all()
+    clinicians = await queries.clinicians_of(unit, {visit_id for _, visit_id in found if visit_id is not None})
+    for alert_id, visit_id in found:
+        unit.emit(AlertClosed(alert_id=AlertId(alert_id), clinician_id=clinicians.get(visit_id)))
+    return len(found)
 
 
 async def _close(unit: Unit, alert: Alert, closing: Closing) -> Alert:
     unit.emit(AlertClosed(alert_id=alert.id, clinician_id=await _clinician_of(unit, alert)))
-    return await _set(unit, alert.id, closed_at=unit.now, closing=closing, next_at=None)
+    return await _set(unit, alert.id, **_closed(unit, closing))
+
+
+def _closed(unit: Unit, closing: Closing) -> dict[str, Any]:
+    return {"closed_at": unit.now, "closing": closing, "next_at": None}
 
 
 async def _clinician_of(unit: Unit, alert: Alert) -> ClinicianId | None:
-    return None if alert.visit_id is None else await queries.clinician_of(unit, alert.visit_id)
+    visit_id = alert.visit_id
+    return None if visit_id is None else (await queries.clinicians_of(unit, [visit_id])).get(visit_id)
 
 
 async def _set(unit: Unit, alert_id: AlertId, **values: Any) -> Alert:
@@ -272,8 +300,7 @@ async def _look_at(unit: Unit, coming: ToCome, faults: Sequence[Fault]) -> int:
     if standing is not None:
         await _close(unit, standing, Closing.AGAIN if faults else Closing.MENDED)
     if faults:
-        about = Subject(patient_id=coming.patient_id, visit_id=coming.visit_id)
-        await _raise(unit, AlertKind.UNJOINABLE, about, since=unit.now, faults=faults)
+        await _raise(unit, AlertKind.UNJOINABLE, [coming.about(unit.now)], faults)
     return 1
 
 

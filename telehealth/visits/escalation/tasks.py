@@ -65,10 +65,7 @@ async def _settled(work: Work, settle: Callable[[Unit, UUID], Coroutine[Any, Any
 
 async def watch_all(work: Work) -> int:
     """Every patient who waits has an alert, whatever became of the event that should have raised it."""
-    unwatched = await work.run(queries.unwatched)
-    for visit_id in unwatched:
-        await work.run(service.watch, visit_id)
-    return len(unwatched)
+    return await work.run(service.watch_waiting)
 
 
 async def look_ahead(work: Work) -> int:
