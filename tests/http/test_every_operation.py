@@ -137,7 +137,6 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("visits.tell_queued", Check.STRANGER): TOGETHER,
     ("visits.take_off_queue", Check.STRANGER): TOGETHER,
     ("visits.put_in_queue", Check.STRANGER): "staff book for every patient of the clinic",
-    ("visits.call_next", Check.EMPTY): "no kind of visit is any kind",
     ("visits.find_to_queue", Check.ECHO): TYPED_AGAIN,
     ("visits.identify_waiting", Check.ECHO): TYPED_AGAIN,
     ("visits.read_own_place", Check.TRACE): HAS_A_VISIT,

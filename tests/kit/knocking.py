@@ -159,7 +159,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "visit_type_id": str(residents.visit_type.id),
     },
     "visits.take_next": lambda residents: {"visit_type_id": str(residents.visit_type.id)},
-    "visits.call_next": lambda residents: {"visit_type": str(residents.visit_type.id)},
+    "visits.call_next": lambda residents: {"press": str(uuid4()), "visit_type": str(residents.visit_type.id)},
     "visits.find_to_queue": lambda _: {**BOXES, "name": "Rosa"},
     "visits.put_in_queue": lambda residents: {"visit_type": str(residents.visit_type.id), "urgent": "on"},
     "visits.identify_waiting": lambda _: BOXES,

@@ -44,7 +44,7 @@ async def queue_page(call: Call, query: QueuePageQuery) -> Response:
 
 
 async def call_next(call: Call, body: NextForm) -> Response:
-    """The clinician's next patient, then into the room."""
+    """The clinician's next patient, then into the room; the same press again leads to the same patient."""
     try:
         visit = await call.run(service.take_next, VisitTypeId(body.visit_type) if body.visit_type else None)
     except NobodyWaits:
@@ -167,6 +167,7 @@ async def _context(unit: Unit, query: QueuePageQuery, public_url: str) -> dict[s
         "me": reader,
         "zone": reader.time_zone,
         "now": unit.now,
+        "press": unit.new_id(),
         "stream": "/v1/queue/stream",
         "visit_types": kinds,
         "place": {"options": choices(await people.licensed_jurisdictions(unit)), "chosen": ""},

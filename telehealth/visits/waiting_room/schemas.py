@@ -153,6 +153,9 @@ class DayQuery(Message):
 
 
 class NextForm(Message):
+    """`press` is another for each time the page is shown: one press takes one patient."""
+
+    press: UUID
     visit_type: UUID | Literal[""] = ""
 
 

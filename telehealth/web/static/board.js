@@ -142,6 +142,9 @@ sound.addEventListener("click", () => {
   if (on) chime().catch(() => {});
 });
 
+// A page that the browser kept for its Back button would press a second time what is done once.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+
 remember(document);
 const stream = listen(board.dataset.stream, refresh);
 tick();
