@@ -13,6 +13,7 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.visits.appointments.service import Booked
 from telehealth.visits.front_desk import queries
+from telehealth.visits.lifecycle import service as lifecycle
 from tests.kit.by_hand import BIRTH, House, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE, add_colleague, book, guest_of
 
@@ -200,3 +201,13 @@ async def test_the_link_is_sent_again_from_the_visit(house: House, booked: Booke
     sent = await house.desk.post(action)
     assert sent.status_code == 200
     assert f"/join/{booked.link_secret}" in sent.text
+
+
+async def test_the_desk_sees_that_who_prepares_has_closed_the_page(house: House, booked: Booked) -> None:
+    await at(house, -5)
+    patient = await guest_of(house.unit_of_work, booked)
+    await house.unit_of_work.run(lifecycle.arrive, patient, booked.visit.id)
+    assert "Page closed" not in (await house.desk.get(desk_of(booked))).text
+    await house.unit_of_work.run(lifecycle.away, SYSTEM, booked.visit.id)
+    for page in (desk_of(booked), "/day"):
+        assert '<span class="tag warn">Page closed</span>' in (await house.desk.get(page)).text

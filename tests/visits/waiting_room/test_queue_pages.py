@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import AsyncIterator
-from uuid import uuid4
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import anyio
 import httpx
@@ -13,7 +14,7 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
-from telehealth.visits.waiting_room import service, waiting
+from telehealth.visits.waiting_room import attendance, service, standings, waiting
 from tests.kit.by_hand import BIRTH, House, open_by_hand
 from tests.kit.clinic import register
 
@@ -147,6 +148,45 @@ async def test_who_opens_the_page_again_is_back(house: House) -> None:
     assert (await house.unit_of_work.run(lifecycle.away, SYSTEM, visit.id)).away_since is not None
     await house.phone.get("/visit")
     assert (await house.unit_of_work.run(visits.find, SYSTEM, visit.id)).away_since is None
+
+
+async def test_who_opens_the_page_of_the_queue_again_is_back_and_counts_as_here(house: House) -> None:
+    await enter(house, await put_in_queue(house))
+    (shown,) = (await house.desk.get("/v1/queue")).json()["items"]
+    entry_id = UUID(shown["id"])
+    entry = await house.unit_of_work.run(waiting.drop, SYSTEM, entry_id)
+    assert entry.dropped_at is not None
+    assert "Es su turno" in (await house.phone.get("/visit")).text
+    assert (await house.unit_of_work.run(standings.find, SYSTEM, entry_id)).dropped_at is None
+    house.clock.advance(timedelta(seconds=59))
+    assert await house.unit_of_work.run(attendance.gone_from_queue, SYSTEM) == []
+    house.clock.advance(timedelta(seconds=1))
+    assert await house.unit_of_work.run(attendance.gone_from_queue, SYSTEM) == [entry.id]
+
+
+async def test_opening_the_link_alone_is_not_coming_back(house: House) -> None:
+    """Mail scanners and previews open links too."""
+    link = await put_in_queue(house)
+    await enter(house, link)
+    (each,) = (await house.desk.get("/v1/queue")).json()["items"]
+    await house.unit_of_work.run(waiting.drop, SYSTEM, each["id"])
+    del house.phone.headers["Cookie"]
+    await house.phone.get(link)
+    assert (await house.unit_of_work.run(standings.find, SYSTEM, each["id"])).dropped_at is not None
+    await enter(house, link)
+    assert (await house.unit_of_work.run(standings.find, SYSTEM, each["id"])).dropped_at is None
+
+
+async def test_who_reads_without_scripts_before_the_waiting_room_is_not_away(house: House) -> None:
+    await enter(house, await put_in_queue(house))
+    visit = await house.unit_of_work.run(service.take_next, house.clinic.clinician_actor)
+    await house.phone.get("/visit")
+    house.clock.advance(timedelta(minutes=29))
+    assert await house.unit_of_work.run(attendance.gone, SYSTEM) == []
+    await house.phone.post("/visit/ready")
+    await house.phone.get("/visit")
+    house.clock.advance(timedelta(minutes=1))
+    assert await house.unit_of_work.run(attendance.gone, SYSTEM) == [visit.id]
 
 
 async def test_the_link_leads_to_the_visit_once_there_is_one(house: House) -> None:
