@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, false, func, or_, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from telehealth.access import queries as access
 from telehealth.core.actors import Role
@@ -68,11 +69,16 @@ async def visible(unit: Unit) -> ColumnElement[bool]:
         case Role.SYSTEM | Role.FRONT_DESK:
             return true()
         case Role.CLINICIAN:
-            own = exists().where(VisitRow.id == ROW.visit_id, VisitRow.clinician_id == unit.actor.person_id)
-            told = exists().where(STEP.alert_id == ROW.id, STEP.recipient_id == unit.actor.person_id)
-            return or_(ROW.kind == AlertKind.QUEUED, and_(ROW.kind == AlertKind.WAITING, own), told)
+            return _concerns(unit.actor.person_id)
         case _:
             return false()
+
+
+def _concerns(clinician_id: Any) -> ColumnElement[bool]:
+    """An id, or a column with ids."""
+    own = exists().where(VisitRow.id == ROW.visit_id, VisitRow.clinician_id == clinician_id)
+    told = exists().where(STEP.alert_id == ROW.id, STEP.recipient_id == clinician_id)
+    return or_(ROW.kind == AlertKind.QUEUED, and_(ROW.kind == AlertKind.WAITING, own), told)
 
 
 def still_so() -> ColumnElement[bool]:
@@ -115,10 +121,24 @@ async def on_board(unit: Unit) -> list[Shown]:
     ]
 
 
+NUMBERS = func.count(), func.count(ROW.acknowledged_at), func.sum(ROW.step), func.max(ROW.raised_at)
+
+
 async def mark(unit: Unit) -> str:
     """A short word that changes when `on_board` does; says nothing else and leaves no audit row."""
-    known = select(func.count(), func.count(ROW.acknowledged_at), func.sum(ROW.step), func.max(ROW.raised_at))
-    count, taken, steps, raised = (await unit.session.execute(known.where(still_so(), await visible(unit)))).one()
+    return _mark(*(await unit.session.execute(select(*NUMBERS).where(still_so(), await visible(unit)))).one())
+
+
+async def marks(unit: Unit, clinician_ids: Collection[UUID]) -> tuple[str, dict[UUID, str]]:
+    """The `mark` of the front desk and that of each clinician, in two queries."""
+    every = (await unit.session.execute(select(*NUMBERS).where(still_so()))).one()
+    given = bindparam("clinician_ids", list(clinician_ids), type_=ARRAY(Uuid()))
+    asked = func.unnest(given).table_valued(column("id", Uuid())).render_derived()
+    each = select(asked.c.id, *NUMBERS).join(ROW, and_(still_so(), _concerns(asked.c.id))).group_by(asked.c.id)
+    return _mark(*every), {row[0]: _mark(*row[1:]) for row in await unit.session.execute(each)}
+
+
+def _mark(count: int, taken: int, steps: int | None, raised: datetime | None) -> str:
     return f"{count}.{taken}.{steps or 0}.{int(raised.timestamp() * 1000) if raised else 0}"
 
 
