@@ -36,14 +36,22 @@ const unheard = () => [...board.querySelectorAll("[data-alert]")];
 function redraw(page) {
   const next = page.getElementById("board");
   if (!next) return;
-  const focused = document.activeElement?.id;
+  const focused = document.activeElement;
+  const unfolded = [...board.querySelectorAll("details[open]")]; // somebody may be writing in it
   const lists = [board, next].map((root) => [...root.querySelectorAll("[data-keyed]")]);
   if (lists[0].length === lists[1].length) lists[0].forEach((list, at) => merge(list, lists[1][at]));
   else board.replaceChildren(...[...next.children].map((part) => document.importNode(part, true)));
   remember(next);
-  if (focused && document.activeElement?.id !== focused) {
-    (document.getElementById(focused) || document.getElementById(focused.replace("admit", "open")))?.focus();
+  for (const each of unfolded.filter((part) => !part.isConnected)) {
+    document.getElementById(each.firstElementChild.id)?.parentElement.replaceWith(each);
   }
+  if (focused && document.activeElement !== focused) refocus(focused);
+}
+
+function refocus(lost) {
+  const { id } = lost;
+  const now = id && (document.getElementById(id) || document.getElementById(id.replace("admit", "open")));
+  (lost.isConnected ? lost : now)?.focus();
 }
 
 const refresh = coalesced(async () => {

@@ -39,7 +39,7 @@ def queue(page: Page, doors: Doors, *names: str) -> None:
         say(page, "/v1/queue", {"patient_id": patient["id"], "visit_type_id": kind})
 
 
-def say(page: Page, path: str, body: dict[str, str]) -> dict[str, str]:
+def say(page: Page, path: str, body: dict[str, str | int]) -> dict[str, str]:
     answer = page.evaluate(
         """async ([path, body]) => { const answer = await fetch(path, {method: "POST", body,
           headers: {"Content-Type": "application/json"}}); return [answer.status, await answer.text()]; }""",
