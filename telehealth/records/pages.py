@@ -121,7 +121,8 @@ async def _before(unit: Unit, visit: Visit, language: str) -> Mapping[str, Any]:
             {
                 "gate": each.gate,
                 "state": each.state,
-                "reason": waived.reason if (waived := waivers.get(each.gate)) else None,
+                "by": waived.waived_by if (waived := waivers.get(each.gate)) else "",
+                "reason": waived.reason if waived else None,
             }
             for each in await gates.standings(unit, visit)
         ],

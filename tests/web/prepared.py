@@ -5,10 +5,15 @@ from datetime import date
 from types import SimpleNamespace as Data
 
 GATES = [
-    Data(gate="consent", state="open", reason=None),
-    Data(gate="intake", state="closed", reason=None),
-    Data(gate="location", state="waived", reason="Éloignée de chez elle pour la semaine, suivie ici depuis 2019"),
-    Data(gate="devices", state="open", reason=None),
+    Data(gate="consent", state="open", by="", reason=None),
+    Data(gate="intake", state="closed", by="", reason=None),
+    Data(
+        gate="location",
+        state="waived",
+        by="Dr. Ada Lindqvist",
+        reason="Éloignée de chez elle pour la semaine, suivie ici",
+    ),
+    Data(gate="devices", state="open", by="", reason=None),
 ]
 TOLD = [
     Data(question="Do you smoke?", answer=True),

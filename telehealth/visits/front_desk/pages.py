@@ -28,7 +28,7 @@ from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import WAITING, Command, JurisdictionMismatch, NotNow, Visit
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants.pages import first_box
-from telehealth.visits.participants.rules import INVITABLE, Participant
+from telehealth.visits.participants.rules import INVITABLE, Happened, Participant
 
 EMPTY: Mapping[str, str] = FindForm().shown()
 REFUSED = (NotNow, Stale, SlotRefused, CalendarBusy, JurisdictionMismatch, GatesClosed, NoSuchGate)
@@ -153,11 +153,13 @@ async def _context(unit: Unit, visit_id: UUID) -> dict[str, Any]:
             {
                 "gate": each.gate,
                 "state": each.state,
-                "reason": waivers[each.gate].reason if each.gate in waivers else "",
+                "by": waivers[each.gate].waived_by if each.gate in waivers else "",
+                "reason": (waivers[each.gate].reason or "") if each.gate in waivers else "",
             }
             for each in standings
         ],
         "waivable": waivable(visit, role, unit.now, standings),
+        "parts": [_happened(each) for each in await participants.history(unit, visit.id)],
         "history": [_told(entry, names) for entry in await queries.entries(unit, visit.id)],
     }
 
@@ -182,6 +184,11 @@ def _part(visit: Visit, each: Participant) -> dict[str, Any]:
         "locked": each.locked_until is not None,
         "resend": each.has_link and visit.status in INVITABLE,
     }
+
+
+def _happened(each: Happened) -> dict[str, Any]:
+    shown = {name: getattr(each, name) for name in ("at", "name", "kind", "step", "role")}
+    return {**shown, "again": each.before is each.after}
 
 
 def _told(entry: queries.Entry, names: Mapping[ClinicianId, str]) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """What is asked before a visit, and what was answered: for the patient, for staff, for the admin who publishes it."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
 
+from telehealth.access.queries import account_names
+from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import VisitTypeId
 from telehealth.db.unit import Unit
@@ -64,12 +67,19 @@ async def _waived(unit: Unit, visit: Visit) -> list[Gate]:
 
 
 async def waivers(unit: Unit, visit: Visit) -> dict[Gate, Waiver]:
-    """Which gates staff waived, and why. The visit has been loaded for the actor."""
-    rows = await unit.session.scalars(select(WaiverRow).where(WaiverRow.visit_id == visit.id))
-    return {
-        Gate(row.gate): Waiver(row.waived_at, unit.vault.open(("gate_waiver", "reason", row.id), row.reason))
-        for row in rows
-    }
+    """Which gates staff waived, and for whom it is, why. The visit has been loaded for the actor."""
+    rows = (await unit.session.scalars(select(WaiverRow).where(WaiverRow.visit_id == visit.id))).all()
+    names = await account_names(unit, {row.waived_by for row in rows if row.waived_by is not None})
+    return {Gate(row.gate): _waiver(unit, visit, row, names) for row in rows}
+
+
+def _waiver(unit: Unit, visit: Visit, row: WaiverRow, names: Mapping[UUID, str]) -> Waiver:
+    """A reason is read by who wrote it and by who treats the patient; everyone else sees that it was waived."""
+    actor = unit.actor
+    treats = actor.role is Role.CLINICIAN and actor.person_id == visit.clinician_id
+    reads = actor.role is Role.SYSTEM or treats or (actor.id is not None and actor.id == row.waived_by)
+    reason = unit.vault.open(("gate_waiver", "reason", row.id), row.reason) if reads else None
+    return Waiver(row.waived_at, names.get(row.waived_by, "") if row.waived_by else "", reason)
 
 
 async def mark(unit: Unit, visit_id: UUID) -> str:

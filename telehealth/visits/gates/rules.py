@@ -109,10 +109,14 @@ def _state(gate: Gate, done: bool, waived: frozenset[Gate]) -> GateState:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """Why staff let a gate stand open, and when."""
+    """Who of the staff let a gate stand open, and when; `waived_by` is "" for the house itself.
+
+    `reason` is clinical: None for whoever neither wrote it nor gives the visit.
+    """
 
     waived_at: datetime
-    reason: str
+    waived_by: str
+    reason: str | None
 
 
 # Consent

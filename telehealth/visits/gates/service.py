@@ -37,12 +37,13 @@ from telehealth.visits.lifecycle.rules import BEFORE_CALL, Command, DeviceCheck,
 MACHINES = frozenset({Gate.LOCATION, Gate.DEVICES})  # of these the lifecycle itself says what is to be done
 
 
-async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
+async def make_ready(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
     """Into the waiting room. Who goes there with failing devices waives the check; the clinician sees it failed.
 
-    Raises GatesClosed while consent or answers are missing, NotNow; LocationRequired and JurisdictionMismatch for a
-    kind of visit that needs a licence.
+    Raises Stale, NotNow, GatesClosed while consent or answers are missing; LocationRequired and JurisdictionMismatch
+    for a kind of visit that needs a licence.
     """
+    await _unchanged(unit, visit_id, revision)
     visit = await lifecycle.arrive(unit, visit_id)
     standings = await queries.standings(unit, visit)
     closed = closed_gates(standings)
@@ -55,13 +56,21 @@ async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
     return await steps.change(unit, visit_id, Command.MAKE_READY, cause=cause, values=values, facts=facts)
 
 
-async def waive(unit: Unit, visit_id: UUID, gate: Gate, *, reason: str) -> Visit:
+async def _unchanged(unit: Unit, visit_id: UUID, revision: int | None) -> Visit:
+    """The visit, locked, if it is still at that revision. Raises NotFound, Stale with how it stands."""
+    visit = await visits.find(unit, visit_id, lock=True)
+    if revision is not None and revision != visit.revision:
+        raise Stale(revision=visit.revision, status=visit.status)
+    return visit
+
+
+async def waive(unit: Unit, visit_id: UUID, gate: Gate, *, reason: str, revision: int | None = None) -> Visit:
     """Staff let the patient in without one of the things that are asked for. Again changes nothing.
 
     A place is waived by the clinician alone, whose licence it is, and for that place alone. Raises NotFound,
-    NotAllowed, NoSuchGate, NotNow.
+    Stale, NotAllowed, NoSuchGate, NotNow.
     """
-    visit = await visits.find(unit, visit_id, lock=True)
+    visit = await _unchanged(unit, visit_id, revision)
     if unit.actor.role not in STAFF or (gate is Gate.LOCATION and unit.actor.role is Role.FRONT_DESK):
         raise NotAllowed
     states = {each.gate: each.state for each in await queries.standings(unit, visit)}

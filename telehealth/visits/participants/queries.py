@@ -12,9 +12,9 @@ from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.visits.lifecycle.models import ParticipantEventRow, ParticipantRow, VisitRow
-from telehealth.visits.lifecycle.parts import PATIENT_SIDE, ParticipantKind, ParticipantState
+from telehealth.visits.lifecycle.parts import PATIENT_SIDE, ParticipantKind, ParticipantState, Step
 from telehealth.visits.lifecycle.queries import visible
-from telehealth.visits.participants.rules import LINK_PATHS, Participant, identity_of
+from telehealth.visits.participants.rules import LINK_PATHS, Happened, Participant, identity_of
 
 
 def participant_of(row: ParticipantRow) -> Participant:
@@ -69,6 +69,31 @@ async def _named(unit: Unit, row: ParticipantRow) -> Participant:
     each = participant_of(row)
     phone = None if row.phone is None else unit.vault.open(("participant", "phone", row.id), row.phone)
     return replace(each, name=each.name or await _name(unit, each), phone=phone)
+
+
+async def history(unit: Unit, visit_id: UUID) -> list[Happened]:
+    """What happened to everyone who takes part or did, oldest first. Audited as `roster` is."""
+    everyone = await ever_invited(unit, visit_id)
+    named = {each.id: replace(each, name=each.name or await _name(unit, each)) for each in everyone}
+    patient_id = next((each.person_id for each in everyone if each.kind is ParticipantKind.PATIENT), None)
+    unit.audit("read", "participant", None, patient_id=patient_id)
+    entry = ParticipantEventRow
+    told = select(entry).where(entry.participant_id.in_(named)).order_by(entry.at, entry.participant_id, entry.seq)
+    return [
+        Happened(
+            participant_id=ParticipantId(each.participant_id),
+            name=named[ParticipantId(each.participant_id)].name,
+            kind=named[ParticipantId(each.participant_id)].kind,
+            seq=each.seq,
+            at=each.at,
+            step=Step(each.step),
+            role=Role(each.role),
+            actor_id=each.actor_id,
+            before=None if each.before is None else ParticipantState(each.before),
+            after=ParticipantState(each.after),
+        )
+        for each in await unit.session.scalars(told)
+    ]
 
 
 async def companions(unit: Unit, visit_id: UUID) -> list[Participant]:

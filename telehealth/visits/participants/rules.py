@@ -167,6 +167,25 @@ class Participant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """One entry of somebody's history in a visit: the step, who took it, from which state to which.
+
+    `actor_id` is an account or a participant; null for the house itself and for who held the link at the identity step.
+    """
+
+    participant_id: ParticipantId
+    name: str
+    kind: ParticipantKind
+    seq: int
+    at: datetime
+    step: Step
+    role: Role
+    actor_id: UUID | None
+    before: ParticipantState | None
+    after: ParticipantState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Companion:
     """Whom to invite. A proxy is named by `related_person_id` alone, a phone leg has a `phone`."""
 

@@ -103,6 +103,31 @@ class ParticipantsView(Message):
     items: list[ParticipantView]
 
 
+class HappenedView(Message):
+    """One step of somebody's part in the visit: who took it, and from which state (null: none) to which.
+
+    A step may leave the state as it was. `actor_id` is null for the house itself and for who held a link at the
+    identity step.
+    """
+
+    participant_id: UUID
+    name: str
+    kind: ParticipantKind
+    seq: int
+    at: datetime
+    step: Step
+    role: Role
+    actor_id: UUID | None
+    before: ParticipantState | None
+    after: ParticipantState
+
+
+class ParticipantHistoryView(Message):
+    """What happened to everyone who takes part or did, oldest first."""
+
+    items: list[HappenedView]
+
+
 class AttendanceView(Message):
     """Where a companion's visit stands for them."""
 

@@ -1,5 +1,6 @@
 """Commands on participants: invite, resend, take back, put out, let in. Each leaves a trace and wakes the pages."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from sqlalchemy import select
 
 from telehealth.access import guests as access
 from telehealth.access.rules import digest, new_secret
-from telehealth.core.actors import Role
+from telehealth.core.actors import STAFF, Role
 from telehealth.core.errors import NotAllowed, NotFound
 from telehealth.core.ids import ParticipantId
 from telehealth.db.unit import Unit
@@ -39,6 +40,7 @@ from telehealth.visits.participants.rules import (
 )
 
 K, S = ParticipantKind, ParticipantState
+INVITERS = STAFF | {Role.PATIENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,11 @@ class Invited:
 async def invite(unit: Unit, visit_id: UUID, companion: Companion) -> Invited:
     """Invite one more to a visit that is booked or under way, with a personal link of their own.
 
-    Raises NotFound, NotToBeInvited, TooManyInvited, NoAuthority, AlreadyInvited.
+    Staff may for the visits they see, the patient's side for its own. Raises NotFound, NotToBeInvited, TooManyInvited,
+    NoAuthority, AlreadyInvited.
     """
+    if unit.actor.role not in INVITERS:
+        raise NotFound
     visit = await visits.find(unit, visit_id, lock=True)
     if visit.status not in INVITABLE:
         raise NotToBeInvited
@@ -128,7 +133,7 @@ async def resend(unit: Unit, visit_id: UUID, participant_id: UUID, *, fresh: boo
     """Send the personal link again, and forgive the wrong answers. `fresh` makes another one: the old link and
     whatever was opened with it are over, and so it is for who was out. Raises NotFound, NotToBeInvited.
     """
-    visit, row = await _found(unit, visit_id, participant_id)
+    visit, row = await _to_manage(unit, visit_id, participant_id)
     if not queries.participant_of(row).has_link or visit.status not in INVITABLE:
         raise NotToBeInvited
     if row.state in OUT:
@@ -149,7 +154,7 @@ async def _invite_again(unit: Unit, visit: Visit, row: ParticipantRow) -> Invite
 
 async def revoke(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant:
     """Take the invitation back: link, sessions and open pages end. The patient's side takes back its own."""
-    return await _put_out(unit, visit_id, participant_id, Step.REVOKE)
+    return await _put_out(unit, visit_id, participant_id, Step.REVOKE, by=INVITERS)
 
 
 async def remove(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant:
@@ -164,8 +169,10 @@ async def put_out(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participa
     return await _put_out(unit, visit_id, participant_id, step)
 
 
-async def _put_out(unit: Unit, visit_id: UUID, participant_id: UUID, step: Step) -> Participant:
-    visit, row = await _found(unit, visit_id, participant_id)
+async def _put_out(
+    unit: Unit, visit_id: UUID, participant_id: UUID, step: Step, *, by: Collection[Role] = STAFF
+) -> Participant:
+    visit, row = await _to_manage(unit, visit_id, participant_id, by=by)
     await parts.move(unit, row, step)
     row.revoked_at, row.link = unit.now, None
     await access.revoke_guest_sessions(unit, ParticipantId(row.id))
@@ -179,7 +186,7 @@ async def admit(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant
 
 async def mark(unit: Unit, visit_id: UUID, participant_id: UUID, step: Step) -> Participant:
     """Staff note how far somebody is: of a phone leg everything, else only that they are let in."""
-    visit, row = await _found(unit, visit_id, participant_id)
+    visit, row = await _to_manage(unit, visit_id, participant_id)
     await parts.move(unit, row, step, authority=await _may_act(unit, row))
     return _told(unit, visit, row, ParticipantMoved)
 
@@ -269,6 +276,17 @@ async def end_authority(unit: Unit, related_person_id: UUID) -> None:
     found = select(ParticipantRow.visit_id, ParticipantRow.id).where(*theirs, ParticipantRow.revoked_at.is_(None))
     for visit_id, participant_id in (await unit.session.execute(found)).all():
         await revoke(unit, visit_id, participant_id)
+
+
+async def _to_manage(
+    unit: Unit, visit_id: UUID, participant_id: UUID, *, by: Collection[Role] = STAFF
+) -> tuple[Visit, ParticipantRow]:
+    """For who may act on those who take part: staff who see the visit, where `by` says so the patient's side for its
+    own. Raises NotFound for everyone else as for what is not there.
+    """
+    if unit.actor.role not in by:
+        raise NotFound
+    return await _found(unit, visit_id, participant_id)
 
 
 async def _found(unit: Unit, visit_id: UUID, participant_id: UUID) -> tuple[Visit, ParticipantRow]:

@@ -211,3 +211,19 @@ async def test_the_desk_sees_that_who_prepares_has_closed_the_page(house: House,
     await house.unit_of_work.run(lifecycle.away, SYSTEM, booked.visit.id)
     for page in (desk_of(booked), "/day"):
         assert '<span class="tag warn">Page closed</span>' in (await house.desk.get(page)).text
+
+
+async def test_the_desk_sees_what_happened_to_everyone_who_takes_part(house: House, booked: Booked) -> None:
+    listed = await house.desk.get(f"/v1/visits/{booked.visit.id}/participants")
+    patient = next(each["id"] for each in listed.json()["items"] if each["kind"] == "patient")
+    house.clock.advance(timedelta(minutes=1))
+    await house.desk.post(f"/visits/{booked.visit.id}/people/{patient}/resend")
+    page = (await house.desk.get(desk_of(booked))).text
+    assert "What happened to each" in page
+    assert page.index("Link sent again") < page.rindex("Invited"), "the last first"
+    told = (await house.desk.get(f"/v1/visits/{booked.visit.id}/participants/history")).json()["items"]
+    assert [(each["step"], each["before"], each["after"], each["role"]) for each in told[-1:]] == [
+        ("resend", "invited", "invited", "front_desk")
+    ]
+    assert {each["step"] for each in told[:2]} == {"invite"}
+    assert (await house.desk.get(f"/v1/visits/{patient}/participants/history")).status_code == 404

@@ -114,8 +114,9 @@ async def test_a_companion_may_nothing_that_is_the_patients(room: Room, clock: F
             await room.unit_of_work.run(command, companion, room.visit)
     with pytest.raises(NotNow):
         await room.unit_of_work.run(lifecycle.cancel, companion, room.visit, reason="other")
-    with pytest.raises(NotToBeInvited):
-        await room.invite(replace(INTERPRETER, kind=K.PATIENT), companion)
+    for kind in (K.PATIENT, K.FAMILY):
+        with pytest.raises(NotFound):
+            await room.invite(replace(INTERPRETER, kind=kind), companion)
     other = await room.unit_of_work.run(book, SYSTEM, room.clinic, TUESDAY_NINE + timedelta(hours=1))
     with pytest.raises(NotFound):
         await room.unit_of_work.run(visits.find, companion, other.visit.id)
