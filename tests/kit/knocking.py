@@ -181,6 +181,8 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "queued": None,
         "locked_link": None,
         "unjoinable": None,
+        "house": [{"after": 0, "whom": "board"}],
+        "reopen_after": {"waiting": 300},
     },
     "visits.look_up": lambda _: {**BOXES, "name": "Rosa"},
     "visits.act_at_desk": lambda _: {"command": "cancel", "revision": "1", "reason": "other"},

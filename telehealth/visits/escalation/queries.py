@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, false, func, or_, select, true, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from telehealth.access import queries as access
@@ -15,14 +15,16 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import AccountId, AlertId, ClinicianId, PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.visits.escalation.models import AlertRow, AlertStepRow, EscalationRuleRow
+from telehealth.visits.escalation.models import AlertRow, AlertStepRow, EscalationReopeningRow, EscalationRuleRow
 from telehealth.visits.escalation.rules import (
     DAY_BEFORE,
     DEFAULT_LADDERS,
+    REOPEN_AFTER,
     Alert,
     AlertKind,
     Audience,
     Closing,
+    EscalationRules,
     Fault,
     Rung,
     Shown,
@@ -36,6 +38,7 @@ from telehealth.visits.lifecycle.rules import OVER, VisitStatus
 
 ROW, STEP = AlertRow, AlertStepRow
 AT_ONCE = 100
+PAGE = 500
 NOT_OVER = [status.value for status in VisitStatus if status not in OVER]
 
 
@@ -83,7 +86,7 @@ def _concerns(clinician_id: Any) -> ColumnElement[bool]:
 
 def still_so() -> ColumnElement[bool]:
     """Open, and what it says is so at this moment: nobody is said to wait who has been let in since. An alert about an
-    entry in the queue closes with the entry.
+    entry in the queue closes with the entry, one about the house when it is looked at.
     """
     wanted = exists().where(VisitRow.id == ROW.visit_id, _as_the_alert_says())
     return and_(ROW.closed_at.is_(None), or_(ROW.visit_id.is_(None), wanted))
@@ -101,7 +104,7 @@ async def on_board(unit: Unit) -> list[Shown]:
     """What concerns the actor now, longest first; each use of a patient's name is audited."""
     query = select(ROW).where(still_so(), await visible(unit)).order_by(ROW.since, ROW.id)
     alerts = [alert_of(row) for row in await unit.session.scalars(query)]
-    patients = await people.patients(unit, {each.patient_id for each in alerts})
+    patients = await people.patients(unit, {each.patient_id for each in alerts if each.patient_id is not None})
     starts = await _starts(unit, [each.visit_id for each in alerts if each.visit_id is not None])
     tellings = await _tellings(unit, [each.id for each in alerts])
     takers = {each.acknowledged_by for each in alerts if each.acknowledged_by is not None}
@@ -111,7 +114,7 @@ async def on_board(unit: Unit) -> list[Shown]:
     return [
         Shown(
             alert=each,
-            patient_name=patients[each.patient_id].name,
+            patient_name=None if each.patient_id is None else patients[each.patient_id].name,
             starts_at=None if each.visit_id is None else starts[each.visit_id],
             by=None if each.acknowledged_by is None else names.get(each.acknowledged_by, ""),
             own=each.acknowledged_by is not None and each.acknowledged_by == unit.actor.id,
@@ -121,7 +124,8 @@ async def on_board(unit: Unit) -> list[Shown]:
     ]
 
 
-NUMBERS = func.count(), func.count(ROW.acknowledged_at), func.sum(ROW.step), func.max(ROW.raised_at)
+LATEST = func.max(func.greatest(ROW.raised_at, ROW.acknowledged_at, ROW.resumed_from))
+NUMBERS = LATEST, func.count(), func.count(ROW.acknowledged_at), func.sum(ROW.step), func.sum(ROW.affected)
 
 
 async def mark(unit: Unit) -> str:
@@ -138,8 +142,8 @@ async def marks(unit: Unit, clinician_ids: Collection[UUID]) -> tuple[str, dict[
     return _mark(*every), {row[0]: _mark(*row[1:]) for row in await unit.session.execute(each)}
 
 
-def _mark(count: int, taken: int, steps: int | None, raised: datetime | None) -> str:
-    return f"{count}.{taken}.{steps or 0}.{int(raised.timestamp() * 1000) if raised else 0}"
+def _mark(latest: datetime | None, *numbers: int | None) -> str:
+    return ".".join(str(each or 0) for each in (*numbers, int(latest.timestamp() * 1000) if latest else 0))
 
 
 async def find(unit: Unit, alert_id: UUID) -> Alert:
@@ -151,6 +155,13 @@ async def find(unit: Unit, alert_id: UUID) -> Alert:
     return alert_of(found)
 
 
+async def taker(unit: Unit, alert_id: UUID) -> str | None:
+    """Who took it on, open or closed; None when nobody did, or it does not concern the actor."""
+    query = select(ROW.acknowledged_by).where(ROW.id == alert_id, await visible(unit))
+    account_id = await unit.session.scalar(query)
+    return None if account_id is None else (await access.account_names(unit, [account_id])).get(account_id)
+
+
 async def told_of(unit: Unit, alert_id: UUID, recipient_id: UUID) -> Telling:
     """How somebody was told. Raises NotFound."""
     found = [
@@ -159,6 +170,18 @@ async def told_of(unit: Unit, alert_id: UUID, recipient_id: UUID) -> Telling:
     if not found:
         raise NotFound
     return found[-1]
+
+
+async def told_at(unit: Unit, alert_id: UUID, rung: int) -> int:
+    """How many that rung has told already."""
+    row = AlertStepRow
+    query = select(func.count()).where(row.alert_id == alert_id, row.rung == rung)
+    return await unit.session.scalar(query) or 0
+
+
+async def holds(unit: Unit, alert_id: UUID) -> bool:
+    """Whether what it says is still so."""
+    return await unit.session.scalar(select(ROW.id).where(ROW.id == alert_id, still_so())) is not None
 
 
 async def is_wanted(unit: Unit, alert_id: UUID) -> bool:
@@ -179,6 +202,14 @@ async def due(unit: Unit) -> list[UUID]:
     """Alerts whose next rung is due, longest ago first."""
     waiting = (ROW.closed_at.is_(None), ROW.acknowledged_at.is_(None), ROW.next_at <= unit.now)
     return list(await unit.session.scalars(select(ROW.id).where(*waiting).order_by(ROW.next_at).limit(AT_ONCE)))
+
+
+async def neglected(unit: Unit) -> list[UUID]:
+    """Alerts that somebody took on long ago, and that are still so, longest ago first."""
+    said = (await rules(unit)).reopen_after
+    late = (and_(ROW.kind == kind, ROW.acknowledged_at <= unit.now - timedelta(seconds=said[kind])) for kind in said)
+    query = select(ROW.id).where(still_so(), or_(*late)).order_by(ROW.acknowledged_at).limit(AT_ONCE)
+    return list(await unit.session.scalars(query))
 
 
 async def moot(unit: Unit) -> list[UUID]:
@@ -221,47 +252,69 @@ async def watched_entries(unit: Unit) -> dict[AlertKind, set[UUID]]:
     return found
 
 
-async def to_come(unit: Unit) -> list[ToCome]:
-    """Booked visits of the next day, soonest first."""
+async def to_come(unit: Unit, after: ToCome | None = None) -> list[ToCome]:
+    """Booked visits of the next day, soonest first, a page of them after the last of the page before."""
     living = exists().where(
         ParticipantRow.visit_id == VisitRow.id,
         ParticipantRow.role.in_([kind.value for kind in PATIENT_SIDE]),
         ParticipantRow.revoked_at.is_(None),
         ParticipantRow.link_hash.is_not(None),
     )
-    told = exists().where(_unjoinable(VisitRow.id))
-    near = (VisitRow.starts_at > unit.now, VisitRow.starts_at <= unit.now + DAY_BEFORE)
+    told = exists().where(ROW.visit_id == VisitRow.id, _unjoinable())
     columns = (VisitRow.id, VisitRow.patient_id, VisitRow.clinician_id, VisitRow.starts_at, living, told)
-    query = select(*columns).where(VisitRow.status == VisitStatus.BOOKED, *near).order_by(VisitRow.starts_at)
+    query = select(*columns).where(_near(unit.now)).order_by(VisitRow.starts_at, VisitRow.id).limit(PAGE)
+    if after is not None:
+        query = query.where(tuple_(VisitRow.starts_at, VisitRow.id) > (after.starts_at, after.visit_id))
     return [
         ToCome(VisitId(visit), PatientId(patient), ClinicianId(clinician), starts_at, has_link, was_told)
         for visit, patient, clinician, starts_at, has_link, was_told in await unit.session.execute(query)
     ]
 
 
-async def unjoinable(unit: Unit, visit_id: VisitId) -> Alert | None:
-    """The open alert that says nobody could join, with its row locked."""
-    query = select(ROW).where(_unjoinable(visit_id)).with_for_update().execution_options(populate_existing=True)
-    row = await unit.session.scalar(query)
+async def how_many_to_come(unit: Unit) -> int:
+    """Booked visits of the next day."""
+    return await unit.session.scalar(select(func.count()).select_from(VisitRow).where(_near(unit.now))) or 0
+
+
+def _near(now: datetime) -> ColumnElement[bool]:
+    soon = and_(VisitRow.starts_at > now, VisitRow.starts_at <= now + DAY_BEFORE)
+    return and_(VisitRow.status == VisitStatus.BOOKED, soon)
+
+
+async def unjoinable(unit: Unit, visit_ids: Collection[UUID]) -> dict[UUID | None, Alert]:
+    """The open alerts that say nobody could join, by visit, with their rows locked."""
+    query = select(ROW).where(ROW.visit_id.in_(visit_ids), _unjoinable()).order_by(ROW.id).with_for_update()
+    rows = await unit.session.scalars(query.execution_options(populate_existing=True))
+    return {row.visit_id: alert_of(row) for row in rows}
+
+
+def _unjoinable() -> ColumnElement[bool]:
+    return and_(ROW.kind == AlertKind.UNJOINABLE, ROW.closed_at.is_(None))
+
+
+async def of_the_house(unit: Unit) -> Alert | None:
+    """The open alert that says what the house lacks, with its row locked."""
+    query = select(ROW).where(ROW.kind == AlertKind.HOUSE, ROW.closed_at.is_(None)).with_for_update()
+    row = await unit.session.scalar(query.execution_options(populate_existing=True))
     return None if row is None else alert_of(row)
-
-
-def _unjoinable(visit_id: Any) -> ColumnElement[bool]:
-    return and_(ROW.visit_id == visit_id, ROW.kind == AlertKind.UNJOINABLE, ROW.closed_at.is_(None))
 
 
 async def ladder(unit: Unit, kind: AlertKind) -> tuple[Rung, ...]:
     """How that kind of alert escalates in this clinic."""
-    return (await ladders(unit))[kind]
+    return (await rules(unit)).ladders[kind]
 
 
-async def ladders(unit: Unit) -> dict[AlertKind, tuple[Rung, ...]]:
-    """How every kind of alert escalates: as the clinic said, else by the defaults."""
-    row = EscalationRuleRow
+async def rules(unit: Unit) -> EscalationRules:
+    """How every kind of alert escalates, and when it is raised again: as the clinic said, else by the defaults."""
+    row, reopening = EscalationRuleRow, EscalationReopeningRow
     said: dict[AlertKind, list[Rung]] = {}
     for each in await unit.session.scalars(select(row).order_by(row.kind, row.rung)):
         said.setdefault(AlertKind(each.kind), []).append(Rung(each.after, Audience(each.whom), each.address))
-    return {kind: tuple(said.get(kind, DEFAULT_LADDERS[kind])) for kind in AlertKind}
+    after = {
+        AlertKind(kind): each for kind, each in await unit.session.execute(select(reopening.kind, reopening.after))
+    }
+    ladders = {kind: tuple(said.get(kind, DEFAULT_LADDERS[kind])) for kind in AlertKind}
+    return EscalationRules(ladders, {kind: after.get(kind, REOPEN_AFTER[kind]) for kind in AlertKind})
 
 
 def alert_of(row: AlertRow) -> Alert:
@@ -270,11 +323,13 @@ def alert_of(row: AlertRow) -> Alert:
         kind=AlertKind(row.kind),
         visit_id=None if row.visit_id is None else VisitId(row.visit_id),
         queue_entry_id=row.queue_entry_id,
-        patient_id=PatientId(row.patient_id),
+        patient_id=None if row.patient_id is None else PatientId(row.patient_id),
+        affected=row.affected,
         place=row.place,
         faults=tuple(map(Fault, row.faults)),
         since=row.since,
         raised_at=row.raised_at,
+        resumed_from=row.resumed_from,
         step=row.step,
         next_at=row.next_at,
         acknowledged_at=row.acknowledged_at,
@@ -301,6 +356,7 @@ async def _tellings(unit: Unit, alert_ids: Iterable[UUID]) -> dict[UUID, list[Te
             role=None if row.role is None else Role(row.role),
             recipient_id=row.recipient_id,
             address=row.address,
+            had_by=None if row.had_by is None else AccountId(row.had_by),
         )
         found.setdefault(row.alert_id, []).append(telling)
     return found

@@ -7,14 +7,14 @@ from telehealth.core.errors import NotFound
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.http.operation import operation, page
-from telehealth.visits.escalation import pages, queries, service
+from telehealth.visits.escalation import pages, plans, queries, service
 from telehealth.visits.escalation.rules import AlertOver, AlreadyAcknowledged, UnfitLadder
 from telehealth.visits.escalation.schemas import (
     AcknowledgedView,
     AlertsView,
     AlertView,
-    EscalationRules,
     EscalationRulesView,
+    RulesOfTheClinic,
 )
 
 
@@ -29,14 +29,14 @@ async def acknowledge(call: Call, alert: UUID) -> AcknowledgedView:
 
 
 async def read_escalation_rules(call: Call) -> EscalationRulesView:
-    """Who is told, and after how long."""
-    return EscalationRulesView.of(await call.run(queries.ladders))
+    """Who is told, after how long, and when what was taken on is raised again."""
+    return EscalationRulesView.of(await call.run(queries.rules))
 
 
-async def set_escalation_rules(call: Call, body: EscalationRules) -> EscalationRulesView:
+async def set_escalation_rules(call: Call, body: RulesOfTheClinic) -> EscalationRulesView:
     """From now on it goes like this, for alerts that stand open too."""
-    await call.run(service.set_ladders, body.ladders())
-    return EscalationRulesView.of(await call.run(queries.ladders))
+    await call.run(plans.set_rules, body.ladders(), body.reopening())
+    return EscalationRulesView.of(await call.run(queries.rules))
 
 
 async def _alerts(unit: Unit) -> AlertsView:

@@ -1,12 +1,12 @@
 """Raise an alert, tell the next in turn, take it on, close it. Each is one short transaction under the alert's lock."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.access import queries as access
@@ -17,8 +17,7 @@ from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.visits.escalation import queries
 from telehealth.visits.escalation.events import AlertAcknowledged, AlertClosed, AlertRaised, AlertTold
-from telehealth.visits.escalation.models import AlertRow, AlertStepRow, EscalationRuleRow
-from telehealth.visits.escalation.queries import ToCome
+from telehealth.visits.escalation.models import AlertRow, AlertStepRow
 from telehealth.visits.escalation.rules import (
     Alert,
     AlertKind,
@@ -29,11 +28,9 @@ from telehealth.visits.escalation.rules import (
     Fault,
     Rung,
     Subject,
-    check_ladder,
     counts_from,
-    faults_of,
-    looked_at_since,
     next_at,
+    resumed,
 )
 from telehealth.visits.lifecycle import check_in
 from telehealth.visits.lifecycle import queries as visits
@@ -60,17 +57,17 @@ async def watch(unit: Unit, visit_id: UUID) -> None:
     if visit.status is not VisitStatus.READY:
         await _close_all(unit, ROW.visit_id == visit.id, ROW.kind == AlertKind.WAITING)
         return
-    await _raise(unit, AlertKind.WAITING, await queries.waiting(unit, visit.id))
+    await raise_alerts(unit, AlertKind.WAITING, await queries.waiting(unit, visit.id))
 
 
 async def watch_waiting(unit: Unit) -> int:
     """Every patient who waits has an alert, whatever became of the event that should have raised it."""
-    return await _raise(unit, AlertKind.WAITING, await queries.waiting(unit))
+    return await raise_alerts(unit, AlertKind.WAITING, await queries.waiting(unit))
 
 
 async def watch_entries(unit: Unit, about: Sequence[Subject]) -> int:
     """These wait in the queue; the caller holds their locks. Answers how many had no alert."""
-    return await _raise(unit, AlertKind.QUEUED, about)
+    return await raise_alerts(unit, AlertKind.QUEUED, about)
 
 
 async def entries_over(unit: Unit, entry_ids: Collection[UUID]) -> int:
@@ -80,17 +77,17 @@ async def entries_over(unit: Unit, entry_ids: Collection[UUID]) -> int:
 
 async def entry_locked(unit: Unit, about: Subject) -> None:
     """Somebody who waits in the queue cannot get in by their link."""
-    await _raise(unit, AlertKind.LOCKED_LINK, [about])
+    await raise_alerts(unit, AlertKind.LOCKED_LINK, [about])
 
 
 async def link_locked(unit: Unit, visit_id: UUID) -> None:
     """Somebody cannot get in by their link: the front desk hears of it, once until it is taken on."""
     visit = await visits.find(unit, visit_id)
     if visit.status not in OVER:
-        await _raise(unit, AlertKind.LOCKED_LINK, [_subject(visit, since=unit.now)])
+        await raise_alerts(unit, AlertKind.LOCKED_LINK, [_subject(visit, since=unit.now)])
 
 
-async def _raise(unit: Unit, kind: AlertKind, about: Sequence[Subject], faults: Sequence[Fault] = ()) -> int:
+async def raise_alerts(unit: Unit, kind: AlertKind, about: Sequence[Subject], faults: Sequence[Fault] = ()) -> int:
     """The first rung, the boards, is told in the same transaction. Without effect where there is one about the same;
     answers how many there were not.
     """
@@ -118,6 +115,7 @@ def _fresh(unit: Unit, kind: AlertKind, about: Subject, ladder: Sequence[Rung]) 
         "visit_id": about.visit_id,
         "queue_entry_id": about.queue_entry_id,
         "patient_id": about.patient_id,
+        "affected": about.affected,
         "place": about.place,
         "since": about.since,
         "raised_at": unit.now,
@@ -150,32 +148,72 @@ async def escalate(unit: Unit, alert_id: UUID) -> bool:
         return False
     alert = queries.alert_of(row)
     if not await queries.is_wanted(unit, alert.id):
-        await _close(unit, alert, Closing.OVER)
+        await close(unit, alert, Closing.OVER)
         return True
     await _climb(unit, alert, await queries.ladder(unit, alert.kind))
+    return True
+
+
+async def reopen(unit: Unit, alert_id: UUID) -> bool:
+    """Raise it again at the rung it had, when whoever took it on has had their time and what it says is still so. From
+    there it goes on as it did at first. False when another process has it, or the time is not over.
+    """
+    taken = (ROW.id == alert_id, ROW.closed_at.is_(None), ROW.acknowledged_at.is_not(None))
+    query = select(ROW).where(*taken).with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    row = await unit.session.scalar(query)
+    alert, rules = None if row is None else queries.alert_of(row), await queries.rules(unit)
+    if alert is None or alert.acknowledged_at is None:
+        return False
+    if unit.now < alert.acknowledged_at + timedelta(seconds=rules.reopen_after[alert.kind]):
+        return False
+    if not await queries.holds(unit, alert.id):
+        await close(unit, alert, Closing.OVER)
+        return True
+    ladder, visit = rules.ladders[alert.kind], await _visit(unit, alert)
+    last, counted = resumed(ladder, alert.step, unit.now)
+    unit.audit("update", "alert", alert.id, patient_id=alert.patient_id)
+    await _tell(unit, alert, (last, ladder[last]), visit)
+    unit.emit(AlertRaised(alert_id=alert.id, clinician_id=None if visit is None else visit.clinician_id))
+    due = next_at(ladder, last + 1, _counts_from(alert.kind, counted, visit))
+    again = {"acknowledged_at": None, "acknowledged_by": None, "resumed_from": counted}
+    await set_alert(unit, alert.id, step=last + 1, next_at=due, **again)
     return True
 
 
 async def _climb(unit: Unit, alert: Alert, ladder: Sequence[Rung]) -> None:
     """Every rung that is due: one that is late, because nothing ran meanwhile, is not late by another turn."""
     step, due = alert.step, alert.next_at
-    visit = None if alert.visit_id is None else await visits.find(unit, alert.visit_id)
+    visit = await _visit(unit, alert)
+    counted = _counts_from(alert.kind, alert.resumed_from or alert.since, visit)
     while due is not None and due <= unit.now and step < len(ladder):
         await _tell(unit, alert, (step, ladder[step]), visit)
         step += 1
-        due = next_at(ladder, step, counts_from(alert.kind, alert.since, None if visit is None else visit.starts_at))
-    await _set(unit, alert.id, step=step, next_at=due if step < len(ladder) else None)
+        due = next_at(ladder, step, counted)
+    await set_alert(unit, alert.id, step=step, next_at=due if step < len(ladder) else None)
+
+
+async def _visit(unit: Unit, alert: Alert) -> Visit | None:
+    return None if alert.visit_id is None else await visits.find(unit, alert.visit_id)
+
+
+def _counts_from(kind: AlertKind, since: datetime, visit: Visit | None) -> datetime:
+    return counts_from(kind, since, None if visit is None else visit.starts_at)
 
 
 async def _tell(unit: Unit, alert: Alert, turn: tuple[int, Rung], visit: Visit | None) -> None:
-    """One rung: who was told is written down, also that there was nobody to tell."""
+    """One rung: who was told is written down, also that there was nobody to tell, and who had it when it is told
+    again.
+    """
     number, rung = turn
     told = await _recipients(unit, alert, rung, visit)
     row = {"alert_id": alert.id, "rung": number, "at": unit.now, "whom": rung.whom, "way": rung.way}
+    row |= {"had_by": alert.acknowledged_by}
     unnamed: list[dict[str, Any]] = [{"role": None, "recipient_id": None, "address": None}]
     named = [{"role": each.role, "recipient_id": each.id, "address": each.address} for each in told] or unnamed
-    rows = [{**row, **each, "number": at} for at, each in enumerate(named)]
-    await unit.session.execute(insert(AlertStepRow), rows)
+    before = await queries.told_at(unit, alert.id, number)
+    await unit.session.execute(
+        insert(AlertStepRow), [{**row, **each, "number": at} for at, each in enumerate(named, start=before)]
+    )
     if rung.whom is Audience.BOARD:
         unit.emit(AlertRaised(alert_id=alert.id, clinician_id=None if visit is None else visit.clinician_id))
     for each in told:
@@ -213,8 +251,8 @@ async def _pool(unit: Unit, alert: Alert, visit: Visit | None) -> set[ClinicianI
 
 
 async def acknowledge(unit: Unit, alert_id: UUID) -> Alert:
-    """The actor sees to it: nobody else is told any more. Doing it again changes nothing. Raises NotFound, AlertOver;
-    AlreadyAcknowledged with the name of who was quicker.
+    """The actor sees to it: nobody else is told until it is raised again (`reopen`). Doing it again changes nothing.
+    Raises NotFound, AlertOver; AlreadyAcknowledged with the name of who was quicker.
     """
     alert = await queries.find(unit, alert_id)
     if unit.actor.id is None:
@@ -227,11 +265,11 @@ async def acknowledge(unit: Unit, alert_id: UUID) -> Alert:
         return alert
     if alert.closed_at is not None:
         raise AlertOver
-    taken = await _set(unit, alert.id, acknowledged_at=unit.now, acknowledged_by=AccountId(unit.actor.id))
+    taken = await set_alert(unit, alert.id, acknowledged_at=unit.now, acknowledged_by=AccountId(unit.actor.id))
     unit.audit("update", "alert", alert.id, patient_id=alert.patient_id)
     unit.emit(AlertAcknowledged(alert_id=alert.id, clinician_id=await _clinician_of(unit, alert)))
     if alert.kind is AlertKind.LOCKED_LINK:  # whoever took it on calls them; a link that is locked again is another
-        return await _close(unit, taken, Closing.TAKEN_ON)
+        return await close(unit, taken, Closing.TAKEN_ON)
     return taken
 
 
@@ -240,7 +278,7 @@ async def close_moot(unit: Unit, alert_id: UUID) -> bool:
     query = select(ROW).where(ROW.id == alert_id, ROW.closed_at.is_(None), ~queries.still_so())
     row = await unit.session.scalar(query.with_for_update(skip_locked=True).execution_options(populate_existing=True))
     if row is not None:
-        await _close(unit, queries.alert_of(row), Closing.OVER)
+        await close(unit, queries.alert_of(row), Closing.OVER)
     return row is not None
 
 
@@ -254,9 +292,9 @@ async def _close_all(unit: Unit, *which: ColumnElement[bool]) -> int:
     return len(found)
 
 
-async def _close(unit: Unit, alert: Alert, closing: Closing) -> Alert:
+async def close(unit: Unit, alert: Alert, closing: Closing) -> Alert:
     unit.emit(AlertClosed(alert_id=alert.id, clinician_id=await _clinician_of(unit, alert)))
-    return await _set(unit, alert.id, **_closed(unit, closing))
+    return await set_alert(unit, alert.id, **_closed(unit, closing))
 
 
 def _closed(unit: Unit, closing: Closing) -> dict[str, Any]:
@@ -268,58 +306,7 @@ async def _clinician_of(unit: Unit, alert: Alert) -> ClinicianId | None:
     return None if visit_id is None else (await queries.clinicians_of(unit, [visit_id])).get(visit_id)
 
 
-async def _set(unit: Unit, alert_id: AlertId, **values: Any) -> Alert:
+async def set_alert(unit: Unit, alert_id: AlertId, **values: Any) -> Alert:
     query = update(ROW).where(ROW.id == alert_id).values(values).returning(ROW)
     row = (await unit.session.scalars(query, execution_options={"populate_existing": True})).one()
     return queries.alert_of(row)
-
-
-# Visits to come that nobody could join
-
-
-async def look_ahead(unit: Unit, lacking: Iterable[Fault] = ()) -> int:
-    """Say which visits of the next day could not be joined as things stand, again when one is an hour away, and take
-    back what was mended. Answers how many alerts that made or closed.
-    """
-    accounts = {each.person_id for each in await access.staff(unit, Role.CLINICIAN)}
-    changed = 0
-    for each in await queries.to_come(unit):
-        faults = faults_of(has_link=each.has_link, has_account=each.clinician_id in accounts, lacking=lacking)
-        if faults or each.told:
-            changed += await _look_at(unit, each, faults)
-    return changed
-
-
-async def _look_at(unit: Unit, coming: ToCome, faults: Sequence[Fault]) -> int:
-    counts_from = looked_at_since(coming.starts_at, unit.now)
-    standing = await queries.unjoinable(unit, coming.visit_id)
-    if standing is None and not faults:
-        return 0
-    if standing is not None and faults == standing.faults and counts_from and standing.raised_at >= counts_from:
-        return 0
-    if standing is not None:
-        await _close(unit, standing, Closing.AGAIN if faults else Closing.MENDED)
-    if faults:
-        await _raise(unit, AlertKind.UNJOINABLE, [coming.about(unit.now)], faults)
-    return 1
-
-
-# Rules of the clinic
-
-
-async def set_ladders(unit: Unit, said: Mapping[AlertKind, Sequence[Rung]]) -> None:
-    """From now on it goes like this, for alerts that stand open too; a kind that is not named goes by the defaults.
-
-    Raises UnfitLadder.
-    """
-    for ladder in said.values():
-        check_ladder(ladder)
-    await unit.session.execute(delete(EscalationRuleRow))
-    rows = [
-        {"kind": kind, "rung": number, "after": rung.after, "whom": rung.whom, "address": rung.address}
-        for kind, ladder in said.items()
-        for number, rung in enumerate(ladder)
-    ]
-    if rows:
-        await unit.session.execute(insert(EscalationRuleRow), rows)
-    unit.audit("update", "escalation_rule", None)

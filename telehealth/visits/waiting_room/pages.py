@@ -33,8 +33,9 @@ async def front_door(call: Call) -> Response:
 async def day(call: Call, query: DayQuery) -> Response:
     """Today's visits and what is due."""
     context = await call.run(_day, call.port(FollowUps))
+    taker = await call.run(alerts.taker, query.alert) if query.told == "taken" and query.alert else None
     # A board of hundreds takes long to draw; meanwhile the streams of this process go on.
-    return await asyncio.to_thread(partial(call.render, "day.html", told=query.told, **context))
+    return await asyncio.to_thread(partial(call.render, "day.html", told=query.told, taker=taker, **context))
 
 
 async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
@@ -80,6 +81,8 @@ def _alert(shown: Shown) -> dict[str, Any]:
         "since": alert.since,
         "starts_at": shown.starts_at,
         "faults": alert.faults,
+        "affected": alert.affected,
+        "again": alert.resumed_from is not None,
         "by": shown.by,
         "own": shown.own,
     }

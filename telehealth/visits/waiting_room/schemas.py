@@ -146,9 +146,12 @@ class SayToPatient(Message):
 
 
 class DayQuery(Message):
-    """`told` is what was just done, for the page to say."""
+    """`told` is what was just done, for the page to say, or why it was not: somebody took the `alert` on before, or it
+    is over.
+    """
 
-    told: Literal["", "late", "message"] = ""
+    told: Literal["", "late", "message", "taken", "over"] = ""
+    alert: UUID | None = None
     lang: str | None = None
 
 

@@ -9,6 +9,7 @@ const board = document.getElementById("board");
 const fresh = document.getElementById("fresh");
 const banner = document.getElementById("arrived");
 const sound = document.getElementById("sound");
+const refused = document.getElementById("refused");
 const title = document.title;
 const drift = Date.parse(fresh.dataset.now) - Date.now(); // the server's clock against ours
 const sources = new Map(); // row id -> how the server drew it
@@ -97,14 +98,28 @@ function ring() {
   if (sounding()) chime().catch(() => {});
 }
 
+// Of two who press, the second reads who was quicker; a second press of one's own changes nothing.
+const pressed = new Set();
+
 async function acknowledge(id) {
+  if (pressed.has(id)) return;
+  pressed.add(id);
+  refused.hidden = true;
   try {
     await call("POST", `/v1/alerts/${id}/acknowledge`);
-  } catch (refused) {
-    const by = refused.problem?.by;
-    announce(by ? t("{name} sees to it already", { name: by }) : t("That did not work. Please try again."));
+  } catch (refusal) {
+    refused.textContent = reason(refusal);
+    refused.hidden = false;
   }
+  pressed.delete(id);
   refresh();
+}
+
+function reason(refusal) {
+  const by = refusal.problem?.by;
+  if (by) return t("{name} sees to it already.", { name: by });
+  if ([404, 410].includes(refusal.status)) return t("There is nothing left to do about this.");
+  return t("That did not work. Please try again.");
 }
 
 board.addEventListener("submit", (event) => {
