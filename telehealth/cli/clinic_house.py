@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
-
 from telehealth.access import service as access
 from telehealth.access.rules import SCOPES
 from telehealth.core.actors import Actor, Role
@@ -16,7 +14,6 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.tasks.work import Work
 from telehealth.visits.escalation import queries as alerts
 from telehealth.visits.escalation import tasks as escalation
-from telehealth.visits.escalation.models import AlertRow
 from telehealth.visits.escalation.rules import AlertKind, Audience, Rung, counts_from
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import tasks as lifecycle
@@ -73,13 +70,13 @@ async def answered(unit: Unit, waited: Mapping[UUID, timedelta]) -> tuple[int, i
     entry.
     """
     ladders = await alerts.ladders(unit)
-    rows = (await unit.session.scalars(select(AlertRow).where(AlertRow.kind.in_(ABOUT_WAITING)))).all()
+    rows = await alerts.ever(unit, ABOUT_WAITING)
     raised = {row.visit_id or row.queue_entry_id for row in rows}
     late = 0
     for row in rows:
         visit = None if row.visit_id is None else await visits.find(unit, row.visit_id)
-        ladder = ladders[AlertKind(row.kind)]
-        begun = counts_from(AlertKind(row.kind), row.since, None if visit is None else visit.starts_at)
+        ladder = ladders[row.kind]
+        begun = counts_from(row.kind, row.since, None if visit is None else visit.starts_at)
         last = _last(ladder, begun)
         absent = visit is not None and visit.status is VisitStatus.PROVIDER_NO_SHOW
         waits = (row.closed_at or unit.now) > last

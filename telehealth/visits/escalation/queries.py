@@ -162,6 +162,12 @@ async def taker(unit: Unit, alert_id: UUID) -> str | None:
     return None if account_id is None else (await access.account_names(unit, [account_id])).get(account_id)
 
 
+async def ever(unit: Unit, kinds: Collection[AlertKind]) -> list[Alert]:
+    """All of those kinds that concern the actor, open and closed, in the order in which they were raised."""
+    query = select(ROW).where(ROW.kind.in_(kinds), await visible(unit)).order_by(ROW.raised_at, ROW.id)
+    return [alert_of(row) for row in await unit.session.scalars(query)]
+
+
 async def told_of(unit: Unit, alert_id: UUID, recipient_id: UUID) -> Telling:
     """How somebody was told. Raises NotFound."""
     found = [
