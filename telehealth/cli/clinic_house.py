@@ -69,14 +69,14 @@ async def answered(unit: Unit, waited: Mapping[UUID, timedelta]) -> tuple[int, i
     having taken it on; whoever waited longer than a sweep takes without an alert is one of them. `waited`: by visit or
     entry.
     """
-    ladders = await alerts.ladders(unit)
+    ladders = (await alerts.rules(unit)).ladders
     rows = await alerts.ever(unit, ABOUT_WAITING)
     raised = {row.visit_id or row.queue_entry_id for row in rows}
     late = 0
     for row in rows:
         visit = None if row.visit_id is None else await visits.find(unit, row.visit_id)
         ladder = ladders[row.kind]
-        begun = counts_from(row.kind, row.since, None if visit is None else visit.starts_at)
+        begun = counts_from(row.kind, row.resumed_from or row.since, None if visit is None else visit.starts_at)
         last = _last(ladder, begun)
         absent = visit is not None and visit.status is VisitStatus.PROVIDER_NO_SHOW
         waits = (row.closed_at or unit.now) > last
