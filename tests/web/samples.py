@@ -148,6 +148,7 @@ _CALENDARS = [
 ]
 _BOARD = {
     **LATE,
+    "lost": [Data(id="v9", patient_name=NAMES[2], clinician_name="Dr. Ada Lindqvist", at=NOW)],
     "stream": "/v1/board/stream",
     "visits": _board(),
     "follow_ups": tasks(),

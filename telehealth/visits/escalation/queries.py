@@ -20,6 +20,7 @@ from telehealth.visits.escalation.rules import (
     DAY_BEFORE,
     DEFAULT_LADDERS,
     REOPEN_AFTER,
+    About,
     Alert,
     AlertKind,
     Audience,
@@ -105,7 +106,7 @@ async def on_board(unit: Unit) -> list[Shown]:
     query = select(ROW).where(still_so(), await visible(unit)).order_by(ROW.since, ROW.id)
     alerts = [alert_of(row) for row in await unit.session.scalars(query)]
     patients = await people.patients(unit, {each.patient_id for each in alerts if each.patient_id is not None})
-    starts = await _starts(unit, [each.visit_id for each in alerts if each.visit_id is not None])
+    about = await _about(unit, [each.visit_id for each in alerts if each.visit_id is not None])
     tellings = await _tellings(unit, [each.id for each in alerts])
     takers = {each.acknowledged_by for each in alerts if each.acknowledged_by is not None}
     names = await access.account_names(unit, takers) if takers else {}
@@ -115,7 +116,7 @@ async def on_board(unit: Unit) -> list[Shown]:
         Shown(
             alert=each,
             patient_name=None if each.patient_id is None else patients[each.patient_id].name,
-            starts_at=None if each.visit_id is None else starts[each.visit_id],
+            visit=None if each.visit_id is None else about[each.visit_id],
             by=None if each.acknowledged_by is None else names.get(each.acknowledged_by, ""),
             own=each.acknowledged_by is not None and each.acknowledged_by == unit.actor.id,
             tellings=tuple(tellings.get(each.id, ())),
@@ -166,6 +167,15 @@ async def ever(unit: Unit, kinds: Collection[AlertKind]) -> list[Alert]:
     """All of those kinds that concern the actor, open and closed, in the order in which they were raised."""
     query = select(ROW).where(ROW.kind.in_(kinds), await visible(unit)).order_by(ROW.raised_at, ROW.id)
     return [alert_of(row) for row in await unit.session.scalars(query)]
+
+
+async def unheard(unit: Unit, visit_id: UUID) -> Alert:
+    """The alert that this visit's patient waits, when it concerns the actor. Raises NotFound."""
+    query = select(ROW).where(ROW.visit_id == visit_id, ROW.kind == AlertKind.WAITING, still_so(), await visible(unit))
+    found = await unit.session.scalar(query)
+    if found is None:
+        raise NotFound
+    return alert_of(found)
 
 
 async def told_of(unit: Unit, alert_id: UUID, recipient_id: UUID) -> Telling:
@@ -345,9 +355,10 @@ def alert_of(row: AlertRow) -> Alert:
     )
 
 
-async def _starts(unit: Unit, visit_ids: Iterable[UUID]) -> dict[UUID, datetime]:
-    found = await unit.session.execute(select(VisitRow.id, VisitRow.starts_at).where(VisitRow.id.in_(list(visit_ids))))
-    return dict(found.all())
+async def _about(unit: Unit, visit_ids: Iterable[UUID]) -> dict[UUID, About]:
+    columns = (VisitRow.id, VisitRow.starts_at, VisitRow.clinician_id, VisitRow.revision)
+    found = await unit.session.execute(select(*columns).where(VisitRow.id.in_(list(visit_ids))))
+    return {each: About(starts_at, ClinicianId(giver), revision) for each, starts_at, giver, revision in found}
 
 
 async def _tellings(unit: Unit, alert_ids: Iterable[UUID]) -> dict[UUID, list[Telling]]:

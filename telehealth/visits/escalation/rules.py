@@ -202,16 +202,29 @@ class Telling:
     had_by: AccountId | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """Of the visit of an alert: when it begins, who gives it, and how often it has changed."""
+
+    starts_at: datetime
+    clinician_id: ClinicianId
+    revision: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """An alert as a board shows it: whom it is about, when their visit is, who has taken it on, who was told."""
+    """An alert as a board shows it: whom it is about, their visit, who has taken it on, who was told."""
 
     alert: Alert
     patient_name: str | None
-    starts_at: datetime | None
+    visit: About | None
     by: str | None
     own: bool
     tellings: tuple[Telling, ...]
+
+    def may_be_taken_over_by(self, person_id: UUID | None) -> bool:
+        """Somebody else's patient waits to be let in."""
+        return self.alert.kind is AlertKind.WAITING and self.visit is not None and self.visit.clinician_id != person_id
 
 
 def next_at(ladder: Sequence[Rung], step: int, since: datetime) -> datetime | None:

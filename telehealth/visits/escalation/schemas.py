@@ -45,12 +45,15 @@ class AlertView(Message):
     """`next_at` is when the next in turn is told; null once somebody took it on, and at the top of the ladder.
 
     Of a visit or of an entry in the queue: the other one is null; of the house both, and the patient; `affected` is
-    then how many visits of the next day it is about. `acknowledged_by` is a name.
+    then how many visits of the next day it is about. `acknowledged_by` is a name. `clinician_id` gives the visit;
+    `visit_revision` is what If-Match wants to hear when it is taken over.
     """
 
     id: UUID
     kind: AlertKind
     visit_id: UUID | None
+    visit_revision: int | None
+    clinician_id: UUID | None
     queue_entry_id: UUID | None
     patient_id: UUID | None
     patient_name: str | None
@@ -69,6 +72,8 @@ class AlertView(Message):
             id=alert.id,
             kind=alert.kind,
             visit_id=alert.visit_id,
+            visit_revision=shown.visit and shown.visit.revision,
+            clinician_id=shown.visit and shown.visit.clinician_id,
             queue_entry_id=alert.queue_entry_id,
             patient_id=alert.patient_id,
             patient_name=shown.patient_name,
@@ -87,6 +92,12 @@ class AlertsView(Message):
 
     version: str
     items: list[AlertView]
+
+
+class TakeOverForm(Message):
+    """Of whom it is taken over, as the board showed it."""
+
+    clinician: UUID
 
 
 class AcknowledgedView(Message):

@@ -1,7 +1,7 @@
 """Raise an alert, tell the next in turn, take it on, close it. Each is one short transaction under the alert's lock."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.access import queries as access
 from telehealth.core.actors import Role
-from telehealth.core.errors import NotFound
+from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import AccountId, AlertId, ClinicianId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
@@ -34,6 +34,7 @@ from telehealth.visits.escalation.rules import (
 )
 from telehealth.visits.lifecycle import check_in
 from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import OVER, Visit, VisitStatus
 
 ROW = AlertRow
@@ -271,6 +272,28 @@ async def acknowledge(unit: Unit, alert_id: UUID) -> Alert:
     if alert.kind is AlertKind.LOCKED_LINK:  # whoever took it on calls them; a link that is locked again is another
         return await close(unit, taken, Closing.TAKEN_ON)
     return taken
+
+
+async def take_over(unit: Unit, visit_id: UUID, *, revision: int | None = None, of: ClinicianId | None = None) -> Visit:
+    """The patient waits and the colleague does not come: the actor, who was told of it, gives the visit from now on.
+
+    `of` is the colleague from whom it is taken. Doing it again changes nothing. Raises NotFound, also for who was not
+    told, and when the patient does not wait any more; Stale when another has it meanwhile, NotNow, LocationRequired,
+    JurisdictionMismatch.
+    """
+    if unit.actor.role is not Role.CLINICIAN or unit.actor.person_id is None:
+        raise NotFound
+    own = ClinicianId(unit.actor.person_id)
+    alert = await queries.unheard(unit, visit_id)
+    opened = replace(unit, actor=replace(unit.actor, visit_id=visit_id))
+    visit = await visits.find(opened, visit_id, lock=True)
+    if visit.clinician_id == own:
+        return visit
+    if of not in (None, visit.clinician_id):
+        raise Stale
+    if (await queries.find(unit, alert.id)).wants_someone:
+        await acknowledge(unit, alert.id)
+    return await lifecycle.hand_over(opened, visit_id, own, revision=revision)
 
 
 async def close_moot(unit: Unit, alert_id: UUID) -> bool:

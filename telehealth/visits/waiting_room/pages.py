@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from telehealth.core.actors import Role
+from telehealth.core.actors import Actor, Role
 from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
@@ -52,7 +52,8 @@ async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
         "visits": [_row(visit, patients[visit.patient_id]) for visit in board.visits],
         "follow_ups": [_task(task, patients[task.patient_id]) for task in due],
         "calendars": await _calendars(unit),
-        "alerts": [_alert(each) for each in await alerts.on_board(unit)],
+        "alerts": [_alert(each, unit.actor) for each in await alerts.on_board(unit)],
+        "lost": await _handed_over(unit),
         "late": await lateness(unit),
     }
 
@@ -72,14 +73,37 @@ async def _calendars(unit: Unit) -> list[dict[str, Any]]:
     ]
 
 
-def _alert(shown: Shown) -> dict[str, Any]:
+async def _handed_over(unit: Unit) -> list[dict[str, Any]]:
+    """The visits of today that another clinician gives now, for the one who gave them."""
+    if unit.actor.role is not Role.CLINICIAN:
+        return []
+    lost = await visits.handed_over(unit, (await visits.local_day(unit))[0])
+    patients = await people.patients(unit, {each.patient_id for each in lost})
+    names = {each.id: each.name for each in await people.clinicians(unit)} if lost else {}
+    for each in lost:
+        unit.audit("read", "visit", each.visit_id, patient_id=each.patient_id)
+    return [
+        {
+            "id": each.visit_id,
+            "patient_name": patients[each.patient_id].name,
+            "clinician_name": names.get(each.clinician_id, ""),
+            "at": each.at,
+        }
+        for each in lost
+    ]
+
+
+def _alert(shown: Shown, actor: Actor) -> dict[str, Any]:
+    treats = actor.role is Role.CLINICIAN and shown.may_be_taken_over_by(actor.person_id)
     alert = shown.alert
     return {
         "id": alert.id,
         "kind": alert.kind,
         "patient_name": shown.patient_name,
         "since": alert.since,
-        "starts_at": shown.starts_at,
+        "starts_at": shown.visit and shown.visit.starts_at,
+        "visit_id": alert.visit_id,
+        "of": shown.visit.clinician_id if treats and shown.visit else None,
         "faults": alert.faults,
         "affected": alert.affected,
         "again": alert.resumed_from is not None,

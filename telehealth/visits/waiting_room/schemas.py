@@ -150,7 +150,7 @@ class DayQuery(Message):
     is over.
     """
 
-    told: Literal["", "late", "message", "taken", "over"] = ""
+    told: Literal["", "late", "message", "quicker", "unlicensed", "taken", "over"] = ""
     alert: UUID | None = None
     lang: str | None = None
 

@@ -36,7 +36,7 @@ async def test_a_visit_that_could_not_be_joined_is_told_a_day_before_and_an_hour
         for each in await ward.unit_of_work.run(queries.on_board, ward.desk)
         if each.alert.kind is AlertKind.UNJOINABLE
     ]
-    assert [(each.alert.faults, each.starts_at) for each in shown] == [((Fault.NO_LINK,), at)]
+    assert [(each.alert.faults, each.visit and each.visit.starts_at) for each in shown] == [((Fault.NO_LINK,), at)]
     await ward.unit_of_work.run(service.acknowledge, ward.desk, shown[0].alert.id)
     ward.clock.advance(timedelta(hours=23))
     assert await tasks.look_ahead(ward.work) == 1
