@@ -185,6 +185,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "reopen_after": {"waiting": 300},
     },
     "visits.take_over_on_page": lambda residents: {"clinician": str(residents.own.clinician.id)},
+    "visits.resend_on_page": lambda _: {"state": "invited"},
     "visits.look_up": lambda _: {**BOXES, "name": "Rosa"},
     "visits.act_at_desk": lambda _: {"command": "cancel", "revision": "1", "reason": "other"},
     "visits.move_at_desk": lambda _: {"offer": soon(days=2), "revision": "1"},

@@ -71,13 +71,14 @@ _SHOWN: Mapping[str, object] = {
     "waivable": ("intake",),
     "parts": _PARTS,
     "history": _HISTORY,
+    "changed": [],
     "told": "arrive",
     "typed": FRESH,
     "errors": [],
     "refused": "",
 }
 _OVER = {**_VISIT, "status": "cancelled", "waits": False, "open": False, "misplaced": False, "waiting_since": None}
-_DONE = {"visit": Data(**_OVER), "may": (), "waivable": (), "told": "", "refused": "stale"}
+_DONE = {"visit": Data(**_OVER), "may": (), "waivable": (), "told": "", "refused": "stale", "changed": _HISTORY}
 _ERRORS = [
     Data(field="reason-cancel", code="required"),
     Data(field="clinician", code="required"),

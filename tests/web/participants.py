@@ -49,6 +49,12 @@ PARTICIPANTS: tuple[tuple[str, str, Mapping[str, Any], str, bool], ...] = (
         for stage in ("early", "waiting", "let_in", "left", "over")
     ),
     ("companions", "companions.html", {**INVITING, "people": PEOPLE[2:5]}, "/visit/people", False),
-    ("people", "people.html", {**INVITING, "people": PEOPLE, "visit": VISIT}, "/visits/v1/people", True),
-    ("people_wrong", "people.html", {**REFUSED, "people": [], "visit": VISIT}, "/visits/v1/people", True),
+    ("people", "people.html", {**INVITING, "people": PEOPLE, "visit": VISIT, "stale": True}, "/visits/v1/people", True),
+    (
+        "people_wrong",
+        "people.html",
+        {**REFUSED, "people": [], "visit": VISIT, "stale": False},
+        "/visits/v1/people",
+        True,
+    ),
 )

@@ -60,7 +60,7 @@ async def _unchanged(unit: Unit, visit_id: UUID, revision: int | None) -> Visit:
     """The visit, locked, if it is still at that revision. Raises NotFound, Stale with how it stands."""
     visit = await visits.find(unit, visit_id, lock=True)
     if revision is not None and revision != visit.revision:
-        raise Stale(revision=visit.revision, status=visit.status)
+        raise Stale(revision=visit.revision, visit_status=visit.status)
     return visit
 
 

@@ -156,6 +156,12 @@ COMPANION_FIELDS: tuple[tuple[str, TypeAdapter[str], bool], ...] = (
 KINDS = frozenset(K) - {K.PATIENT, K.PROXY, K.PHONE}
 
 
+class ResendForm(Message):
+    """How they stood when the page was shown."""
+
+    state: ParticipantState
+
+
 class CompanionForm(Message):
     """Whom to invite, as typed. Who acts for the patient and phone legs are invited through the API."""
 

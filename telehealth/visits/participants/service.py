@@ -10,7 +10,7 @@ from sqlalchemy import select
 from telehealth.access import guests as access
 from telehealth.access.rules import digest, new_secret
 from telehealth.core.actors import STAFF, Role
-from telehealth.core.errors import NotAllowed, NotFound
+from telehealth.core.errors import NotAllowed, NotFound, Stale
 from telehealth.core.ids import ParticipantId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
@@ -129,13 +129,18 @@ async def _invited(unit: Unit, visit: Visit, row: ParticipantRow, action: str) -
     return Invited(theirs, await queries.link_of(unit, theirs.id) if row.link else "")
 
 
-async def resend(unit: Unit, visit_id: UUID, participant_id: UUID, *, fresh: bool = False) -> Invited:
+async def resend(
+    unit: Unit, visit_id: UUID, participant_id: UUID, *, fresh: bool = False, shown: ParticipantState | None = None
+) -> Invited:
     """Send the personal link again, and forgive the wrong answers. `fresh` makes another one: the old link and
-    whatever was opened with it are over, and so it is for who was out. Raises NotFound, NotToBeInvited.
+    whatever was opened with it are over, and so it is for who was out. `shown` is how they stood before whoever asks:
+    nobody asks somebody back in without knowing. Raises NotFound, NotToBeInvited, Stale.
     """
     visit, row = await _to_manage(unit, visit_id, participant_id)
     if not queries.participant_of(row).has_link or visit.status not in INVITABLE:
         raise NotToBeInvited
+    if shown is not None and (shown in OUT) != (row.state in OUT):
+        raise Stale
     if row.state in OUT:
         return await _invite_again(unit, visit, row)
     row.attempts, row.locked_until = 0, None

@@ -150,7 +150,7 @@ class DayQuery(Message):
     is over.
     """
 
-    told: Literal["", "late", "message", "quicker", "unlicensed", "taken", "over"] = ""
+    told: Literal["", "late", "message", "gone", "quicker", "unlicensed", "taken", "over"] = ""
     alert: UUID | None = None
     lang: str | None = None
 
@@ -183,7 +183,7 @@ class FindToQueue(BirthForm):
 class QueuePageQuery(Message):
     """`told` is what was just done, for the page to say."""
 
-    told: Literal["", "late", "message", "left", "nobody", "already", "where"] = ""
+    told: Literal["", "late", "message", "gone", "left", "nobody", "already", "where"] = ""
     entry: UUID | None = None
     patient: UUID | None = None
     lang: str | None = None

@@ -140,7 +140,8 @@ async def test_over_the_api_once_with_a_key_and_about_what_was_seen(
     (alert,) = (await other.get("/v1/alerts")).json()["items"]
     assert alert["clinician_id"] == str(ward.clinic.clinician.id)
     door, key = f"/v1/visits/{alert['visit_id']}/take-over", {"Idempotency-Key": "once"}
-    assert (await other.post(door, headers={"If-Match": '"1"'})).status_code == 412
+    first = await other.post(door, headers={"If-Match": '"1"'})
+    assert first.status_code == 412, first.text
     seen = {"If-Match": f'"{alert["visit_revision"]}"', **key}
     answers = [await other.post(door, headers=seen) for _ in range(2)]
     assert [each.status_code for each in answers] == [200, 200]

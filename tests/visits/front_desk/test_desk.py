@@ -141,6 +141,9 @@ async def test_two_at_one_desk_do_not_overwrite_each_other(house: House, booked:
     now = forms(late)
     assert now["cancel"] != seen["cancel"]
     assert 'value="other" selected' in late.text, "what was typed is kept"
+    alert = re.search(r'role="alert">(.*?)</div>', late.text, re.DOTALL)
+    assert alert
+    assert re.findall(r"<li>(.*?) \(", alert[1]) == ["Waived \u2013 Device check"], "what the other one did"
 
 
 async def test_a_command_that_is_not_possible_is_refused_with_what_is(house: House, booked: Booked) -> None:
@@ -197,8 +200,8 @@ async def test_moving_keeps_the_link_and_refuses_a_time_that_is_gone(house: Hous
 
 async def test_the_link_is_sent_again_from_the_visit(house: House, booked: Booked) -> None:
     page = await house.desk.get(desk_of(booked))
-    (action,) = re.findall(r'action="(/visits/[^"]+/resend)"', page.text)
-    sent = await house.desk.post(action)
+    (found,) = re.findall(r'action="(/visits/[^"]+/resend)"><input type="hidden" name="state" value="(\w+)"', page.text)
+    sent = await house.desk.post(found[0], data={"state": found[1]})
     assert sent.status_code == 200
     assert f"/join/{booked.link_secret}" in sent.text
 
@@ -217,7 +220,7 @@ async def test_the_desk_sees_what_happened_to_everyone_who_takes_part(house: Hou
     listed = await house.desk.get(f"/v1/visits/{booked.visit.id}/participants")
     patient = next(each["id"] for each in listed.json()["items"] if each["kind"] == "patient")
     house.clock.advance(timedelta(minutes=1))
-    await house.desk.post(f"/visits/{booked.visit.id}/people/{patient}/resend")
+    await house.desk.post(f"/visits/{booked.visit.id}/people/{patient}/resend", data={"state": "invited"})
     page = (await house.desk.get(desk_of(booked))).text
     assert "What happened to each" in page
     assert page.index("Link sent again") < page.rindex("Invited"), "the last first"

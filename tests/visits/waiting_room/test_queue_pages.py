@@ -215,6 +215,9 @@ async def test_a_message_stands_on_the_page_in_the_readers_language(house: House
     both = await house.desk.post(f"/v1/queue/{entry['id']}/messages", json={"words": "x", "code": "soon"})
     assert both.status_code == 422
     await house.desk.delete(f"/v1/queue/{entry['id']}")
+    gone = await house.desk.post(f"/queue/{entry['id']}/message", data={"code": "soon"})
+    assert gone.headers["location"] == "/queue?told=gone"
+    assert "Nothing was sent" in (await house.desk.get("/queue?told=gone")).text
     late = await house.desk.post(f"/v1/queue/{entry['id']}/messages", json={"code": "soon"})
     assert late.status_code == 409
 
