@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from telehealth.access.links import Locked, Mistaken
 from telehealth.core.actors import Role
-from telehealth.core.errors import Refusal, Stale
+from telehealth.core.errors import NotFound, Refusal, Stale
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
@@ -33,7 +33,7 @@ from telehealth.visits.participants.rules import (
 from telehealth.visits.participants.schemas import KINDS, CompanionForm, NameForm, ResendForm
 
 NOT_INVITED = (NotToBeInvited, TooManyInvited)
-CHANGED = (Stale, StepRefused, NotToBeInvited)  # since the page was shown
+CHANGED = (NotFound, Stale, StepRefused, NotToBeInvited)  # since the page was shown; of a stranger it stays absent
 
 # The personal link
 
