@@ -38,6 +38,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "person": lambda course: course.guardian,
     "clinician": lambda course: course.clinician.id,
 }
+SEEN = "0123456789abcdef"  # of steps that somebody has changed since
 WORDS: Mapping[str, Callable[[Residents], str]] = {
     "slug": lambda _: "not-found",
     "link": lambda residents: residents.own.link,
@@ -186,6 +187,9 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     },
     "visits.take_over_on_page": lambda residents: {"clinician": str(residents.own.clinician.id)},
     "visits.resend_on_page": lambda _: {"state": "invited"},
+    "visits.save_steps": lambda _: {"kind": "waiting", "seen": SEEN, "reopen": "10"},
+    "visits.remove_step": lambda _: {"kind": "waiting", "seen": SEEN, "step": "2"},
+    "visits.reset_steps": lambda _: {"kind": "waiting", "seen": SEEN},
     "visits.look_up": lambda _: {**BOXES, "name": "Rosa"},
     "visits.act_at_desk": lambda _: {"command": "cancel", "revision": "1", "reason": "other"},
     "visits.move_at_desk": lambda _: {"offer": soon(days=2), "revision": "1"},

@@ -4,16 +4,25 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, case, cast, column, delete, func, select, update, values
+from sqlalchemy import ColumnElement, String, case, cast, column, delete, func, select, text, update, values
 from sqlalchemy import Integer as Whole
 from sqlalchemy.dialects.postgresql import insert
 
+from telehealth.core.errors import Stale
 from telehealth.db.unit import Unit
 from telehealth.visits.escalation import queries
 from telehealth.visits.escalation.models import AlertRow, EscalationReopeningRow, EscalationRuleRow
-from telehealth.visits.escalation.rules import AlertKind, Rung, check_ladder
+from telehealth.visits.escalation.rules import (
+    DEFAULT_LADDERS,
+    REOPEN_AFTER,
+    AlertKind,
+    Rung,
+    check_ladder,
+    fingerprint,
+)
 from telehealth.visits.lifecycle.models import VisitRow
 
+ONE_AT_A_TIME = text("LOCK TABLE escalation_rule IN SHARE ROW EXCLUSIVE MODE")  # who reads goes on
 NONE: Mapping[AlertKind, int] = MappingProxyType({})
 
 
@@ -26,20 +35,43 @@ async def set_rules(
     """
     for kind, ladder in ladders.items():
         check_ladder(kind, ladder)
-    await unit.session.execute(delete(EscalationRuleRow))
-    await unit.session.execute(delete(EscalationReopeningRow))
-    rows = [
-        {"kind": kind, "rung": number, "after": rung.after, "whom": rung.whom, "address": rung.address}
-        for kind, ladder in ladders.items()
-        for number, rung in enumerate(ladder)
-    ]
-    if rows:
-        await unit.session.execute(insert(EscalationRuleRow), rows)
-    if reopen_after:
-        again = [{"kind": kind, "after": after} for kind, after in reopen_after.items()]
-        await unit.session.execute(insert(EscalationReopeningRow), again)
+    await unit.session.execute(ONE_AT_A_TIME)
+    for kind in AlertKind:
+        await _write(unit, kind, ladders.get(kind), reopen_after.get(kind))
     unit.audit("update", "escalation_rule", None)
     await replan(unit)
+
+
+async def set_kind(
+    unit: Unit, kind: AlertKind, ladder: Sequence[Rung] | None, reopen_after: int | None, *, seen: str
+) -> None:
+    """The same for one kind; None: by the defaults. `seen` is the `fingerprint` of what was changed.
+
+    Raises UnfitLadder; Stale when somebody else has changed it since.
+    """
+    if ladder is not None:
+        check_ladder(kind, ladder)
+    await unit.session.execute(ONE_AT_A_TIME)
+    known = await queries.rules(unit)
+    if seen != fingerprint(known.ladders[kind], known.reopen_after[kind]):
+        raise Stale
+    await _write(unit, kind, ladder, reopen_after)
+    unit.audit("update", "escalation_rule", None)
+    await replan(unit)
+
+
+async def _write(unit: Unit, kind: AlertKind, ladder: Sequence[Rung] | None, reopen_after: int | None) -> None:
+    rule, reopening = EscalationRuleRow, EscalationReopeningRow
+    await unit.session.execute(delete(rule).where(rule.kind == kind))
+    await unit.session.execute(delete(reopening).where(reopening.kind == kind))
+    if ladder is not None and tuple(ladder) != DEFAULT_LADDERS[kind]:
+        rows = [
+            {"kind": kind, "rung": number, "after": rung.after, "whom": rung.whom, "address": rung.address}
+            for number, rung in enumerate(ladder)
+        ]
+        await unit.session.execute(insert(rule), rows)
+    if reopen_after is not None and reopen_after != REOPEN_AFTER[kind]:
+        await unit.session.execute(insert(reopening), {"kind": kind, "after": reopen_after})
 
 
 async def replan(unit: Unit) -> int:

@@ -10,7 +10,7 @@ from telehealth.http.call import Call, Reply
 from telehealth.http.conditions import etag, if_match
 from telehealth.http.operation import operation, page
 from telehealth.scheduling.booking.rules import LocationRequired
-from telehealth.visits.escalation import pages, plans, queries, service
+from telehealth.visits.escalation import administration, pages, plans, queries, service
 from telehealth.visits.escalation.rules import AlertOver, AlreadyAcknowledged, UnfitLadder
 from telehealth.visits.escalation.schemas import (
     AcknowledgedView,
@@ -78,7 +78,12 @@ OPERATIONS = (
     operation("GET", RULES, read_escalation_rules, needs=_WRITE),
     operation("PUT", RULES, set_escalation_rules, needs=_WRITE, errors=(UnfitLadder,)),
 )
+_STEPS = administration
 PAGES = (
+    page("GET", administration.PATH, _STEPS.escalation_page, needs=_WRITE),
+    page("POST", administration.PATH, _STEPS.save_steps, needs=_WRITE),
+    page("POST", f"{administration.PATH}/remove", _STEPS.remove_step, needs=_WRITE),
+    page("POST", f"{administration.PATH}/reset", _STEPS.reset_steps, needs=_WRITE),
     page(
         "POST",
         "/alerts/{alert:uuid}/acknowledge",

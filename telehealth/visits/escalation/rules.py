@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from types import MappingProxyType
 from uuid import UUID
 
@@ -97,16 +98,6 @@ class Rung:
         return Way.BOARD if self.whom is Audience.BOARD else Way.MAIL
 
 
-@dataclass(frozen=True, slots=True)
-class EscalationRules:
-    """How every kind of alert goes from one to the next, and after how many seconds what was taken on, and still
-    stands, is raised again.
-    """
-
-    ladders: Mapping[AlertKind, tuple[Rung, ...]]
-    reopen_after: Mapping[AlertKind, int]
-
-
 A = Audience
 DEFAULT_LADDERS: Mapping[AlertKind, tuple[Rung, ...]] = MappingProxyType(
     {
@@ -136,6 +127,20 @@ REOPEN_AFTER: Mapping[AlertKind, int] = MappingProxyType(
         AlertKind.HOUSE: 3600,
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationRules:
+    """How every kind of alert goes from one to the next, and after how many seconds what was taken on, and still
+    stands, is raised again.
+    """
+
+    ladders: Mapping[AlertKind, tuple[Rung, ...]]
+    reopen_after: Mapping[AlertKind, int]
+
+    def by_default(self, kind: AlertKind) -> bool:
+        """Whether it goes as the house does it."""
+        return self.ladders[kind] == DEFAULT_LADDERS[kind] and self.reopen_after[kind] == REOPEN_AFTER[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +248,12 @@ def resumed(ladder: Sequence[Rung], step: int, now: datetime) -> tuple[int, date
     """
     last = min(max(step, 1), len(ladder)) - 1
     return last, now - timedelta(seconds=ladder[last].after)
+
+
+def fingerprint(ladder: Sequence[Rung], reopen_after: int) -> str:
+    """A short word for these steps, the same for the same steps."""
+    steps = [(rung.after, str(rung.whom), rung.address) for rung in ladder]
+    return sha256(repr((steps, reopen_after)).encode()).hexdigest()[:16]
 
 
 def check_ladder(kind: AlertKind, ladder: Sequence[Rung]) -> None:
