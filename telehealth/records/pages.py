@@ -127,6 +127,7 @@ async def _before(unit: Unit, visit: Visit, language: str) -> Mapping[str, Any]:
             for each in await gates.standings(unit, visit)
         ],
         "waivable": visit.status in TO_WAIVE,
+        "withdrawn": bool(await gates.withdrawn(unit, [visit.id])),
         "answers": None if intake is None else answers_of(intake, language),
     }
 

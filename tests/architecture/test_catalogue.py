@@ -20,6 +20,7 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "AlertRaised",
         "ClinicianLate",
         "ConsentGiven",
+        "ConsentWithdrawn",
         "FollowUpCancelled",
         "FollowUpDone",
         "FollowUpPlanned",

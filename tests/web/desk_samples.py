@@ -68,6 +68,7 @@ _SHOWN: Mapping[str, object] = {
     "heirs": _HEIRS,
     "people": PEOPLE,
     "gates": GATES,
+    "withdrawn": True,
     "waivable": ("intake",),
     "parts": _PARTS,
     "history": _HISTORY,

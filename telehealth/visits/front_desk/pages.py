@@ -162,6 +162,7 @@ async def _context(unit: Unit, visit_id: UUID) -> dict[str, Any]:
             }
             for each in standings
         ],
+        "withdrawn": bool(await gates.withdrawn(unit, [visit.id])),
         "waivable": waivable(visit, role, unit.now, standings),
         "parts": [_happened(each) for each in await participants.history(unit, visit.id)],
         "history": [_told(entry, names) for entry in await queries.entries(unit, visit.id)],

@@ -55,6 +55,12 @@ async def give_consent(call: Call, visit: UUID, body: GiveConsent) -> Preparatio
     return await call.run(_preparation, visit, body.language)
 
 
+async def withdraw_consent(call: Call, visit: UUID, query: PreparationQuery) -> PreparationView:
+    """Take back what you agreed to, until the visit is over. The clinic is told at once."""
+    await call.run(service.withdraw, visit)
+    return await call.run(_preparation, visit, query.language)
+
+
 async def read_intake(call: Call, visit: UUID) -> Reply[IntakeView]:
     """The questions, and your answers so far: before the first save those of your last visit of this kind."""
     return _shown(await call.run(queries.open_intake, visit))
@@ -176,6 +182,14 @@ OPERATIONS = (
         purpose=_OWN,
         errors=(NotFound, TextChanged, PreparationOver),
     ),
+    operation(
+        "POST",
+        f"{VISIT}/consent/withdraw",
+        withdraw_consent,
+        needs=_JOIN,
+        purpose=_OWN,
+        errors=(NotFound, NotNow, PreparationOver),
+    ),
     operation("GET", f"{VISIT}/intake", read_intake, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
     operation("PUT", f"{VISIT}/intake", save_intake, needs=_JOIN, purpose=_OWN, errors=_ANSWERING),
     operation("POST", f"{VISIT}/ready", make_ready, needs=_JOIN, purpose=_OWN, errors=_START, keyed=True),
@@ -199,6 +213,10 @@ OPERATIONS = (
 )
 PAGES = (
     page("GET", "/visit/prepare", pages.prepare, needs=_JOIN, purpose=_OWN),
+    page("GET", "/visit/consent", pages.agreed_to, needs=_JOIN, purpose=_OWN),
+    page(
+        "POST", "/visit/consent/withdraw", pages.withdraw, needs=_JOIN, purpose=_OWN, errors=(NotNow, PreparationOver)
+    ),
     page("POST", "/visit/consent", pages.agree, needs=_JOIN, purpose=_OWN, errors=(TextChanged, PreparationOver)),
     page("POST", "/visit/intake", pages.answer_questions, needs=_JOIN, purpose=_OWN, errors=(PreparationOver,)),
     page(

@@ -145,6 +145,16 @@ class ConsentText:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """A text that was agreed to, in which of its languages, and whether that was taken back."""
+
+    text: ConsentText
+    language: str
+    agreed_at: datetime
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """A text as it is shown: its language and its paragraphs."""
 

@@ -17,7 +17,14 @@ from telehealth.visits.gates import queries
 from telehealth.visits.gates.definitions import read_questionnaire
 from telehealth.visits.gates.events import ConsentGiven, IntakeCompleted
 from telehealth.visits.gates.filling import Intake, Problem, Published, Wrong, kept, missing, read_typed, refuse, stored
-from telehealth.visits.gates.models import ConsentRow, ConsentTextRow, QuestionnaireRow, ResponseRow, WaiverRow
+from telehealth.visits.gates.models import (
+    ConsentRow,
+    ConsentTextRow,
+    QuestionnaireRow,
+    ResponseRow,
+    WaiverRow,
+    WithdrawalRow,
+)
 from telehealth.visits.gates.rules import (
     ConsentText,
     Gate,
@@ -32,7 +39,7 @@ from telehealth.visits.gates.rules import (
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle import steps
-from telehealth.visits.lifecycle.rules import BEFORE_CALL, Command, DeviceCheck, Visit
+from telehealth.visits.lifecycle.rules import BEFORE_CALL, IN_CALL, Command, DeviceCheck, Visit, VisitStatus
 
 MACHINES = frozenset({Gate.LOCATION, Gate.DEVICES})  # of these the lifecycle itself says what is to be done
 
@@ -122,8 +129,13 @@ async def agree(unit: Unit, visit_id: UUID, *, text_id: UUID, language: str) -> 
     text = await queries.text_for(unit, visit)
     if text is None or text.id != text_id:
         raise TextChanged
+    before = select(func.count()).select_from(WithdrawalRow).join(ConsentRow, ConsentRow.id == WithdrawalRow.consent_id)
+    taken_back = await unit.session.scalar(
+        before.where(ConsentRow.visit_id == visit.id, ConsentRow.consent_text_id == text.id)
+    )
     agreed = insert(ConsentRow).values(
         id=unit.new_id(),
+        number=1 + (taken_back or 0),
         visit_id=visit.id,
         consent_text_id=text.id,
         participant_id=_participant(unit),
@@ -134,6 +146,28 @@ async def agree(unit: Unit, visit_id: UUID, *, text_id: UUID, language: str) -> 
     if found is not None:
         unit.audit("create", "consent", found, patient_id=visit.patient_id)
         unit.emit(ConsentGiven(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id))
+
+
+async def withdraw(unit: Unit, visit_id: UUID) -> Visit:
+    """The patient takes back what they agreed to for this visit: the gate is closed again, and staff are told. Who
+    waited prepares again; a call goes on, for the clinician to end. Again changes nothing.
+
+    Raises NotFound, PreparationOver, NotNow.
+    """
+    visit = await visits.find(unit, visit_id, lock=True)
+    if unit.actor.role is not Role.PATIENT:
+        raise NotFound
+    if visit.status not in BEFORE_CALL | IN_CALL:
+        raise PreparationOver
+    given = await queries.consents(unit, visit.id)
+    if not given:
+        return visit
+    about = {"visit_id": visit.id, "participant_id": _participant(unit), "withdrawn_at": unit.now}
+    await unit.session.execute(insert(WithdrawalRow), [{**about, "consent_id": each} for each in given])
+    for each in given:
+        unit.audit("update", "consent", each, patient_id=visit.patient_id)
+    values = {"waiting_since": None} if visit.status is VisitStatus.READY else {}
+    return await steps.change(unit, visit_id, Command.WITHDRAW, values=values)
 
 
 async def save_intake(

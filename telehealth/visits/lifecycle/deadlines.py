@@ -48,8 +48,8 @@ CONSEQUENCES: Mapping[Deadline, Consequence] = MappingProxyType(
         Deadline.PROVIDER_NO_SHOW: Consequence(Command.PROVIDER_NO_SHOW, "policy-time-over"),
     }
 )
-# These leave the visit where it is: what is due stays due.
-IN_PASSING = frozenset({Command.CHECK, Command.ATTEST, Command.WAIVE, Command.AWAY, Command.BACK})
+# These leave the visit where it is, or a step behind: what is due stays due.
+IN_PASSING = frozenset({Command.CHECK, Command.ATTEST, Command.WAIVE, Command.WITHDRAW, Command.AWAY, Command.BACK})
 
 
 def deadlines_of(visit: Visit) -> dict[Deadline, datetime]:

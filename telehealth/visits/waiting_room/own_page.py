@@ -79,6 +79,7 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
         "place": await _place(unit, visit),
         "to_prepare": bool(to_prepare(await gates.standings(unit, visit))),
         "intake": await gates.is_asked(unit, visit),
+        "agreed": await gates.last_given(unit, visit) is not None,
         **await _waiting_on(unit, visit),
     }
 

@@ -16,6 +16,7 @@ from telehealth.scheduling.calendars import queries as calendars
 from telehealth.scheduling.calendars.rules import FeedState
 from telehealth.visits.escalation import queries as alerts
 from telehealth.visits.escalation.rules import Shown
+from telehealth.visits.gates import queries as gates
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 from telehealth.visits.waiting_room import queries
@@ -41,6 +42,7 @@ async def day(call: Call, query: DayQuery) -> Response:
 async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
     reader = await visits.reader(unit)
     board = await queries.board(unit, await visits.local_day(unit))
+    withdrawn = await gates.withdrawn(unit, [visit.id for visit in board.visits])
     due = await follow_ups.wanted(unit)
     named = {visit.patient_id for visit in board.visits} | {task.patient_id for task in due}
     patients = await people.patients(unit, named)
@@ -49,7 +51,7 @@ async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
         "zone": reader.time_zone,
         "now": unit.now,
         "stream": "/v1/board/stream",
-        "visits": [_row(visit, patients[visit.patient_id]) for visit in board.visits],
+        "visits": [_row(visit, patients[visit.patient_id], back=visit.id in withdrawn) for visit in board.visits],
         "follow_ups": [_task(task, patients[task.patient_id]) for task in due],
         "calendars": await _calendars(unit),
         "alerts": [_alert(each, unit.actor) for each in await alerts.on_board(unit)],
@@ -112,7 +114,7 @@ def _alert(shown: Shown, actor: Actor) -> dict[str, Any]:
     }
 
 
-def _row(visit: Visit, patient: Patient) -> dict[str, Any]:
+def _row(visit: Visit, patient: Patient, *, back: bool) -> dict[str, Any]:
     return {
         "id": visit.id,
         "starts_at": visit.starts_at,
@@ -122,6 +124,7 @@ def _row(visit: Visit, patient: Patient) -> dict[str, Any]:
         "waiting_since": visit.waiting_since if visit.status is VisitStatus.READY else None,
         "check": visit.check,
         "misplaced": visit.misplaced,
+        "withdrawn": back,
         "away": visit.away_since is not None,
     }
 
