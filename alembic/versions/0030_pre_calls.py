@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql
 from alembic import op
 
 revision = "0030"
-down_revision: str | None = "0019"
+down_revision: str | None = "0023"
 branch_labels = None
 depends_on = None
 

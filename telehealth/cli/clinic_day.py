@@ -12,9 +12,9 @@ from itertools import count
 from uuid import UUID
 
 from telehealth.access.rules import SCOPES
+from telehealth.cli.clinic_house import House, answered, open_desk, told_to_the_desk
 from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
-from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.people import service as people
@@ -22,13 +22,12 @@ from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import VisitType
-from telehealth.tasks.work import Work
 from telehealth.visits.appointments import service as appointments
+from telehealth.visits.escalation.service import acknowledge
 from telehealth.visits.gates.service import make_ready
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import DeviceCheck, VisitStatus
-from telehealth.visits.lifecycle.tasks import fire_timers
 from telehealth.visits.participants import guests as links
 from telehealth.visits.waiting_room import guests, service, standings, waiting
 from telehealth.visits.waiting_room.estimates import Estimate
@@ -52,6 +51,7 @@ class Plan:
     booked: int = 2
     walk_ins: int = 60
     ill_for: int = 90  # minutes in which the last of the booked clinicians is not there
+    desk: bool = True  # somebody is at the front desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +70,25 @@ class Wait:
     walk_in: bool
     promises: list[Promise] = field(default_factory=list)
     seen_at: datetime | None = None
-    left: bool = False
+    left_at: datetime | None = None
     dropped: bool = False
+
+    @property
+    def until(self) -> datetime | None:
+        return self.seen_at or self.left_at
 
 
 @dataclass
 class Day:
-    """What came of a day. `forgotten` are those who still wait when everyone has gone home."""
+    """What came of a day. `forgotten` are those who still wait when everyone has gone home; `unanswered` waited past
+    the last step of their escalation though nobody had taken that on, nor was it called the clinician's absence.
+    """
 
     waits: dict[UUID, Wait] = field(default_factory=dict)
     ended: dict[VisitStatus, int] = field(default_factory=dict)
     forgotten: int = 0
+    alerts: int = 0
+    unanswered: int = 0
     longest_past_policy: float = 0.0
 
     def kept(self) -> list[bool]:
@@ -162,7 +170,9 @@ class ClinicDay:
                 if self.dice.random() > 0.1:  # one in ten does not come
                     self.enter(start + self.dice.gauss(-4, 5) * MINUTE, self._appointed(booked))
             self.enter(OPENS, self._booked(clinician_id, mine, is_ill=clinician_id == setting.booked[-1]))
-        self.enter(OPENS, self._timers())
+        self.enter(OPENS - 30 * MINUTE, self._keep_house())  # the first are early
+        if setting.desk is not None:
+            self.enter(OPENS - 30 * MINUTE, self._desk(setting.desk))
 
     # Patients
 
@@ -193,7 +203,7 @@ class ClinicDay:
     async def _give_up(self, patient: Actor, entry: QueueEntry, wait: Wait) -> None:
         try:
             await self.unit_of_work.run(waiting.leave, patient, entry.id)
-            wait.left = True
+            wait.left_at = self.clock.now()
         except QueueLeft:  # it was their turn at this very moment
             wait.seen_at = self.clock.now()
             await self._prepare(patient, entry.id)
@@ -288,29 +298,44 @@ class ClinicDay:
             await run(lifecycle.connected, clinician, visit_id)
         await run(lifecycle.end, clinician, visit_id)
 
-    # The house
+    def _is_somebody_there(self) -> bool:
+        """Besides who keeps the house: itself, and the desk."""
+        return len(self._agents) >= 1 + self.plan.desk or self.clock.now() < self.closes
 
-    async def _timers(self) -> Agent:
-        work = Work(self.unit_of_work, Ports({}), self.clock)
-        while self._agents or self.clock.now() < self.closes:
-            await fire_timers(work)
-            await self.unit_of_work.run(self._watch, SYSTEM)
+    async def _keep_house(self) -> Agent:
+        """What beat and the workers do, once a minute, while anybody is there."""
+        house = House(self.unit_of_work, self.clock)
+        while self._is_somebody_there():
+            await house.sweep()
+            self.day.longest_past_policy = max(self.day.longest_past_policy, await self._past_policy())
             yield 1
 
-    async def _watch(self, unit: Unit) -> None:
+    async def _desk(self, desk: Actor) -> Agent:
+        """Whoever is at the front desk sees to what they were told of, after a while."""
+        seen: dict[UUID, datetime] = {}
+        while self._is_somebody_there():
+            for alert in await self.unit_of_work.run(told_to_the_desk, desk):
+                at = seen.setdefault(alert, self.clock.now() + self.dice.uniform(0.5, 4) * MINUTE)
+                if at <= self.clock.now():
+                    await self.unit_of_work.run(acknowledge, desk, alert)
+            yield 1
+
+    async def _past_policy(self) -> float:
         """How far past its policy the longest wait is: what fires each minute leaves nobody longer than that."""
-        for visit_id, wait in self.day.waits.items():
-            if wait.walk_in or wait.seen_at is not None:
-                continue
-            visit = await visits.find(unit, visit_id)
+        over = 0.0
+        for visit_id in [each for each, wait in self.day.waits.items() if not wait.walk_in and wait.seen_at is None]:
+            visit = await self.unit_of_work.run(visits.find, SYSTEM, visit_id)
             if visit.status is S.READY:
-                over = (unit.now - max(visit.starts_at, visit.changed_at)) / MINUTE - visit.provider_no_show_after
-                self.day.longest_past_policy = max(self.day.longest_past_policy, over)
+                waited = (self.clock.now() - max(visit.starts_at, visit.changed_at)) / MINUTE
+                over = max(over, waited - visit.provider_no_show_after)
+        return over
 
     async def _count(self, unit: Unit) -> None:
         span = OPENS - timedelta(hours=1), OPENS + timedelta(days=1)
         for visit in await visits.agenda(unit, span):
             self.day.ended[visit.status] = self.day.ended.get(visit.status, 0) + 1
+        waited = {each: wait.until - wait.since for each, wait in self.day.waits.items() if wait.until is not None}
+        self.day.alerts, self.day.unanswered = await answered(unit, waited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +348,7 @@ class Setting:
     booked: list[ClinicianId]
     walk_ins: list[PatientId]
     appointed: list[PatientId]
+    desk: Actor | None
 
 
 async def _open(unit: Unit, plan: Plan) -> Setting:
@@ -342,6 +368,7 @@ async def _open(unit: Unit, plan: Plan) -> Setting:
         booked=clinicians[plan.on_call :],
         walk_ins=patients[: plan.walk_ins],
         appointed=patients[plan.walk_ins :],
+        desk=await open_desk(unit) if plan.desk else None,
     )
 
 

@@ -96,11 +96,13 @@ def _told(day: Day) -> Table:
         if waits:
             middle, late = waits[len(waits) // 2], waits[int(len(waits) * 0.9)]
             table.add_row(f"waited {name}", f"{len(waits)} seen, half within {middle:.0f} min, 9 in 10 {late:.0f} min")
-    table.add_row("left the queue", str(sum(wait.left for wait in day.waits.values())))
+    table.add_row("left the queue", str(sum(wait.left_at is not None for wait in day.waits.values())))
     for status, number in sorted(day.ended.items()):
         table.add_row(f"visits {status}", str(number))
     if kept:
         table.add_row("estimates that held", f"{sum(kept)} of {len(kept)}, {sum(kept) / len(kept):.0%}")
     table.add_row("nobody could say", str(day.unknown()))
+    table.add_row("alerts about who waits", str(day.alerts))
+    table.add_row("past escalation, unanswered", str(day.unanswered))
     table.add_row("forgotten", str(day.forgotten))
     return table

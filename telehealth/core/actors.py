@@ -64,7 +64,8 @@ class Actor:
     """`id` is an account, participant or integration; `person_id` the clinician or patient behind it.
 
     `visit_id` is set for whoever came by a personal link: such an actor reaches that one visit and no other. With the
-    role PATIENT they are the patient or act for the patient; a GUEST only takes part.
+    role PATIENT they are the patient or act for the patient; a GUEST only takes part. For a clinician it is one visit
+    more than their own, which they have been found to be allowed within one transaction.
     `purpose` is what this one request is for; the operation sets it, and audit rows carry it.
     """
 

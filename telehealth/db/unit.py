@@ -19,7 +19,8 @@ from telehealth.core.errors import Overloaded, Refusal
 from telehealth.core.events import Event
 from telehealth.core.ids import uuid7
 from telehealth.core.time import Clock
-from telehealth.db.audit import AuditRow
+from telehealth.db import audit
+from telehealth.db.audit import Trace
 from telehealth.db.outbox import OutboxRow, to_body
 from telehealth.db.vault import Vault
 
@@ -48,6 +49,7 @@ class Unit:
     now: datetime
     vault: Vault
     events: list[Event] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
 
     def new_id(self) -> UUID:
         return uuid7(self.now)
@@ -66,8 +68,8 @@ class Unit:
         outcome: str = "ok",
     ) -> None:
         """Leave a trace: `action` is read, create, update, delete or execute (FHIR AuditEvent.action in words)."""
-        self.session.add(
-            AuditRow(
+        self.traces.append(
+            Trace(
                 at=self.now,
                 actor_id=self.actor.id,
                 role=self.actor.role,
@@ -133,6 +135,7 @@ class UnitOfWork:
         async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
             unit = Unit(session, actor, self.clock.now(), self.vault)
             result = await action(unit, *args, **kwargs)
+            await audit.write(session, unit.traces)
             if unit.events:
                 rows = [
                     {"kind": type(event).__name__, "body": to_body(event), "emitted_at": unit.now, "due_at": unit.now}

@@ -13,8 +13,8 @@ class BoardFollowUps:
     async def wanted(self, unit: Unit, /) -> list[FollowUp]:
         return await queries.wanted(unit)
 
-    async def wanted_mark(self, unit: Unit, /) -> str:
-        return await queries.wanted_mark(unit)
+    async def wanted_marks(self, unit: Unit, /) -> dict[UUID, str]:
+        return await queries.wanted_marks(unit)
 
     async def of_visit(self, unit: Unit, visit_id: UUID, /) -> list[FollowUp]:
         return await queries.follow_ups(unit, visit_id=visit_id)

@@ -51,11 +51,14 @@ async def wanted(unit: Unit) -> list[FollowUp]:
     return await follow_ups(unit, statuses=WANTED)
 
 
-async def wanted_mark(unit: Unit) -> str:
-    """Changes when `wanted` does, for streams: says that something changed, never what, so it leaves no audit row."""
-    seen = select(func.count(), func.max(FollowUpRow.moved_at))
-    count, moved = (await unit.session.execute(seen.where(FollowUpRow.status.in_(list(WANTED)), visible(unit)))).one()
-    return f"{count}-{int(moved.timestamp() * 1000) if moved else 0}"
+async def wanted_marks(unit: Unit) -> dict[UUID, str]:
+    """By clinician: changes when their `wanted` does. Says that something changed, never what: no audit row."""
+    seen = select(FollowUpRow.clinician_id, func.count(), func.max(FollowUpRow.moved_at))
+    query = seen.where(FollowUpRow.status.in_(list(WANTED)), visible(unit)).group_by(FollowUpRow.clinician_id)
+    return {
+        clinician_id: f"{count}-{int(moved.timestamp() * 1000)}"
+        for clinician_id, count, moved in await unit.session.execute(query)
+    }
 
 
 def visible(unit: Unit) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from telehealth.core.actors import Actor
 from telehealth.core.errors import Kind, Refusal
@@ -51,18 +51,24 @@ class Endpoint:
         raw = await self._read(request)
         arguments = self._arguments(request, raw)
         call = Call(request, actor, self.kit)
-        key = request.headers.get("idempotency-key") if self.operation.creates else None
+        printed = fingerprint(self.operation.name, request.url.path, raw)
+        key = self._key(request, printed) if self.operation.creates else None
         if key is None or actor.id is None:
             return self._rendered(await self.operation.handler(call, **arguments))
-        printed = fingerprint(self.operation.name, request.url.path, raw)
         try:
             answer = await self.kit.unit_of_work.run(self._once, actor, call, (check_key(key), printed), arguments)
         except Refusal:
             for each in call.undone:
                 await each()
             raise
+        if self.operation.face is Face.PAGE:
+            return RedirectResponse(answer.content.decode(), answer.status)
         media_type = FHIR_TYPE if self.operation.face is Face.FHIR else JSON_TYPE
         return Response(answer.content, answer.status, media_type=media_type)
+
+    def _key(self, request: Request, printed: bytes) -> str | None:
+        """What names this request: a form is named by all that is in it."""
+        return printed.hex() if self.operation.face is Face.PAGE else request.headers.get("idempotency-key")
 
     async def _once(self, unit: Unit, call: Call, keyed: tuple[str, bytes], arguments: dict[str, Any]) -> Answer:
         key, printed = keyed
@@ -74,7 +80,8 @@ class Endpoint:
         if stored is not None:
             return stored
         response = self._rendered(await self.operation.handler(replace(call, unit=unit), **arguments))
-        answer = Answer(response.status_code, bytes(response.body))
+        going_to = response.headers["location"].encode() if self.operation.face is Face.PAGE else None
+        answer = Answer(response.status_code, going_to or bytes(response.body))
         await keep(unit, actor_id, key, answer)
         return answer
 

@@ -101,7 +101,7 @@ class Operation:
 
     @property
     def creates(self) -> bool:
-        """Creating operations of the API take an Idempotency-Key, and whatever else says so."""
+        """Creating operations of the API take an Idempotency-Key, and whatever else says so; a page has its form."""
         return self.keyed or (self.method == "POST" and self.status == 201 and self.face is Face.API)
 
     @property
@@ -168,9 +168,15 @@ def page(
     needs: Scope | Public,
     purpose: Purpose = Purpose.OPERATIONS,
     errors: tuple[type[Refusal], ...] = (),
+    keyed: bool = False,
 ) -> Operation:
-    """One way in for people: answers HTML, reads forms, refuses with a page."""
-    return _checked(Operation(method, path, handler, needs, purpose, 200, errors, Face.PAGE, form=True))
+    """One way in for people: answers HTML, reads forms, refuses with a page.
+
+    `keyed`: the same form sent twice (a double click, a reload) is done once. It has a field `press`, another for each
+    time the page is shown; the answer leads on to another page. What the handler has written stays written, also when
+    it catches a refusal.
+    """
+    return _checked(Operation(method, path, handler, needs, purpose, 200, errors, Face.PAGE, form=True, keyed=keyed))
 
 
 def _checked(op: Operation) -> Operation:
@@ -182,4 +188,6 @@ def _checked(op: Operation) -> Operation:
     for name, converter in op.path_parameters.items():
         if converter == "uuid" and op.hints.get(name) is not UUID:
             raise OperationError(f"{op.name}: {name} is a UUID in the path")
+    if op.keyed and op.face is Face.PAGE and (op.body is None or "press" not in op.body.model_fields):
+        raise OperationError(f"{op.name}: a form that is done once has a field press")
     return op

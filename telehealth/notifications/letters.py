@@ -195,6 +195,9 @@ def _about_alert(facts: Facts, voice: Voice, link: str) -> Letter:
         case K.UNJOINABLE:
             subject = _("A video visit cannot be joined yet")
             first = _("As things stand, a video visit of the next day could not be joined.")
+        case K.HOUSE_UNREADY:
+            subject = _("Video visits cannot be joined yet")
+            first = _("As things stand, the video visits of the next day could not be joined: something is not set up.")
         case _:
             raise ValueError(f"{kind} is not about an alert")
     last = _("Whoever sees to it presses the button beside it, so that nobody else is told:")

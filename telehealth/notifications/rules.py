@@ -35,6 +35,7 @@ class MessageKind(StrEnum):
     WAITING_UNANSWERED = "waiting_unanswered"
     LINK_LOCKED = "link_locked"
     UNJOINABLE = "unjoinable"
+    HOUSE_UNREADY = "house_unready"
 
 
 class Channel(StrEnum):
@@ -60,7 +61,7 @@ MESSAGE_STEPS: Mapping[MessageState, frozenset[MessageState]] = {
 
 K = MessageKind
 OF_VISITS = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER})
-OF_ALERTS = frozenset({K.WAITING_FOR_YOU, K.WAITING_UNANSWERED, K.LINK_LOCKED, K.UNJOINABLE})
+OF_ALERTS = frozenset({K.WAITING_FOR_YOU, K.WAITING_UNANSWERED, K.LINK_LOCKED, K.UNJOINABLE, K.HOUSE_UNREADY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,8 @@ def alert_kind(kind: AlertKind, whom: Audience) -> MessageKind:
             return K.LINK_LOCKED
         case AlertKind.UNJOINABLE:
             return K.UNJOINABLE
+        case AlertKind.HOUSE:
+            return K.HOUSE_UNREADY
 
 
 def reminder_time(visit: Visit, now: datetime) -> datetime | None:

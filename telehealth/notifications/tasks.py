@@ -19,10 +19,11 @@ from telehealth.visits.appointments.events import TimeToChoose
 from telehealth.visits.escalation.events import AlertTold
 from telehealth.visits.escalation.rules import AlertKind, Audience
 from telehealth.visits.lifecycle.events import VisitBooked, VisitCancelled, VisitEvent, VisitRescheduled
+from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.service import open_visit
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants.events import ParticipantInvited
-from telehealth.visits.participants.rules import Participant, ParticipantKind
+from telehealth.visits.participants.rules import Participant
 
 ROUND = timedelta(seconds=20)  # a sweep's share of a worker; what is left waits for the next one
 log = logging.getLogger(__name__)

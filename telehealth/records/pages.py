@@ -20,9 +20,10 @@ from telehealth.visits.gates import queries as gates
 from telehealth.visits.gates.forms import answers_of
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.events import visit_topic
+from telehealth.visits.lifecycle.parts import Step, allowed
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 from telehealth.visits.participants import queries as participants
-from telehealth.visits.participants.rules import Participant, Step, allowed
+from telehealth.visits.participants.rules import Participant
 
 TO_WAIVE = frozenset({VisitStatus.BOOKED, VisitStatus.ARRIVED, VisitStatus.READY})
 FORGIVEN = (Stale, AlreadySigned, NotToBeSigned, NothingToSign)
@@ -120,11 +121,13 @@ async def _before(unit: Unit, visit: Visit, language: str) -> Mapping[str, Any]:
             {
                 "gate": each.gate,
                 "state": each.state,
-                "reason": waived.reason if (waived := waivers.get(each.gate)) else None,
+                "by": waived.waived_by if (waived := waivers.get(each.gate)) else "",
+                "reason": waived.reason if waived else None,
             }
             for each in await gates.standings(unit, visit)
         ],
         "waivable": visit.status in TO_WAIVE,
+        "withdrawn": bool(await gates.withdrawn(unit, [visit.id])),
         "answers": None if intake is None else answers_of(intake, language),
     }
 

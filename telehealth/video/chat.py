@@ -14,7 +14,7 @@ from telehealth.video.language import Keep
 from telehealth.video.models import ChatMessageRow
 from telehealth.video.queries import chat_rows
 from telehealth.visits.lifecycle import service as visits
-from telehealth.visits.participants.rules import ParticipantKind
+from telehealth.visits.lifecycle.parts import ParticipantKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,8 +42,8 @@ from telehealth.video.room import MediaState, Room, Together
 from telehealth.video.rules import NotAdmitted, RoomFull, SeatTaken
 from telehealth.video.service import Entry, settle_media, settle_part, still_open
 from telehealth.video.turn import RENEW_AFTER, ice_servers
+from telehealth.visits.lifecycle.parts import StepRefused
 from telehealth.visits.lifecycle.rules import NotNow, VisitStatus
-from telehealth.visits.participants.rules import StepRefused
 
 LAST_COMMAND = 2**53  # after every number a browser can count to
 TO_TELL: Mapping[Together, frozenset[VisitStatus]] = {

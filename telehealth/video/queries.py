@@ -5,9 +5,9 @@ from sqlalchemy import any_, select
 from telehealth.core.ids import ParticipantId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.video.models import ChatMessageRow
+from telehealth.visits.lifecycle.parts import LET_IN
 from telehealth.visits.lifecycle.queries import visit_version
 from telehealth.visits.participants import queries as participants
-from telehealth.visits.participants.rules import LET_IN
 
 
 async def call_version(unit: Unit, visit_id: VisitId, participant_id: ParticipantId) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from telehealth.core.actors import Role
 from telehealth.core.ids import ParticipantId
-from telehealth.visits.participants.rules import PATIENT_SIDE, ParticipantKind
+from telehealth.visits.lifecycle.parts import PATIENT_SIDE, ParticipantKind
 
 RESUMABLE = timedelta(seconds=60)  # how long a seat without a socket is kept, and its media believed
 MOST_SEATS = 12

@@ -23,7 +23,7 @@ from telehealth.video.language import (
     Want,
 )
 from telehealth.video.room import MediaState
-from telehealth.visits.participants.rules import ParticipantKind
+from telehealth.visits.lifecycle.parts import ParticipantKind
 
 
 def _uuid(value: object) -> object:

@@ -18,10 +18,11 @@ from telehealth.video.models import TicketRow
 from telehealth.video.room import Together, Who
 from telehealth.video.rules import TICKET_LIFE, NotAdmitted, TicketInvalid, VisitOver
 from telehealth.visits.lifecycle import service as visits
+from telehealth.visits.lifecycle.parts import LET_IN, ParticipantState, Step
 from telehealth.visits.lifecycle.rules import BEFORE_CALL, IN_CALL, Visit, VisitStatus
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants import service as company
-from telehealth.visits.participants.rules import LET_IN, Participant, ParticipantState, Step
+from telehealth.visits.participants.rules import Participant
 
 GUESTS = frozenset({Role.PATIENT, Role.GUEST})
 POLLING_LIFE = timedelta(seconds=60)  # a poll that waits, and the time until the next one

@@ -20,6 +20,7 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "AlertRaised",
         "ClinicianLate",
         "ConsentGiven",
+        "ConsentWithdrawn",
         "FollowUpCancelled",
         "FollowUpDone",
         "FollowUpPlanned",
@@ -39,7 +40,6 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "VisitHandedOver",
         "VisitHeld",
         "VisitRequested",
-        "VisitTakenOver",
     }
 )
 

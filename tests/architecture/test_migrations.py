@@ -157,7 +157,41 @@ def test_participants_are_where_their_visit_is(empty: str) -> None:
     migrate(empty)
     with psycopg.connect(empty) as connection:
         found = connection.execute("SELECT state, since = created_at FROM participant ORDER BY id").fetchall()
+        told = connection.execute("SELECT seq, step, before, after FROM participant_event ORDER BY 1, 4").fetchall()
     assert found == [("connected", True), ("connected", True), ("revoked", True)]
+    assert told[:3] == [(1, "invite", None, "invited")] * 3
+    assert [(step, after) for _, step, _, after in told[3:]] == [
+        ("carry_over", "connected"),
+        ("carry_over", "connected"),
+        ("carry_over", "revoked"),
+    ]
+
+
+def test_alerts_that_were_taken_on_are_kept_and_one_of_the_house_has_no_patient(empty: str) -> None:
+    migrate(empty, "0022")
+    told = {"alert_id": UUID(int=8), "rung": 0, "number": 0, "at": THEN, "whom": "board", "way": "board"}
+    taken = {"acknowledged_at": THEN, "acknowledged_by": UUID(int=9), "since": THEN, "raised_at": THEN, "step": 1}
+    with psycopg.connect(empty) as connection:
+        for table, row in AT_WORK[:4]:
+            insert(connection, table, {**row, **({**UNDER_WAY, "status": "ready"} if table == "visit" else {})})
+        about = {"id": UUID(int=8), "kind": "waiting", "visit_id": VISIT, "patient_id": PATIENT}
+        insert(connection, "alert", {**about, **taken})
+        insert(connection, "alert_step", told)
+        insert(connection, "escalation_rule", {"kind": "waiting", "rung": 0, "after": 0, "whom": "board"})
+    migrate(empty)
+    house = {"id": UUID(int=10), "kind": "house", "affected": 212, "since": THEN, "raised_at": THEN}
+    with psycopg.connect(empty) as connection:
+        kept = connection.execute("SELECT acknowledged_by, resumed_from, affected FROM alert").fetchall()
+        insert(connection, "alert", house)
+        insert(connection, "alert_step", {**told, "alert_id": UUID(int=10)})
+        insert(connection, "escalation_rule", {"kind": "house", "rung": 0, "after": 0, "whom": "board"})
+    assert kept == [(UUID(int=9), None, None)]
+    command.downgrade(alembic_config(empty), "0022")
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT id FROM alert").fetchall() == [(UUID(int=8),)]
+        assert connection.execute("SELECT alert_id FROM alert_step").fetchall() == [(UUID(int=8),)]
+    migrate(empty)
+    command.check(alembic_config(empty))
 
 
 def test_the_way_back_leaves_nothing(empty: str) -> None:

@@ -17,6 +17,8 @@ def nobody_is_forgotten(day: Day) -> None:
     open_ends = UNFINISHED - {VisitStatus.ENDED}  # an ended visit waits for its note
     assert {status: count for status, count in day.ended.items() if status in open_ends | {VisitStatus.BOOKED}} == {}
     assert day.longest_past_policy <= 1  # the sweep of this day runs once a minute
+    assert day.alerts > 0
+    assert day.unanswered == 0
 
 
 async def test_what_patients_are_told_holds(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
@@ -31,6 +33,12 @@ async def test_who_waits_for_a_clinician_who_does_not_come_is_told(unit_of_work:
     day = await play(unit_of_work, clock, Plan(seed=5, hours=3, on_call=0, booked=1, walk_ins=0, ill_for=100))
     nobody_is_forgotten(day)
     assert day.ended[VisitStatus.PROVIDER_NO_SHOW] >= 1
+
+
+async def test_with_nobody_at_the_desk_it_is_seen(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    """The measure can fail: somebody waits past escalation when nobody takes anything on."""
+    plan = Plan(seed=3, hours=2, on_call=1, booked=0, walk_ins=16, ill_for=0, desk=False)
+    assert (await play(unit_of_work, clock, plan)).unanswered > 0
 
 
 @pytest.mark.soak

@@ -27,8 +27,12 @@ async def test_the_audit_log_cannot_be_changed(unit_of_work: UnitOfWork, databas
         "DELETE FROM visit_event",
         "UPDATE alert_step SET recipient_id = NULL",
         "DELETE FROM alert_step",
+        "UPDATE participant_event SET role = ''",
+        "DELETE FROM participant_event",
+        "UPDATE consent SET language = ''",
+        "DELETE FROM consent_withdrawal",
     ],
 )
-def test_nor_can_the_history_of_visits_and_alerts(database: str, change: str) -> None:
+def test_nor_can_the_history_of_visits_participants_consents_and_alerts(database: str, change: str) -> None:
     with psycopg.connect(database) as connection, pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         connection.execute(change.encode())

@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from telehealth.core.errors import NotFound
 from telehealth.db.direct import Direct
 from telehealth.db.engine import open_engine
+from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import DatabaseFault, Unit, UnitOfWork
 
 NUMBER = Direct(select((bindparam("given", type_=Integer()) + 1).label("more")))
 DIVIDED = Direct(select(1 / bindparam("given", type_=Integer())))
-HOW_MANY_AUDITED = Direct(select(text("count(*) AS n")).select_from(table("audit_event", column("position"))))
+HOW_MANY_TOLD = Direct(select(text("count(*) AS n")).select_from(table("outbox", column("position"))))
 PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%AS more%'"
 
 
@@ -25,9 +26,9 @@ async def test_rows_have_names(unit_of_work: UnitOfWork) -> None:
 
 async def test_what_the_session_has_not_written_yet_is_written_first(unit_of_work: UnitOfWork) -> None:
     async def ask(unit: Unit) -> tuple[int, int]:
-        [before] = await HOW_MANY_AUDITED.run(unit.session, {})
-        unit.audit("read", "visit", None)
-        [after] = await HOW_MANY_AUDITED.run(unit.session, {})
+        [before] = await HOW_MANY_TOLD.run(unit.session, {})
+        unit.session.add(OutboxRow(kind="Rang", body={}, emitted_at=unit.now, due_at=unit.now))
+        [after] = await HOW_MANY_TOLD.run(unit.session, {})
         return before.n, after.n
 
     before, after = await unit_of_work.run(ask)

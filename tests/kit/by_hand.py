@@ -39,7 +39,7 @@ EVERYTHING = (
 
 @dataclass(frozen=True)
 class House:
-    """One browser for each: `desk` and `clinician` are signed in, `phone` is the patient's."""
+    """One browser for each: `desk`, `clinician` and `admin` are signed in, `phone` is the patient's."""
 
     clinic: Clinic
     clock: FixedClock
@@ -47,19 +47,21 @@ class House:
     desk: httpx.AsyncClient
     clinician: httpx.AsyncClient
     phone: httpx.AsyncClient
+    admin: httpx.AsyncClient
 
 
 @asynccontextmanager
 async def open_by_hand(unit_of_work: UnitOfWork, clock: FixedClock) -> AsyncIterator[House]:
     """Six hours before the clinic's first time."""
     clock.advance(TUESDAY_NINE - timedelta(hours=6) - clock.now())
-    clinic, desk, doctor = await unit_of_work.run(_open, SYSTEM)
+    clinic, desk, doctor, admin = await unit_of_work.run(_open, SYSTEM)
     async with (
         _browser(unit_of_work, desk) as first,
         _browser(unit_of_work, doctor) as second,
         _browser(unit_of_work, None) as third,
+        _browser(unit_of_work, admin) as fourth,
     ):
-        yield House(clinic, clock, unit_of_work, first, second, third)
+        yield House(clinic, clock, unit_of_work, first, second, third, fourth)
 
 
 @asynccontextmanager
@@ -76,7 +78,8 @@ async def _browser(unit_of_work: UnitOfWork, secret: str | None) -> AsyncIterato
         yield client
 
 
-async def _open(unit: Unit) -> tuple[Clinic, str, str]:
+async def _open(unit: Unit) -> tuple[Clinic, str, str, str]:
     clinic = await open_clinic(unit)
     desk = await open_account(unit, Role.FRONT_DESK, None)
-    return clinic, desk, await open_account(unit, Role.CLINICIAN, clinic.clinician.id)
+    doctor = await open_account(unit, Role.CLINICIAN, clinic.clinician.id)
+    return clinic, desk, doctor, await open_account(unit, Role.ADMIN, None)

@@ -3,8 +3,9 @@
 from telehealth.access.rules import SCOPES
 from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.db.unit import UnitOfWork
+from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.participants import guests, service
-from telehealth.visits.participants.rules import LINK_PATHS, Companion, Identity, ParticipantKind
+from telehealth.visits.participants.rules import LINK_PATHS, Companion, Identity
 from tests.kit.meetings import Meeting
 
 NAME = "Inés Vidal"

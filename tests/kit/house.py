@@ -56,10 +56,11 @@ from telehealth.visits.escalation import service as escalation
 from telehealth.visits.gates import queries as asked
 from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.rules import DeviceCheck, Policy, Visit
 from telehealth.visits.participants import guests
 from telehealth.visits.participants import service as participants
-from telehealth.visits.participants.rules import Companion, ParticipantKind
+from telehealth.visits.participants.rules import Companion
 from telehealth.visits.waiting_room import waiting
 from telehealth.visits.waiting_room.events import QueueMoved
 from telehealth.visits.waiting_room.tasks import watch_queue

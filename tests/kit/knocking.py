@@ -38,6 +38,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "person": lambda course: course.guardian,
     "clinician": lambda course: course.clinician.id,
 }
+SEEN = "0123456789abcdef"  # of steps that somebody has changed since
 WORDS: Mapping[str, Callable[[Residents], str]] = {
     "slug": lambda _: "not-found",
     "link": lambda residents: residents.own.link,
@@ -159,7 +160,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "visit_type_id": str(residents.visit_type.id),
     },
     "visits.take_next": lambda residents: {"visit_type_id": str(residents.visit_type.id)},
-    "visits.call_next": lambda residents: {"visit_type": str(residents.visit_type.id)},
+    "visits.call_next": lambda residents: {"press": str(uuid4()), "visit_type": str(residents.visit_type.id)},
     "visits.find_to_queue": lambda _: {**BOXES, "name": "Rosa"},
     "visits.put_in_queue": lambda residents: {"visit_type": str(residents.visit_type.id), "urgent": "on"},
     "visits.identify_waiting": lambda _: BOXES,
@@ -181,7 +182,14 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "queued": None,
         "locked_link": None,
         "unjoinable": None,
+        "house": [{"after": 0, "whom": "board"}],
+        "reopen_after": {"waiting": 300},
     },
+    "visits.take_over_on_page": lambda residents: {"clinician": str(residents.own.clinician.id)},
+    "visits.resend_on_page": lambda _: {"state": "invited"},
+    "visits.save_steps": lambda _: {"kind": "waiting", "seen": SEEN, "reopen": "10"},
+    "visits.remove_step": lambda _: {"kind": "waiting", "seen": SEEN, "step": "2"},
+    "visits.reset_steps": lambda _: {"kind": "waiting", "seen": SEEN},
     "visits.look_up": lambda _: {**BOXES, "name": "Rosa"},
     "visits.act_at_desk": lambda _: {"command": "cancel", "revision": "1", "reason": "other"},
     "visits.move_at_desk": lambda _: {"offer": soon(days=2), "revision": "1"},

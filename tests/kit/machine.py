@@ -9,6 +9,7 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
     S.REQUESTED: {C.HOLD: S.HELD, C.BOOK: S.BOOKED, C.CANCEL: S.CANCELLED},
     S.HELD: {C.EXPIRE: S.EXPIRED, C.RELEASE: S.EXPIRED, C.BOOK: S.BOOKED, C.CANCEL: S.CANCELLED},
     S.BOOKED: {
+        C.WITHDRAW: S.BOOKED,
         C.RESCHEDULE: S.BOOKED,
         C.WAIVE: S.BOOKED,
         C.HAND_OVER: S.BOOKED,
@@ -17,6 +18,7 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
         C.PATIENT_NO_SHOW: S.PATIENT_NO_SHOW,
     },
     S.ARRIVED: {
+        C.WITHDRAW: S.ARRIVED,
         C.CHECK: S.ARRIVED,
         C.ATTEST: S.ARRIVED,
         C.WAIVE: S.ARRIVED,
@@ -29,6 +31,7 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
         C.LEAVE: S.LEFT_UNSEEN,
     },
     S.READY: {
+        C.WITHDRAW: S.ARRIVED,
         C.CHECK: S.READY,
         C.ATTEST: S.READY,
         C.WAIVE: S.READY,
@@ -41,6 +44,7 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
         C.LEAVE: S.LEFT_UNSEEN,
     },
     S.ADMITTING: {
+        C.WITHDRAW: S.ADMITTING,
         C.CONNECT: S.IN_PROGRESS,
         C.NO_ANSWER: S.READY,
         C.PUT_BACK: S.READY,
@@ -49,12 +53,14 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
         C.FAIL: S.INCOMPLETE,
     },
     S.IN_PROGRESS: {
+        C.WITHDRAW: S.IN_PROGRESS,
         C.DROP: S.INTERRUPTED,
         C.HAND_OVER: S.IN_PROGRESS,
         C.END: S.ENDED,
         C.FAIL: S.INCOMPLETE,
     },
     S.INTERRUPTED: {
+        C.WITHDRAW: S.INTERRUPTED,
         C.RESUME: S.IN_PROGRESS,
         C.HAND_OVER: S.INTERRUPTED,
         C.END: S.ENDED,

@@ -8,7 +8,7 @@ from telehealth.core.ids import ParticipantId
 from telehealth.video.language import Answer, Arrived, Command, Effect, Event, Report, Resume, Said, Send
 from telehealth.video.room import MediaState, Mode, Room, Who
 from telehealth.video.rules import step
-from telehealth.visits.participants.rules import ParticipantKind
+from telehealth.visits.lifecycle.parts import ParticipantKind
 
 K = ParticipantKind
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

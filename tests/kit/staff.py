@@ -1,6 +1,7 @@
 """Signed-in staff without slow passwords, and a board on which nothing is due."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -15,8 +16,8 @@ class NothingDue:
     async def wanted(self, _unit: Unit, /) -> Sequence[DueFollowUp]:
         return []
 
-    async def wanted_mark(self, _unit: Unit, /) -> str:
-        return "0"
+    async def wanted_marks(self, _unit: Unit, /) -> Mapping[UUID, str]:
+        return {}
 
 
 async def open_account(unit: Unit, role: Role, person_id: ClinicianId | None, *, email: str = "") -> str:

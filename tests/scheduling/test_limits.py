@@ -43,7 +43,7 @@ from telehealth.scheduling.booking.rules import (
 )
 from telehealth.scheduling.booking.schemas import DaysQuery, VisitTypeForm, VisitTypeView
 from tests.kit.clinic import TUESDAY_NINE, Clinic, open_clinic, register
-from tests.scheduling.test_timetables import statements
+from tests.kit.statements import statements
 
 MOST = 4
 EVERYTHING: dict[str, Any] = {

@@ -1,14 +1,12 @@
 """What a process keeps of resources: never stale, never what was rolled back, one statement when something changed."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from alembic import command
 from telehealth.core.actors import SYSTEM
@@ -34,6 +32,7 @@ from telehealth.scheduling.availability.rules import (
 )
 from tests.kit.clinic import open_clinic
 from tests.kit.database import Databases, alembic_config, migrate
+from tests.kit.statements import statements
 
 KIND = VisitTypeId(UUID(int=7))
 BUSY_RULE = Rule(1, 540, 720, date(2026, 1, 1), date(2026, 6, 30), frozenset({KIND}), 1440, 50)
@@ -56,19 +55,6 @@ async def add_clinician(unit: Unit) -> Clinician:
     return await people.add_clinician(
         unit, given="Eve", family="Okafor", email="e@c.example", time_zone="Europe/Berlin"
     )
-
-
-@contextmanager
-def statements(unit_of_work: UnitOfWork) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        seen.append(arguments[2])
-
-    engine = unit_of_work.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(engine, "before_cursor_execute", note)
 
 
 async def test_everything_that_was_entered_comes_back(unit_of_work: UnitOfWork) -> None:

@@ -16,9 +16,9 @@ from telehealth.video.language import Keep
 from telehealth.video.models import ChatMessageRow
 from telehealth.video.room import Who
 from telehealth.video.rules import NotAdmitted
+from telehealth.visits.lifecycle.parts import ParticipantKind, ParticipantState, StepRefused
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants import service as company
-from telehealth.visits.participants.rules import ParticipantKind, ParticipantState, StepRefused
 from tests.kit.company import companion_of
 from tests.kit.meetings import Meeting
 

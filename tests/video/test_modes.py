@@ -32,7 +32,7 @@ from telehealth.video.language import (
 from telehealth.video.room import MOST_SEATS, MediaState, Mode, Room, Together, Who
 from telehealth.video.rules import step
 from telehealth.video.views import view
-from telehealth.visits.participants.rules import ParticipantKind
+from telehealth.visits.lifecycle.parts import ParticipantKind
 from tests.kit.rooms import (
     CLINICIAN,
     INTERPRETER,

@@ -8,8 +8,8 @@ import pytest
 from telehealth.core.actors import SYSTEM, Actor
 from telehealth.db.unit import UnitOfWork
 from telehealth.http.credentials import GUEST_COOKIE
+from telehealth.visits.lifecycle.parts import ParticipantState
 from telehealth.visits.participants import queries as participants
-from telehealth.visits.participants.rules import ParticipantState
 from tests.kit.call_process import Behind, running_web
 from tests.kit.company import companion_of
 from tests.kit.meetings import Meeting

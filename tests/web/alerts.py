@@ -13,21 +13,25 @@ def _alert(number: int, kind: str, **more: object) -> Data:
         "patient_name": NAMES[number % len(NAMES)],
         "since": NOW - timedelta(minutes=5),
         "starts_at": None,
+        "visit_id": VISIT_ID,
+        "of": None,
         "faults": (),
         "by": None,
         "own": False,
+        "affected": None,
+        "again": False,
     }
     return Data(**known | more)
 
 
 ALERTS = [
-    _alert(0, "waiting"),
+    _alert(0, "waiting", of="c2"),
     _alert(1, "queued", by="frontdesk-with-a-long-address@riverside-clinic.example"),
     _alert(2, "locked_link"),
-    _alert(
-        3, "unjoinable", starts_at=NOW + timedelta(hours=23), faults=("no_link", "no_account", "no_relay"), by=ME.name
-    ),
+    _alert(3, "unjoinable", starts_at=NOW + timedelta(hours=23), faults=("no_link", "no_account"), by=ME.name),
     _alert(4, "waiting", by=ME.name, own=True),
+    _alert(5, "house", patient_name=None, affected=212),
+    _alert(6, "waiting", again=True),
 ]
 
 

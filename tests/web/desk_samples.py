@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from itertools import cycle
 from types import SimpleNamespace as Data
 
 from telehealth.people.jurisdictions import choices
 from telehealth.visits.front_desk.forms import FRESH, REASONS
 from telehealth.visits.front_desk.rules import AT_THE_DESK
+from telehealth.visits.lifecycle.parts import Step
 from telehealth.visits.lifecycle.rules import TRANSITIONS, Command
 from tests.web.participants import PEOPLE
 from tests.web.prepared import GATES
@@ -50,6 +52,10 @@ _HISTORY = [
     )
     for at, command in enumerate(dict.fromkeys(row.command for row in TRANSITIONS))
 ]
+_PARTS = [
+    Data(at=NOW, name=NAMES[at % len(NAMES)], kind="family", step=step, role=role, again=at % 2 == 0)
+    for at, (step, role) in enumerate(zip(Step, cycle(("guest", "anonymous", "system")), strict=False))
+]
 _SHOWN: Mapping[str, object] = {
     **_CLINIC,
     "me": DESK,
@@ -62,15 +68,18 @@ _SHOWN: Mapping[str, object] = {
     "heirs": _HEIRS,
     "people": PEOPLE,
     "gates": GATES,
+    "withdrawn": True,
     "waivable": ("intake",),
+    "parts": _PARTS,
     "history": _HISTORY,
+    "changed": [],
     "told": "arrive",
     "typed": FRESH,
     "errors": [],
     "refused": "",
 }
 _OVER = {**_VISIT, "status": "cancelled", "waits": False, "open": False, "misplaced": False, "waiting_since": None}
-_DONE = {"visit": Data(**_OVER), "may": (), "waivable": (), "told": "", "refused": "stale"}
+_DONE = {"visit": Data(**_OVER), "may": (), "waivable": (), "told": "", "refused": "stale", "changed": _HISTORY}
 _ERRORS = [
     Data(field="reason-cancel", code="required"),
     Data(field="clinician", code="required"),

@@ -6,7 +6,7 @@ from types import SimpleNamespace as Data
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from telehealth.visits.participants.rules import ParticipantKind, ParticipantState
+from telehealth.visits.lifecycle.parts import ParticipantKind, ParticipantState
 from telehealth.visits.participants.schemas import CompanionForm
 
 NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
@@ -49,6 +49,12 @@ PARTICIPANTS: tuple[tuple[str, str, Mapping[str, Any], str, bool], ...] = (
         for stage in ("early", "waiting", "let_in", "left", "over")
     ),
     ("companions", "companions.html", {**INVITING, "people": PEOPLE[2:5]}, "/visit/people", False),
-    ("people", "people.html", {**INVITING, "people": PEOPLE, "visit": VISIT}, "/visits/v1/people", True),
-    ("people_wrong", "people.html", {**REFUSED, "people": [], "visit": VISIT}, "/visits/v1/people", True),
+    ("people", "people.html", {**INVITING, "people": PEOPLE, "visit": VISIT, "stale": True}, "/visits/v1/people", True),
+    (
+        "people_wrong",
+        "people.html",
+        {**REFUSED, "people": [], "visit": VISIT, "stale": False},
+        "/visits/v1/people",
+        True,
+    ),
 )

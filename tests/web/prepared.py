@@ -1,15 +1,22 @@
 """Samples of what stands before a visit: one question of each kind, a text, gates and answers."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from types import SimpleNamespace as Data
+from zoneinfo import ZoneInfo
 
 GATES = [
-    Data(gate="consent", state="open", reason=None),
-    Data(gate="intake", state="closed", reason=None),
-    Data(gate="location", state="waived", reason="Éloignée de chez elle pour la semaine, suivie ici depuis 2019"),
-    Data(gate="devices", state="open", reason=None),
+    Data(gate="consent", state="open", by="", reason=None),
+    Data(gate="intake", state="closed", by="", reason=None),
+    Data(
+        gate="location",
+        state="waived",
+        by="Dr. Ada Lindqvist",
+        reason="Éloignée de chez elle pour la semaine, suivie ici",
+    ),
+    Data(gate="devices", state="open", by="", reason=None),
 ]
+BEFORE = {"gates": GATES, "waivable": True, "withdrawn": True}
 TOLD = [
     Data(question="Do you smoke?", answer=True),
     Data(question="When did it begin?", answer=date(2026, 2, 27)),
@@ -79,14 +86,28 @@ PREPARE = {
     "prefilled": False,
     "stale": False,
 }
+_GIVEN = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)
+WITHDRAWN = Data(agreed_at=_GIVEN, withdrawn_at=datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
+AGREED = {
+    "clinic": "Riverside Clinic",
+    "phone": "+15075550134",
+    "zone": ZoneInfo("America/Chicago"),
+    "stage": "before",
+    "text": _AGREED.text,
+    "given": Data(agreed_at=_GIVEN, withdrawn_at=None),
+}
 _WRONG = [Data(field="a.smokes", code="required"), Data(field="a.day", code="required")]
-PREPARED: tuple[tuple[str, Mapping[str, object], str], ...] = (
-    ("prepare_consent", {**PREPARE, "stage": "consent"}, "/visit/prepare"),
-    ("prepare_unticked", {**PREPARE, "stage": "consent", "unticked": True}, "/visit/consent"),
-    ("prepare", {**PREPARE, "consent": None, "prefilled": True}, "/visit/prepare"),
+PREPARED: tuple[tuple[str, str, Mapping[str, object], str], ...] = (
+    ("prepare_consent", "prepare.html", {**PREPARE, "stage": "consent"}, "/visit/prepare"),
+    ("prepare_unticked", "prepare.html", {**PREPARE, "stage": "consent", "unticked": True}, "/visit/consent"),
+    ("prepare", "prepare.html", {**PREPARE, "consent": None, "prefilled": True}, "/visit/prepare"),
     (
         "prepare_wrong",
+        "prepare.html",
         {**PREPARE, "completed": True, "stale": True, "questions": questions(wrong="required"), "errors": _WRONG},
         "/visit/intake",
     ),
+    ("consent", "consent.html", AGREED, "/visit/consent"),
+    ("consent_withdrawn", "consent.html", {**AGREED, "given": WITHDRAWN}, "/visit/consent"),
+    ("consent_withdrawn_in_call", "consent.html", {**AGREED, "given": WITHDRAWN, "stage": "call"}, "/visit/consent"),
 )

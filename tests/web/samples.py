@@ -6,10 +6,11 @@ from types import SimpleNamespace as Data
 
 from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
+from tests.web.admin_samples import ADMINISTRATION
 from tests.web.alerts import ALERTS, tasks
 from tests.web.desk_samples import FRONT_DESK
 from tests.web.participants import PARTICIPANTS, PEOPLE
-from tests.web.prepared import GATES, PREPARED, TOLD
+from tests.web.prepared import BEFORE, PREPARED, TOLD
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
 from tests.web.waiting_samples import LATE, LATE_DESK, MESSAGES, WAITING
 
@@ -45,7 +46,7 @@ def _board() -> list[Data]:
             status=status,
             waiting_since=NOW - timedelta(minutes=4) if status in {"ready", "arrived"} else None,
             check=CHECKS[at],
-            misplaced=status == "arrived",
+            **dict.fromkeys(("misplaced", "withdrawn"), status == "arrived"),
             away=status == "ready",
         )
         for at, status in enumerate(STATUSES)
@@ -135,7 +136,7 @@ _PATIENT: dict[str, object] = {
     "opens_at": NOW,
     "place": None,
     "to_prepare": False,
-    "intake": True,
+    **dict.fromkeys(("intake", "agreed"), True),
     "told": [],
     "late": 0,
     "estimate": Data(low=5, high=15),
@@ -147,6 +148,7 @@ _CALENDARS = [
 ]
 _BOARD = {
     **LATE,
+    "lost": [Data(id="v9", patient_name=NAMES[2], clinician_name="Dr. Ada Lindqvist", at=NOW)],
     "stream": "/v1/board/stream",
     "visits": _board(),
     "follow_ups": tasks(),
@@ -192,7 +194,7 @@ _NONE_FREE = _free(days=[], next_free=date(2026, 3, 17))
 _CHOSEN = {**_CLINIC, **_PHONE, "zone": THERE, "there": HERE, "visit": _visit(), "stands": True, "link": "/join/x"}
 _FRAMED: Mapping[bool, Mapping[str, object]] = {True: _STAFF, False: {**_CLINIC, **_PHONE}}
 _OF_PARTICIPANTS = [(name, page, _FRAMED[staff], shown, path) for name, page, shown, path, staff in PARTICIPANTS]
-_BESIDE = {"gates": GATES, "waivable": True, "answers": None, "people": PEOPLE[3:6], "follow_ups": tasks()}
+_BESIDE = {**BEFORE, "answers": None, "people": PEOPLE[3:6], "follow_ups": tasks()}
 _ROOM = {**_STAFF, **_BESIDE, "fault": "", "stream": f"/v1/visits/{VISIT_ID}/stream"}
 _TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
 _OFFER = Data(
@@ -359,10 +361,11 @@ SAMPLES = (
         for stage in ("early", "check", "waiting", "call", "ended", "over")
     ),
     Sample("visit_unprepared", "visit.html", {**_PATIENT, "stage": "early", "to_prepare": True}, "/visit"),
-    *(Sample(name, "prepare.html", context, path) for name, context, path in PREPARED),
+    *(Sample(*each) for each in PREPARED),
     Sample("visit_told", "visit.html", {**_PATIENT, "stage": "waiting", "told": MESSAGES, "late": 20}, "/visit"),
     *WAITING,
     *FRONT_DESK,
+    *ADMINISTRATION,
     Sample("visit_misplaced", "visit.html", {**_PATIENT, "stage": "check", "place": _PLACE}, "/visit"),
     Sample(
         "problem",

@@ -104,7 +104,22 @@ def test_who_was_too_late_to_take_it_on_hears_who_was_first(chromium: Browser) -
         staged.api[f"POST /v1/alerts/{ALERTS[0].id}/acknowledge"] = refused
         page = staged.open()
         page.locator(f"#acknowledge-{ALERTS[0].id}").click()
-        expect(page.locator("#live")).to_have_text("Dr. Ada Lindqvist sees to it already")
+        expect(page.locator("#refused")).to_have_text("Dr. Ada Lindqvist sees to it already.")
+        expect(page.locator("#refused")).to_have_role("status")
+
+
+def test_pressing_twice_asks_once_and_an_old_page_says_that_it_is_over(chromium: Browser) -> None:
+    asked: list[Route] = []
+
+    with stage(chromium, "day_desk", size=(1280, 800)) as staged:
+        staged.api[f"POST /v1/alerts/{ALERTS[0].id}/acknowledge"] = asked.append
+        page = staged.open()
+        page.locator(f"#acknowledge-{ALERTS[0].id}").dblclick()
+        expect(page.locator("#refused")).to_be_hidden()
+        page.wait_for_timeout(100)
+        (route,) = asked
+        route.fulfill(status=410, json={"title": "Over", "status": 410})
+        expect(page.locator("#refused")).to_have_text("There is nothing left to do about this.")
 
 
 # the note

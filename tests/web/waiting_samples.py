@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from types import SimpleNamespace as Data
 
 from telehealth.people.jurisdictions import choices
-from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, Sample
+from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
 
 _CLINIC = {"clinic": "Riverside Clinic", "phone": "+15075550134"}
 _TYPES = [Data(id="a", name="Video visit"), Data(id="b", name="Group by video")]
@@ -45,6 +45,7 @@ _SERVED = {
     "me": ME,
     "zone": HERE,
     "now": NOW,
+    "press": VISIT_ID,
     "stream": "/v1/queue/stream",
     "told": "",
     "entries": _LINE,

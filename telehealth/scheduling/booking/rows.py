@@ -77,15 +77,15 @@ async def attempt(unit: Unit) -> AsyncIterator[None]:
 
     Raises SlotTaken where the exclusion constraint says it: whoever wrote without our locks was quicker.
     """
-    told = len(unit.events)
+    told, traced = len(unit.events), len(unit.traces)
     try:
         async with unit.session.begin_nested():
             yield
     except SlotRefused:
-        del unit.events[told:]
+        del unit.events[told:], unit.traces[traced:]
         raise
     except IntegrityError as error:
-        del unit.events[told:]
+        del unit.events[told:], unit.traces[traced:]
         if constraint_of(error) == TAKEN:
             raise SlotTaken(alternatives=[]) from None
         raise

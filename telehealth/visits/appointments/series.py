@@ -23,10 +23,10 @@ from telehealth.visits.appointments import service
 from telehealth.visits.appointments.wishes import SeriesWish, Wish, audience_of, visit_for, wanted
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle.models import SeriesRow
+from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.rules import Command, Policy, Series, SeriesConflict, Visit, VisitStatus
 from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
 from telehealth.visits.participants import guests
-from telehealth.visits.participants.rules import ParticipantKind
 
 TO_COME = frozenset({VisitStatus.REQUESTED, VisitStatus.HELD, VisitStatus.BOOKED})
 MINUTE = timedelta(minutes=1)

@@ -17,10 +17,10 @@ from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, To
 from telehealth.visits.appointments.wishes import Wish, others, placed, visit_for, wanted, wish_of
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle.guests import change_host
+from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus, decide, situation_of
 from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
 from telehealth.visits.participants import guests
-from telehealth.visits.participants.rules import ParticipantKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,17 @@ AUDIENCES = ", ".join(f"'{audience}'" for audience in Audience)
 WAYS = ", ".join(f"'{way}'" for way in Way)
 CLOSINGS = ", ".join(f"'{closing}'" for closing in Closing)
 OPEN = "closed_at IS NULL"
+TAKEN_ON = "closed_at IS NULL AND acknowledged_at IS NOT NULL"
+OPEN_OF_THE_HOUSE = "closed_at IS NULL AND kind = 'house'"
+ONE_SUBJECT = "num_nonnulls(visit_id, queue_entry_id) = CASE kind WHEN 'house' THEN 0 ELSE 1 END"
 UNHEARD = "closed_at IS NULL AND acknowledged_at IS NULL AND next_at IS NOT NULL"
 
 
 class AlertRow(Table):
-    """At most one of a kind is open for a visit or a queue entry. `next_at` is null at the top of the ladder."""
+    """At most one of a kind is open for a visit, a queue entry, or the house, which has no patient but a number of
+    visits `affected`. `next_at` is null at the top of the ladder; its rungs count from `since`, or from `resumed_from`
+    once it was raised again.
+    """
 
     __tablename__ = "alert"
 
@@ -28,11 +34,13 @@ class AlertRow(Table):
     kind: Mapped[str] = plain()
     visit_id: Mapped[UUID | None] = plain(ForeignKey("visit.id"), index=True)
     queue_entry_id: Mapped[UUID | None] = plain()
-    patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"))
+    patient_id: Mapped[UUID | None] = phi(ForeignKey("patient.id"))
+    affected: Mapped[int | None] = plain()
     place: Mapped[str | None] = phi()
     faults: Mapped[list[str]] = plain(ARRAY(String), server_default=text("'{}'"))
     since: Mapped[datetime] = phi()
     raised_at: Mapped[datetime] = plain()
+    resumed_from: Mapped[datetime | None] = plain()
     step: Mapped[int] = plain(server_default=text("0"))
     next_at: Mapped[datetime | None] = plain()
     acknowledged_at: Mapped[datetime | None] = plain()
@@ -42,18 +50,24 @@ class AlertRow(Table):
 
     __table_args__ = (
         CheckConstraint(f"kind IN ({KINDS})", name="kind"),
-        CheckConstraint("num_nonnulls(visit_id, queue_entry_id) = 1", name="one_subject"),
+        CheckConstraint(ONE_SUBJECT, name="one_subject"),
+        CheckConstraint("(patient_id IS NULL) = (kind = 'house')", name="patient"),
+        CheckConstraint("(affected IS NULL) = (kind <> 'house')", name="affected"),
         CheckConstraint("(acknowledged_at IS NULL) = (acknowledged_by IS NULL)", name="acknowledged"),
         CheckConstraint(f"closing IN ({CLOSINGS})", name="closing"),
         CheckConstraint("(closed_at IS NULL) = (closing IS NULL)", name="closed"),
         Index("uq_alert_visit_id_open", "visit_id", "kind", unique=True, postgresql_where=text(OPEN)),
         Index("uq_alert_queue_entry_id_open", "queue_entry_id", "kind", unique=True, postgresql_where=text(OPEN)),
+        Index("uq_alert_kind_open", "kind", unique=True, postgresql_where=text(OPEN_OF_THE_HOUSE)),
+        Index("ix_alert_acknowledged_at", "acknowledged_at", postgresql_where=text(TAKEN_ON)),
         Index("ix_alert_next_at", "next_at", postgresql_where=text(UNHEARD)),
     )
 
 
 class AlertStepRow(Table):
-    """Append-only: who was told by which rung. No recipient: the boards, or there was nobody to tell."""
+    """Append-only: who was told by which rung. No recipient: the boards, or there was nobody to tell. `had_by` had
+    taken the alert on and not ended it: it was raised again.
+    """
 
     __tablename__ = "alert_step"
 
@@ -66,6 +80,7 @@ class AlertStepRow(Table):
     role: Mapped[str | None] = plain()
     recipient_id: Mapped[UUID | None] = plain()
     address: Mapped[str | None] = pii()
+    had_by: Mapped[UUID | None] = plain()
 
     __table_args__ = (
         CheckConstraint(f"whom IN ({AUDIENCES})", name="whom"),
@@ -91,6 +106,20 @@ class EscalationRuleRow(Table):
         CheckConstraint(f"whom IN ({AUDIENCES})", name="whom"),
         CheckConstraint("after >= 0", name="after"),
         CheckConstraint("address IS NULL OR whom = 'coordinator'", name="address"),
+    )
+
+
+class EscalationReopeningRow(Table):
+    """After how many seconds an alert that was taken on is raised again. A kind without a row goes by the defaults."""
+
+    __tablename__ = "escalation_reopening"
+
+    kind: Mapped[str] = plain(primary_key=True)
+    after: Mapped[int] = plain()
+
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({KINDS})", name="kind"),
+        CheckConstraint("after > 0", name="after"),
     )
 
 

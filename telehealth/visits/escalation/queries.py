@@ -1,12 +1,13 @@
 """Alerts, limited to those who are to hear of them, and the rules they go by."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, false, func, or_, select, true, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from telehealth.access import queries as access
 from telehealth.core.actors import Role
@@ -14,26 +15,31 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import AccountId, AlertId, ClinicianId, PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.visits.escalation.models import AlertRow, AlertStepRow, EscalationRuleRow
+from telehealth.visits.escalation.models import AlertRow, AlertStepRow, EscalationReopeningRow, EscalationRuleRow
 from telehealth.visits.escalation.rules import (
     DAY_BEFORE,
     DEFAULT_LADDERS,
+    REOPEN_AFTER,
+    About,
     Alert,
     AlertKind,
     Audience,
     Closing,
+    EscalationRules,
     Fault,
     Rung,
     Shown,
+    Subject,
     Telling,
     Way,
 )
 from telehealth.visits.lifecycle.models import ParticipantRow, VisitEventRow, VisitRow
+from telehealth.visits.lifecycle.parts import PATIENT_SIDE
 from telehealth.visits.lifecycle.rules import OVER, VisitStatus
-from telehealth.visits.participants.rules import PATIENT_SIDE
 
 ROW, STEP = AlertRow, AlertStepRow
 AT_ONCE = 100
+PAGE = 500
 NOT_OVER = [status.value for status in VisitStatus if status not in OVER]
 
 
@@ -48,6 +54,16 @@ class ToCome:
     has_link: bool
     told: bool
 
+    def about(self, now: datetime) -> Subject:
+        """What an alert is about that is raised now."""
+        return Subject(
+            patient_id=self.patient_id,
+            since=now,
+            visit_id=self.visit_id,
+            clinician_id=self.clinician_id,
+            starts_at=self.starts_at,
+        )
+
 
 async def visible(unit: Unit) -> ColumnElement[bool]:
     """Whom an alert concerns: the front desk all of them; a clinician who waits for them or in the queue, and whatever
@@ -57,15 +73,22 @@ async def visible(unit: Unit) -> ColumnElement[bool]:
         case Role.SYSTEM | Role.FRONT_DESK:
             return true()
         case Role.CLINICIAN:
-            own = exists().where(VisitRow.id == ROW.visit_id, VisitRow.clinician_id == unit.actor.person_id)
-            told = exists().where(STEP.alert_id == ROW.id, STEP.recipient_id == unit.actor.person_id)
-            return or_(ROW.kind == AlertKind.QUEUED, and_(ROW.kind == AlertKind.WAITING, own), told)
+            return _concerns(unit.actor.person_id)
         case _:
             return false()
 
 
+def _concerns(clinician_id: Any) -> ColumnElement[bool]:
+    """An id, or a column with ids."""
+    own = exists().where(VisitRow.id == ROW.visit_id, VisitRow.clinician_id == clinician_id)
+    told = exists().where(STEP.alert_id == ROW.id, STEP.recipient_id == clinician_id)
+    return or_(ROW.kind == AlertKind.QUEUED, and_(ROW.kind == AlertKind.WAITING, own), told)
+
+
 def still_so() -> ColumnElement[bool]:
-    """Open, and what it says is so at this moment: nobody is said to wait who has been let in since."""
+    """Open, and what it says is so at this moment: nobody is said to wait who has been let in since. An alert about an
+    entry in the queue closes with the entry, one about the house when it is looked at.
+    """
     wanted = exists().where(VisitRow.id == ROW.visit_id, _as_the_alert_says())
     return and_(ROW.closed_at.is_(None), or_(ROW.visit_id.is_(None), wanted))
 
@@ -82,8 +105,8 @@ async def on_board(unit: Unit) -> list[Shown]:
     """What concerns the actor now, longest first; each use of a patient's name is audited."""
     query = select(ROW).where(still_so(), await visible(unit)).order_by(ROW.since, ROW.id)
     alerts = [alert_of(row) for row in await unit.session.scalars(query)]
-    patients = await people.patients(unit, {each.patient_id for each in alerts})
-    starts = await _starts(unit, [each.visit_id for each in alerts if each.visit_id is not None])
+    patients = await people.patients(unit, {each.patient_id for each in alerts if each.patient_id is not None})
+    about = await _about(unit, [each.visit_id for each in alerts if each.visit_id is not None])
     tellings = await _tellings(unit, [each.id for each in alerts])
     takers = {each.acknowledged_by for each in alerts if each.acknowledged_by is not None}
     names = await access.account_names(unit, takers) if takers else {}
@@ -92,8 +115,8 @@ async def on_board(unit: Unit) -> list[Shown]:
     return [
         Shown(
             alert=each,
-            patient_name=patients[each.patient_id].name,
-            starts_at=None if each.visit_id is None else starts[each.visit_id],
+            patient_name=None if each.patient_id is None else patients[each.patient_id].name,
+            visit=None if each.visit_id is None else about[each.visit_id],
             by=None if each.acknowledged_by is None else names.get(each.acknowledged_by, ""),
             own=each.acknowledged_by is not None and each.acknowledged_by == unit.actor.id,
             tellings=tuple(tellings.get(each.id, ())),
@@ -102,17 +125,54 @@ async def on_board(unit: Unit) -> list[Shown]:
     ]
 
 
+LATEST = func.max(func.greatest(ROW.raised_at, ROW.acknowledged_at, ROW.resumed_from))
+NUMBERS = LATEST, func.count(), func.count(ROW.acknowledged_at), func.sum(ROW.step), func.sum(ROW.affected)
+
+
 async def mark(unit: Unit) -> str:
     """A short word that changes when `on_board` does; says nothing else and leaves no audit row."""
-    known = select(func.count(), func.count(ROW.acknowledged_at), func.sum(ROW.step), func.max(ROW.raised_at))
-    count, taken, steps, raised = (await unit.session.execute(known.where(still_so(), await visible(unit)))).one()
-    return f"{count}.{taken}.{steps or 0}.{int(raised.timestamp() * 1000) if raised else 0}"
+    return _mark(*(await unit.session.execute(select(*NUMBERS).where(still_so(), await visible(unit)))).one())
+
+
+async def marks(unit: Unit, clinician_ids: Collection[UUID]) -> tuple[str, dict[UUID, str]]:
+    """The `mark` of the front desk and that of each clinician, in two queries."""
+    every = (await unit.session.execute(select(*NUMBERS).where(still_so()))).one()
+    given = bindparam("clinician_ids", list(clinician_ids), type_=ARRAY(Uuid()))
+    asked = func.unnest(given).table_valued(column("id", Uuid())).render_derived()
+    each = select(asked.c.id, *NUMBERS).join(ROW, and_(still_so(), _concerns(asked.c.id))).group_by(asked.c.id)
+    return _mark(*every), {row[0]: _mark(*row[1:]) for row in await unit.session.execute(each)}
+
+
+def _mark(latest: datetime | None, *numbers: int | None) -> str:
+    return ".".join(str(each or 0) for each in (*numbers, int(latest.timestamp() * 1000) if latest else 0))
 
 
 async def find(unit: Unit, alert_id: UUID) -> Alert:
     """The alert, open or closed, when it concerns the actor, with its row locked. Raises NotFound."""
     query = select(ROW).where(ROW.id == alert_id, await visible(unit)).with_for_update()
     found = await unit.session.scalar(query.execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound
+    return alert_of(found)
+
+
+async def taker(unit: Unit, alert_id: UUID) -> str | None:
+    """Who took it on, open or closed; None when nobody did, or it does not concern the actor."""
+    query = select(ROW.acknowledged_by).where(ROW.id == alert_id, await visible(unit))
+    account_id = await unit.session.scalar(query)
+    return None if account_id is None else (await access.account_names(unit, [account_id])).get(account_id)
+
+
+async def ever(unit: Unit, kinds: Collection[AlertKind]) -> list[Alert]:
+    """All of those kinds that concern the actor, open and closed, in the order in which they were raised."""
+    query = select(ROW).where(ROW.kind.in_(kinds), await visible(unit)).order_by(ROW.raised_at, ROW.id)
+    return [alert_of(row) for row in await unit.session.scalars(query)]
+
+
+async def unheard(unit: Unit, visit_id: UUID) -> Alert:
+    """The alert that this visit's patient waits, when it concerns the actor. Raises NotFound."""
+    query = select(ROW).where(ROW.visit_id == visit_id, ROW.kind == AlertKind.WAITING, still_so(), await visible(unit))
+    found = await unit.session.scalar(query)
     if found is None:
         raise NotFound
     return alert_of(found)
@@ -128,16 +188,30 @@ async def told_of(unit: Unit, alert_id: UUID, recipient_id: UUID) -> Telling:
     return found[-1]
 
 
+async def told_at(unit: Unit, alert_id: UUID, rung: int) -> int:
+    """How many that rung has told already."""
+    row = AlertStepRow
+    query = select(func.count()).where(row.alert_id == alert_id, row.rung == rung)
+    return await unit.session.scalar(query) or 0
+
+
+async def holds(unit: Unit, alert_id: UUID) -> bool:
+    """Whether what it says is still so."""
+    return await unit.session.scalar(select(ROW.id).where(ROW.id == alert_id, still_so())) is not None
+
+
 async def is_wanted(unit: Unit, alert_id: UUID) -> bool:
     """Whether it is still so and nobody has taken it on."""
     query = select(ROW.id).where(ROW.id == alert_id, ROW.acknowledged_at.is_(None), still_so())
     return await unit.session.scalar(query) is not None
 
 
-async def clinician_of(unit: Unit, visit_id: UUID) -> ClinicianId | None:
-    """Who gives the visit."""
-    found = await unit.session.scalar(select(VisitRow.clinician_id).where(VisitRow.id == visit_id))
-    return None if found is None else ClinicianId(found)
+async def clinicians_of(unit: Unit, visit_ids: Collection[UUID]) -> dict[UUID | None, ClinicianId]:
+    """Who gives each visit."""
+    if not visit_ids:
+        return {}
+    found = await unit.session.execute(select(VisitRow.id, VisitRow.clinician_id).where(VisitRow.id.in_(visit_ids)))
+    return {visit_id: ClinicianId(clinician_id) for visit_id, clinician_id in found}
 
 
 async def due(unit: Unit) -> list[UUID]:
@@ -146,67 +220,117 @@ async def due(unit: Unit) -> list[UUID]:
     return list(await unit.session.scalars(select(ROW.id).where(*waiting).order_by(ROW.next_at).limit(AT_ONCE)))
 
 
+async def neglected(unit: Unit) -> list[UUID]:
+    """Alerts that somebody took on long ago, and that are still so, longest ago first."""
+    said = (await rules(unit)).reopen_after
+    late = (and_(ROW.kind == kind, ROW.acknowledged_at <= unit.now - timedelta(seconds=said[kind])) for kind in said)
+    query = select(ROW.id).where(still_so(), or_(*late)).order_by(ROW.acknowledged_at).limit(AT_ONCE)
+    return list(await unit.session.scalars(query))
+
+
 async def moot(unit: Unit) -> list[UUID]:
     """Open alerts that nobody has closed and that are not so any more."""
     query = select(ROW.id).where(ROW.closed_at.is_(None), ~still_so()).order_by(ROW.id).limit(AT_ONCE)
     return list(await unit.session.scalars(query))
 
 
-async def unwatched(unit: Unit) -> list[VisitId]:
-    """Visits whose patient waits without an alert."""
-    watched = exists().where(ROW.visit_id == VisitRow.id, ROW.kind == AlertKind.WAITING, ROW.closed_at.is_(None))
-    query = select(VisitRow.id).where(VisitRow.status == VisitStatus.READY, ~watched).order_by(VisitRow.id)
-    return [VisitId(each) for each in await unit.session.scalars(query.limit(AT_ONCE))]
+async def waiting(unit: Unit, visit_id: UUID | None = None) -> list[Subject]:
+    """Visits whose patient waits without an alert, that one or any, with their rows locked. `since` is when they came
+    to wait as they wait now: one who was let in and found nobody waits anew.
+    """
+    visit, past = VisitRow, VisitEventRow
+    watched = exists().where(ROW.visit_id == visit.id, ROW.kind == AlertKind.WAITING, ROW.closed_at.is_(None))
+    came = (past.visit_id == visit.id, past.after == VisitStatus.READY, past.before != VisitStatus.READY)
+    since = func.coalesce(select(func.max(past.at)).where(*came).scalar_subquery(), unit.now)
+    which = (visit.status == VisitStatus.READY, ~watched, true() if visit_id is None else visit.id == visit_id)
+    columns = (visit.id, visit.patient_id, visit.clinician_id, visit.starts_at, since)
+    query = select(*columns).where(*which).order_by(visit.id).limit(AT_ONCE)
+    found = await unit.session.execute(query.with_for_update(skip_locked=True, of=visit))
+    return [
+        Subject(
+            patient_id=PatientId(patient_id),
+            since=since,
+            visit_id=VisitId(each),
+            clinician_id=ClinicianId(clinician_id),
+            starts_at=starts_at,
+        )
+        for each, patient_id, clinician_id, starts_at, since in found
+    ]
 
 
-async def ready_since(unit: Unit, visit_id: UUID) -> datetime | None:
-    """When the patient came to wait as they wait now; one who was let in and found nobody waits anew."""
-    row = VisitEventRow
-    came = (row.visit_id == visit_id, row.after == VisitStatus.READY, row.before != VisitStatus.READY)
-    return await unit.session.scalar(select(func.max(row.at)).where(*came))
+async def watched_entries(unit: Unit) -> dict[AlertKind, set[UUID]]:
+    """The entries of the queue that have an open alert, by its kind."""
+    query = select(ROW.kind, ROW.queue_entry_id).where(ROW.queue_entry_id.is_not(None), ROW.closed_at.is_(None))
+    found: dict[AlertKind, set[UUID]] = {}
+    for kind, entry_id in await unit.session.execute(query):
+        if entry_id is not None:
+            found.setdefault(AlertKind(kind), set()).add(entry_id)
+    return found
 
 
-async def to_come(unit: Unit) -> list[ToCome]:
-    """Booked visits of the next day, soonest first."""
+async def to_come(unit: Unit, after: ToCome | None = None) -> list[ToCome]:
+    """Booked visits of the next day, soonest first, a page of them after the last of the page before."""
     living = exists().where(
         ParticipantRow.visit_id == VisitRow.id,
         ParticipantRow.role.in_([kind.value for kind in PATIENT_SIDE]),
         ParticipantRow.revoked_at.is_(None),
         ParticipantRow.link_hash.is_not(None),
     )
-    told = exists().where(_unjoinable(VisitRow.id))
-    near = (VisitRow.starts_at > unit.now, VisitRow.starts_at <= unit.now + DAY_BEFORE)
+    told = exists().where(ROW.visit_id == VisitRow.id, _unjoinable())
     columns = (VisitRow.id, VisitRow.patient_id, VisitRow.clinician_id, VisitRow.starts_at, living, told)
-    query = select(*columns).where(VisitRow.status == VisitStatus.BOOKED, *near).order_by(VisitRow.starts_at)
+    query = select(*columns).where(_near(unit.now)).order_by(VisitRow.starts_at, VisitRow.id).limit(PAGE)
+    if after is not None:
+        query = query.where(tuple_(VisitRow.starts_at, VisitRow.id) > (after.starts_at, after.visit_id))
     return [
         ToCome(VisitId(visit), PatientId(patient), ClinicianId(clinician), starts_at, has_link, was_told)
         for visit, patient, clinician, starts_at, has_link, was_told in await unit.session.execute(query)
     ]
 
 
-async def unjoinable(unit: Unit, visit_id: VisitId) -> Alert | None:
-    """The open alert that says nobody could join, with its row locked."""
-    query = select(ROW).where(_unjoinable(visit_id)).with_for_update().execution_options(populate_existing=True)
-    row = await unit.session.scalar(query)
+async def how_many_to_come(unit: Unit) -> int:
+    """Booked visits of the next day."""
+    return await unit.session.scalar(select(func.count()).select_from(VisitRow).where(_near(unit.now))) or 0
+
+
+def _near(now: datetime) -> ColumnElement[bool]:
+    soon = and_(VisitRow.starts_at > now, VisitRow.starts_at <= now + DAY_BEFORE)
+    return and_(VisitRow.status == VisitStatus.BOOKED, soon)
+
+
+async def unjoinable(unit: Unit, visit_ids: Collection[UUID]) -> dict[UUID | None, Alert]:
+    """The open alerts that say nobody could join, by visit, with their rows locked."""
+    query = select(ROW).where(ROW.visit_id.in_(visit_ids), _unjoinable()).order_by(ROW.id).with_for_update()
+    rows = await unit.session.scalars(query.execution_options(populate_existing=True))
+    return {row.visit_id: alert_of(row) for row in rows}
+
+
+def _unjoinable() -> ColumnElement[bool]:
+    return and_(ROW.kind == AlertKind.UNJOINABLE, ROW.closed_at.is_(None))
+
+
+async def of_the_house(unit: Unit) -> Alert | None:
+    """The open alert that says what the house lacks, with its row locked."""
+    query = select(ROW).where(ROW.kind == AlertKind.HOUSE, ROW.closed_at.is_(None)).with_for_update()
+    row = await unit.session.scalar(query.execution_options(populate_existing=True))
     return None if row is None else alert_of(row)
-
-
-def _unjoinable(visit_id: Any) -> ColumnElement[bool]:
-    return and_(ROW.visit_id == visit_id, ROW.kind == AlertKind.UNJOINABLE, ROW.closed_at.is_(None))
 
 
 async def ladder(unit: Unit, kind: AlertKind) -> tuple[Rung, ...]:
     """How that kind of alert escalates in this clinic."""
-    return (await ladders(unit))[kind]
+    return (await rules(unit)).ladders[kind]
 
 
-async def ladders(unit: Unit) -> dict[AlertKind, tuple[Rung, ...]]:
-    """How every kind of alert escalates: as the clinic said, else by the defaults."""
-    row = EscalationRuleRow
+async def rules(unit: Unit) -> EscalationRules:
+    """How every kind of alert escalates, and when it is raised again: as the clinic said, else by the defaults."""
+    row, reopening = EscalationRuleRow, EscalationReopeningRow
     said: dict[AlertKind, list[Rung]] = {}
     for each in await unit.session.scalars(select(row).order_by(row.kind, row.rung)):
         said.setdefault(AlertKind(each.kind), []).append(Rung(each.after, Audience(each.whom), each.address))
-    return {kind: tuple(said.get(kind, DEFAULT_LADDERS[kind])) for kind in AlertKind}
+    after = {
+        AlertKind(kind): each for kind, each in await unit.session.execute(select(reopening.kind, reopening.after))
+    }
+    ladders = {kind: tuple(said.get(kind, DEFAULT_LADDERS[kind])) for kind in AlertKind}
+    return EscalationRules(ladders, {kind: after.get(kind, REOPEN_AFTER[kind]) for kind in AlertKind})
 
 
 def alert_of(row: AlertRow) -> Alert:
@@ -215,11 +339,13 @@ def alert_of(row: AlertRow) -> Alert:
         kind=AlertKind(row.kind),
         visit_id=None if row.visit_id is None else VisitId(row.visit_id),
         queue_entry_id=row.queue_entry_id,
-        patient_id=PatientId(row.patient_id),
+        patient_id=None if row.patient_id is None else PatientId(row.patient_id),
+        affected=row.affected,
         place=row.place,
         faults=tuple(map(Fault, row.faults)),
         since=row.since,
         raised_at=row.raised_at,
+        resumed_from=row.resumed_from,
         step=row.step,
         next_at=row.next_at,
         acknowledged_at=row.acknowledged_at,
@@ -229,9 +355,10 @@ def alert_of(row: AlertRow) -> Alert:
     )
 
 
-async def _starts(unit: Unit, visit_ids: Iterable[UUID]) -> dict[UUID, datetime]:
-    found = await unit.session.execute(select(VisitRow.id, VisitRow.starts_at).where(VisitRow.id.in_(list(visit_ids))))
-    return dict(found.all())
+async def _about(unit: Unit, visit_ids: Iterable[UUID]) -> dict[UUID, About]:
+    columns = (VisitRow.id, VisitRow.starts_at, VisitRow.clinician_id, VisitRow.revision)
+    found = await unit.session.execute(select(*columns).where(VisitRow.id.in_(list(visit_ids))))
+    return {each: About(starts_at, ClinicianId(giver), revision) for each, starts_at, giver, revision in found}
 
 
 async def _tellings(unit: Unit, alert_ids: Iterable[UUID]) -> dict[UUID, list[Telling]]:
@@ -246,6 +373,7 @@ async def _tellings(unit: Unit, alert_ids: Iterable[UUID]) -> dict[UUID, list[Te
             role=None if row.role is None else Role(row.role),
             recipient_id=row.recipient_id,
             address=row.address,
+            had_by=None if row.had_by is None else AccountId(row.had_by),
         )
         found.setdefault(row.alert_id, []).append(telling)
     return found

@@ -1,18 +1,19 @@
 """Alerts that go from one to the next until somebody takes them on: the ladders, and when each rung is due. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from hashlib import sha256
 from types import MappingProxyType
 from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import Kind, Refusal
-from telehealth.core.ids import AccountId, AlertId, PatientId, VisitId
+from telehealth.core.ids import AccountId, AlertId, ClinicianId, PatientId, VisitId
 
 LONGEST_AFTER = 24 * 3600  # seconds
+SHORTEST_REOPENING = 60  # seconds
 MOST_RUNGS = 10
 DAY_BEFORE, HOUR_BEFORE = timedelta(days=1), timedelta(hours=1)
 
@@ -20,13 +21,15 @@ DAY_BEFORE, HOUR_BEFORE = timedelta(days=1), timedelta(hours=1)
 class AlertKind(StrEnum):
     """`waiting`: a patient waits and nobody has let them in. `queued`: one without a time waits for whoever is free.
     `locked_link`: somebody gave too many wrong answers at
-    their personal link. `unjoinable`: a visit to come that could not be joined as things stand.
+    their personal link. `unjoinable`: a visit to come that could not be joined as things stand. `house`: the house
+    lacks what every visit needs; one alert, however many visits it affects.
     """
 
     WAITING = "waiting"
     QUEUED = "queued"
     LOCKED_LINK = "locked_link"
     UNJOINABLE = "unjoinable"
+    HOUSE = "house"
 
 
 class Audience(StrEnum):
@@ -59,7 +62,9 @@ class Closing(StrEnum):
 
 
 class Fault(StrEnum):
-    """Why nobody could join: no personal link of the patient's side, no account of the clinician, no TURN server."""
+    """Why nobody could join: no personal link of the patient's side, no account of the clinician; and for every visit
+    of the house, no TURN server.
+    """
 
     NO_LINK = "no_link"
     NO_ACCOUNT = "no_account"
@@ -100,26 +105,79 @@ DEFAULT_LADDERS: Mapping[AlertKind, tuple[Rung, ...]] = MappingProxyType(
         AlertKind.QUEUED: (Rung(0, A.BOARD), Rung(900, A.POOL), Rung(1800, A.COORDINATOR)),
         AlertKind.LOCKED_LINK: (Rung(0, A.BOARD), Rung(300, A.COORDINATOR)),
         AlertKind.UNJOINABLE: (Rung(0, A.BOARD), Rung(900, A.COORDINATOR)),
+        AlertKind.HOUSE: (Rung(0, A.BOARD), Rung(900, A.COORDINATOR)),
     }
 )
+AUDIENCES: Mapping[AlertKind, frozenset[Audience]] = MappingProxyType(
+    {
+        AlertKind.WAITING: frozenset(A),
+        AlertKind.QUEUED: frozenset(A) - {A.CLINICIAN},  # nobody's visit yet
+        AlertKind.LOCKED_LINK: frozenset(A),
+        AlertKind.UNJOINABLE: frozenset(A),
+        AlertKind.HOUSE: frozenset({A.BOARD, A.COORDINATOR}),
+    }
+)
+# Seconds after which what was taken on and still stands is raised again. A locked link ends with being taken on.
+REOPEN_AFTER: Mapping[AlertKind, int] = MappingProxyType(
+    {
+        AlertKind.WAITING: 600,
+        AlertKind.QUEUED: 900,
+        AlertKind.LOCKED_LINK: 600,
+        AlertKind.UNJOINABLE: 4 * 3600,
+        AlertKind.HOUSE: 3600,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationRules:
+    """How every kind of alert goes from one to the next, and after how many seconds what was taken on, and still
+    stands, is raised again.
+    """
+
+    ladders: Mapping[AlertKind, tuple[Rung, ...]]
+    reopen_after: Mapping[AlertKind, int]
+
+    def by_default(self, kind: AlertKind) -> bool:
+        """Whether it goes as the house does it."""
+        return self.ladders[kind] == DEFAULT_LADDERS[kind] and self.reopen_after[kind] == REOPEN_AFTER[kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an alert is about and since when: a visit, who gives it and when it begins; an entry in the queue and where
+    its patient is (ISO 3166); or the house, and how many visits that affects.
+    """
+
+    since: datetime
+    patient_id: PatientId | None = None
+    affected: int | None = None
+    visit_id: VisitId | None = None
+    clinician_id: ClinicianId | None = None
+    starts_at: datetime | None = None
+    queue_entry_id: UUID | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """`since` is when it began, `step` how many rungs are behind it, `next_at` when the next is due (see counts_from).
 
-    Either of a visit or of an entry in the queue. `place` is where a patient in the queue said they are (ISO 3166).
+    Either of a visit or of an entry in the queue; of the house neither, no patient, and `affected` visits of the next
+    day. `place` is where a patient in the queue said they are (ISO 3166). `resumed_from`: see `resumed`.
     """
 
     id: AlertId
     kind: AlertKind
     visit_id: VisitId | None
     queue_entry_id: UUID | None
-    patient_id: PatientId
+    patient_id: PatientId | None
+    affected: int | None
     place: str | None
     faults: tuple[Fault, ...]
     since: datetime
     raised_at: datetime
+    resumed_from: datetime | None
     step: int
     next_at: datetime | None
     acknowledged_at: datetime | None
@@ -136,7 +194,7 @@ class Alert:
 class Telling:
     """Somebody was told of an alert; `role` and `recipient_id` are None for boards, and when there was nobody to tell.
 
-    `address` is set for who is no clinician.
+    `address` is set for who is no clinician. `had_by` had taken it on without ending it, so that it was raised again.
     """
 
     at: datetime
@@ -146,18 +204,32 @@ class Telling:
     role: Role | None
     recipient_id: UUID | None
     address: str | None
+    had_by: AccountId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Of the visit of an alert: when it begins, who gives it, and how often it has changed."""
+
+    starts_at: datetime
+    clinician_id: ClinicianId
+    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """An alert as a board shows it: whom it is about, when their visit is, who has taken it on, who was told."""
+    """An alert as a board shows it: whom it is about, their visit, who has taken it on, who was told."""
 
     alert: Alert
-    patient_name: str
-    starts_at: datetime | None
+    patient_name: str | None
+    visit: About | None
     by: str | None
     own: bool
     tellings: tuple[Telling, ...]
+
+    def may_be_taken_over_by(self, person_id: UUID | None) -> bool:
+        """Somebody else's patient waits to be let in."""
+        return self.alert.kind is AlertKind.WAITING and self.visit is not None and self.visit.clinician_id != person_id
 
 
 def next_at(ladder: Sequence[Rung], step: int, since: datetime) -> datetime | None:
@@ -170,24 +242,55 @@ def counts_from(kind: AlertKind, since: datetime, starts_at: datetime | None) ->
     return max(since, starts_at) if kind is AlertKind.WAITING and starts_at is not None else since
 
 
-def check_ladder(ladder: Sequence[Rung]) -> None:
-    """Raises UnfitLadder: a ladder begins on the boards at once and goes up in time, and only a coordinator has an
-    address.
+def resumed(ladder: Sequence[Rung], step: int, now: datetime) -> tuple[int, datetime]:
+    """Where an alert goes on that is raised again `now`: the rung it had last, and from when the rungs count, so that
+    this one is due now and the others as much later as ever.
     """
-    if not ladder or ladder[0].whom is not Audience.BOARD or ladder[0].after != 0:
-        raise UnfitLadder("the first step is the board, after 0 seconds")
-    if any(later.after < earlier.after for earlier, later in pairwise(ladder)):
-        raise UnfitLadder("a step comes earlier than the one before it")
-    if any(each.address and each.whom is not Audience.COORDINATOR for each in ladder):
-        raise UnfitLadder("only a coordinator has an address")
+    last = min(max(step, 1), len(ladder)) - 1
+    return last, now - timedelta(seconds=ladder[last].after)
 
 
-def faults_of(*, has_link: bool, has_account: bool, lacking: Iterable[Fault] = ()) -> tuple[Fault, ...]:
-    """Why a visit to come could not be joined as things stand; empty when it could."""
-    found = set(lacking)
-    found |= set() if has_link else {Fault.NO_LINK}
-    found |= set() if has_account else {Fault.NO_ACCOUNT}
-    return tuple(each for each in Fault if each in found)
+def fingerprint(ladder: Sequence[Rung], reopen_after: int) -> str:
+    """A short word for these steps, the same for the same steps."""
+    steps = [(rung.after, str(rung.whom), rung.address) for rung in ladder]
+    return sha256(repr((steps, reopen_after)).encode()).hexdigest()[:16]
+
+
+def check_ladder(kind: AlertKind, ladder: Sequence[Rung]) -> None:
+    """Raises UnfitLadder: a ladder begins on the boards at once and goes up in time, tells nobody whom such an alert
+    has not, and only a coordinator has an address. `step` counts from 1, `fault` is a word.
+    """
+    for number, rung in enumerate(ladder, start=1):
+        fault = _fault_of(kind, ladder, number - 1, rung)
+        if fault:
+            raise UnfitLadder(FAULTS[fault], step=number, fault=fault)
+    if not ladder:
+        raise UnfitLadder(FAULTS["first"], step=1, fault="first")
+
+
+FAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "first": "the first step is the board, after 0 seconds",
+        "order": "a step comes earlier than the one before it",
+        "whom": "such an alert has nobody of that sort",
+        "address": "only a coordinator has an address",
+    }
+)
+
+
+def _fault_of(kind: AlertKind, ladder: Sequence[Rung], at: int, rung: Rung) -> str:
+    if at == 0 and (rung.whom is not Audience.BOARD or rung.after != 0):
+        return "first"
+    if at > 0 and rung.after < ladder[at - 1].after:
+        return "order"
+    if rung.whom not in AUDIENCES[kind]:
+        return "whom"
+    return "address" if rung.address and rung.whom is not Audience.COORDINATOR else ""
+
+
+def faults_of(*, has_link: bool, has_account: bool) -> tuple[Fault, ...]:
+    """Why one visit to come could not be joined as things stand; empty when it could."""
+    return (*(() if has_link else (Fault.NO_LINK,)), *(() if has_account else (Fault.NO_ACCOUNT,)))
 
 
 def looked_at_since(starts_at: datetime, now: datetime) -> datetime | None:

@@ -1,6 +1,5 @@
 """What alerts and their rules look like on the wire."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -13,8 +12,10 @@ from telehealth.visits.escalation.rules import (
     DEFAULT_LADDERS,
     LONGEST_AFTER,
     MOST_RUNGS,
+    SHORTEST_REOPENING,
     AlertKind,
     Audience,
+    EscalationRules,
     Fault,
     Rung,
     Shown,
@@ -24,30 +25,39 @@ from telehealth.visits.escalation.rules import (
 
 
 class TellingView(Message):
-    """`recipient_id` is a clinician or an account; null for boards, and when there was nobody to tell."""
+    """`recipient_id` is a clinician or an account; null for boards, and when there was nobody to tell. `had_by` is the
+    account that had taken it on when it was raised again.
+    """
 
     at: datetime
     whom: Audience
     way: Way
     recipient_id: UUID | None
+    had_by: UUID | None
 
     @classmethod
     def of(cls, telling: Telling) -> Self:
-        return cls(at=telling.at, whom=telling.whom, way=telling.way, recipient_id=telling.recipient_id)
+        told = {"whom": telling.whom, "way": telling.way, "recipient_id": telling.recipient_id}
+        return cls(at=telling.at, had_by=telling.had_by, **told)
 
 
 class AlertView(Message):
     """`next_at` is when the next in turn is told; null once somebody took it on, and at the top of the ladder.
 
-    Of a visit or of an entry in the queue: the other one is null. `acknowledged_by` is a name.
+    Of a visit or of an entry in the queue: the other one is null; of the house both, and the patient; `affected` is
+    then how many visits of the next day it is about. `acknowledged_by` is a name. `clinician_id` gives the visit;
+    `visit_revision` is what If-Match wants to hear when it is taken over.
     """
 
     id: UUID
     kind: AlertKind
     visit_id: UUID | None
+    visit_revision: int | None
+    clinician_id: UUID | None
     queue_entry_id: UUID | None
-    patient_id: UUID
-    patient_name: str
+    patient_id: UUID | None
+    patient_name: str | None
+    affected: int | None
     faults: list[Fault]
     since: datetime
     next_at: datetime | None
@@ -62,9 +72,12 @@ class AlertView(Message):
             id=alert.id,
             kind=alert.kind,
             visit_id=alert.visit_id,
+            visit_revision=shown.visit and shown.visit.revision,
+            clinician_id=shown.visit and shown.visit.clinician_id,
             queue_entry_id=alert.queue_entry_id,
             patient_id=alert.patient_id,
             patient_name=shown.patient_name,
+            affected=alert.affected,
             faults=list(alert.faults),
             since=alert.since,
             next_at=alert.next_at if alert.wants_someone else None,
@@ -79,6 +92,12 @@ class AlertsView(Message):
 
     version: str
     items: list[AlertView]
+
+
+class TakeOverForm(Message):
+    """Of whom it is taken over, as the board showed it."""
+
+    clinician: UUID
 
 
 class AcknowledgedView(Message):
@@ -102,13 +121,27 @@ class RungView(Message):
 Ladder = Annotated[list[RungView], Field(min_length=1, max_length=MOST_RUNGS)]
 
 
-class EscalationRules(Message):
+Seconds = Annotated[int, Field(ge=SHORTEST_REOPENING, le=LONGEST_AFTER)]
+
+
+class ReopenAfter(Message):
+    """Seconds after which what was taken on, and still stands, is raised again. Null: as the house does it."""
+
+    waiting: Seconds | None = None
+    queued: Seconds | None = None
+    unjoinable: Seconds | None = None
+    house: Seconds | None = None
+
+
+class RulesOfTheClinic(Message):
     """Who is told, kind by kind, in the order of time, the boards first and at once. Null: as the house does it."""
 
     waiting: Ladder | None
     queued: Ladder | None
     locked_link: Ladder | None
     unjoinable: Ladder | None
+    house: Ladder | None = None
+    reopen_after: ReopenAfter = ReopenAfter()
 
     def ladders(self) -> dict[AlertKind, list[Rung]]:
         """Those that the clinic has of its own."""
@@ -119,18 +152,35 @@ class EscalationRules(Message):
             if ladder is not None
         }
 
+    def reopening(self) -> dict[AlertKind, int]:
+        """Those that the clinic has of its own."""
+        return {AlertKind(kind): after for kind, after in self.reopen_after if after is not None}
+
+
+class ReopenAfterView(Message):
+    """Seconds after which what was taken on, and still stands, is raised again."""
+
+    waiting: int
+    queued: int
+    unjoinable: int
+    house: int
+
 
 class EscalationRulesView(Message):
-    """The rules in force; `defaults` names the kinds that go as the house does it."""
+    """The rules in force; `defaults` names the kinds whose steps go as the house does it."""
 
     waiting: list[RungView]
     queued: list[RungView]
     locked_link: list[RungView]
     unjoinable: list[RungView]
+    house: list[RungView]
+    reopen_after: ReopenAfterView
     defaults: list[AlertKind]
 
     @classmethod
-    def of(cls, ladders: Mapping[AlertKind, Sequence[Rung]]) -> Self:
+    def of(cls, rules: EscalationRules) -> Self:
+        ladders = rules.ladders
         shown = {kind.value: [RungView.model_validate(rung) for rung in ladder] for kind, ladder in ladders.items()}
+        again = {kind: rules.reopen_after[AlertKind(kind)] for kind in ReopenAfterView.model_fields}
         defaults = [kind for kind, ladder in ladders.items() if tuple(ladder) == DEFAULT_LADDERS[kind]]
-        return cls(**shown, defaults=defaults)
+        return cls(**shown, reopen_after=ReopenAfterView(**again), defaults=defaults)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from telehealth.db.unit import Unit
 from telehealth.tasks.work import Work, subscription, sweep
-from telehealth.visits.escalation import queries, service
+from telehealth.visits.escalation import outlook, plans, queries, service
 from telehealth.visits.escalation.ports import Lacking
 from telehealth.visits.lifecycle.events import (
     NobodyAnswered,
@@ -45,10 +45,19 @@ async def tell_locked(unit: Unit, event: LinkLocked) -> None:
     await service.link_locked(unit, event.visit_id)
 
 
+LOOKED_AFTER = (
+    (queries.due, service.escalate),
+    (queries.neglected, service.reopen),
+    (queries.moot, service.close_moot),
+)
+
+
 async def escalate(work: Work) -> int:
-    """Whoever is next is told; alerts that are not so any more are closed. Each in its own transaction."""
+    """Whoever is next is told; what was taken on long ago is raised again; alerts that are not so any more are closed.
+    Each in its own transaction.
+    """
     settled = 0
-    for find, settle in ((queries.due, service.escalate), (queries.moot, service.close_moot)):
+    for find, settle in LOOKED_AFTER:
         for alert_id in await work.run(find):
             settled += await _settled(work, settle, alert_id)
     return settled
@@ -64,16 +73,20 @@ async def _settled(work: Work, settle: Callable[[Unit, UUID], Coroutine[Any, Any
 
 
 async def watch_all(work: Work) -> int:
-    """Every patient who waits has an alert, whatever became of the event that should have raised it."""
-    unwatched = await work.run(queries.unwatched)
-    for visit_id in unwatched:
-        await work.run(service.watch, visit_id)
-    return len(unwatched)
+    """Every patient who waits has an alert, and every alert its next turn by the rules in force, whatever became of the
+    event that should have raised it.
+    """
+    return await work.run(service.watch_waiting) + await work.run(plans.replan)
 
 
 async def look_ahead(work: Work) -> int:
-    """Visits of the next day that nobody could join."""
-    return await work.run(service.look_ahead, work.port(Lacking))
+    """Visits of the next day that nobody could join, a page at a time."""
+    changed, after = await work.run(outlook.look_at_house, work.port(Lacking)), None
+    while True:
+        settled, after = await work.run(outlook.look_ahead, after)
+        changed += settled
+        if after is None:
+            return changed
 
 
 SUBSCRIPTIONS = (

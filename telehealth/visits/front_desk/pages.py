@@ -28,9 +28,10 @@ from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import WAITING, Command, JurisdictionMismatch, NotNow, Visit
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants.pages import first_box
-from telehealth.visits.participants.rules import INVITABLE, Participant
+from telehealth.visits.participants.rules import INVITABLE, Happened, Participant
 
 EMPTY: Mapping[str, str] = FindForm().shown()
+LAST = 2**31  # no visit has changed so often
 REFUSED = (NotNow, Stale, SlotRefused, CalendarBusy, JurisdictionMismatch, GatesClosed, NoSuchGate)
 
 
@@ -106,7 +107,7 @@ async def act_at_desk(call: Call, visit: UUID, body: OrderForm) -> Response:
     try:
         await call.run(service.give, visit, order)
     except REFUSED as refusal:
-        return await _page(call, visit, typed=body.shown(), refused=refusal)
+        return await _page(call, visit, typed=body.shown(), refused=refusal, seen=body.revision)
     lost = call.actor.role is Role.CLINICIAN and order.command is Command.HAND_OVER
     return call.redirect("/day" if lost else f"/visits/{visit}/desk?told={order.command}")
 
@@ -119,7 +120,9 @@ async def _page(
     typed: Mapping[str, Any] = FRESH,
     errors: Sequence[FieldError] = (),
     refused: Refusal | None = None,
+    seen: int = LAST,
 ) -> Response:
+    """`seen` is the revision that was shown to who was refused: what was done since then is told."""
     context = await call.run(_context, visit_id)
     return call.render(
         "desk_visit.html",
@@ -128,6 +131,7 @@ async def _page(
         typed=typed,
         errors=list(errors),
         refused=refused.slug if refused else "",
+        changed=[each for each in context["history"] if each["revision"] > seen],
         **context,
     )
 
@@ -153,11 +157,14 @@ async def _context(unit: Unit, visit_id: UUID) -> dict[str, Any]:
             {
                 "gate": each.gate,
                 "state": each.state,
-                "reason": waivers[each.gate].reason if each.gate in waivers else "",
+                "by": waivers[each.gate].waived_by if each.gate in waivers else "",
+                "reason": (waivers[each.gate].reason or "") if each.gate in waivers else "",
             }
             for each in standings
         ],
+        "withdrawn": bool(await gates.withdrawn(unit, [visit.id])),
         "waivable": waivable(visit, role, unit.now, standings),
+        "parts": [_happened(each) for each in await participants.history(unit, visit.id)],
         "history": [_told(entry, names) for entry in await queries.entries(unit, visit.id)],
     }
 
@@ -184,9 +191,14 @@ def _part(visit: Visit, each: Participant) -> dict[str, Any]:
     }
 
 
+def _happened(each: Happened) -> dict[str, Any]:
+    shown = {name: getattr(each, name) for name in ("at", "name", "kind", "step", "role")}
+    return {**shown, "again": each.before is each.after}
+
+
 def _told(entry: queries.Entry, names: Mapping[ClinicianId, str]) -> dict[str, Any]:
     """Who did it is a role; the name of who gives the visit from then on is shown, as everywhere."""
-    told = {name: getattr(entry, name) for name in ("at", "command", "role", "cause", "after")}
+    told = {name: getattr(entry, name) for name in ("at", "revision", "command", "role", "cause", "after")}
     handed = entry.clinician_id if entry.command is Command.HAND_OVER else None
     moved = entry.starts_at if entry.command is Command.RESCHEDULE else None
     return {**told, "to": names.get(handed, "") if handed else "", "moved_to": moved}

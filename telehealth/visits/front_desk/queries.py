@@ -23,9 +23,12 @@ MOST_LISTED = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One step of a visit as the page tells it: who is a role, never a name. `clinician_id` is who has it from now."""
+    """One step of a visit as the page tells it: who is a role, never a name. `clinician_id` is who has it from now,
+    `revision` that of the visit since.
+    """
 
     at: datetime
+    revision: int
     command: Command
     role: Role
     cause: str
@@ -63,6 +66,7 @@ def _entry(row: VisitEventRow) -> Entry:
     clinician, starts_at = changes.get("clinician_id"), changes.get("starts_at")
     return Entry(
         at=row.at,
+        revision=row.seq,
         command=Command(row.command),
         role=Role(row.role),
         cause=row.cause,

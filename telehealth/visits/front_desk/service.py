@@ -39,9 +39,9 @@ async def give(unit: Unit, visit_id: UUID, order: Order) -> Visit:
         case C.BOOK:
             return (await appointments.confirm(unit, visit_id, **options)).visit
         case C.MAKE_READY:
-            return await gates.make_ready(unit, visit_id)
+            return await gates.make_ready(unit, visit_id, **options)
         case C.WAIVE if order.gate is not None:
-            return await gates.waive(unit, visit_id, order.gate, reason=order.words)
+            return await gates.waive(unit, visit_id, order.gate, reason=order.words, **options)
         case C.HAND_OVER if order.clinician_id is not None:
             return await lifecycle.hand_over(unit, visit_id, order.clinician_id, override=order.words, **options)
     if order.command in REASONED:

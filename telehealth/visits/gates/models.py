@@ -43,7 +43,10 @@ class ConsentTextRow(Table):
 
 
 class ConsentRow(Table):
-    """A patient, or who may speak for them, agreed to that text in that language. Never changed."""
+    """A patient, or who may speak for them, agreed to that text in that language. Append-only.
+
+    `number` counts from 1: who withdrew may agree again.
+    """
 
     __tablename__ = "consent"
 
@@ -53,8 +56,20 @@ class ConsentRow(Table):
     participant_id: Mapped[UUID] = pii(ForeignKey("participant.id"))
     language: Mapped[str] = pii()
     agreed_at: Mapped[datetime] = plain()
+    number: Mapped[int] = plain(server_default=text("1"))
 
-    __table_args__ = (UniqueConstraint("visit_id", "consent_text_id"),)
+    __table_args__ = (UniqueConstraint("visit_id", "consent_text_id", "number"),)
+
+
+class WithdrawalRow(Table):
+    """What had been agreed to was taken back, by the patient or who may speak for them. Append-only."""
+
+    __tablename__ = "consent_withdrawal"
+
+    consent_id: Mapped[UUID] = plain(ForeignKey("consent.id"), primary_key=True)
+    visit_id: Mapped[UUID] = phi(ForeignKey("visit.id"), index=True)
+    participant_id: Mapped[UUID] = pii(ForeignKey("participant.id"))
+    withdrawn_at: Mapped[datetime] = plain()
 
 
 class QuestionnaireRow(Table):

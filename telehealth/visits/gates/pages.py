@@ -9,16 +9,17 @@ from starlette.responses import Response
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound, Stale
+from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.people import queries as people
 from telehealth.visits.gates import queries, service
 from telehealth.visits.gates.filling import Intake, InvalidAnswers, Problem, Wrong
 from telehealth.visits.gates.forms import ConsentForm, IntakeForm, Question, WaiveForm, drawn, faulty, names
-from telehealth.visits.gates.rules import ConsentText, Gate, to_prepare
+from telehealth.visits.gates.rules import ConsentText, Gate, Given, to_prepare
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.queries import own_visit_id
-from telehealth.visits.lifecycle.rules import BEFORE_CALL
+from telehealth.visits.lifecycle.rules import BEFORE_CALL, IN_CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,22 @@ async def agree(call: Call, body: ConsentForm) -> Response:
         await call.run(_agree, body)
         return await _onward(call)
     return await _page(call, unticked=True)
+
+
+async def agreed_to(call: Call) -> Response:
+    """What the patient agreed to, and the way to take it back."""
+    found = await call.run(_given)
+    if found is None:
+        return call.redirect("/visit")
+    preferred, given, context = found
+    text = given.text.in_language(given.language)
+    return call.render("consent.html", preferred=preferred, text=text, given=given, **context)
+
+
+async def withdraw(call: Call) -> Response:
+    """Take it back; the page says what that means."""
+    await call.run(_withdraw)
+    return call.redirect("/visit/consent")
 
 
 async def answer_questions(call: Call, body: IntakeForm) -> Response:
@@ -131,6 +148,25 @@ async def _preparing(unit: Unit) -> Preparing | None:
     }
     agreed = text is not None and await queries.consent_to(unit, visit, text) is not None
     return Preparing(patient.language, context, text, agreed, intake)
+
+
+async def _given(unit: Unit) -> tuple[str, Given, Mapping[str, Any]] | None:
+    visit = await lifecycle.open_visit(unit, own_visit_id(unit))
+    given = await queries.last_given(unit, visit)
+    if given is None:
+        return None
+    patient, clinic = await people.patient(unit, visit.patient_id), await people.clinic(unit)
+    context = {
+        "zone": parse_zone(patient.time_zone),
+        "clinic": clinic.name,
+        "phone": clinic.phone or None,
+        "stage": "before" if visit.status in BEFORE_CALL else "call" if visit.status in IN_CALL else "over",
+    }
+    return patient.language, given, context
+
+
+async def _withdraw(unit: Unit) -> None:
+    await service.withdraw(unit, own_visit_id(unit))
 
 
 async def _agree(unit: Unit, form: ConsentForm) -> None:

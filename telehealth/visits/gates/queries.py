@@ -1,23 +1,34 @@
 """What is asked before a visit, and what was answered: for the patient, for staff, for the admin who publishes it."""
 
 import json
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 
+from telehealth.access.queries import account_names
+from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.scheduling.booking import queries as booking
 from telehealth.visits.gates.filling import Intake, Published, prefill, read_answers
-from telehealth.visits.gates.models import ConsentRow, ConsentTextRow, QuestionnaireRow, ResponseRow, WaiverRow
+from telehealth.visits.gates.models import (
+    ConsentRow,
+    ConsentTextRow,
+    QuestionnaireRow,
+    ResponseRow,
+    WaiverRow,
+    WithdrawalRow,
+)
 from telehealth.visits.gates.rules import (
     Concern,
     ConsentText,
     Found,
     Gate,
+    Given,
     Standing,
     Waiver,
     standing_gates,
@@ -57,19 +68,32 @@ async def _licensed(unit: Unit, visit: Visit) -> bool | None:
 
 
 async def _waived(unit: Unit, visit: Visit) -> list[Gate]:
-    """A place is waived for as long as the patient is there."""
-    rows = await unit.session.scalars(select(WaiverRow.gate).where(WaiverRow.visit_id == visit.id))
-    gates = {Gate(each) for each in rows} - {Gate.LOCATION}
+    """A place is waived for as long as the patient is there, a text until the patient takes back their consent."""
+    rows = await unit.session.execute(select(WaiverRow.gate, WaiverRow.waived_at).where(WaiverRow.visit_id == visit.id))
+    waived = {Gate(gate): at for gate, at in rows}
+    last = await unit.session.scalar(
+        select(func.max(WithdrawalRow.withdrawn_at)).where(WithdrawalRow.visit_id == visit.id)
+    )
+    if last is not None and waived.get(Gate.CONSENT, last) <= last:
+        waived.pop(Gate.CONSENT, None)
+    gates = set(waived) - {Gate.LOCATION}
     return [*gates, *([Gate.LOCATION] if visit.place_waived else [])]
 
 
 async def waivers(unit: Unit, visit: Visit) -> dict[Gate, Waiver]:
-    """Which gates staff waived, and why. The visit has been loaded for the actor."""
-    rows = await unit.session.scalars(select(WaiverRow).where(WaiverRow.visit_id == visit.id))
-    return {
-        Gate(row.gate): Waiver(row.waived_at, unit.vault.open(("gate_waiver", "reason", row.id), row.reason))
-        for row in rows
-    }
+    """Which gates staff waived, and for whom it is, why. The visit has been loaded for the actor."""
+    rows = (await unit.session.scalars(select(WaiverRow).where(WaiverRow.visit_id == visit.id))).all()
+    names = await account_names(unit, {row.waived_by for row in rows if row.waived_by is not None})
+    return {Gate(row.gate): _waiver(unit, visit, row, names) for row in rows}
+
+
+def _waiver(unit: Unit, visit: Visit, row: WaiverRow, names: Mapping[UUID, str]) -> Waiver:
+    """A reason is read by who wrote it and by who treats the patient; everyone else sees that it was waived."""
+    actor = unit.actor
+    treats = actor.role is Role.CLINICIAN and actor.person_id == visit.clinician_id
+    reads = actor.role is Role.SYSTEM or treats or (actor.id is not None and actor.id == row.waived_by)
+    reason = unit.vault.open(("gate_waiver", "reason", row.id), row.reason) if reads else None
+    return Waiver(row.waived_at, names.get(row.waived_by, "") if row.waived_by else "", reason)
 
 
 async def mark(unit: Unit, visit_id: UUID) -> str:
@@ -96,11 +120,45 @@ async def text_for(unit: Unit, visit: Visit) -> ConsentText | None:
 
 
 async def consent_to(unit: Unit, visit: Visit, text: ConsentText) -> datetime | None:
-    """When it was agreed to, for this visit."""
+    """When it was agreed to, for this visit, and not taken back since."""
     row = ConsentRow
     return await unit.session.scalar(
-        select(row.agreed_at).where(row.visit_id == visit.id, row.consent_text_id == text.id)
+        select(row.agreed_at).where(row.visit_id == visit.id, row.consent_text_id == text.id, ~_taken_back())
     )
+
+
+async def consents(unit: Unit, visit_id: UUID) -> list[UUID]:
+    """What was agreed to for that visit, in whatever version, and stands."""
+    row = ConsentRow
+    return list(await unit.session.scalars(select(row.id).where(row.visit_id == visit_id, ~_taken_back())))
+
+
+async def last_given(unit: Unit, visit: Visit) -> Given | None:
+    """What the patient agreed to for that visit, what stands before what was taken back. The visit has been loaded."""
+    row, back, told = ConsentRow, WithdrawalRow, ConsentTextRow
+    found = await unit.session.execute(
+        select(row, back.withdrawn_at, told)
+        .join(told, told.id == row.consent_text_id)
+        .outerjoin(back, back.consent_id == row.id)
+        .where(row.visit_id == visit.id)
+        .order_by(back.withdrawn_at.is_not(None), row.agreed_at.desc(), row.number.desc())
+        .limit(1)
+    )
+    for given, withdrawn_at, text in found:
+        return Given(text_of(text), given.language, given.agreed_at, withdrawn_at)
+    return None
+
+
+async def withdrawn(unit: Unit, visit_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these visits whose patient took back their consent and has given none since. Leaves no trace."""
+    row = ConsentRow
+    stands = select(row.visit_id).where(row.visit_id.in_(visit_ids), ~_taken_back())
+    back = select(WithdrawalRow.visit_id).where(WithdrawalRow.visit_id.in_(visit_ids))
+    return set(await unit.session.scalars(back.except_(stands)))
+
+
+def _taken_back() -> ColumnElement[bool]:
+    return exists().where(WithdrawalRow.consent_id == ConsentRow.id)
 
 
 async def consent_texts(unit: Unit) -> list[ConsentText]:

@@ -6,7 +6,7 @@ from telehealth.core.actors import Purpose, Scope
 from telehealth.core.errors import ConditionMissing, NotAllowed, NotFound, Stale
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call, Reply
-from telehealth.http.conditions import etag, required_match
+from telehealth.http.conditions import etag, if_match, required_match
 from telehealth.http.operation import operation, page
 from telehealth.scheduling.booking.rules import LocationRequired
 from telehealth.visits.gates import pages, queries, service
@@ -55,6 +55,12 @@ async def give_consent(call: Call, visit: UUID, body: GiveConsent) -> Preparatio
     return await call.run(_preparation, visit, body.language)
 
 
+async def withdraw_consent(call: Call, visit: UUID, query: PreparationQuery) -> PreparationView:
+    """Take back what you agreed to, until the visit is over. The clinic is told at once."""
+    await call.run(service.withdraw, visit)
+    return await call.run(_preparation, visit, query.language)
+
+
 async def read_intake(call: Call, visit: UUID) -> Reply[IntakeView]:
     """The questions, and your answers so far: before the first save those of your last visit of this kind."""
     return _shown(await call.run(queries.open_intake, visit))
@@ -68,9 +74,10 @@ async def save_intake(call: Call, visit: UUID, body: SaveIntake) -> Reply[Intake
     return _shown(intake, problems)
 
 
-async def make_ready(call: Call, visit: UUID) -> GuestVisitView:
+async def make_ready(call: Call, visit: UUID) -> Reply[GuestVisitView]:
     """Go into the waiting room."""
-    return GuestVisitView.model_validate(await call.run(service.make_ready, visit))
+    found = await call.run(service.make_ready, visit, revision=if_match(call))
+    return Reply(GuestVisitView.model_validate(found), headers=etag(found.revision))
 
 
 def _shown(intake: Intake, problems: list[Problem] | None = None) -> Reply[IntakeView]:
@@ -99,7 +106,7 @@ async def read_gates(call: Call, visit: UUID) -> GatesView:
 
 async def waive_gate(call: Call, visit: UUID, gate: str, body: WaiveGate) -> GatesView:
     """Let the patient in without it."""
-    await call.run(service.waive, visit, pages.named(gate), reason=body.reason)
+    await call.run(service.waive, visit, pages.named(gate), reason=body.reason, revision=if_match(call))
     return await call.run(_gates, visit)
 
 
@@ -162,8 +169,8 @@ VISIT = "/v1/visits/{visit:uuid}"
 TEXTS, QUESTIONNAIRE = "/v1/consent-texts", "/v1/visit-types/{visit_type:uuid}/questionnaire"
 _BOOK, _READ, _HOST, _JOIN = Scope.VISITS_BOOK, Scope.VISITS_READ, Scope.VISITS_HOST, Scope.VISITS_JOIN
 _CARE, _OWN, _WRITE = Purpose.TREATMENT, Purpose.PATIENT_REQUEST, Scope.VISIT_TYPES_WRITE
-_START = (NotFound, NotNow, GatesClosed, LocationRequired, JurisdictionMismatch)
-_WAIVING = (NotFound, NotAllowed, NotNow, NoSuchGate)
+_START = (NotFound, NotNow, Stale, GatesClosed, LocationRequired, JurisdictionMismatch)
+_WAIVING = (NotFound, NotAllowed, NotNow, Stale, NoSuchGate)
 _ANSWERING = (NotFound, Stale, ConditionMissing, PreparationOver, InvalidAnswers)
 OPERATIONS = (
     operation("GET", f"{VISIT}/preparation", read_preparation, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
@@ -175,11 +182,21 @@ OPERATIONS = (
         purpose=_OWN,
         errors=(NotFound, TextChanged, PreparationOver),
     ),
+    operation(
+        "POST",
+        f"{VISIT}/consent/withdraw",
+        withdraw_consent,
+        needs=_JOIN,
+        purpose=_OWN,
+        errors=(NotFound, NotNow, PreparationOver),
+    ),
     operation("GET", f"{VISIT}/intake", read_intake, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),
     operation("PUT", f"{VISIT}/intake", save_intake, needs=_JOIN, purpose=_OWN, errors=_ANSWERING),
-    operation("POST", f"{VISIT}/ready", make_ready, needs=_JOIN, purpose=_OWN, errors=_START),
+    operation("POST", f"{VISIT}/ready", make_ready, needs=_JOIN, purpose=_OWN, errors=_START, keyed=True),
     operation("GET", f"{VISIT}/gates", read_gates, needs=_READ, purpose=_CARE, errors=(NotFound,)),
-    operation("POST", f"{VISIT}/gates/{{gate}}/waive", waive_gate, needs=_BOOK, purpose=_CARE, errors=_WAIVING),
+    operation(
+        "POST", f"{VISIT}/gates/{{gate}}/waive", waive_gate, needs=_BOOK, purpose=_CARE, errors=_WAIVING, keyed=True
+    ),
     operation("GET", f"{VISIT}/answers", read_answers, needs=_HOST, purpose=_CARE, errors=(NotFound,)),
     operation("GET", TEXTS, list_consent_texts, needs=_WRITE),
     operation("POST", TEXTS, publish_consent_text, needs=_WRITE, status=201, errors=(NotFound, PublishedMeanwhile)),
@@ -196,6 +213,10 @@ OPERATIONS = (
 )
 PAGES = (
     page("GET", "/visit/prepare", pages.prepare, needs=_JOIN, purpose=_OWN),
+    page("GET", "/visit/consent", pages.agreed_to, needs=_JOIN, purpose=_OWN),
+    page(
+        "POST", "/visit/consent/withdraw", pages.withdraw, needs=_JOIN, purpose=_OWN, errors=(NotNow, PreparationOver)
+    ),
     page("POST", "/visit/consent", pages.agree, needs=_JOIN, purpose=_OWN, errors=(TextChanged, PreparationOver)),
     page("POST", "/visit/intake", pages.answer_questions, needs=_JOIN, purpose=_OWN, errors=(PreparationOver,)),
     page(

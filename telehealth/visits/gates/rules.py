@@ -109,10 +109,14 @@ def _state(gate: Gate, done: bool, waived: frozenset[Gate]) -> GateState:
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """Why staff let a gate stand open, and when."""
+    """Who of the staff let a gate stand open, and when; `waived_by` is "" for the house itself.
+
+    `reason` is clinical: None for whoever neither wrote it nor gives the visit.
+    """
 
     waived_at: datetime
-    reason: str
+    waived_by: str
+    reason: str | None
 
 
 # Consent
@@ -138,6 +142,16 @@ class ConsentText:
         """As the reader speaks; else in English, else in the first language there is."""
         language = next(each for each in (wanted, "en", *self.texts) if each in self.texts)
         return Wording(language, tuple(filter(None, map(str.strip, self.texts[language].split("\n\n")))))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A text that was agreed to, in which of its languages, and whether that was taken back."""
+
+    text: ConsentText
+    language: str
+    agreed_at: datetime
+    withdrawn_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

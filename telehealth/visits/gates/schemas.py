@@ -26,16 +26,18 @@ class GateView(Message):
 
 
 class WaivedGateView(GateView):
-    """`reason` is why staff waived it."""
+    """`waived_by` says who of the staff waived it; `reason` why, null for who neither wrote it nor gives the visit."""
 
     waived_at: datetime | None = None
+    waived_by: str | None = None
     reason: str | None = None
 
     @classmethod
     def of(cls, standing: Standing, waiver: Waiver | None) -> Self:
         if waiver is None or standing.state is not GateState.WAIVED:
             return cls(gate=standing.gate, state=standing.state)
-        return cls(gate=standing.gate, state=standing.state, waived_at=waiver.waived_at, reason=waiver.reason)
+        told = {name: getattr(waiver, name) for name in ("waived_at", "waived_by", "reason")}
+        return cls(gate=standing.gate, state=standing.state, **told)
 
 
 class GatesView(Message):

@@ -17,7 +17,14 @@ from telehealth.visits.gates import queries
 from telehealth.visits.gates.definitions import read_questionnaire
 from telehealth.visits.gates.events import ConsentGiven, IntakeCompleted
 from telehealth.visits.gates.filling import Intake, Problem, Published, Wrong, kept, missing, read_typed, refuse, stored
-from telehealth.visits.gates.models import ConsentRow, ConsentTextRow, QuestionnaireRow, ResponseRow, WaiverRow
+from telehealth.visits.gates.models import (
+    ConsentRow,
+    ConsentTextRow,
+    QuestionnaireRow,
+    ResponseRow,
+    WaiverRow,
+    WithdrawalRow,
+)
 from telehealth.visits.gates.rules import (
     ConsentText,
     Gate,
@@ -32,17 +39,18 @@ from telehealth.visits.gates.rules import (
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle import steps
-from telehealth.visits.lifecycle.rules import BEFORE_CALL, Command, DeviceCheck, Visit
+from telehealth.visits.lifecycle.rules import BEFORE_CALL, IN_CALL, Command, DeviceCheck, Visit, VisitStatus
 
 MACHINES = frozenset({Gate.LOCATION, Gate.DEVICES})  # of these the lifecycle itself says what is to be done
 
 
-async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
+async def make_ready(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
     """Into the waiting room. Who goes there with failing devices waives the check; the clinician sees it failed.
 
-    Raises GatesClosed while consent or answers are missing, NotNow; LocationRequired and JurisdictionMismatch for a
-    kind of visit that needs a licence.
+    Raises Stale, NotNow, GatesClosed while consent or answers are missing; LocationRequired and JurisdictionMismatch
+    for a kind of visit that needs a licence.
     """
+    await _unchanged(unit, visit_id, revision)
     visit = await lifecycle.arrive(unit, visit_id)
     standings = await queries.standings(unit, visit)
     closed = closed_gates(standings)
@@ -55,13 +63,21 @@ async def make_ready(unit: Unit, visit_id: UUID) -> Visit:
     return await steps.change(unit, visit_id, Command.MAKE_READY, cause=cause, values=values, facts=facts)
 
 
-async def waive(unit: Unit, visit_id: UUID, gate: Gate, *, reason: str) -> Visit:
+async def _unchanged(unit: Unit, visit_id: UUID, revision: int | None) -> Visit:
+    """The visit, locked, if it is still at that revision. Raises NotFound, Stale with how it stands."""
+    visit = await visits.find(unit, visit_id, lock=True)
+    if revision is not None and revision != visit.revision:
+        raise Stale(revision=visit.revision, visit_status=visit.status)
+    return visit
+
+
+async def waive(unit: Unit, visit_id: UUID, gate: Gate, *, reason: str, revision: int | None = None) -> Visit:
     """Staff let the patient in without one of the things that are asked for. Again changes nothing.
 
     A place is waived by the clinician alone, whose licence it is, and for that place alone. Raises NotFound,
-    NotAllowed, NoSuchGate, NotNow.
+    Stale, NotAllowed, NoSuchGate, NotNow.
     """
-    visit = await visits.find(unit, visit_id, lock=True)
+    visit = await _unchanged(unit, visit_id, revision)
     if unit.actor.role not in STAFF or (gate is Gate.LOCATION and unit.actor.role is Role.FRONT_DESK):
         raise NotAllowed
     states = {each.gate: each.state for each in await queries.standings(unit, visit)}
@@ -113,8 +129,13 @@ async def agree(unit: Unit, visit_id: UUID, *, text_id: UUID, language: str) -> 
     text = await queries.text_for(unit, visit)
     if text is None or text.id != text_id:
         raise TextChanged
+    before = select(func.count()).select_from(WithdrawalRow).join(ConsentRow, ConsentRow.id == WithdrawalRow.consent_id)
+    taken_back = await unit.session.scalar(
+        before.where(ConsentRow.visit_id == visit.id, ConsentRow.consent_text_id == text.id)
+    )
     agreed = insert(ConsentRow).values(
         id=unit.new_id(),
+        number=1 + (taken_back or 0),
         visit_id=visit.id,
         consent_text_id=text.id,
         participant_id=_participant(unit),
@@ -125,6 +146,28 @@ async def agree(unit: Unit, visit_id: UUID, *, text_id: UUID, language: str) -> 
     if found is not None:
         unit.audit("create", "consent", found, patient_id=visit.patient_id)
         unit.emit(ConsentGiven(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id))
+
+
+async def withdraw(unit: Unit, visit_id: UUID) -> Visit:
+    """The patient takes back what they agreed to for this visit: the gate is closed again, and staff are told. Who
+    waited prepares again; a call goes on, for the clinician to end. Again changes nothing.
+
+    Raises NotFound, PreparationOver, NotNow.
+    """
+    visit = await visits.find(unit, visit_id, lock=True)
+    if unit.actor.role is not Role.PATIENT:
+        raise NotFound
+    if visit.status not in BEFORE_CALL | IN_CALL:
+        raise PreparationOver
+    given = await queries.consents(unit, visit.id)
+    if not given:
+        return visit
+    about = {"visit_id": visit.id, "participant_id": _participant(unit), "withdrawn_at": unit.now}
+    await unit.session.execute(insert(WithdrawalRow), [{**about, "consent_id": each} for each in given])
+    for each in given:
+        unit.audit("update", "consent", each, patient_id=visit.patient_id)
+    values = {"waiting_since": None} if visit.status is VisitStatus.READY else {}
+    return await steps.change(unit, visit_id, Command.WITHDRAW, values=values)
 
 
 async def save_intake(

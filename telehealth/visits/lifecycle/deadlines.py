@@ -48,12 +48,12 @@ CONSEQUENCES: Mapping[Deadline, Consequence] = MappingProxyType(
         Deadline.PROVIDER_NO_SHOW: Consequence(Command.PROVIDER_NO_SHOW, "policy-time-over"),
     }
 )
-# These leave the visit where it is: what is due stays due.
-IN_PASSING = frozenset({Command.CHECK, Command.ATTEST, Command.WAIVE, Command.AWAY, Command.BACK})
+# These leave the visit where it is, or a step behind: what is due stays due.
+IN_PASSING = frozenset({Command.CHECK, Command.ATTEST, Command.WAIVE, Command.WITHDRAW, Command.AWAY, Command.BACK})
 
 
 def deadlines_of(visit: Visit) -> dict[Deadline, datetime]:
-    """What is due for a visit as it stands, and when.
+    """What is due for a visit as it stands, and when. Whoever has gone and is back when the visit begins has not left.
 
     A visit that staff took back into an earlier state gets its whole time again, so that the system does not undo at
     once what they did.
@@ -67,10 +67,12 @@ def deadlines_of(visit: Visit) -> dict[Deadline, datetime]:
             due[Deadline.GRACE] = visit.changed_at + timedelta(minutes=visit.grace)
         case VisitStatus.BOOKED if visit.no_show_automatic:
             due[Deadline.PATIENT_NO_SHOW] = since + timedelta(minutes=visit.patient_no_show_after)
+        case VisitStatus.ARRIVED if visit.away_since is not None:
+            pass  # nobody could have admitted them
         case VisitStatus.ARRIVED | VisitStatus.READY if visit.no_show_automatic:
             due[Deadline.PROVIDER_NO_SHOW] = since + timedelta(minutes=visit.provider_no_show_after)
         case _:
             pass
     if visit.status in WAITING and visit.away_since is not None:
-        due[Deadline.AWAY] = visit.away_since + timedelta(minutes=visit.grace)
+        due[Deadline.AWAY] = max(visit.away_since, visit.starts_at) + timedelta(minutes=visit.grace)
     return due

@@ -90,6 +90,12 @@ class GateWaived(VisitEvent):
     __slots__ = ()
 
 
+class ConsentWithdrawn(VisitEvent):
+    """The patient took back what they had agreed to."""
+
+    __slots__ = ()
+
+
 class PatientAway(VisitEvent):
     """The page of a waiting patient is gone."""
 

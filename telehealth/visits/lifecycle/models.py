@@ -10,12 +10,15 @@ from sqlalchemy.orm import Mapped
 from telehealth.db.tables import Table, phi, pii, plain
 from telehealth.visits.lifecycle.deadlines import Deadline, Outcome
 from telehealth.visits.lifecycle.histories import steps_as_sql
+from telehealth.visits.lifecycle.parts import ParticipantState
+from telehealth.visits.lifecycle.parts import steps_as_sql as parts_as_sql
 from telehealth.visits.lifecycle.rules import UNFINISHED, VisitStatus
 
 STATUSES = ", ".join(f"'{status}'" for status in VisitStatus)
 OPEN_STATUSES = ", ".join(f"'{status}'" for status in VisitStatus if status in UNFINISHED)
 DEADLINES = ", ".join(f"'{deadline}'" for deadline in Deadline)
 OUTCOMES = ", ".join(f"'{outcome}'" for outcome in Outcome)
+PARTS = ", ".join(f"'{state}'" for state in ParticipantState)
 STILL_OPEN = "settled_at IS NULL"
 
 
@@ -148,7 +151,7 @@ class TimerRow(Table):
 
 
 class ParticipantRow(Table):
-    """Who takes part in a visit; kept here because it decides who may see one. `visits.participants` writes it.
+    """Who takes part in a visit; kept here because it decides who may see one. `guests` alone writes how far they are.
 
     The personal link is kept twice: hashed, to find it; sealed, so that the invitation can carry it. `role` is the kind
     of participant, `person_id` the patient, the clinician or who acts for the patient; others have a name alone.
@@ -179,4 +182,29 @@ class ParticipantRow(Table):
     __table_args__ = (
         UniqueConstraint("visit_id", "role", "person_id"),
         CheckConstraint("num_nonnulls(person_id, name) >= 1", name="somebody"),
+        CheckConstraint(f"state IN ({PARTS})", name="state"),
+        Index("ix_participant_person_id", "person_id"),
     )
+
+
+class ParticipantEventRow(Table):
+    """Append-only: what happened to somebody who takes part, who did it, when. `seq` counts from 1 for each of them.
+
+    A step may leave the state as it was. `actor_id` is an account or a participant, null for the house itself and for
+    who held the link at the identity step.
+    """
+
+    __tablename__ = "participant_event"
+
+    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id"), primary_key=True)
+    seq: Mapped[int] = plain(primary_key=True, autoincrement=False)
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), index=True)
+    at: Mapped[datetime] = plain()
+    step: Mapped[str] = plain()
+    actor_id: Mapped[UUID | None] = plain()
+    role: Mapped[str] = plain()
+    purpose: Mapped[str] = plain()
+    before: Mapped[str | None] = plain()
+    after: Mapped[str] = plain()
+
+    __table_args__ = (CheckConstraint(parts_as_sql(), name="step"),)

@@ -21,6 +21,7 @@ from telehealth.people import queries as people
 from telehealth.visits.lifecycle.histories import Step
 from telehealth.visits.lifecycle.joining import JoinDecision, JoinReason, join_reason, what_to_do
 from telehealth.visits.lifecycle.models import ParticipantRow, SeriesRow, VisitEventRow, VisitRow
+from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.rules import (
     Command,
     DeviceCheck,
@@ -64,7 +65,8 @@ async def visible(unit: Unit) -> ColumnElement[bool]:
         case Role.SYSTEM | Role.FRONT_DESK:
             return true()
         case Role.CLINICIAN:
-            return VisitRow.clinician_id == actor.person_id
+            own = VisitRow.clinician_id == actor.person_id
+            return own if actor.visit_id is None else or_(own, VisitRow.id == actor.visit_id)
         case Role.PATIENT | Role.GUEST:
             return _invited(actor.id, actor.visit_id)
         case Role.INTEGRATION:
@@ -72,6 +74,28 @@ async def visible(unit: Unit) -> ColumnElement[bool]:
             return true() if isinstance(granted, Everyone) else VisitRow.patient_id.in_(granted)
         case _:
             return false()
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A visit that was the actor's: whose it is now, and since when."""
+
+    visit_id: VisitId
+    patient_id: PatientId
+    clinician_id: ClinicianId
+    at: datetime
+
+
+async def handed_over(unit: Unit, since: datetime) -> list[HandedOver]:
+    """The visits that another clinician gives now in the place of the actor, from that instant on; the latest first."""
+    own = ParticipantRow
+    was = (own.role == ParticipantKind.CLINICIAN, own.person_id == unit.actor.person_id, own.revoked_at >= since)
+    query = select(VisitRow.id, VisitRow.patient_id, VisitRow.clinician_id, own.revoked_at).join(
+        VisitRow, VisitRow.id == own.visit_id
+    )
+    other = VisitRow.clinician_id != unit.actor.person_id
+    found = await unit.session.execute(query.where(*was, other).order_by(own.revoked_at.desc()))
+    return [HandedOver(VisitId(a), PatientId(b), ClinicianId(c), at) for a, b, c, at in found if at is not None]
 
 
 def _invited(participant_id: Any, visit_id: Any) -> ColumnElement[bool]:

@@ -217,5 +217,12 @@ OPERATIONS = (
 PAGES = (
     page("POST", "/visits/{visit:uuid}/admit", pages.admit, needs=_HOST, purpose=_CARE, errors=_START),
     page("POST", "/visits/{visit:uuid}/end", pages.end, needs=_HOST, purpose=_CARE, errors=(NotNow,)),
+    page(
+        "GET",
+        "/admin",
+        pages.administration,
+        needs=Scope.VISIT_TYPES_WRITE,
+        purpose=Purpose.SYSTEM_ADMINISTRATION,
+    ),
 )
 SOCKETS = ()

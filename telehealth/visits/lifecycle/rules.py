@@ -47,6 +47,7 @@ class Command(StrEnum):
     CHECK = "check"
     ATTEST = "attest"
     WAIVE = "waive"
+    WITHDRAW = "withdraw"
     AWAY = "away"
     BACK = "back"
     MAKE_READY = "make_ready"
@@ -235,7 +236,9 @@ GRACE_OVER = Guard("grace_over", lambda s: s.now >= s.changed_at + s.grace)
 ANSWER_OVER = Guard("answer_time_over", lambda s: s.now >= s.changed_at + ANSWER_WITHIN)
 PRESENT = Guard("not_away_already", lambda s: s.away_since is None)
 GONE = Guard("away", lambda s: s.away_since is not None)
-GONE_LONG = Guard("away_beyond_grace", lambda s: s.away_since is not None and s.now >= s.away_since + s.grace)
+GONE_LONG = Guard(
+    "away_beyond_grace", lambda s: s.away_since is not None and s.now >= max(s.away_since, s.starts_at) + s.grace
+)
 NOTE_IN_RECORD = Guard("note_in_record", lambda s: s.note_in_record)
 REASON_GIVEN = Guard("reason_given", lambda s: bool(s.reason))
 NO_SHOW_TIME = Guard("no_show_time_over", lambda s: s.now >= s.starts_at + s.patient_no_show_after)
@@ -281,6 +284,11 @@ TRANSITIONS: tuple[Transition, ...] = (
     *(
         _row(C.WAIVE, ({each}, each), STAFF, happened.GateWaived, REASON_GIVEN)
         for each in (S.BOOKED, S.ARRIVED, S.READY)
+    ),
+    _row(C.WITHDRAW, ({S.READY}, S.ARRIVED), {R.PATIENT}, happened.ConsentWithdrawn),
+    *(
+        _row(C.WITHDRAW, ({each}, each), {R.PATIENT}, happened.ConsentWithdrawn)
+        for each in (S.BOOKED, S.ARRIVED, S.ADMITTING, S.IN_PROGRESS, S.INTERRUPTED)
     ),
     *(_row(C.AWAY, ({each}, each), {R.SYSTEM}, happened.PatientAway, PRESENT) for each in (S.ARRIVED, S.READY)),
     *(_row(C.BACK, ({each}, each), {R.PATIENT, R.SYSTEM}, happened.PatientBack, GONE) for each in (S.ARRIVED, S.READY)),

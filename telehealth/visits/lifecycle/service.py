@@ -101,7 +101,7 @@ async def hand_over(
     """
     visit = await queries.find(unit, visit_id, lock=True)
     if revision is not None and revision != visit.revision:
-        raise Stale
+        raise Stale(revision=visit.revision, visit_status=visit.status)
     heir = await people.clinician(unit, clinician_id)
     if heir.id == visit.clinician_id:
         return visit

@@ -62,7 +62,7 @@ async def change(
     """
     visit = await queries.find(unit, visit_id, lock=True)
     if revision is not None and revision != visit.revision:
-        raise Stale
+        raise Stale(revision=visit.revision, visit_status=visit.status)
     earlier = await queries.earlier_status(unit, visit_id) if command is Command.CORRECT else None
     situation = situation_of(visit, unit.now, reason=cause, earlier=earlier)
     decision = await decided(unit, visit, command, replace(situation, **(facts or {})))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from telehealth.access import guests as access
 from telehealth.access.links import Locked, Mistaken, Passed, judge, unknown
@@ -14,24 +14,15 @@ from telehealth.core.actors import Role
 from telehealth.core.ids import ClinicianId, ParticipantId, PatientId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
+from telehealth.visits.lifecycle import guests as parts
 from telehealth.visits.lifecycle.joining import session_end
 from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
+from telehealth.visits.lifecycle.parts import PATIENT_SIDE, ParticipantKind, Step, allowed
 from telehealth.visits.lifecycle.queries import visit_of
 from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.participants import queries
 from telehealth.visits.participants.events import LinkLocked, ParticipantMoved
-from telehealth.visits.participants.rules import (
-    PATIENT_SIDE,
-    Identity,
-    NoAuthority,
-    Participant,
-    ParticipantKind,
-    Step,
-    StepRefused,
-    answers_to,
-    decide,
-    identity_of,
-)
+from telehealth.visits.participants.rules import Identity, NoAuthority, Participant, answers_to, identity_of
 
 K = ParticipantKind
 LINK = "participant_link"
@@ -68,15 +59,12 @@ async def invite_all(unit: Unit, invited: Sequence[Place]) -> list[str]:
             "visit_id": visit.id,
             "role": kind,
             "person_id": person_id,
-            "created_at": unit.now,
-            "since": unit.now,
-            "invited_as": unit.actor.role,
             "link_hash": digest(secret) if secret else None,
             "link": sealed(unit, participant_id, secret) if secret else None,
         }
         for participant_id, secret, (visit, kind, person_id) in made
     ]
-    await unit.session.execute(insert(ParticipantRow), rows)
+    await parts.invite(unit, rows)
     return [secret for _, secret, _ in made]
 
 
@@ -128,8 +116,9 @@ async def _identify(unit: Unit, link_secret: str, asked: Identity, right: Right)
         case Passed():
             return await _let_in(unit, row)
         case Locked(begun=True):
+            await parts.move(unit, row, Step.LOCK, by=Role.ANONYMOUS)
             unit.emit(LinkLocked(visit_id=queries.participant_of(row).visit_id, participant_id=ParticipantId(row.id)))
-    _advance(unit, row, Step.OPEN)
+    await _advance(unit, row, Step.OPEN)
     return answer
 
 
@@ -144,7 +133,7 @@ async def _let_in(unit: Unit, row: ParticipantRow) -> Identified | Closed:
         if not (authority.may_join and authority.may_act(unit.now)):
             raise NoAuthority
         until = min(until, authority.ends_at or until)
-    _advance(unit, row, Step.VERIFY)
+    await _advance(unit, row, Step.VERIFY)
     secret = await access.open_guest_session(
         unit,
         participant_id=ParticipantId(row.id),
@@ -155,15 +144,11 @@ async def _let_in(unit: Unit, row: ParticipantRow) -> Identified | Closed:
     return Identified(queries.participant_of(row), visit, secret, int((until - unit.now).total_seconds()))
 
 
-def _advance(unit: Unit, row: ParticipantRow, step: Step) -> None:
+async def _advance(unit: Unit, row: ParticipantRow, step: Step) -> None:
     """Whoever holds the link takes a step, if it is one from where they are."""
     theirs = queries.participant_of(row)
-    try:
-        state = decide(step, theirs.state, Role.ANONYMOUS, theirs.circumstances())
-    except StepRefused:
-        return
-    if state is not theirs.state:
-        row.state, row.since = state, unit.now
+    if step in allowed(theirs.state, Role.ANONYMOUS, theirs.circumstances()):
+        await parts.move(unit, row, step, by=Role.ANONYMOUS)
         unit.emit(ParticipantMoved(visit_id=theirs.visit_id, participant_id=theirs.id))
 
 

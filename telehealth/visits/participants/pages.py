@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from telehealth.access.links import Locked, Mistaken
 from telehealth.core.actors import Role
-from telehealth.core.errors import Refusal
+from telehealth.core.errors import NotFound, Refusal, Stale
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
@@ -17,25 +17,23 @@ from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.parts import BY_PATIENT, ParticipantKind, Step, StepRefused, allowed
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import LinkOver
 from telehealth.visits.lifecycle.schemas import BirthForm
 from telehealth.visits.participants import guests, queries, service
 from telehealth.visits.participants.rules import (
-    BY_PATIENT,
     Companion,
     NoAuthority,
     NotToBeInvited,
     Participant,
-    ParticipantKind,
-    Step,
     TooManyInvited,
-    allowed,
     attendance_of,
 )
-from telehealth.visits.participants.schemas import KINDS, CompanionForm, NameForm
+from telehealth.visits.participants.schemas import KINDS, CompanionForm, NameForm, ResendForm
 
 NOT_INVITED = (NotToBeInvited, TooManyInvited)
+CHANGED = (NotFound, Stale, StepRefused, NotToBeInvited)  # since the page was shown; of a stranger it stays absent
 
 # The personal link
 
@@ -244,21 +242,30 @@ async def invite_on_page(call: Call, visit: UUID, body: CompanionForm) -> Respon
     return await _staff_page(call, visit, CompanionForm(), invited=invited)
 
 
-async def resend_on_page(call: Call, visit: UUID, participant: UUID) -> Response:
-    """Send the personal link again; it is shown too."""
-    invited = await call.run(service.resend, visit, participant)
+async def resend_on_page(call: Call, visit: UUID, participant: UUID, body: ResendForm) -> Response:
+    """Send the personal link again; it is shown too. Not to somebody whom a colleague has put out meanwhile."""
+    try:
+        invited = await call.run(service.resend, visit, participant, shown=body.state)
+    except CHANGED:
+        return await _staff_page(call, visit, CompanionForm(), stale=True)
     return await _staff_page(call, visit, CompanionForm(), invited=invited)
 
 
 async def let_in_on_page(call: Call, visit: UUID, participant: UUID) -> Response:
     """Let a companion in, and back to the room."""
-    await call.run(service.admit, visit, participant)
+    try:
+        await call.run(service.admit, visit, participant)
+    except CHANGED:
+        return await _staff_page(call, visit, CompanionForm(), stale=True)
     return call.redirect(f"/visits/{visit}")
 
 
 async def put_out_on_page(call: Call, visit: UUID, participant: UUID) -> Response:
     """Put somebody out, or take the invitation back from who has not come."""
-    await call.run(service.put_out, visit, participant)
+    try:
+        await call.run(service.put_out, visit, participant)
+    except CHANGED:
+        return await _staff_page(call, visit, CompanionForm(), stale=True)
     return call.redirect(f"/visits/{visit}/people")
 
 
@@ -270,10 +277,12 @@ async def _staff_page(
     errors: list[FieldError] | None = None,
     refused: Refusal | None = None,
     invited: service.Invited | None = None,
+    stale: bool = False,
 ) -> Response:
     return call.render(
         "people.html",
-        status=409 if refused else 422 if errors else 200,
+        status=409 if refused or stale else 422 if errors else 200,
+        stale=stale,
         **await call.run(_people, visit_id),
         **_form(call, form, errors=errors, refused=refused, invited=invited),
     )

@@ -11,16 +11,10 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, ParticipantId, PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
+from telehealth.visits.lifecycle.models import ParticipantEventRow, ParticipantRow, VisitRow
+from telehealth.visits.lifecycle.parts import PATIENT_SIDE, ParticipantKind, ParticipantState, Step
 from telehealth.visits.lifecycle.queries import visible
-from telehealth.visits.participants.rules import (
-    LINK_PATHS,
-    PATIENT_SIDE,
-    Participant,
-    ParticipantKind,
-    ParticipantState,
-    identity_of,
-)
+from telehealth.visits.participants.rules import LINK_PATHS, Happened, Participant, identity_of
 
 
 def participant_of(row: ParticipantRow) -> Participant:
@@ -77,6 +71,31 @@ async def _named(unit: Unit, row: ParticipantRow) -> Participant:
     return replace(each, name=each.name or await _name(unit, each), phone=phone)
 
 
+async def history(unit: Unit, visit_id: UUID) -> list[Happened]:
+    """What happened to everyone who takes part or did, oldest first. Audited as `roster` is."""
+    everyone = await ever_invited(unit, visit_id)
+    named = {each.id: replace(each, name=each.name or await _name(unit, each)) for each in everyone}
+    patient_id = next((each.person_id for each in everyone if each.kind is ParticipantKind.PATIENT), None)
+    unit.audit("read", "participant", None, patient_id=patient_id)
+    entry = ParticipantEventRow
+    told = select(entry).where(entry.participant_id.in_(named)).order_by(entry.at, entry.participant_id, entry.seq)
+    return [
+        Happened(
+            participant_id=ParticipantId(each.participant_id),
+            name=named[ParticipantId(each.participant_id)].name,
+            kind=named[ParticipantId(each.participant_id)].kind,
+            seq=each.seq,
+            at=each.at,
+            step=Step(each.step),
+            role=Role(each.role),
+            actor_id=each.actor_id,
+            before=None if each.before is None else ParticipantState(each.before),
+            after=ParticipantState(each.after),
+        )
+        for each in await unit.session.scalars(told)
+    ]
+
+
 async def companions(unit: Unit, visit_id: UUID) -> list[Participant]:
     """Who takes part beside the patient and the clinician."""
     return [each for each in await participants_of(unit, visit_id) if each.companion]
@@ -84,9 +103,8 @@ async def companions(unit: Unit, visit_id: UUID) -> list[Participant]:
 
 async def mark(unit: Unit, visit_id: UUID) -> str:
     """Changes whenever anybody's part in the visit does: for streams, so it leaves no trace."""
-    seen = select(func.count(), func.max(ParticipantRow.since)).where(ParticipantRow.visit_id == visit_id)
-    count, since = (await unit.session.execute(seen)).one()
-    return f"{count}-{int(since.timestamp() * 1000) if since else 0}"
+    row = ParticipantEventRow
+    return str(await unit.session.scalar(select(func.count()).select_from(row).where(row.visit_id == visit_id)))
 
 
 async def link_of(unit: Unit, participant_id: UUID) -> str:

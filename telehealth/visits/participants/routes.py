@@ -15,23 +15,25 @@ from telehealth.people import queries as people
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.events import visit_topic
+from telehealth.visits.lifecycle.parts import Step, StepRefused
 from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.participants import pages, queries, service
 from telehealth.visits.participants.rules import (
     AlreadyInvited,
+    Happened,
     NoAuthority,
     NotToBeInvited,
     Participant,
-    Step,
-    StepRefused,
     TooManyInvited,
     attendance_of,
 )
 from telehealth.visits.participants.schemas import (
     AttendanceView,
+    HappenedView,
     InvitedView,
     InviteParticipant,
     MarkParticipant,
+    ParticipantHistoryView,
     ParticipantsView,
     ParticipantView,
     ResendLink,
@@ -44,6 +46,12 @@ async def list_participants(call: Call, visit: UUID) -> ParticipantsView:
     """Everyone who takes part in a visit, and how far each has come."""
     found = await call.run(_roster, visit)
     return ParticipantsView(items=[ParticipantView.of(each, call.actor.role) for each in found])
+
+
+async def read_participant_history(call: Call, visit: UUID) -> ParticipantHistoryView:
+    """What happened to everyone who takes part in a visit or did, step by step."""
+    found = await call.run(_history, visit)
+    return ParticipantHistoryView(items=[HappenedView.model_validate(each) for each in found])
 
 
 async def invite_participant(call: Call, visit: UUID, body: InviteParticipant) -> InvitedView:
@@ -114,6 +122,11 @@ async def _roster(unit: Unit, visit_id: UUID) -> list[Participant]:
     return await queries.roster(unit, visit_id)
 
 
+async def _history(unit: Unit, visit_id: UUID) -> list[Happened]:
+    await lifecycle.open_visit(unit, visit_id)
+    return await queries.history(unit, visit_id)
+
+
 async def _come(unit: Unit, visit_id: UUID) -> Visit:
     await visits.find(unit, visit_id)
     return (await service.attend(unit))[1]
@@ -153,6 +166,7 @@ _MOVING = (NotFound, StepRefused)
 _AGAIN = (NotFound, NotToBeInvited, StepRefused)
 OPERATIONS = (
     operation("GET", ALL, list_participants, needs=_READ, purpose=_CARE, errors=(NotFound,)),
+    operation("GET", f"{ALL}/history", read_participant_history, needs=_READ, purpose=_CARE, errors=(NotFound,)),
     operation("POST", ALL, invite_participant, needs=_BOOK, purpose=_CARE, status=201, errors=_INVITING),
     operation("POST", f"{ONE}/resend", resend_link, needs=_BOOK, purpose=_CARE, errors=_AGAIN),
     operation("POST", f"{ONE}/revoke", revoke_participant, needs=_BOOK, purpose=_CARE, errors=_MOVING),

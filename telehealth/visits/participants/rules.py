@@ -1,87 +1,35 @@
 """Who takes part in a visit, how far each has come, and what lets them in. Pure: no clock, no database."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from telehealth.core.actors import STAFF, Role
+from telehealth.core.actors import Role
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.ids import ParticipantId, VisitId
 from telehealth.people.rules import words
 from telehealth.visits.lifecycle.joining import JoinReason, join_reason
+from telehealth.visits.lifecycle.parts import (
+    BY_PATIENT,
+    LET_IN,
+    LIVING,
+    PATIENT_SIDE,
+    PRESENT,
+    Circumstances,
+    ParticipantKind,
+    ParticipantState,
+    Step,
+    allowed,
+    decide,
+)
 from telehealth.visits.lifecycle.rules import IN_CALL, OVER, Visit, VisitStatus
 
 MOST_COMPANIONS = 8  # besides the patient and the clinician, those put out not counted
 MOST_BY_PATIENT = 4  # whom the patient's side may invite in all: the clinic's mail is sent for them
-
-
-class ParticipantKind(StrEnum):
-    """As whom somebody takes part. A proxy acts for the patient; a phone leg is a voice without a page."""
-
-    PATIENT = "patient"
-    PROXY = "proxy"
-    FAMILY = "family"
-    CLINICIAN = "clinician"
-    TRAINEE = "trainee"
-    INTERPRETER = "interpreter"
-    CARE_ASSISTANT = "care_assistant"
-    PHONE = "phone"
-
-
-K = ParticipantKind
-PATIENT_SIDE = frozenset({K.PATIENT, K.PROXY})
+K, S, R = ParticipantKind, ParticipantState, Role
 BY_STAFF = frozenset({K.FAMILY, K.CLINICIAN, K.TRAINEE, K.INTERPRETER, K.CARE_ASSISTANT, K.PHONE, K.PROXY})
-BY_PATIENT = frozenset({K.FAMILY, K.INTERPRETER, K.CARE_ASSISTANT})
-
-
-class ParticipantState(StrEnum):
-    INVITED = "invited"
-    NOTIFIED = "notified"
-    OPENED = "opened"
-    VERIFIED = "verified"
-    CHECKED = "checked"
-    WAITING = "waiting"
-    ADMITTED = "admitted"
-    CONNECTED = "connected"
-    DISCONNECTED = "disconnected"
-    LEFT = "left"
-    REMOVED = "removed"
-    REVOKED = "revoked"
-
-
-class Step(StrEnum):
-    """What moves a participant on."""
-
-    NOTIFY = "notify"
-    OPEN = "open"
-    VERIFY = "verify"
-    CHECK = "check"
-    WAIT = "wait"
-    ADMIT = "admit"
-    CONNECT = "connect"
-    DISCONNECT = "disconnect"
-    LEAVE = "leave"
-    REMOVE = "remove"
-    REVOKE = "revoke"
-    INVITE_AGAIN = "invite_again"
-
-
-S, R = ParticipantState, Role
-EXPECTED = frozenset({S.INVITED, S.NOTIFIED, S.OPENED})
-LET_IN = frozenset({S.ADMITTED, S.CONNECTED, S.DISCONNECTED})
-PRESENT = frozenset({S.VERIFIED, S.CHECKED, S.WAITING}) | LET_IN
-OUT = frozenset({S.REMOVED, S.REVOKED})
-LIVING = frozenset(S) - OUT
-GUESTS = frozenset({R.PATIENT, R.GUEST, R.SYSTEM})
-HOSTS = frozenset({R.CLINICIAN, R.SYSTEM})
-
-
-class StepRefused(Refusal):
-    """`allowed` lists the steps that are possible for this participant now."""
-
-    kind, slug, title = Kind.CONFLICT, "participant-not-now", "This is not possible for this participant now"
 
 
 class NotToBeInvited(Refusal):
@@ -100,96 +48,6 @@ class AlreadyInvited(Refusal):
     kind, slug, title = Kind.CONFLICT, "already-invited", "This person is invited to the visit already"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
-    """What guards look at: `host` gives the visit, `authority` whether a proxy may act now, `own` whether the patient's
-    side invited them.
-    """
-
-    kind: ParticipantKind
-    host: bool = False
-    authority: bool = True
-    own: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    name: str
-    holds: Callable[[Circumstances], bool]
-
-
-AUTHORISED = Guard("authority_holds", lambda c: c.kind is not K.PROXY or c.authority)
-# Who books for themselves invites the clinician and the patient as well: these are no guests of theirs.
-OWN_GUEST = Guard("guest_of_the_patient", lambda c: c.own and c.kind in BY_PATIENT)
-BY_PHONE = Guard("takes_part_by_phone", lambda c: c.kind is K.PHONE)
-AS_HOST = Guard("gives_the_visit", lambda c: c.host)
-NOT_HOST = Guard("does_not_give_the_visit", lambda c: not c.host)
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One row of the machine; `to` None leaves the state as it is."""
-
-    step: Step
-    sources: frozenset[ParticipantState]
-    to: ParticipantState | None
-    who: frozenset[Role]
-    guards: tuple[Guard, ...] = ()
-
-
-def _row(
-    step: Step,
-    sources: Iterable[ParticipantState],
-    to: ParticipantState | None,
-    who: Iterable[Role],
-    *guards: Guard,
-) -> Transition:
-    return Transition(step, frozenset(sources), to, frozenset(who), guards)
-
-
-# A personal link may be opened again, on this device or another one: it never sets back who is already further.
-TRANSITIONS: tuple[Transition, ...] = (
-    _row(Step.NOTIFY, {S.INVITED}, S.NOTIFIED, {R.SYSTEM}),
-    _row(Step.OPEN, {S.INVITED, S.NOTIFIED}, S.OPENED, {R.ANONYMOUS, R.SYSTEM}),
-    _row(Step.VERIFY, EXPECTED | {S.LEFT}, S.VERIFIED, {R.ANONYMOUS, R.SYSTEM}, AUTHORISED),
-    _row(Step.VERIFY, PRESENT, None, {R.ANONYMOUS, R.SYSTEM}, AUTHORISED),
-    _row(Step.VERIFY, EXPECTED | {S.LEFT}, S.VERIFIED, STAFF, BY_PHONE),
-    _row(Step.CHECK, {S.VERIFIED, S.CHECKED}, S.CHECKED, GUESTS),
-    _row(Step.WAIT, {S.VERIFIED, S.CHECKED, S.LEFT}, S.WAITING, GUESTS, AUTHORISED),
-    _row(Step.WAIT, {S.VERIFIED}, S.WAITING, STAFF, BY_PHONE),
-    _row(Step.WAIT, {S.ADMITTED}, S.WAITING, {R.SYSTEM}, AUTHORISED),
-    _row(Step.ADMIT, {S.WAITING}, S.ADMITTED, HOSTS, AUTHORISED),
-    _row(Step.ADMIT, EXPECTED | {S.LEFT}, S.ADMITTED, {R.SYSTEM}, AS_HOST),
-    _row(Step.CONNECT, {S.ADMITTED, S.DISCONNECTED}, S.CONNECTED, {R.SYSTEM}),
-    _row(Step.CONNECT, {S.ADMITTED, S.DISCONNECTED}, S.CONNECTED, STAFF, BY_PHONE),
-    _row(Step.DISCONNECT, {S.CONNECTED}, S.DISCONNECTED, {R.SYSTEM}),
-    _row(Step.DISCONNECT, {S.CONNECTED}, S.DISCONNECTED, STAFF, BY_PHONE),
-    _row(Step.LEAVE, PRESENT, S.LEFT, GUESTS),
-    _row(Step.LEAVE, PRESENT, S.LEFT, STAFF, BY_PHONE),
-    _row(Step.REMOVE, PRESENT | {S.LEFT}, S.REMOVED, STAFF, NOT_HOST),
-    _row(Step.REVOKE, LIVING, S.REVOKED, STAFF, NOT_HOST),
-    _row(Step.REVOKE, LIVING, S.REVOKED, {R.PATIENT}, OWN_GUEST),
-    _row(Step.INVITE_AGAIN, OUT, S.INVITED, STAFF, AUTHORISED),
-)
-
-
-def decide(step: Step, state: ParticipantState, role: Role, circumstances: Circumstances) -> ParticipantState:
-    """The state that step leads to. Raises StepRefused with the steps allowed instead."""
-    for row in TRANSITIONS:
-        if row.step is step and _open(row, state, role, circumstances):
-            return row.to or state
-    raise StepRefused(allowed=[each.value for each in allowed(state, role, circumstances)])
-
-
-def allowed(state: ParticipantState, role: Role, circumstances: Circumstances) -> tuple[Step, ...]:
-    """The steps this role may give now."""
-    return tuple(dict.fromkeys(row.step for row in TRANSITIONS if _open(row, state, role, circumstances)))
-
-
-def _open(row: Transition, state: ParticipantState, role: Role, circumstances: Circumstances) -> bool:
-    return state in row.sources and role in row.who and all(guard.holds(circumstances) for guard in row.guards)
-
-
 # How the patient's side and the clinician follow their visit. Companions are let in one by one.
 
 _FOLLOWED: Mapping[VisitStatus, tuple[Step, ...]] = {
@@ -200,22 +58,27 @@ _FOLLOWED: Mapping[VisitStatus, tuple[Step, ...]] = {
 }
 
 
-def followed(
+def following(
     circumstances: Circumstances, state: ParticipantState, visit: VisitStatus, *, checked: bool = False
-) -> ParticipantState:
-    """Where the visit puts somebody who takes part in it, `checked` when its devices are; again changes nothing.
+) -> tuple[Step, ...]:
+    """The steps to where the visit puts somebody who takes part in it, `checked` when its devices are; none when they
+    are there.
 
     A visit that is over has nobody in it. Who has not come yet, or is out, stays as they are.
     """
     if visit in OVER:
-        return S.LEFT if state in PRESENT else state
+        return (Step.LEAVE,) if state in PRESENT else ()
     host = circumstances.host and visit in IN_CALL
     if not host and (circumstances.kind not in PATIENT_SIDE or state not in PRESENT | {S.LEFT}):
-        return state
+        return ()
+    steps: list[Step] = []
+    states = [state]
     for step in ((Step.CHECK,) if checked else ()) + _FOLLOWED.get(visit, ()):
-        if step in allowed(state, R.SYSTEM, circumstances):
-            state = decide(step, state, R.SYSTEM, circumstances)
-    return state
+        if step in allowed(states[-1], R.SYSTEM, circumstances):
+            steps, states = [*steps, step], [*states, decide(step, states[-1], R.SYSTEM, circumstances)]
+            been = states.index(states[-1])  # there already: the way round is none
+            steps, states = steps[:been], states[: been + 1]
+    return tuple(steps)
 
 
 # The identity step
@@ -301,6 +164,25 @@ class Participant:
     def circumstances(self, *, authority: bool = True) -> Circumstances:
         own = self.invited_as is Role.PATIENT
         return Circumstances(kind=self.kind, host=self.host, authority=authority, own=own)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """One entry of somebody's history in a visit: the step, who took it, from which state to which.
+
+    `actor_id` is an account or a participant; null for the house itself and for who held the link at the identity step.
+    """
+
+    participant_id: ParticipantId
+    name: str
+    kind: ParticipantKind
+    seq: int
+    at: datetime
+    step: Step
+    role: Role
+    actor_id: UUID | None
+    before: ParticipantState | None
+    after: ParticipantState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

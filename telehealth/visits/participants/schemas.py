@@ -9,15 +9,8 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from telehealth.core.actors import Role
 from telehealth.http.schemas import FieldError, Message
 from telehealth.people.schemas import Email, Language, Name, Phone
-from telehealth.visits.participants.rules import (
-    Attendance,
-    Companion,
-    Participant,
-    ParticipantKind,
-    ParticipantState,
-    Step,
-    allowed,
-)
+from telehealth.visits.lifecycle.parts import ParticipantKind, ParticipantState, Step, allowed
+from telehealth.visits.participants.rules import Attendance, Companion, Participant
 
 K = ParticipantKind
 Typed = Annotated[str, Field(max_length=200)]
@@ -110,6 +103,31 @@ class ParticipantsView(Message):
     items: list[ParticipantView]
 
 
+class HappenedView(Message):
+    """One step of somebody's part in the visit: who took it, and from which state (null: none) to which.
+
+    A step may leave the state as it was. `actor_id` is null for the house itself and for who held a link at the
+    identity step.
+    """
+
+    participant_id: UUID
+    name: str
+    kind: ParticipantKind
+    seq: int
+    at: datetime
+    step: Step
+    role: Role
+    actor_id: UUID | None
+    before: ParticipantState | None
+    after: ParticipantState
+
+
+class ParticipantHistoryView(Message):
+    """What happened to everyone who takes part or did, oldest first."""
+
+    items: list[HappenedView]
+
+
 class AttendanceView(Message):
     """Where a companion's visit stands for them."""
 
@@ -136,6 +154,12 @@ COMPANION_FIELDS: tuple[tuple[str, TypeAdapter[str], bool], ...] = (
     ("language", TypeAdapter(Language), True),
 )
 KINDS = frozenset(K) - {K.PATIENT, K.PROXY, K.PHONE}
+
+
+class ResendForm(Message):
+    """How they stood when the page was shown."""
+
+    state: ParticipantState
 
 
 class CompanionForm(Message):

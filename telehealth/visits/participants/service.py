@@ -1,5 +1,6 @@
 """Commands on participants: invite, resend, take back, put out, let in. Each leaves a trace and wakes the pages."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,14 +9,17 @@ from sqlalchemy import select
 
 from telehealth.access import guests as access
 from telehealth.access.rules import digest, new_secret
-from telehealth.core.errors import NotAllowed, NotFound
+from telehealth.core.actors import STAFF, Role
+from telehealth.core.errors import NotAllowed, NotFound, Stale
 from telehealth.core.ids import ParticipantId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.people.rules import RelatedPerson, of_age
+from telehealth.visits.lifecycle import guests as parts
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.joining import JoinReason, join_reason
 from telehealth.visits.lifecycle.models import ParticipantRow
+from telehealth.visits.lifecycle.parts import EXPECTED, OUT, ParticipantKind, ParticipantState, Step, allowed
 from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.participants import guests, queries
 from telehealth.visits.participants.events import (
@@ -25,24 +29,18 @@ from telehealth.visits.participants.events import (
     ParticipantRemoved,
 )
 from telehealth.visits.participants.rules import (
-    EXPECTED,
     INVITABLE,
-    OUT,
     AlreadyInvited,
     Companion,
     NoAuthority,
     NotToBeInvited,
     Participant,
-    ParticipantKind,
-    ParticipantState,
-    Step,
-    allowed,
     check_room,
-    decide,
-    followed,
+    following,
 )
 
 K, S = ParticipantKind, ParticipantState
+INVITERS = STAFF | {Role.PATIENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +54,18 @@ class Invited:
 async def invite(unit: Unit, visit_id: UUID, companion: Companion) -> Invited:
     """Invite one more to a visit that is booked or under way, with a personal link of their own.
 
-    Raises NotFound, NotToBeInvited, TooManyInvited, NoAuthority, AlreadyInvited.
+    Staff may for the visits they see, the patient's side for its own. Raises NotFound, NotToBeInvited, TooManyInvited,
+    NoAuthority, AlreadyInvited.
     """
+    if unit.actor.role not in INVITERS:
+        raise NotFound
     visit = await visits.find(unit, visit_id, lock=True)
     if visit.status not in INVITABLE:
         raise NotToBeInvited
     check_room(unit.actor.role, companion.kind, await queries.ever_invited(unit, visit.id))
     if companion.kind is K.PROXY:
         return await _invite_proxy(unit, visit, companion.related_person_id)
-    row = _row(unit, visit, companion)
-    return await _send(unit, visit, row, "create")
+    return await _send(unit, visit, await _row(unit, visit, companion), "create")
 
 
 async def _invite_proxy(unit: Unit, visit: Visit, related_person_id: UUID | None) -> Invited:
@@ -80,9 +80,7 @@ async def _invite_proxy(unit: Unit, visit: Visit, related_person_id: UUID | None
         raise AlreadyInvited
     if row is None:
         named = Companion(kind=K.PROXY, name=person.name, email=person.email, language=person.language)
-        row = _row(unit, visit, named)
-        row.person_id = person.id
-        return await _send(unit, visit, row, "create")
+        return await _send(unit, visit, await _row(unit, visit, named, person.id), "create")
     return await _invite_again(unit, visit, row)
 
 
@@ -98,25 +96,21 @@ async def _authorised(unit: Unit, visit: Visit, related_person_id: UUID | None) 
     return person
 
 
-def _row(unit: Unit, visit: Visit, companion: Companion) -> ParticipantRow:
+async def _row(unit: Unit, visit: Visit, companion: Companion, person_id: UUID | None = None) -> ParticipantRow:
     participant_id = unit.new_id()
     phone = companion.phone
-    row = ParticipantRow(
-        id=participant_id,
-        visit_id=visit.id,
-        role=companion.kind,
-        created_at=unit.now,
-        state=S.INVITED,
-        since=unit.now,
-        attempts=0,
-        name=companion.name,
-        email=companion.email,
-        phone=unit.vault.seal(("participant", "phone", participant_id), phone) if phone else None,
-        language=companion.language,
-        invited_as=unit.actor.role,
-    )
-    unit.session.add(row)
-    return row
+    row = {
+        "id": participant_id,
+        "visit_id": visit.id,
+        "role": companion.kind,
+        "person_id": person_id,
+        "name": companion.name,
+        "email": companion.email,
+        "phone": unit.vault.seal(("participant", "phone", participant_id), phone) if phone else None,
+        "language": companion.language,
+    }
+    await parts.invite(unit, [row])
+    return await unit.session.get_one(ParticipantRow, participant_id)
 
 
 async def _send(unit: Unit, visit: Visit, row: ParticipantRow, action: str) -> Invited:
@@ -135,32 +129,37 @@ async def _invited(unit: Unit, visit: Visit, row: ParticipantRow, action: str) -
     return Invited(theirs, await queries.link_of(unit, theirs.id) if row.link else "")
 
 
-async def resend(unit: Unit, visit_id: UUID, participant_id: UUID, *, fresh: bool = False) -> Invited:
+async def resend(
+    unit: Unit, visit_id: UUID, participant_id: UUID, *, fresh: bool = False, shown: ParticipantState | None = None
+) -> Invited:
     """Send the personal link again, and forgive the wrong answers. `fresh` makes another one: the old link and
-    whatever was opened with it are over, and so it is for who was out. Raises NotFound, NotToBeInvited.
+    whatever was opened with it are over, and so it is for who was out. `shown` is how they stood before whoever asks:
+    nobody asks somebody back in without knowing. Raises NotFound, NotToBeInvited, Stale.
     """
-    visit, row = await _found(unit, visit_id, participant_id)
+    visit, row = await _to_manage(unit, visit_id, participant_id)
     if not queries.participant_of(row).has_link or visit.status not in INVITABLE:
         raise NotToBeInvited
+    if shown is not None and (shown in OUT) != (row.state in OUT):
+        raise Stale
     if row.state in OUT:
         return await _invite_again(unit, visit, row)
-    row.attempts, row.locked_until, row.since = 0, None, unit.now
+    row.attempts, row.locked_until = 0, None
+    await parts.move(unit, row, Step.RENEW if fresh else Step.RESEND)
     if not fresh:
         return await _invited(unit, visit, row, "update")
     await access.revoke_guest_sessions(unit, ParticipantId(row.id))
-    row.state = S.INVITED
     return await _send(unit, visit, row, "update")
 
 
 async def _invite_again(unit: Unit, visit: Visit, row: ParticipantRow) -> Invited:
-    _move(unit, row, Step.INVITE_AGAIN, authority=await _may_act(unit, row))
+    await parts.move(unit, row, Step.INVITE_AGAIN, authority=await _may_act(unit, row))
     row.attempts, row.locked_until, row.revoked_at = 0, None, None
     return await _send(unit, visit, row, "update")
 
 
 async def revoke(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant:
     """Take the invitation back: link, sessions and open pages end. The patient's side takes back its own."""
-    return await _put_out(unit, visit_id, participant_id, Step.REVOKE)
+    return await _put_out(unit, visit_id, participant_id, Step.REVOKE, by=INVITERS)
 
 
 async def remove(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant:
@@ -175,9 +174,11 @@ async def put_out(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participa
     return await _put_out(unit, visit_id, participant_id, step)
 
 
-async def _put_out(unit: Unit, visit_id: UUID, participant_id: UUID, step: Step) -> Participant:
-    visit, row = await _found(unit, visit_id, participant_id)
-    _move(unit, row, step)
+async def _put_out(
+    unit: Unit, visit_id: UUID, participant_id: UUID, step: Step, *, by: Collection[Role] = STAFF
+) -> Participant:
+    visit, row = await _to_manage(unit, visit_id, participant_id, by=by)
+    await parts.move(unit, row, step)
     row.revoked_at, row.link = unit.now, None
     await access.revoke_guest_sessions(unit, ParticipantId(row.id))
     return _told(unit, visit, row, ParticipantRemoved)
@@ -190,8 +191,8 @@ async def admit(unit: Unit, visit_id: UUID, participant_id: UUID) -> Participant
 
 async def mark(unit: Unit, visit_id: UUID, participant_id: UUID, step: Step) -> Participant:
     """Staff note how far somebody is: of a phone leg everything, else only that they are let in."""
-    visit, row = await _found(unit, visit_id, participant_id)
-    _move(unit, row, step, authority=await _may_act(unit, row))
+    visit, row = await _to_manage(unit, visit_id, participant_id)
+    await parts.move(unit, row, step, authority=await _may_act(unit, row))
     return _told(unit, visit, row, ParticipantMoved)
 
 
@@ -201,7 +202,7 @@ async def attend(unit: Unit) -> tuple[Participant, Visit]:
     state, theirs = S(row.state), queries.participant_of(row)
     coming = state is not S.LEFT and join_reason(visit, unit.now) is JoinReason.OPEN
     if coming and Step.WAIT in allowed(state, unit.actor.role, theirs.circumstances()):
-        _move(unit, row, Step.WAIT)
+        await parts.move(unit, row, Step.WAIT)
         theirs = _told(unit, visit, row, ParticipantMoved)
     return theirs, visit
 
@@ -209,14 +210,14 @@ async def attend(unit: Unit) -> tuple[Participant, Visit]:
 async def leave(unit: Unit) -> Participant:
     """A companion goes; their link brings them back. Raises NotFound, StepRefused."""
     visit, row = await _own(unit)
-    _move(unit, row, Step.LEAVE)
+    await parts.move(unit, row, Step.LEAVE)
     return _told(unit, visit, row, ParticipantMoved)
 
 
 async def come_back(unit: Unit) -> Participant:
     """A companion who had gone waits again. Raises NotFound, StepRefused."""
     visit, row = await _own(unit)
-    _move(unit, row, Step.WAIT)
+    await parts.move(unit, row, Step.WAIT)
     return _told(unit, visit, row, ParticipantMoved)
 
 
@@ -227,7 +228,7 @@ async def note_notified(unit: Unit, participant_id: UUID) -> None:
     """The message with the link has left the house."""
     row = await _locked(unit, ParticipantRow.id == participant_id)
     if row is not None and row.state == S.INVITED:
-        _move(unit, row, Step.NOTIFY)
+        await parts.move(unit, row, Step.NOTIFY)
 
 
 async def follow(unit: Unit, visit_id: UUID) -> None:
@@ -238,9 +239,10 @@ async def follow(unit: Unit, visit_id: UUID) -> None:
     query = select(ParticipantRow).where(ParticipantRow.visit_id == visit.id).order_by(ParticipantRow.id)
     for row in await unit.session.scalars(query.with_for_update()):
         theirs = queries.participant_of(row)
-        state = followed(theirs.circumstances(), theirs.state, visit.status, checked=visit.check is not None)
-        if state is not theirs.state:
-            row.state, row.since = state, unit.now
+        steps = following(theirs.circumstances(), theirs.state, visit.status, checked=visit.check is not None)
+        for step in steps:
+            await parts.move(unit, row, step, by=Role.SYSTEM)
+        if steps:
             unit.emit(ParticipantMoved(visit_id=visit.id, participant_id=theirs.id))
 
 
@@ -281,6 +283,17 @@ async def end_authority(unit: Unit, related_person_id: UUID) -> None:
         await revoke(unit, visit_id, participant_id)
 
 
+async def _to_manage(
+    unit: Unit, visit_id: UUID, participant_id: UUID, *, by: Collection[Role] = STAFF
+) -> tuple[Visit, ParticipantRow]:
+    """For who may act on those who take part: staff who see the visit, where `by` says so the patient's side for its
+    own. Raises NotFound for everyone else as for what is not there.
+    """
+    if unit.actor.role not in by:
+        raise NotFound
+    return await _found(unit, visit_id, participant_id)
+
+
 async def _found(unit: Unit, visit_id: UUID, participant_id: UUID) -> tuple[Visit, ParticipantRow]:
     visit = await visits.find(unit, visit_id)
     row = await _locked(unit, (ParticipantRow.id == participant_id) & (ParticipantRow.visit_id == visit.id))
@@ -305,12 +318,6 @@ async def _may_act(unit: Unit, row: ParticipantRow) -> bool:
     if row.role != K.PROXY or row.person_id is None:
         return True
     return (await people.related_person(unit, row.person_id)).may_act(unit.now)
-
-
-def _move(unit: Unit, row: ParticipantRow, step: Step, *, authority: bool = True) -> None:
-    theirs = queries.participant_of(row)
-    state = decide(step, theirs.state, unit.actor.role, theirs.circumstances(authority=authority))
-    row.state, row.since = state, unit.now
 
 
 def _told(unit: Unit, visit: Visit, row: ParticipantRow, event: type[ParticipantEvent]) -> Participant:

@@ -22,6 +22,7 @@ from telehealth.visits.lifecycle.events import (
     VisitMarkedAsError,
     VisitResumed,
     VisitStarted,
+    VisitTakenOver,
 )
 from telehealth.visits.participants import service
 
@@ -55,6 +56,7 @@ FOLLOWED: tuple[type[VisitEvent], ...] = (
     VisitFailed,
     VisitMarkedAsError,
     VisitCorrected,
+    VisitTakenOver,
 )
 SUBSCRIPTIONS = (
     *(subscription(each, follow) for each in FOLLOWED),

@@ -1,7 +1,7 @@
 """Who is on the page of their visit. Presence is not status: it says only whether a patient who waits has gone."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, literal, select, update
@@ -10,9 +10,14 @@ from sqlalchemy.dialects.postgresql import insert
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
 from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
-from telehealth.visits.lifecycle.rules import WAITING, VisitStatus
-from telehealth.visits.participants.rules import PATIENT_SIDE
+from telehealth.visits.lifecycle.parts import PATIENT_SIDE
+from telehealth.visits.lifecycle.rules import WAITING
 from telehealth.visits.waiting_room.models import PresenceRow, QueueEntryRow
+
+# How long a page that was opened counts as open without scripts: where it waits it reloads three times in a minute; who
+# reads and answers before that sends nothing for long. With scripts its stream takes over.
+RELOADED = timedelta(seconds=60)
+PREPARED = timedelta(minutes=30)
 
 
 async def note(unit: Unit, participants: Collection[UUID], until: datetime) -> None:
@@ -26,9 +31,10 @@ async def note(unit: Unit, participants: Collection[UUID], until: datetime) -> N
     )
 
     entry = QueueEntryRow
-    await unit.session.execute(
-        update(entry).where(entry.participant_id.in_(participants), _waits()).values(seen_until=until)
-    )
+    theirs = select(entry.id).where(entry.participant_id.in_(participants), _waits()).order_by(entry.id)
+    found = (await unit.session.scalars(theirs.with_for_update())).all()  # in one order, whichever process it is
+    if found:
+        await unit.session.execute(update(entry).where(entry.id.in_(found)).values(seen_until=until))
 
 
 async def gone_from_queue(unit: Unit) -> list[VisitId]:
@@ -50,11 +56,11 @@ def _waits() -> ColumnElement[bool]:
 
 
 async def gone(unit: Unit) -> list[VisitId]:
-    """Visits whose patient is in the waiting room, was on the page once, and is there no more. Not those who never
-    were: staff may have checked them in.
+    """Visits whose patient has come, prepares or waits, was on the page once, and is there no more. Not those who
+    never were: staff may have checked them in.
     """
     query = select(VisitRow.id).where(VisitRow.away_since.is_(None), _seen(unit, here=False), ~_seen(unit, here=True))
-    return [VisitId(each) for each in await unit.session.scalars(query.where(VisitRow.status == VisitStatus.READY))]
+    return [VisitId(each) for each in await unit.session.scalars(query.where(VisitRow.status.in_(WAITING)))]
 
 
 async def returned(unit: Unit) -> list[VisitId]:

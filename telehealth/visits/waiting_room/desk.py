@@ -21,7 +21,7 @@ from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import VisitStatus
 from telehealth.visits.participants.pages import first_box
 from telehealth.visits.waiting_room import notices, service, standings, waiting
-from telehealth.visits.waiting_room.queue import AlreadyQueued, NobodyWaits, Standing
+from telehealth.visits.waiting_room.queue import AlreadyQueued, NobodyWaits, NotWaiting, Standing
 from telehealth.visits.waiting_room.schemas import (
     FindToQueue,
     LateForm,
@@ -44,7 +44,7 @@ async def queue_page(call: Call, query: QueuePageQuery) -> Response:
 
 
 async def call_next(call: Call, body: NextForm) -> Response:
-    """The clinician's next patient, then into the room."""
+    """The clinician's next patient, then into the room; the same press again leads to the same patient."""
     try:
         visit = await call.run(service.take_next, VisitTypeId(body.visit_type) if body.visit_type else None)
     except NobodyWaits:
@@ -89,14 +89,12 @@ async def take_off_queue(call: Call, entry: UUID) -> Response:
 
 async def tell_queued(call: Call, entry: UUID, body: TellForm) -> Response:
     """A message to who waits in the queue."""
-    await call.run(_tell, entry, body)
-    return call.redirect("/queue?told=message")
+    return call.redirect(f"/queue?told={await _told(call, entry, body)}")
 
 
 async def tell_waiting(call: Call, visit: UUID, body: TellForm) -> Response:
     """A message to who waits for their visit."""
-    await call.run(_tell, visit, body)
-    return call.redirect("/day?told=message")
+    return call.redirect(f"/day?told={await _told(call, visit, body)}")
 
 
 async def run_late(call: Call, body: LateForm) -> Response:
@@ -118,6 +116,15 @@ async def say_to_waiting(call: Call, visit: UUID, body: SayToPatient) -> None:
 async def say_to_queued(call: Call, entry: UUID, body: SayToPatient) -> None:
     """A message to who waits in the queue; it stands on their page at once."""
     await call.run(notices.say, entry, code=body.code, words=body.words.strip())
+
+
+async def _told(call: Call, subject: UUID, body: TellForm) -> str:
+    """What the page says then: that it stands there, or that nobody waits there any more."""
+    try:
+        await call.run(_tell, subject, body)
+    except NotWaiting:
+        return "gone"
+    return "message"
 
 
 async def _now(unit: Unit) -> Any:
@@ -167,6 +174,7 @@ async def _context(unit: Unit, query: QueuePageQuery, public_url: str) -> dict[s
         "me": reader,
         "zone": reader.time_zone,
         "now": unit.now,
+        "press": unit.new_id(),
         "stream": "/v1/queue/stream",
         "visit_types": kinds,
         "place": {"options": choices(await people.licensed_jurisdictions(unit)), "chosen": ""},

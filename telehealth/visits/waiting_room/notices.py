@@ -68,6 +68,13 @@ async def late_of(unit: Unit, clinician_id: ClinicianId) -> Late | None:
     return None if found is None else Late(found.minutes, found.said_at)
 
 
+async def late_marks(unit: Unit) -> dict[UUID, str]:
+    """By clinician who is late now: changes whenever they say by how much. Leaves no audit row."""
+    row = RunningLateRow
+    found = await unit.session.execute(select(row.clinician_id, row.said_at).where(row.until > unit.now))
+    return {clinician_id: f"l{int(at.timestamp() * 1000)}" for clinician_id, at in found}
+
+
 async def say(unit: Unit, visit_id: UUID, *, code: MessageCode | None = None, words: str = "") -> None:
     """A message to who waits for this visit or in the queue: a code, or else words. Raises NotFound, NotWaiting."""
     standings.check_staff(unit)

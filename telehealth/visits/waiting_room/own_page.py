@@ -1,6 +1,5 @@
 """The patient's one page: where they are, the device check, the waiting room, the call. It works without scripts."""
 
-from datetime import timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -22,12 +21,8 @@ from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.lifecycle.schemas import AttestLocation
 from telehealth.visits.waiting_room import attendance, notices, standings
-from telehealth.visits.waiting_room.own_place import own_place
+from telehealth.visits.waiting_room.own_place import here, own_place
 from telehealth.visits.waiting_room.schemas import OwnVisitQuery
-
-RELOADED = timedelta(
-    seconds=60
-)  # without scripts the page reloads three times in this; with them its stream takes over
 
 
 async def own_visit(call: Call, query: OwnVisitQuery) -> Response:
@@ -62,7 +57,8 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
         visit = await lifecycle.arrive(unit, visit.id)
     visit = await lifecycle.back(unit, visit.id) if visit.away_since is not None else visit
     if unit.actor.id is not None:
-        await attendance.note(unit, [unit.actor.id], unit.now + RELOADED)
+        counts_for = attendance.PREPARED if visit.status is VisitStatus.ARRIVED else attendance.RELOADED
+        await attendance.note(unit, [unit.actor.id], unit.now + counts_for)
     patient = await people.patient(unit, visit.patient_id)
     clinician = await people.clinician(unit, visit.clinician_id)
     clinic = await people.clinic(unit)
@@ -83,12 +79,15 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
         "place": await _place(unit, visit),
         "to_prepare": bool(to_prepare(await gates.standings(unit, visit))),
         "intake": await gates.is_asked(unit, visit),
+        "agreed": await gates.last_given(unit, visit) is not None,
         **await _waiting_on(unit, visit),
     }
 
 
 async def _own_place(unit: Unit) -> dict[str, Any]:
-    context = await own_place(unit, own_visit_id(unit))
+    entry_id = own_visit_id(unit)
+    await here(unit, entry_id)
+    context = await own_place(unit, entry_id)
     return {**context, "emergency": _emergency(await people.clinic(unit))}
 
 

@@ -21,7 +21,7 @@ from telehealth.visits.lifecycle.rules import LinkOver
 from telehealth.visits.lifecycle.schemas import BirthForm
 from telehealth.visits.participants import guests as links
 from telehealth.visits.participants.pages import identity_step
-from telehealth.visits.waiting_room import guests, notices, standings, waiting
+from telehealth.visits.waiting_room import attendance, guests, notices, standings, waiting
 from telehealth.visits.waiting_room.schemas import EstimateView, PlaceView
 
 
@@ -65,6 +65,16 @@ async def read_own_place(call: Call, entry: UUID) -> PlaceView:
     standing = await call.run(standings.standing, entry)
     estimate = None if standing.estimate is None else EstimateView.model_validate(standing.estimate)
     return PlaceView(ahead=None if standing.position is None else standing.position - 1, estimate=estimate)
+
+
+async def here(unit: Unit, entry_id: UUID) -> None:
+    """Opening the page is being back, and being here. Raises NotFound."""
+    entry = await standings.find(unit, entry_id, lock=True)
+    if not entry.waits:
+        return
+    if entry.dropped_at is not None:
+        await waiting.come_back(unit, entry_id)
+    await attendance.note(unit, [entry.participant_id], unit.now + attendance.RELOADED)
 
 
 async def own_place(unit: Unit, entry_id: UUID) -> dict[str, Any]:

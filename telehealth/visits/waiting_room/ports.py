@@ -1,8 +1,9 @@
 """What the board shows from the floor above: follow-ups that are due. Bootstrap says who knows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from telehealth.core.ids import PatientId, TaskId, VisitId
 from telehealth.db.unit import Unit
@@ -26,6 +27,6 @@ class FollowUps(Protocol):
         """The actor's tasks that are due and not done; audited per task."""
         ...
 
-    async def wanted_mark(self, unit: Unit, /) -> str:
-        """A short word that changes when `wanted` does; says nothing else and leaves no audit row."""
+    async def wanted_marks(self, unit: Unit, /) -> Mapping[UUID, str]:
+        """By clinician, a short word that changes when their `wanted` does; says nothing else, leaves no audit row."""
         ...

@@ -73,7 +73,7 @@ PAGES = (
     page("POST", "/visits/{visit:uuid}/message", desk.tell_waiting, needs=_BOOK, purpose=_CARE, errors=_TELLING),
     page("GET", "/queue", desk.queue_page, needs=_BOOK, purpose=_CARE),
     page("POST", "/queue", desk.find_to_queue, needs=_BOOK, purpose=_CARE),
-    page("POST", "/queue/next", desk.call_next, needs=_HOST, purpose=_CARE),
+    page("POST", "/queue/next", desk.call_next, needs=_HOST, purpose=_CARE, keyed=True),
     page(
         "POST",
         "/queue/add/{patient:uuid}",

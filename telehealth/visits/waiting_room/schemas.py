@@ -146,13 +146,19 @@ class SayToPatient(Message):
 
 
 class DayQuery(Message):
-    """`told` is what was just done, for the page to say."""
+    """`told` is what was just done, for the page to say, or why it was not: somebody took the `alert` on before, or it
+    is over.
+    """
 
-    told: Literal["", "late", "message"] = ""
+    told: Literal["", "late", "message", "gone", "quicker", "unlicensed", "taken", "over"] = ""
+    alert: UUID | None = None
     lang: str | None = None
 
 
 class NextForm(Message):
+    """`press` is another for each time the page is shown: one press takes one patient."""
+
+    press: UUID
     visit_type: UUID | Literal[""] = ""
 
 
@@ -177,7 +183,7 @@ class FindToQueue(BirthForm):
 class QueuePageQuery(Message):
     """`told` is what was just done, for the page to say."""
 
-    told: Literal["", "late", "message", "left", "nobody", "already", "where"] = ""
+    told: Literal["", "late", "message", "gone", "left", "nobody", "already", "where"] = ""
     entry: UUID | None = None
     patient: UUID | None = None
     lang: str | None = None

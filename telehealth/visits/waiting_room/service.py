@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from telehealth.access.rules import SCOPES
 from telehealth.core.actors import Actor, Purpose, Role
@@ -13,12 +13,13 @@ from telehealth.core.time import parse_zone, tzdata_version
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.scheduling.booking import queries as booking
+from telehealth.visits.lifecycle import guests as parts
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.models import ParticipantRow
+from telehealth.visits.lifecycle.parts import ParticipantKind, Step
 from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus
 from telehealth.visits.lifecycle.steps import begin
 from telehealth.visits.participants import guests
-from telehealth.visits.participants.rules import ParticipantKind, ParticipantState
 from telehealth.visits.waiting_room import waiting
 from telehealth.visits.waiting_room.models import QueueEntryRow
 from telehealth.visits.waiting_room.queue import QueueEntry
@@ -99,15 +100,14 @@ async def _invite_patient(unit: Unit, entry: QueueEntry) -> UUID:
         "visit_id": entry.id,
         "role": ParticipantKind.PATIENT,
         "person_id": entry.patient_id,
-        "created_at": unit.now,
-        "state": ParticipantState.INVITED if entry.verified_at is None else ParticipantState.VERIFIED,
-        "since": unit.now,
-        "invited_as": unit.actor.role,
         "link_hash": link_hash,
         "link": link,
         "attempts": attempts,
         "locked_until": locked_until,
         "verified_at": entry.verified_at,
     }
-    await unit.session.execute(insert(ParticipantRow), values)
+    await parts.invite(unit, [values])
+    if entry.verified_at is not None:
+        theirs = await unit.session.get_one(ParticipantRow, entry.participant_id)
+        await parts.move(as_patient(unit, entry), theirs, Step.VERIFY, by=Role.SYSTEM)
     return entry.participant_id

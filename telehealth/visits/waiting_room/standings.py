@@ -23,6 +23,7 @@ from telehealth.visits.waiting_room.queue import AGEING, QueueEntry, Standing, i
 AT_WORK_WITHIN = timedelta(hours=2)  # who took a patient from a queue this long ago may still serve it
 OBSERVED_FOR = timedelta(days=14)
 MOST_OBSERVED = 200
+LOOKED_AFTER = 100
 MINUTE = timedelta(minutes=1)
 ROW = QueueEntryRow
 
@@ -64,6 +65,19 @@ async def find(unit: Unit, entry_id: UUID, *, lock: bool = False) -> QueueEntry:
     if row is None:
         raise NotFound
     return entry_of(row)
+
+
+async def waiting_besides(unit: Unit, known: Collection[UUID]) -> list[QueueEntry]:
+    """Who waits and is not among these, longest first, so many at once, with their rows locked. No audit row."""
+    query = select(ROW).where(waiting(None), ROW.id.not_in(known)).order_by(ROW.came_at, ROW.id).limit(LOOKED_AFTER)
+    rows = await unit.session.scalars(query.with_for_update(skip_locked=True))
+    return [entry_of(row) for row in rows]
+
+
+async def over_among(unit: Unit, known: Collection[UUID]) -> set[UUID]:
+    """Which of these do not wait any more."""
+    still = await unit.session.scalars(select(ROW.id).where(waiting(None), ROW.id.in_(known)))
+    return set(known) - set(still)
 
 
 async def version(unit: Unit) -> str:

@@ -1,7 +1,7 @@
 """What the open pages of one process ask, asked together: hundreds of streams sweep with one query."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -64,17 +64,38 @@ class Versions:
     async def _read_boards(
         self, unit: Unit, boards: Collection[tuple[Actor, ZoneInfo]]
     ) -> Mapping[tuple[Actor, ZoneInfo], str]:
-        """Each as its own actor."""
-        return {(actor, zone): await self._board(replace(unit, actor=actor), zone) for actor, zone in boards}
+        """However many are open, the visits of a day and what is due are read once."""
+        read = _Read(
+            due=await self._follow_ups.wanted_marks(unit),
+            late=await notices.late_marks(unit),
+            alerts=await alerts.marks(unit, {actor.person_id for actor, _ in boards if actor.person_id is not None}),
+        )
+        found: dict[tuple[Actor, ZoneInfo], str] = {}
+        for zone in {zone for _, zone in boards}:
+            day = visits.whole_day(unit.now.astimezone(zone).date(), zone)
+            marks = await queries.marks(unit, day)
+            found |= {(actor, of): _word(actor, day, marks, read) for actor, of in boards if of == zone}
+        return found
 
-    async def _board(self, unit: Unit, zone: ZoneInfo) -> str:
-        day = visits.whole_day(unit.now.astimezone(zone).date(), zone)
-        marks = [
-            await queries.board_version(unit, day),
-            await self._follow_ups.wanted_mark(unit),
-            await alerts.mark(unit),
-        ]
-        return "-".join(marks)
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What boards show besides visits, by clinician; of alerts, the front desk's first."""
+
+    due: Mapping[UUID, str]
+    late: Mapping[UUID, str]
+    alerts: tuple[str, Mapping[UUID, str]]
+
+
+def _word(actor: Actor, day: queries.Day, marks: Mapping[UUID, queries.Mark], read: _Read) -> str:
+    """The front desk sees everybody's visits, a clinician their own, nobody else any."""
+    if actor.role is Role.FRONT_DESK:
+        return "-".join([queries.version_of(day, marks.values()), *sorted(read.late.values()), read.alerts[0]])
+    own = actor.person_id
+    if actor.role is not Role.CLINICIAN or own is None:
+        return queries.version_of(day, ())
+    words = read.due.get(own, ""), read.late.get(own, ""), read.alerts[1].get(own, "")
+    return "-".join([queries.version_of(day, [marks[own]] if own in marks else []), *words])
 
 
 async def _read_visits(unit: Unit, guests: Collection[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], str]:

@@ -20,6 +20,7 @@ from telehealth.people.jurisdictions import zones_of
 from telehealth.people.licensing import UnfitPlace, may_treat
 from telehealth.scheduling.booking import queries as booking
 from telehealth.scheduling.booking.rules import LocationRequired
+from telehealth.visits.escalation import service as escalation
 from telehealth.visits.lifecycle.joining import LAST_PAGE
 from telehealth.visits.waiting_room import standings
 from telehealth.visits.waiting_room.events import QueueMoved
@@ -179,6 +180,8 @@ async def _set(unit: Unit, entry_id: UUID, **values: Any) -> QueueEntry:
     row = (await unit.session.scalars(query, execution_options={"populate_existing": True})).one()
     entry = entry_of(row)
     _note(unit, "update", entry)
+    if not entry.waits:  # nobody is said to wait who does not
+        await escalation.entries_over(unit, [entry.id])
     return entry
 
 

@@ -9,6 +9,7 @@ const board = document.getElementById("board");
 const fresh = document.getElementById("fresh");
 const banner = document.getElementById("arrived");
 const sound = document.getElementById("sound");
+const refused = document.getElementById("refused");
 const title = document.title;
 const drift = Date.parse(fresh.dataset.now) - Date.now(); // the server's clock against ours
 const sources = new Map(); // row id -> how the server drew it
@@ -36,14 +37,22 @@ const unheard = () => [...board.querySelectorAll("[data-alert]")];
 function redraw(page) {
   const next = page.getElementById("board");
   if (!next) return;
-  const focused = document.activeElement?.id;
+  const focused = document.activeElement;
+  const unfolded = [...board.querySelectorAll("details[open]")]; // somebody may be writing in it
   const lists = [board, next].map((root) => [...root.querySelectorAll("[data-keyed]")]);
   if (lists[0].length === lists[1].length) lists[0].forEach((list, at) => merge(list, lists[1][at]));
   else board.replaceChildren(...[...next.children].map((part) => document.importNode(part, true)));
   remember(next);
-  if (focused && document.activeElement?.id !== focused) {
-    (document.getElementById(focused) || document.getElementById(focused.replace("admit", "open")))?.focus();
+  for (const each of unfolded.filter((part) => !part.isConnected)) {
+    document.getElementById(each.firstElementChild.id)?.parentElement.replaceWith(each);
   }
+  if (focused && document.activeElement !== focused) refocus(focused);
+}
+
+function refocus(lost) {
+  const { id } = lost;
+  const now = id && (document.getElementById(id) || document.getElementById(id.replace("admit", "open")));
+  (lost.isConnected ? lost : now)?.focus();
 }
 
 const refresh = coalesced(async () => {
@@ -89,14 +98,28 @@ function ring() {
   if (sounding()) chime().catch(() => {});
 }
 
+// Of two who press, the second reads who was quicker; a second press of one's own changes nothing.
+const pressed = new Set();
+
 async function acknowledge(id) {
+  if (pressed.has(id)) return;
+  pressed.add(id);
+  refused.hidden = true;
   try {
     await call("POST", `/v1/alerts/${id}/acknowledge`);
-  } catch (refused) {
-    const by = refused.problem?.by;
-    announce(by ? t("{name} sees to it already", { name: by }) : t("That did not work. Please try again."));
+  } catch (refusal) {
+    refused.textContent = reason(refusal);
+    refused.hidden = false;
   }
+  pressed.delete(id);
   refresh();
+}
+
+function reason(refusal) {
+  const by = refusal.problem?.by;
+  if (by) return t("{name} sees to it already.", { name: by });
+  if ([404, 410].includes(refusal.status)) return t("There is nothing left to do about this.");
+  return t("That did not work. Please try again.");
 }
 
 board.addEventListener("submit", (event) => {
@@ -141,6 +164,9 @@ sound.addEventListener("click", () => {
   localStorage.setItem("sound", on ? "on" : "off");
   if (on) chime().catch(() => {});
 });
+
+// A page that the browser kept for its Back button would press a second time what is done once.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 remember(document);
 const stream = listen(board.dataset.stream, refresh);

@@ -4,14 +4,14 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from os import environ
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
@@ -26,6 +26,7 @@ from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Asked, Audience, Reason, VisitType, Wanted
 from telehealth.visits.appointments import service as visits
 from telehealth.visits.appointments.wishes import Wish
+from tests.kit.statements import statements
 from tests.scheduling.cases.acts import wish_for
 from tests.scheduling.cases.answers import Answer, AtMost, attempted
 from tests.scheduling.cases.reading import Case, CaseFault, read_cases
@@ -137,26 +138,10 @@ async def query_count(stage: Stage, case: Case) -> Found:
             span = Interval(MONDAY, MONDAY + timedelta(days=int(days)))
             asked = Asked(visit_type_id=kind.id, patient_id=patient_id)
             for limit in (20, 100_000):
-                with _counting(stage) as statements:
+                with statements(stage.unit_of_work) as sent:
                     await stage.run(queries.search, SYSTEM, asked, span, limit)
-                most = max(most, len(statements))
+                most = max(most, len(sent))
     return {"max_statements": AtMost(most)}
-
-
-@contextmanager
-def _counting(stage: Stage) -> Iterator[list[str]]:
-    """Every statement that goes to the database."""
-    seen: list[str] = []
-
-    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
-        seen.append(statement)
-
-    engine = stage.unit_of_work.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 async def day_counts(stage: Stage, case: Case) -> Found:

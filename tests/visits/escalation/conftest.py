@@ -36,6 +36,20 @@ from tests.kit.staff import open_account
 DESK = "front_desk@clinic.example"
 
 
+def work_of(
+    unit_of_work: UnitOfWork, clock: FixedClock, mailer: MemoryMailer | None = None, lacking: Lacking | None = None
+) -> Work:
+    """What a worker stands on."""
+    ports = {
+        Mailer: mailer or MemoryMailer(),
+        Locales: Locales.load(),
+        PublicUrl: PublicUrl("https://visits.example"),
+        MailFrom: MailFrom("visits@clinic.example"),
+        Lacking: lacking or Lacking(),
+    }
+    return Work(unit_of_work, Ports(ports), clock)
+
+
 @dataclass
 class Ward:
     """`own` gives the visit, `colleague` is the other clinician; `lacking` is what the house has not got."""
@@ -55,14 +69,7 @@ class Ward:
 
     @property
     def work(self) -> Work:
-        ports = {
-            Mailer: self.mailer,
-            Locales: Locales.load(),
-            PublicUrl: PublicUrl("https://visits.example"),
-            MailFrom: MailFrom("visits@clinic.example"),
-            Lacking: self.lacking,
-        }
-        return Work(self.unit_of_work, Ports(ports), self.clock)
+        return work_of(self.unit_of_work, self.clock, self.mailer, self.lacking)
 
     async def relay(self) -> None:
         """Bring every event to whoever listens, and what they say about it too."""

@@ -18,6 +18,7 @@ from telehealth.visits.escalation.rules import (
     faults_of,
     looked_at_since,
     next_at,
+    resumed,
 )
 
 NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
@@ -29,7 +30,7 @@ LADDERS = st.lists(
 
 @pytest.mark.parametrize("kind", AlertKind)
 def test_every_kind_has_a_ladder_that_ends_with_a_person(kind: AlertKind) -> None:
-    check_ladder(DEFAULT_LADDERS[kind])
+    check_ladder(kind, DEFAULT_LADDERS[kind])
     assert DEFAULT_LADDERS[kind][-1].whom is Audience.COORDINATOR
     assert DEFAULT_LADDERS[kind][0].way is Way.BOARD
 
@@ -44,7 +45,7 @@ def test_who_waits_is_told_of_at_once_then_after_two_four_and_six_minutes() -> N
 @given(ladder=LADDERS)
 def test_a_ladder_that_is_taken_is_climbed_in_the_order_of_time(ladder: list[Rung]) -> None:
     try:
-        check_ladder(ladder)
+        check_ladder(AlertKind.WAITING, ladder)
     except UnfitLadder:
         whole = bool(ladder) and ladder[0].after == 0 and ladder[0].whom is Audience.BOARD
         ordered = ladder == sorted(ladder, key=lambda rung: rung.after)
@@ -57,10 +58,37 @@ def test_a_ladder_that_is_taken_is_climbed_in_the_order_of_time(ladder: list[Run
     assert next_at(ladder, len(ladder), NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "ladder", "step", "fault"),
+    [
+        (AlertKind.WAITING, [], 1, "first"),
+        (AlertKind.WAITING, [Rung(5, Audience.BOARD)], 1, "first"),
+        (AlertKind.WAITING, [Rung(0, Audience.BOARD), Rung(9, Audience.POOL), Rung(8, Audience.BOARD)], 3, "order"),
+        (AlertKind.QUEUED, [Rung(0, Audience.BOARD), Rung(9, Audience.CLINICIAN)], 2, "whom"),
+        (AlertKind.HOUSE, [Rung(0, Audience.BOARD), Rung(9, Audience.POOL)], 2, "whom"),
+        (AlertKind.WAITING, [Rung(0, Audience.BOARD, "c@clinic.example")], 1, "address"),
+    ],
+)
+def test_what_is_wrong_with_a_ladder_is_said(kind: AlertKind, ladder: list[Rung], step: int, fault: str) -> None:
+    with pytest.raises(UnfitLadder) as refused:
+        check_ladder(kind, ladder)
+    assert (refused.value.extras["step"], refused.value.extras["fault"]) == (step, fault)
+
+
+@given(ladder=LADDERS.filter(bool), step=st.integers(0, 9))
+def test_what_is_raised_again_has_its_last_rung_now_and_the_others_as_much_later(ladder: list[Rung], step: int) -> None:
+    last, counted = resumed(ladder, step, NOW)
+    assert last == max(0, min(step, len(ladder)) - 1)
+    assert next_at(ladder, last, counted) == NOW
+    following = next_at(ladder, last + 1, counted)
+    if last + 1 < len(ladder):
+        assert following == NOW + timedelta(seconds=ladder[last + 1].after - ladder[last].after)
+
+
 def test_what_is_missing_is_named() -> None:
     assert faults_of(has_link=True, has_account=True) == ()
     assert faults_of(has_link=False, has_account=True) == (Fault.NO_LINK,)
-    assert faults_of(has_link=True, has_account=False, lacking={Fault.NO_RELAY}) == (Fault.NO_ACCOUNT, Fault.NO_RELAY)
+    assert faults_of(has_link=False, has_account=False) == (Fault.NO_LINK, Fault.NO_ACCOUNT)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.visits.appointments.service import Booked
 from telehealth.visits.front_desk import queries
+from telehealth.visits.lifecycle import service as lifecycle
 from tests.kit.by_hand import BIRTH, House, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE, add_colleague, book, guest_of
 
@@ -140,6 +141,9 @@ async def test_two_at_one_desk_do_not_overwrite_each_other(house: House, booked:
     now = forms(late)
     assert now["cancel"] != seen["cancel"]
     assert 'value="other" selected' in late.text, "what was typed is kept"
+    alert = re.search(r'role="alert">(.*?)</div>', late.text, re.DOTALL)
+    assert alert
+    assert re.findall(r"<li>(.*?) \(", alert[1]) == ["Waived \u2013 Device check"], "what the other one did"
 
 
 async def test_a_command_that_is_not_possible_is_refused_with_what_is(house: House, booked: Booked) -> None:
@@ -196,7 +200,33 @@ async def test_moving_keeps_the_link_and_refuses_a_time_that_is_gone(house: Hous
 
 async def test_the_link_is_sent_again_from_the_visit(house: House, booked: Booked) -> None:
     page = await house.desk.get(desk_of(booked))
-    (action,) = re.findall(r'action="(/visits/[^"]+/resend)"', page.text)
-    sent = await house.desk.post(action)
+    (found,) = re.findall(r'action="(/visits/[^"]+/resend)"><input type="hidden" name="state" value="(\w+)"', page.text)
+    sent = await house.desk.post(found[0], data={"state": found[1]})
     assert sent.status_code == 200
     assert f"/join/{booked.link_secret}" in sent.text
+
+
+async def test_the_desk_sees_that_who_prepares_has_closed_the_page(house: House, booked: Booked) -> None:
+    await at(house, -5)
+    patient = await guest_of(house.unit_of_work, booked)
+    await house.unit_of_work.run(lifecycle.arrive, patient, booked.visit.id)
+    assert "Page closed" not in (await house.desk.get(desk_of(booked))).text
+    await house.unit_of_work.run(lifecycle.away, SYSTEM, booked.visit.id)
+    for page in (desk_of(booked), "/day"):
+        assert '<span class="tag warn">Page closed</span>' in (await house.desk.get(page)).text
+
+
+async def test_the_desk_sees_what_happened_to_everyone_who_takes_part(house: House, booked: Booked) -> None:
+    listed = await house.desk.get(f"/v1/visits/{booked.visit.id}/participants")
+    patient = next(each["id"] for each in listed.json()["items"] if each["kind"] == "patient")
+    house.clock.advance(timedelta(minutes=1))
+    await house.desk.post(f"/visits/{booked.visit.id}/people/{patient}/resend", data={"state": "invited"})
+    page = (await house.desk.get(desk_of(booked))).text
+    assert "What happened to each" in page
+    assert page.index("Link sent again") < page.rindex("Invited"), "the last first"
+    told = (await house.desk.get(f"/v1/visits/{booked.visit.id}/participants/history")).json()["items"]
+    assert [(each["step"], each["before"], each["after"], each["role"]) for each in told[-1:]] == [
+        ("resend", "invited", "invited", "front_desk")
+    ]
+    assert {each["step"] for each in told[:2]} == {"invite"}
+    assert (await house.desk.get(f"/v1/visits/{patient}/participants/history")).status_code == 404

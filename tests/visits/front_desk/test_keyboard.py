@@ -2,19 +2,17 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
-from telehealth.http.credentials import STAFF_COOKIE
 from tests.kit.by_hand import BIRTH
 from tests.kit.needs import program
+from tests.kit.windows import fill, press, staff_window, tab_to
 from tests.visits.gates.doors import Doors
 
 pytestmark = pytest.mark.browser
-MOST_PRESSES = 60
 
 
 @pytest.fixture
@@ -25,24 +23,11 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@contextmanager
-def window(browser: Browser, doors: Doors, *, scripts: bool) -> Iterator[Page]:
-    """A window of the front desk, signed in."""
-    assert doors.day
-    size = ViewportSize(width=1280, height=900)
-    context = browser.new_context(viewport=size, base_url=doors.url, locale="en-US", java_script_enabled=scripts)
-    shown = context.new_page()
-    cookie = {"Set-Cookie": f"{STAFF_COOKIE}={doors.day.desk}; Path=/; Secure; HttpOnly"}
-    shown.route("**/signed-in", lambda route: route.fulfill(headers=cookie, body="ok"))
-    shown.goto("/signed-in")
-    yield shown
-    context.close()
-
-
 @pytest.fixture
 def page(browser: Browser, doors: Doors) -> Iterator[Page]:
-    """Without scripts."""
-    with window(browser, doors, scripts=False) as shown:
+    """A window of the front desk without scripts."""
+    assert doors.day
+    with staff_window(browser, doors.url, doors.day.desk, scripts=False) as shown:
         yield shown
 
 
@@ -52,26 +37,6 @@ def album(tmp_path: Path) -> Path:
     directory = Path(os.environ.get("ALBUM") or tmp_path)
     directory.mkdir(parents=True, exist_ok=True)
     return directory
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """On to what is named, from wherever the focus is, as a person without a mouse goes."""
-    wanted = page.locator(f"{selector}:focus")
-    for _ in range(MOST_PRESSES):
-        page.keyboard.press("Tab")
-        if wanted.count():
-            return
-    raise AssertionError(f"{selector} cannot be reached by the Tab key")
-
-
-def press(page: Page, selector: str) -> None:
-    tab_to(page, selector)
-    page.keyboard.press("Enter")
-
-
-def fill(page: Page, selector: str, typed: str) -> None:
-    tab_to(page, selector)
-    page.keyboard.type(typed)
 
 
 def test_from_the_search_to_every_kind_of_form(page: Page, album: Path) -> None:
@@ -133,7 +98,7 @@ def test_moving_by_the_keyboard(page: Page, doors: Doors, album: Path) -> None:
 def test_who_looks_at_the_same_visit_is_told_and_loses_nothing(page: Page, browser: Browser, doors: Doors) -> None:
     assert doors.day
     visit = f"/visits/{doors.day.arrival.visit.id}/desk"
-    with window(browser, doors, scripts=True) as other:
+    with staff_window(browser, doors.url, doors.day.desk) as other:
         other.goto(visit)
         press(other, "#do-cancel")
         fill(other, "#reason-cancel", "Tech")

@@ -25,12 +25,13 @@ EARLY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 @dataclass(frozen=True)
 class Day:
     """Rosa's visit is in five minutes, a text and questions are asked; `clinician` is the secret of Ada's session,
-    `desk` that of the front desk.
+    `desk` that of the front desk, `admin` that of who administers.
     """
 
     arrival: Arrival
     clinician: str
     desk: str
+    admin: str
 
 
 async def begin_day(unit_of_work: UnitOfWork, clock: FixedClock) -> Day:
@@ -38,9 +39,10 @@ async def begin_day(unit_of_work: UnitOfWork, clock: FixedClock) -> Day:
     await unit_of_work.run(ask_consent)
     await unit_of_work.run(ask_questions, SYSTEM, arrival)
 
-    async def signed_in(unit: Unit) -> tuple[str, str]:
+    async def signed_in(unit: Unit) -> tuple[str, str, str]:
         clinician = await open_account(unit, Role.CLINICIAN, arrival.clinic.clinician.id)
-        return clinician, await open_account(unit, Role.FRONT_DESK, None)
+        desk = await open_account(unit, Role.FRONT_DESK, None)
+        return clinician, desk, await open_account(unit, Role.ADMIN, None)
 
     return Day(arrival, *await unit_of_work.run(signed_in))
 

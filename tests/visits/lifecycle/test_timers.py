@@ -66,14 +66,17 @@ async def waiting(unit_of_work: UnitOfWork, clock: FixedClock) -> Waiting:
     return await come(unit_of_work, clock)
 
 
-async def come(unit_of_work: UnitOfWork, clock: FixedClock, **policy: Any) -> Waiting:
+async def come(
+    unit_of_work: UnitOfWork, clock: FixedClock, *, before: timedelta = 0 * MINUTE, ready: bool = True, **policy: Any
+) -> Waiting:
     clinic = await unit_of_work.run(open_clinic, SYSTEM)
     await unit_of_work.run(booking.add_visit_type, SYSTEM, replace(clinic.visit_type, **policy))
     booked = await unit_of_work.run(book, SYSTEM, clinic)
-    clock.advance(TUESDAY_NINE - clock.now())
+    clock.advance(TUESDAY_NINE - before - clock.now())
     came = Waiting(unit_of_work, clock, clinic, await guest_of(unit_of_work, booked), booked.visit.id)
     await came.give(service.record_check, came.patient, check=DeviceCheck.GOOD)
-    await came.give(gates.make_ready, came.patient)
+    if ready:
+        await came.give(gates.make_ready, came.patient)
     return came
 
 
@@ -119,6 +122,26 @@ async def test_who_is_gone_longer_than_grace_has_left(waiting: Waiting) -> None:
     assert await waiting.wait(5 * MINUTE) == 1
     assert (await waiting.now()).status is S.LEFT_UNSEEN
     assert await waiting.timers() == [("away", "moot"), ("away", "fired")]
+
+
+async def test_nobody_has_left_before_the_visit_was_to_begin(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    early = await come(unit_of_work, clock, before=20 * MINUTE)
+    await early.give(service.away)
+    assert await early.wait(24 * MINUTE) == 0
+    assert await early.wait(MINUTE) == 1
+    assert (await early.now()).status is S.LEFT_UNSEEN
+
+
+async def test_a_patient_who_prepares_and_has_gone_was_not_let_down(
+    unit_of_work: UnitOfWork, clock: FixedClock
+) -> None:
+    """It is they who left, however soon the clinician's time is over."""
+    preparing = await come(unit_of_work, clock, ready=False, no_show_automatic=True, provider_no_show_after=1)
+    await preparing.give(service.away)
+    assert await preparing.wait(4 * MINUTE) == 0
+    assert await preparing.wait(MINUTE) == 1
+    assert (await preparing.now()).status is S.LEFT_UNSEEN
+    assert set(await preparing.timers()) >= {("provider_no_show", "moot"), ("away", "fired")}
 
 
 async def test_who_does_something_is_here(waiting: Waiting) -> None:

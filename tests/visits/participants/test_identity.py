@@ -18,10 +18,10 @@ from telehealth.visits.appointments import service as appointments
 from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.rules import DeviceCheck
 from telehealth.visits.participants import guests, queries
 from telehealth.visits.participants.guests import Closed, Identification, Identified
-from telehealth.visits.participants.rules import ParticipantKind
 from tests.kit.clinic import BORN, book, open_clinic
 
 WRONG = date(1950, 1, 1)

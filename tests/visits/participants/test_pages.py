@@ -12,8 +12,8 @@ from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.http.credentials import GUEST_COOKIE
+from telehealth.visits.lifecycle.parts import ParticipantState
 from telehealth.visits.participants import queries
-from telehealth.visits.participants.rules import ParticipantState
 from tests.kit.by_hand import BIRTH, House, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE, book
 
@@ -159,3 +159,19 @@ async def test_no_secret_of_a_link_is_in_a_query_a_log_or_a_referer(
     assert secret not in pages[-1].text
     ours = [each.getMessage() for each in caplog.records if not each.name.startswith(("httpx", "httpcore"))]
     assert [each for each in ours if secret in each] == []
+
+
+async def test_who_was_put_out_meanwhile_is_not_asked_back_by_an_old_page(house: House) -> None:
+    visit, _ = await _visit(house)
+    await house.desk.post(f"/visits/{visit}/people", data=INES)
+    old = await house.desk.get(f"/visits/{visit}/people")
+    ines = re.findall(r'id="participant-([0-9a-f-]{36})"', old.text)[-1]
+    one = f"/visits/{visit}/people/{ines}"
+    assert (await house.clinician.post(f"{one}/out")).status_code == 303
+    late = await house.desk.post(f"{one}/resend", data={"state": "invited"})
+    assert late.status_code == 409
+    assert "Somebody else has changed this meanwhile" in late.text
+    assert LINK.search(late.text) is None
+    assert (await house.desk.post(f"{one}/out")).status_code == 409
+    asked_back = await house.desk.post(f"{one}/resend", data={"state": "revoked"})
+    assert LINK.search(asked_back.text), "who knows that they were put out may ask them back"

@@ -22,6 +22,7 @@ from telehealth.visits.appointments import service as appointments
 from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.parts import ParticipantKind, ParticipantState, Step, StepRefused
 from telehealth.visits.lifecycle.rules import DeviceCheck, NotNow
 from telehealth.visits.participants import guests, queries, service
 from telehealth.visits.participants.events import LinkLocked, ParticipantInvited, ParticipantRemoved
@@ -31,10 +32,6 @@ from telehealth.visits.participants.rules import (
     Companion,
     NoAuthority,
     NotToBeInvited,
-    ParticipantKind,
-    ParticipantState,
-    Step,
-    StepRefused,
     TooManyInvited,
     attendance_of,
 )
@@ -117,8 +114,9 @@ async def test_a_companion_may_nothing_that_is_the_patients(room: Room, clock: F
             await room.unit_of_work.run(command, companion, room.visit)
     with pytest.raises(NotNow):
         await room.unit_of_work.run(lifecycle.cancel, companion, room.visit, reason="other")
-    with pytest.raises(NotToBeInvited):
-        await room.invite(replace(INTERPRETER, kind=K.PATIENT), companion)
+    for kind in (K.PATIENT, K.FAMILY):
+        with pytest.raises(NotFound):
+            await room.invite(replace(INTERPRETER, kind=kind), companion)
     other = await room.unit_of_work.run(book, SYSTEM, room.clinic, TUESDAY_NINE + timedelta(hours=1))
     with pytest.raises(NotFound):
         await room.unit_of_work.run(visits.find, companion, other.visit.id)

@@ -20,10 +20,10 @@ from telehealth.people.licensing import Licence
 from telehealth.visits.gates.service import make_ready
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.events import VisitBooked
+from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants.guests import Closed
-from telehealth.visits.participants.rules import ParticipantKind
 from telehealth.visits.waiting_room import guests, service, standings, waiting
 from telehealth.visits.waiting_room.queue import NobodyWaits, QueueEntry
 from tests.kit.clinic import BORN, Clinic, add_colleague, open_clinic, register

@@ -1,31 +1,48 @@
 """Who waits and has closed the page is called away, and back again; whoever is here, or never was, is not."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from psycopg import AsyncConnection
+from sqlalchemy import select, text, update
 
 from telehealth.core.actors import SYSTEM, Actor
+from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
-from telehealth.db.unit import UnitOfWork
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.tasks.work import Work
 from telehealth.visits.appointments.service import Booked
 from telehealth.visits.gates.service import make_ready
 from telehealth.visits.lifecycle import queries, service
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
+from telehealth.visits.lifecycle.tasks import fire_timers
+from telehealth.visits.waiting_room import attendance
+from telehealth.visits.waiting_room import waiting as queue
+from telehealth.visits.waiting_room.models import QueueEntryRow
 from telehealth.visits.waiting_room.presence import ROUND, SEEN_FOR, Presence
-from tests.kit.clinic import TUESDAY_NINE, book, guest_of, open_clinic
+from telehealth.visits.waiting_room.queue import QueueEntry
+from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest_of, open_clinic, register
 
 ROUNDS = int(SEEN_FOR / ROUND) + 1
 
 
 @pytest.fixture
-async def waiting(unit_of_work: UnitOfWork, clock: FixedClock) -> tuple[Booked, Actor]:
-    """A patient in the waiting room."""
+async def arrived(unit_of_work: UnitOfWork, clock: FixedClock) -> tuple[Booked, Actor]:
+    """A patient who prepares, five minutes before the visit."""
     clinic = await unit_of_work.run(open_clinic, SYSTEM)
     booked = await unit_of_work.run(book, SYSTEM, clinic)
     clock.advance(TUESDAY_NINE - timedelta(minutes=5) - clock.now())
     patient = await guest_of(unit_of_work, booked)
     await unit_of_work.run(service.record_check, patient, booked.visit.id, DeviceCheck.GOOD)
+    return booked, patient
+
+
+@pytest.fixture
+async def waiting(unit_of_work: UnitOfWork, arrived: tuple[Booked, Actor]) -> tuple[Booked, Actor]:
+    """A patient in the waiting room."""
+    booked, patient = arrived
     await unit_of_work.run(make_ready, patient, booked.visit.id)
     return booked, patient
 
@@ -96,3 +113,91 @@ async def test_who_was_never_on_the_page_is_not_away(
     booked, _ = waiting
     await go_round(clock, Presence(unit_of_work), times=3 * ROUNDS)
     assert (await visit_of(unit_of_work, booked)).away_since is None
+
+
+async def test_who_prepares_and_closes_the_page_is_called_away_and_has_left_when_the_visit_has_begun(
+    unit_of_work: UnitOfWork, clock: FixedClock, arrived: tuple[Booked, Actor]
+) -> None:
+    booked, patient = arrived
+    process = Presence(unit_of_work)
+    await go_round(clock, process, seen=patient.id)
+    await go_round(clock, process)
+    visit = await visit_of(unit_of_work, booked)
+    assert visit.away_since is not None
+    assert visit.status is VisitStatus.ARRIVED
+    work = Work(unit_of_work, Ports({}), clock)
+    clock.advance(TUESDAY_NINE + timedelta(minutes=visit.grace, seconds=-1) - clock.now())
+    assert await fire_timers(work) == 0
+    clock.advance(timedelta(seconds=1))
+    assert await fire_timers(work) == 1
+    assert (await visit_of(unit_of_work, booked)).status is VisitStatus.LEFT_UNSEEN
+
+
+async def test_who_closes_the_page_and_is_back_in_time_has_not_left(
+    unit_of_work: UnitOfWork, clock: FixedClock, waiting: tuple[Booked, Actor]
+) -> None:
+    """However long before the visit: nobody expects them earlier."""
+    booked, patient = waiting
+    process = Presence(unit_of_work)
+    await go_round(clock, process, seen=patient.id)
+    await go_round(clock, process)
+    clock.advance(TUESDAY_NINE + timedelta(minutes=1) - clock.now())
+    assert await fire_timers(Work(unit_of_work, Ports({}), clock)) == 0
+    await go_round(clock, process, times=1, seen=patient.id)
+    visit = await visit_of(unit_of_work, booked)
+    assert (visit.status, visit.away_since) == (VisitStatus.READY, None)
+
+
+async def test_who_prepares_a_day_before_is_not_called_away(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    booked = await unit_of_work.run(book, SYSTEM, clinic)
+    patient = await guest_of(unit_of_work, booked)
+    process = Presence(unit_of_work)
+    await go_round(clock, process, seen=patient.id)
+    await go_round(clock, process, times=3 * ROUNDS)
+    visit = await visit_of(unit_of_work, booked)
+    assert (visit.status, visit.away_since, visit.revision) == (VisitStatus.BOOKED, None, 1)
+
+
+async def test_two_processes_note_the_same_people_in_one_order(
+    unit_of_work: UnitOfWork, database: str, clock: FixedClock
+) -> None:
+    """Each holds the first row while it waits for the second, or one of them would hold what the other waits for."""
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    entries = sorted([await unit_of_work.run(_enqueue, SYSTEM, clinic, name) for name in ("Ana", "Luis")], key=_id)
+    await unit_of_work.run(_lay_backwards, SYSTEM)
+    async with await AsyncConnection.connect(database, autocommit=True) as other, other.transaction():
+        await other.execute(LOCK, [entries[0].id])
+        noting = asyncio.create_task(
+            unit_of_work.run(attendance.note, SYSTEM, [each.participant_id for each in entries], clock.now())
+        )
+        while not await _somebody_waits(unit_of_work):  # noqa: ASYNC110 -- what is asked is in the database
+            await asyncio.sleep(0.02)
+        await other.execute(LOCK, [entries[1].id])  # held by nobody
+    await noting
+
+
+LOCK = "SELECT id FROM queue_entry WHERE id = %s FOR UPDATE NOWAIT"
+
+
+async def _enqueue(unit: Unit, clinic: Clinic, name: str) -> QueueEntry:
+    patient = await register(unit, name)
+    queued = await queue.enqueue(unit, patient_id=patient.id, visit_type_id=clinic.visit_type.id)
+    return queued.standing.entry
+
+
+def _id(entry: QueueEntry) -> UUID:
+    return entry.id
+
+
+async def _lay_backwards(unit: Unit) -> None:
+    """The row with the lowest id is the last in the table."""
+    query = select(QueueEntryRow.id).order_by(QueueEntryRow.id).limit(1)
+    first = update(QueueEntryRow).where(QueueEntryRow.id.in_(query))
+    await unit.session.execute(first.values(priority=QueueEntryRow.priority))
+
+
+async def _somebody_waits(unit_of_work: UnitOfWork) -> bool:
+    async with unit_of_work.engine.connect() as connection:
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(await connection.scalar(text(waits)))
