@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from telehealth.core.actors import SYSTEM
-from telehealth.core.ids import ParticipantId
 from telehealth.db.unit import UnitOfWork
 from telehealth.video import places
-from telehealth.video.language import Offer
+from telehealth.video.language import Cut, Negotiate
 from telehealth.video.placement import Node, Place
 
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -19,10 +18,10 @@ class RehearsedNodes:
     async def reports(self, now: datetime) -> Sequence[Node]:
         return [Node(name="rehearsed", url="http://rehearsed", reported_at=now, load=0)]
 
-    async def negotiate(self, place: Place, participant: ParticipantId, offer: Offer, *, now: datetime) -> str:
-        return f"{place.url} {place.epoch} {participant} {offer.direction} {now:%Y}"
+    async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
+        return f"{place.url} {place.epoch} {task.participant} {task.offer.way} {now:%Y}"
 
-    async def cut(self, place: Place, participant: ParticipantId, *, now: datetime) -> None:
+    async def cut(self, place: Place, task: Cut, now: datetime) -> None:
         """Nothing went through it."""
 
 
