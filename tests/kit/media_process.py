@@ -27,6 +27,7 @@ def free_port() -> int:
 class RunningNode:
     url: str
     signer: GrantSigner
+    private: str
     process: subprocess.Popen[str]
 
     def bearer(
@@ -56,7 +57,9 @@ def running_node() -> Iterator[RunningNode]:
     private, public = key_pair()
     port = free_port()
     with start_node(node_environment(public, port)) as process:
-        node = RunningNode(url=f"http://127.0.0.1:{port}", signer=GrantSigner(private), process=process)
+        node = RunningNode(
+            url=f"http://127.0.0.1:{port}", signer=GrantSigner(private), private=private, process=process
+        )
         try:
             _until_healthy(node)
             yield node

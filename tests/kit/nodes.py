@@ -25,7 +25,7 @@ class RehearsedNodes:
         """Nothing went through it."""
 
 
-async def a_node_reports(unit_of_work: UnitOfWork) -> None:
+async def a_node_reports(unit_of_work: UnitOfWork, url: str = "http://rehearsed") -> None:
     """It lives for as long as any test."""
-    node = Node(name="rehearsed", url="http://rehearsed", reported_at=LONG_AFTER, load=0)
+    node = Node(name="rehearsed", url=url, reported_at=LONG_AFTER, load=0)
     await unit_of_work.run(places.note_reports, SYSTEM, [node])
