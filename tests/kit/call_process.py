@@ -14,7 +14,6 @@ from urllib.request import urlopen
 from uuid import UUID
 
 import uvicorn
-from telehealth.video.node_client import HttpMediaRooms
 
 from telehealth.access.rules import SCOPES
 from telehealth.catalogue import read_catalogue
@@ -33,6 +32,7 @@ from telehealth.http.pages import open_pages
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
 from telehealth.video.media_grants import GrantSigner
+from telehealth.video.node_client import HttpMediaRooms
 from telehealth.video.ports import IceServers, MediaRooms, RoomBus
 from telehealth.video.routes import OPERATIONS, SOCKETS
 from telehealth.video.valkey_rooms import ValkeyRooms
