@@ -18,6 +18,7 @@ const FAILED_MS = 20000;
  * @param {string} [options.tickets] where tickets are had, under the visit
  * @param {MediaStream} options.local what is sent
  * @param {HTMLVideoElement} options.remoteVideo where the other side is shown
+ * @param {string} [options.others] what the pictures of further people are called
  * @param {(state: string) => void} [options.onState] connecting; waiting (nobody there yet); connected; frozen (nothing
  *   new to see for a second); reconnecting; failed (20 s without media; still trying); left (they hung up). Final:
  *   ended (the visit is over); replaced (the call goes on in another window); refused
@@ -31,6 +32,7 @@ export function joinCall({
   tickets = host ? "host-tickets" : "tickets",
   local,
   remoteVideo,
+  others = "",
   onState = () => {},
   onChat = () => {},
 }) {
@@ -89,7 +91,7 @@ export function joinCall({
     if (!pc) show("connecting");
     const [{ overNode }, { faces }] = await Promise.all([import("./node.js"), import("./faces.js")]);
     if (stop.signal.aborted || room.mode !== "node") return;
-    node ??= open(overNode, faces(remoteVideo));
+    node ??= open(overNode, faces(remoteVideo, others));
     node.settle(room.epoch, room.peers.filter(({ live, sends }) => live && sends).map(({ participant }) => participant));
   }
 

@@ -2,10 +2,11 @@
 
 /**
  * @param {HTMLVideoElement} large
+ * @param {string} label what the small pictures are called
  * @returns {{show(people: Map<string, MediaStream>, first: (person: string) => number): void, clear(): void}} show puts
  *   whoever comes first, by that number, into the large picture
  */
-export function faces(large) {
+export function faces(large, label) {
   const others = document.createElement("div");
   others.className = "others";
   large.after(others);
@@ -26,6 +27,7 @@ export function faces(large) {
         const element = document.createElement("video");
         element.playsInline = element.autoplay = true;
         element.dataset.participant = person;
+        element.ariaLabel = label;
         small.set(person, element);
         others.append(element);
       }

@@ -94,7 +94,7 @@ export function talk({ visitId, host = false, tickets, onTrouble, onEnd }) {
     if (!local) return start(null, { video: false });
     near.srcObject = local;
     keys();
-    handle = joinCall({ visitId, host, tickets, local, remoteVideo: remote, onState });
+    handle = joinCall({ visitId, host, tickets, local, remoteVideo: remote, others: t("Another person in the call"), onState });
     return undefined;
   }
 
