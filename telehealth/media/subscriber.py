@@ -229,7 +229,7 @@ class Subscriber:
         """No data channel is asked for; a browser may open one."""
 
     def beat(self, now: float) -> None:
-        """Chooses layers and reports: called some twenty times a second."""
+        """Chooses layers and reports: called some fifty times a second."""
         if self.transport is None:
             return
         if now >= self._choose_at:
