@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from tests.kit.udp_proxy import UdpProxy
 
 pytestmark = pytest.mark.browser
 
+FROZEN = """(async () => [...(await down.getStats()).values()]
+  .find(({ type, kind }) => type === "inbound-rtp" && kind === "video").totalFreezesDuration)()"""
 LAYERS = [{"rid": "h", "maxBitrate": 900_000}, {"rid": "l", "scaleResolutionDownBy": 2, "maxBitrate": 120_000}]
 
 
@@ -44,15 +47,11 @@ async def test_what_is_lost_is_sent_again(node: RunningNode, by: str) -> None:
         proxy.loss = 0.05
         await bob.sees("ann", more=200, within=40)
         proxy.loss = 0.0
-        [stream] = [
-            each for each in (await (ann if by == "up" else bob).view(by))["streams"] if each["kind"] == "video"
-        ]
+        stream = await picture(ann if by == "up" else bob, by)
         assert proxy.lost > 10
         assert stream["repeated"] > 5
-        [received] = [
-            each for each in await bob.figures("down") if (each["type"], each.get("kind")) == ("inbound-rtp", "video")
-        ]
-        assert received["freezeCount"] <= 1
+        frozen = await bob.page.evaluate(FROZEN)
+        assert frozen < 2, frozen
 
 
 async def test_a_cut_of_four_seconds(node: RunningNode) -> None:
@@ -63,25 +62,27 @@ async def test_a_cut_of_four_seconds(node: RunningNode) -> None:
         await bob.sees("ann", more=30, within=10)
 
 
-async def test_a_narrow_way_gets_the_lower_layer_and_a_wide_one_the_upper_again(node: RunningNode) -> None:
+async def test_a_narrow_way_gets_less_and_a_wide_one_the_upper_layer_again(node: RunningNode) -> None:
+    """On 200 kb/s the lower layer, or sound alone while the browser's estimate of its way is too low even for that."""
     async with call(node, by="down", simulcast=True) as (_, bob, proxy):
-        assert await layer(bob) == "h"
+        assert (await picture(bob, "down"))["rid"] == "h"
         proxy.narrow = 200_000
-        await becomes(bob, "l")
-        await bob.sees("ann", more=30)
+        await becomes(bob, "l", "")
         proxy.narrow = None
         await becomes(bob, "h")
         await bob.sees("ann", more=30)
 
 
-async def layer(person: Person) -> str:
-    [shown] = [each for each in (await person.view("down"))["streams"] if each["kind"] == "video"]
-    return str(shown["rid"])
+async def picture(person: Person, direction: str) -> dict[str, Any]:
+    """The node's figures of that person's one video."""
+    streams: list[dict[str, Any]] = (await person.view(direction))["streams"]
+    [found] = [each for each in streams if each["kind"] == "video"]
+    return found
 
 
-async def becomes(person: Person, rid: str, *, within: float = 45.0) -> None:
+async def becomes(person: Person, *rids: str, within: float = 60.0) -> None:
     for _ in range(int(within / 0.25)):
-        if await layer(person) == rid:
+        if (await picture(person, "down"))["rid"] in rids:
             return
         await asyncio.sleep(0.25)
-    raise AssertionError(f"never {rid}: {await person.told()}")
+    raise AssertionError(f"never {rids}: {await person.told()}")
