@@ -41,8 +41,9 @@ from telehealth.tasks.app import open_publisher
 from telehealth.tasks.nudge import Nudger
 from telehealth.tasks.outbound import Fetcher, open_fetcher, parse_networks
 from telehealth.tasks.work import Work
-from telehealth.video.media_client import HttpMediaNode, NoMediaRooms
+from telehealth.video.media_client import HttpMediaNode
 from telehealth.video.media_grants import GrantSigner
+from telehealth.video.node_client import HttpMediaRooms
 from telehealth.video.ports import IceServers, MediaNode, MediaRooms, RoomBus
 from telehealth.video.valkey_rooms import ValkeyRooms
 from telehealth.visits.appointments.kept import VisitsOutsideHours
@@ -122,7 +123,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         MailFrom: MailFrom(settings.mail_from),
         Mailer: SmtpMailer(settings.smtp_url.get_secret_value()),
         MediaNode: HttpMediaNode(settings.media_url, _signer(settings)),
-        MediaRooms: NoMediaRooms(),
+        MediaRooms: HttpMediaRooms(settings.media_url.split(), _signer(settings)),
         OwnDomain: OwnDomain(domain_of(settings.public_url)),
         PublicUrl: PublicUrl(settings.public_url),
         RecordService: await _record_service(settings, unit_of_work, stack),

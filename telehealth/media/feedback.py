@@ -32,11 +32,11 @@ _LONGEST_DELTA = 0x7FFF
 class TransportArrivals:
     """When the packets of one transport came, by their transport-wide numbers (16 bits, one row over all streams)."""
 
-    __slots__ = ("_last", "_media", "_messages", "_next", "_numbers", "_sender", "_times")
+    __slots__ = ("_last", "_messages", "_next", "_numbers", "_sender", "_times", "media")
 
     def __init__(self, sender: int, media: int) -> None:
-        """`sender` is our SSRC, `media` any of the sender's."""
-        self._sender, self._media = sender, media
+        """`sender` is our SSRC, `media` any that the sender sends: Chromium passes over feedback about none of its."""
+        self._sender, self.media = sender, media
         self._numbers: list[int] = []
         self._times: list[float] = []
         self._next = self._last = -1
@@ -87,7 +87,7 @@ class TransportArrivals:
         self._messages += 1
         return TransportFeedback(
             sender=self._sender,
-            media=self._media,
+            media=self.media,
             base_number=base & _WORD,
             reference_time=reference & 0xFFFFFF,
             feedback_number=self._messages - 1 & 0xFF,

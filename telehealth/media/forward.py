@@ -142,6 +142,8 @@ class Uplink:
             self._feedback_at = now
             for track in self.tracks.values():
                 track.refresh(now)
+            if received and received[0][1].receiver is not None:
+                self.arrivals.media = received[0][1].receiver.ssrc
             told += self.arrivals.take()
         limit = sum(track.limit.update(track.best_wanted, now) for track in self.tracks.values() if not track.is_audio)
         if received and (now - self._report_at >= REPORT_SECONDS or limit != self._limit):

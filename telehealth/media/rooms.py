@@ -28,7 +28,7 @@ from telehealth.media.secure import Packet
 from telehealth.media.subscriber import Subscriber
 from telehealth.media.transport import DEFAULT_PATIENCE, Ending, Patience, Transport, same_certificate
 
-BEAT_SECONDS = 0.05
+BEAT_SECONDS = 0.02  # as long as a lost packet waits to be asked for
 EPOCH_REMEMBERED = 300.0  # seconds after a room's last session; grants live 60
 
 

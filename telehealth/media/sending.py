@@ -87,7 +87,8 @@ def stamp(now: float) -> int:
 class Outgoing:
     """`send(length)` protects the packet of so many bytes at `slab.free`, sends it, and may move `free` on.
 
-    `packets` and `octets` (of payload) are what a sender report counts (RFC 3550, section 6.4.1).
+    `packets` and `octets` (of payload) are what a sender report counts (RFC 3550, section 6.4.1). `repeat_rate` is how
+    many octets a second may be sent again: on a jammed way repeating what was lost jams it further.
     """
 
     __slots__ = (
@@ -114,6 +115,7 @@ class Outgoing:
         "octets",
         "packets",
         "quality",
+        "repeat_rate",
         "repeated",
         "ssrc",
         "start",
@@ -149,6 +151,7 @@ class Outgoing:
         self._told_of = (0, self.highest)
         self.packets = self.octets = self.repeated = self.not_kept = 0
         self._allowance, self._allowed_at = float(REPEATED_AT_ONCE), 0.0
+        self.repeat_rate = float(REPEATED_PER_SECOND)
         self._reports: deque[tuple[int, float]] = deque(maxlen=8)
         self.quality = Quality()
 
@@ -217,7 +220,8 @@ class Outgoing:
         limited, so that nobody can make the node send without end: what is beyond is as good as not asked for.
         """
         since = now - self._allowed_at
-        self._allowance = min(float(REPEATED_AT_ONCE), self._allowance + since * REPEATED_PER_SECOND)
+        burst = min(float(REPEATED_AT_ONCE), self.repeat_rate / 2)
+        self._allowance = min(burst, self._allowance + since * self.repeat_rate)
         self._allowed_at = now
         lacking: list[int] = []
         for sequence_number in sequence_numbers:

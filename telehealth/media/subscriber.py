@@ -26,12 +26,13 @@ from telehealth.media.schemas import StreamView
 from telehealth.media.seating import Key, common, seat
 from telehealth.media.sections import Codec, Offer, Section
 from telehealth.media.secure import Packet
-from telehealth.media.sending import Outgoing, Retransmission, payload_types
+from telehealth.media.sending import REPEATED_PER_SECOND, Outgoing, Retransmission, payload_types
 from telehealth.media.tracks import Subscription
 from telehealth.media.transport import Ending, Transport
 
 REPORT_SECONDS: Final = 1.0
 CHOOSE_SECONDS: Final = 0.25
+REPEATED_SHARE: Final = 0.25  # of what the way takes, for what was lost
 
 
 class Feed:
@@ -201,6 +202,8 @@ class Subscriber:
                 self._learn(packet.blocks, now)
             case ReceiverEstimate():
                 self._chooser.hear_estimate(packet.bitrate, now)
+                for feed in self.feeds.values():
+                    feed.outgoing.repeat_rate = min(REPEATED_PER_SECOND, packet.bitrate * REPEATED_SHARE / 8)
             case _:
                 pass
 
@@ -229,7 +232,7 @@ class Subscriber:
         """No data channel is asked for; a browser may open one."""
 
     def beat(self, now: float) -> None:
-        """Chooses layers and reports: called some twenty times a second."""
+        """Chooses layers and reports: called some fifty times a second."""
         if self.transport is None:
             return
         if now >= self._choose_at:

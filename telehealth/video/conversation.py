@@ -184,7 +184,7 @@ class Conversation:
         offer, nodes = task.offer, self._ports.get(MediaRooms)
         try:
             place = await self._unit_of_work.run(places.standing_place, SYSTEM, self._visit.id, offer.epoch)
-            sdp = await nodes.negotiate(place, task.participant, offer, now=self.now())
+            sdp = await nodes.negotiate(place, task, self.now())
         except (MediaAway, OfferRefused) as refusal:
             await self._tell(_error(offer.id, refusal))
         else:
@@ -201,10 +201,10 @@ class Conversation:
                     await self._apply(Placed(self.now(), place.epoch))
             case Release(epoch):
                 await run(places.release, SYSTEM, visit_id, epoch)
-            case Cut(participant, epoch):
+            case Cut():
                 with suppress(MediaAway):
-                    place = await run(places.standing_place, SYSTEM, visit_id, epoch)
-                    await self._ports.get(MediaRooms).cut(place, participant, now=self.now())
+                    place = await run(places.standing_place, SYSTEM, visit_id, task.epoch)
+                    await self._ports.get(MediaRooms).cut(place, task, self.now())
 
     # The visit
 

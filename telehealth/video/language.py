@@ -27,12 +27,19 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """To the media node: one way of one person's media at one place of the room."""
+    """To the media node: one way of one person's media at one place of the room. `connection` counts a browser's
+    connections in that direction: a later offer of the same one renews it.
+    """
 
     id: int
     epoch: int
     direction: Direction
+    connection: int
     sdp: str
+
+    @property
+    def way(self) -> str:
+        return f"{self.direction}-{self.connection}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,15 +231,18 @@ class Negotiate:
     """Take an offer to the media node. Whoever it is for is inside, and may send if that is the direction."""
 
     participant: ParticipantId
+    session: str
     offer: Offer
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The media node forwards nothing to or from them any more."""
+    """The media node forwards nothing any more on these ways of theirs."""
 
     participant: ParticipantId
+    session: str
     epoch: int
+    ways: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,12 @@
 """The media node's control door, as the web process knocks at it: WHIP-shaped (RFC 9725), one grant a request."""
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from telehealth.core.grants import MediaSessionId
 from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Reply, open_client
 from telehealth.video.media_grants import GrantSigner
-from telehealth.video.placement import Node
 from telehealth.video.ports import MediaAway, OfferRefused
 
 DEADLINE_SECONDS = 5.0
@@ -61,16 +59,3 @@ def _sdp(reply: Reply) -> str:
 
 def _away() -> MediaAway:
     return MediaAway(WHAT_TO_DO, retry_after=RETRY_SECONDS)
-
-
-class NoMediaRooms:
-    """`MediaRooms` of a house whose media nodes forward nothing yet: rooms stay browser to browser."""
-
-    async def reports(self, *_: object) -> Sequence[Node]:
-        return ()
-
-    async def negotiate(self, *_: object, **__: object) -> str:
-        raise _away()
-
-    async def cut(self, *_: object, **__: object) -> None:
-        raise _away()

@@ -59,7 +59,7 @@ def placed(room: Room, event: Placed) -> tuple[Room, tuple[Task, ...]]:
     """A room goes to its place if it still needs one. An epoch that has been passed changes nothing."""
     if event.epoch <= room.epoch:
         return room, ()
-    room = replace(room, epoch=event.epoch)
+    room = replace(room, epoch=event.epoch, seats=tuple(replace(seat, ways=()) for seat in room.seats))
     if room.mode is Mode.P2P and wanted(room) is Mode.P2P:
         return room, (Release(event.epoch),)
     if event.why == "lost":
@@ -98,4 +98,5 @@ def _cut(before: Room, room: Room) -> tuple[Task, ...]:
     if before.mode is Mode.P2P:
         return ()
     now = {(seat.id, seat.session) for seat in room.inside}
-    return tuple(Cut(seat.id, before.epoch) for seat in before.inside if (seat.id, seat.session) not in now)
+    gone = (seat for seat in before.inside if (seat.id, seat.session) not in now and seat.ways)
+    return tuple(Cut(seat.id, seat.session, before.epoch, seat.ways) for seat in gone)

@@ -9,9 +9,8 @@ from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.grants import MediaSessionId
-from telehealth.core.ids import ParticipantId, VisitId
-from telehealth.video.language import Effect, Event
-from telehealth.video.language import Offer as RoomOffer
+from telehealth.core.ids import VisitId
+from telehealth.video.language import Cut, Effect, Event, Negotiate
 from telehealth.video.placement import Node, Place
 from telehealth.video.room import Room
 
@@ -88,15 +87,15 @@ class MediaRooms(Protocol):
         """The nodes that answer just now, with their load."""
         ...
 
-    async def negotiate(self, place: Place, participant: ParticipantId, offer: RoomOffer, *, now: datetime) -> str:
-        """The SDP answer to one direction of somebody's media; again, with the ICE of that connection restarted.
+    async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
+        """The SDP answer to one direction of somebody's media, the first one of a connection or a later one.
 
         Raises OfferRefused too.
         """
         ...
 
-    async def cut(self, place: Place, participant: ParticipantId, *, now: datetime) -> None:
-        """Forward nothing more to or from them."""
+    async def cut(self, place: Place, task: Cut, now: datetime) -> None:
+        """Forward nothing more on those ways; one that is not there is no fault."""
         ...
 
 

@@ -78,7 +78,8 @@ class Who:
 class Seat:
     """`session` outlives a broken socket, `connection` is one socket (None: away), `ack` the last command obeyed.
 
-    `admitted` is what the visit says, `held` what the host said in the call. `bad` and `fine` count reports running.
+    `admitted` is what the visit says, `held` what the host said in the call. `ways` are connections with the media node
+    that were offered at the room's place, `live_epoch` where they last ran. `bad` and `fine` count reports running.
     """
 
     who: Who
@@ -93,6 +94,8 @@ class Seat:
     bad: int = 0
     fine: int = 0
     sees_video: bool = True
+    ways: tuple[str, ...] = ()
+    live_epoch: int = 0
 
     @property
     def id(self) -> ParticipantId:

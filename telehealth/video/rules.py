@@ -49,6 +49,7 @@ from telehealth.video.views import view, welcome
 
 LEASE = timedelta(seconds=15)  # three missed beats: the process that held the socket is gone
 REPLAY = 512
+MOST_WAYS = 8  # more than the media node takes of one person
 TICKET_LIFE = timedelta(seconds=60)
 Decided = tuple[Room, tuple[Effect, ...]]
 
@@ -207,14 +208,15 @@ def _of_media(room: Room, seat: Seat, command: Signal | Report | Renew | Stats |
     match command:
         case Signal(_, kind, generation, body):
             return _tell_partner(room, seat, {"type": kind, "generation": generation, kind: body})
-        case Report(_, state):
-            return _reported(room.having(replace(seat, media=state))), ()
+        case Report():
+            return _reported(room.having(_in_media(seat, command))), ()
         case Renew():
             return modes.renewed(replace(room, failures=room.failures + 1)), ()
         case Stats():
             return _measured(room, seat, command)
         case Offer():
-            return room, (Negotiate(seat.id, command),)
+            ways = tuple(dict.fromkeys((*seat.ways, command.way)))[-MOST_WAYS:]
+            return room.having(replace(seat, ways=ways)), (Negotiate(seat.id, seat.session, command),)
         case _:
             assert_never(command)
 
@@ -233,6 +235,11 @@ def _host(room: Room, command: Admit | Hold | Deny) -> Decided:
             return held, (PutOut(number, participant),)
         case _:
             assert_never(command)
+
+
+def _in_media(seat: Seat, report: Report) -> Seat:
+    runs = report.epoch is not None and report.state is MediaState.CONNECTED
+    return replace(seat, media=report.state, live_epoch=report.epoch or 0 if runs else seat.live_epoch)
 
 
 def _reported(room: Room) -> Room:

@@ -179,10 +179,11 @@ class OfferSaid(Message):
     id: Number
     epoch: Number
     direction: language.Direction
+    connection: Annotated[int, Field(ge=1, le=1000)]
     sdp: Sdp
 
     def command(self) -> Command:
-        return language.Offer(self.id, self.epoch, self.direction, self.sdp)
+        return language.Offer(self.id, self.epoch, self.direction, self.connection, self.sdp)
 
 
 class StatsSaid(Message):

@@ -17,7 +17,7 @@ def view(room: Room, seat: Seat) -> Wire:
         "generation": room.generation if inside else 0,
         "partner": None if partner is None else str(partner.id),
         "polite": seat.id == room.partners[-1] if partner is not None else not seat.who.host,
-        "peers": [_peer(each, seat) for each in room.peers(seat)] + _held(room, seat),
+        "peers": [_peer(room, each, seat) for each in room.peers(seat)] + _held(room, seat),
     }
 
 
@@ -46,16 +46,17 @@ def _person(seat: Seat) -> dict[str, Any]:
     }
 
 
-def _peer(peer: Seat, reader: Seat) -> dict[str, Any]:
+def _peer(room: Room, peer: Seat, reader: Seat) -> dict[str, Any]:
     quality = _quality(peer) if reader.who.host else {}
-    return {**_person(peer), "presence": "present" if peer.connection else "away", **quality}
+    live = room.mode is Mode.NODE and peer.live_epoch == room.epoch
+    return {**_person(peer), "presence": "present" if peer.connection else "away", "live": live, **quality}
 
 
 def _held(room: Room, seat: Seat) -> list[dict[str, Any]]:
     """Whom the host has put on hold."""
     if not (seat.who.host and seat.inside):
         return []
-    return [{**_peer(each, seat), "held": True} for each in room.seats if each.admitted and each.held]
+    return [{**_peer(room, each, seat), "held": True} for each in room.seats if each.admitted and each.held]
 
 
 def _quality(seat: Seat) -> dict[str, Any]:

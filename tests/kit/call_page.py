@@ -27,6 +27,9 @@ window.decoded = async () => {
   const stats = [...(await window.peers.at(-1).getStats()).values()];
   return stats.find(({ type, kind }) => type === "inbound-rtp" && kind === "video")?.framesDecoded ?? 0;
 };
+// Of each video on the page, the frames it has shown.
+const shown = (video) => video.getVideoPlaybackQuality().totalVideoFrames;
+window.faces = () => [...document.querySelectorAll("video")].map(shown);
 window.pair = async () => {
   const stats = await window.peers.at(-1).getStats();
   const transport = [...stats.values()].find(({ type }) => type === "transport");
@@ -42,6 +45,7 @@ window.local = await navigator.mediaDevices.getUserMedia({ audio: true, video: {
 window.call = joinCall({
   visitId: searchParams.get("visit"),
   host: searchParams.has("host"),
+  tickets: searchParams.get("tickets") ?? undefined,
   local: window.local,
   remoteVideo: document.querySelector("video"),
   onState: (state) => window.states.push(state),

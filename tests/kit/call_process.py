@@ -31,6 +31,8 @@ from telehealth.http.notices import Notices
 from telehealth.http.pages import open_pages
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
+from telehealth.video.media_grants import GrantSigner
+from telehealth.video.node_client import HttpMediaRooms
 from telehealth.video.ports import IceServers, MediaRooms, RoomBus
 from telehealth.video.routes import OPERATIONS, SOCKETS
 from telehealth.video.valkey_rooms import ValkeyRooms
@@ -49,6 +51,7 @@ class Behind:
     known: dict[str, dict[str, str | None]]
     turn_urls: tuple[str, ...] = ()
     turn_secret: str | None = None
+    grant_key: str | None = None
     port: int = field(default_factory=free_port)
 
     @property
@@ -95,6 +98,11 @@ def _until_it_answers(process: Behind) -> None:
     raise RuntimeError("the web process does not answer")
 
 
+def _media_rooms(behind: Behind) -> MediaRooms:
+    """Real media nodes where there is a key for them."""
+    return HttpMediaRooms((), GrantSigner(behind.grant_key)) if behind.grant_key else RehearsedNodes()
+
+
 async def serve(behind: Behind) -> None:
     engine = open_engine(behind.database)
     vault = Vault({"test": b"k" * 32})
@@ -107,7 +115,7 @@ async def serve(behind: Behind) -> None:
         Authenticator: KnownActors({secret: from_json(each) for secret, each in behind.known.items()}),
         Signals: signals,
         RoomBus: rooms,
-        MediaRooms: RehearsedNodes(),
+        MediaRooms: _media_rooms(behind),
         IceServers: IceServers(tuple(behind.turn_urls), behind.turn_secret),
     }
     unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, nudge)

@@ -7,10 +7,11 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from telehealth.http.credentials import GUEST_COOKIE
 from tests.kit.call_process import Behind
 from tests.kit.meetings import Meeting
 from tests.kit.needs import program
-from tests.kit.signalling import cookies
+from tests.kit.signalling import COMPANION, cookies
 
 FLAGS = (
     "--no-sandbox",
@@ -86,4 +87,13 @@ async def open_side(browser: Browser, process: Behind, meeting: Meeting, *, host
     for name, secret in cookies(host=host).items():
         await side.page.goto(f"{process.origin}/v1/signed-in/{name}/{secret}")
     await side.page.goto(f"{process.origin}/call?visit={meeting.visit_id}&policy={policy}{'&host' if host else ''}")
+    return side
+
+
+async def open_companion(browser: Browser, process: Behind, meeting: Meeting) -> Side:
+    """The same for somebody who has been let in."""
+    context = await browser.new_context(permissions=["camera", "microphone"])
+    side = Side(await context.new_page())
+    await side.page.goto(f"{process.origin}/v1/signed-in/{GUEST_COOKIE}/{COMPANION}")
+    await side.page.goto(f"{process.origin}/call?visit={meeting.visit_id}&tickets=attendance/tickets")
     return side

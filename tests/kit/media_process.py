@@ -27,6 +27,7 @@ def free_port() -> int:
 class RunningNode:
     url: str
     signer: GrantSigner
+    private: str
     process: subprocess.Popen[str]
 
     def bearer(
@@ -52,11 +53,14 @@ def start_node(env: Mapping[str, str]) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def running_node() -> Iterator[RunningNode]:
+def running_node(more: Mapping[str, str] | None = None) -> Iterator[RunningNode]:
+    """A node with these settings besides."""
     private, public = key_pair()
     port = free_port()
-    with start_node(node_environment(public, port)) as process:
-        node = RunningNode(url=f"http://127.0.0.1:{port}", signer=GrantSigner(private), process=process)
+    with start_node(node_environment(public, port) | dict(more or {})) as process:
+        node = RunningNode(
+            url=f"http://127.0.0.1:{port}", signer=GrantSigner(private), private=private, process=process
+        )
         try:
             _until_healthy(node)
             yield node

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from telehealth.core.actors import SYSTEM
-from telehealth.core.ids import ParticipantId
 from telehealth.db.unit import UnitOfWork
 from telehealth.video import places
-from telehealth.video.language import Offer
+from telehealth.video.language import Cut, Negotiate
 from telehealth.video.placement import Node, Place
 
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -19,14 +18,14 @@ class RehearsedNodes:
     async def reports(self, now: datetime) -> Sequence[Node]:
         return [Node(name="rehearsed", url="http://rehearsed", reported_at=now, load=0)]
 
-    async def negotiate(self, place: Place, participant: ParticipantId, offer: Offer, *, now: datetime) -> str:
-        return f"{place.url} {place.epoch} {participant} {offer.direction} {now:%Y}"
+    async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
+        return f"{place.url} {place.epoch} {task.participant} {task.offer.way} {now:%Y}"
 
-    async def cut(self, place: Place, participant: ParticipantId, *, now: datetime) -> None:
+    async def cut(self, place: Place, task: Cut, now: datetime) -> None:
         """Nothing went through it."""
 
 
-async def a_node_reports(unit_of_work: UnitOfWork) -> None:
+async def a_node_reports(unit_of_work: UnitOfWork, url: str = "http://rehearsed") -> None:
     """It lives for as long as any test."""
-    node = Node(name="rehearsed", url="http://rehearsed", reported_at=LONG_AFTER, load=0)
+    node = Node(name="rehearsed", url=url, reported_at=LONG_AFTER, load=0)
     await unit_of_work.run(places.note_reports, SYSTEM, [node])

@@ -13,6 +13,8 @@ from playwright.async_api import Browser, Page, Route
 
 from telehealth.core.grants import GrantKind, MediaSessionId, Place
 from tests.kit.media_process import RunningNode
+from tests.kit.udp_proxy import UdpProxy
+from tests.kit.webrtc import address_in
 
 ORIGIN = "http://localhost:9"  # every request is answered by the route below; none leaves the browser
 
@@ -102,6 +104,8 @@ class Person:
     def __init__(self, name: str, node: RunningNode, page: Page, place: Place) -> None:
         self.name, self.page, self.place = name, page, place
         self.complaints: list[str] = []
+        self.proxies: dict[str, UdpProxy] = {}
+        self.through: set[str] = set()
         self.sessions = {direction: MediaSessionId(uuid4()) for direction in ("up", "down")}
         self._node = node
 
@@ -129,7 +133,21 @@ class Person:
                 content=route.request.post_data or "",
                 headers=self.bearer(path),
             )
-        await route.fulfill(status=told.status_code, content_type="application/json", body=told.text)
+        body = told.text
+        if path in self.through:
+            body = self._by_way(path, body)
+        await route.fulfill(status=told.status_code, content_type="application/json", body=body)
+
+    def _by_way(self, direction: str, body: str) -> str:
+        """The answer as one sees it who reaches the node by a proxy, which is made for the first."""
+        answer = json.loads(body)
+        if direction not in self.proxies:
+            self.proxies[direction] = UdpProxy(address_in(answer["sdp"]))
+        return json.dumps({"type": "answer", "sdp": self.proxies[direction].before(answer["sdp"])})
+
+    def by_proxy(self, *directions: str) -> None:
+        """Lets these connections go by a `UdpProxy` each, in `proxies` once they are made."""
+        self.through |= set(directions)
 
     async def send(
         self,
@@ -199,3 +217,6 @@ async def people(browser: Browser, node: RunningNode, *names: str) -> AsyncItera
         yield found
     finally:
         await context.close()
+        for person in found:
+            for proxy in person.proxies.values():
+                proxy.close()

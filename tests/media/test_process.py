@@ -6,8 +6,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from telehealth.core.grants import MediaSessionId
-from tests.kit.media_process import RunningNode, free_port, node_environment, start_node
+from telehealth.core.grants import GrantKind, MediaSessionId, Place
+from tests.kit.lone_peer import lone_peer
+from tests.kit.media_process import RunningNode, free_port, node_environment, running_node, start_node
+from tests.kit.offers import audio, offer, video
 from tests.kit.webrtc import address_in, calling, key_pair, stranger_at
 
 
@@ -106,3 +108,52 @@ def test_settings_that_cannot_work_stop_the_start(name: str, value: str) -> None
     assert name in told
     assert value not in told
     assert "Traceback" not in told
+
+
+PLACE = Place(room="room", epoch=2)
+
+
+async def test_a_room_at_the_door(node: RunningNode, door: httpx.AsyncClient, session: MediaSessionId) -> None:
+    path = f"/sessions/{session}"
+
+    def bearer(*, place: Place = PLACE, sub: str = "ann") -> dict[str, str]:
+        return node.bearer(session, sub=sub, kind=GrantKind.SEND, place=place)
+
+    body = {"type": "offer", "sdp": offer(audio("0"))}
+    opened = await door.put(path, json=body, headers=bearer())
+    assert (opened.status_code, opened.json()["type"]) == (201, "answer")
+    assert (await door.put(path, json=body, headers=bearer())).status_code == 409
+    later = await door.patch(path, json={"type": "offer", "sdp": offer(audio("0"), video("1"))}, headers=bearer())
+    assert (later.status_code, later.json()["sdp"].count("a=recvonly")) == (200, 2)
+    assert (await door.patch(path, json={"type": "offer", "sdp": "v=0"}, headers=bearer())).status_code == 400
+    told = (await door.get(path, headers=bearer())).json()
+    assert (told["state"], told["direction"], told["participant"]) == ("new", "send", "ann")
+    assert (await door.get("/stats")).json()["rooms"] >= 1
+    past = await door.get(path, headers=bearer(place=Place(room="room", epoch=1)))
+    assert (past.status_code, past.json()["type"]) == (409, "/problems/epoch-past")
+    assert (await door.get(path, headers=bearer(sub="bob"))).status_code == 404
+    assert (await door.get(path, headers=node.bearer(session))).status_code == 404
+    assert (await door.delete(path, headers=bearer())).status_code == 204
+    assert (await door.delete(path, headers=bearer())).status_code == 404
+
+
+async def test_the_check_has_no_later_offer(
+    node: RunningNode, door: httpx.AsyncClient, session: MediaSessionId
+) -> None:
+    refused = await door.patch(f"/sessions/{session}", json={}, headers=node.bearer(session))
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "PUT, GET, HEAD, DELETE")
+
+
+async def test_a_node_of_two_families() -> None:
+    with running_node({"TELEHEALTH_MEDIA_HOST": "127.0.0.1 ::1"}) as node:
+        async with httpx.AsyncClient(base_url=node.url, timeout=10) as door:
+            for host in ("127.0.0.1", "::1"):
+                async with lone_peer(host, fragment="someone") as peer:
+                    session = MediaSessionId(uuid4())
+                    answer = await door.put(
+                        f"/sessions/{session}",
+                        json={"type": "offer", "sdp": peer.offer(audio("0"))},
+                        headers=node.bearer(session, sub="ann", kind=GrantKind.SEND, place=PLACE),
+                    )
+                    assert await peer.accept(answer.json()["sdp"])
+                    assert peer.to[0] == host

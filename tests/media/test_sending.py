@@ -272,6 +272,21 @@ def test_nobody_has_more_repeated_than_the_allowance() -> None:
     assert stream.repeated == (REPEATED_AT_ONCE + REPEATED_PER_SECOND // 10) // each + 1
 
 
+def test_on_a_narrow_way_less_is_repeated() -> None:
+    wire, source = Wire(), Source(1, 5, 0)
+    stream = outgoing(wire)
+    packet = source.take(0)
+    assert packet is not None
+    stream.begin(source.receiver, packet, 0.0, TYPES)
+    stream.write(packet)
+    stream.repeat_rate = 0.0
+    stream.repeat([stream.highest & 0xFFFF], 10.0)
+    assert stream.repeated == 0
+    stream.repeat_rate = 10_000.0
+    stream.repeat([stream.highest & 0xFFFF], 20.0)
+    assert stream.repeated == 1
+
+
 def test_nobody_makes_the_node_look_without_end() -> None:
     wire, source = Wire(), Source(1, 5, 0)
     stream = outgoing(wire)

@@ -101,16 +101,27 @@ def test_everybody_hears_of_the_place_and_media_go_on() -> None:
 
 def test_whoever_is_inside_gets_to_the_node_at_the_present_place_only() -> None:
     room = on_node()
-    _, effects = run(said("i", Offer(1, 1, "send", "v=0")), said("p", Offer(2, 1, "recv", "v=0")), room=room)
+    _, effects = run(said("i", Offer(1, 1, "send", 1, "v=0")), said("p", Offer(2, 1, "recv", 1, "v=0")), room=room)
     assert [(each.participant, each.offer.direction) for each in asked(effects, Negotiate)] == [
         (INTERPRETER.participant, "send"),
         (PATIENT.participant, "recv"),
     ]
-    for command in (Offer(1, 2, "send", "v=0"), Report(1, CONNECTED, None, 2)):
+    for command in (Offer(1, 2, "send", 1, "v=0"), Report(1, CONNECTED, None, 2)):
         _, effects = run(said("i", command), room=room)
         assert answers(effects) == [{"type": "error", "code": "stale-epoch", "id": 1}]
-    _, effects = run(said("i", Offer(1, 1, "send", "v=0")), room=three_here())
+    _, effects = run(said("i", Offer(1, 1, "send", 1, "v=0")), room=three_here())
     assert answers(effects)[0]["code"] == "stale-epoch"
+
+
+def test_whose_media_run_at_the_present_place_is_told_to_all() -> None:
+    room, effects = run(said("i", Report(1, CONNECTED, None, 1)), room=on_node())
+    assert {send.to for send in sends(effects)} == {"session-c", "session-p"}
+    assert [(peer["kind"], peer["live"]) for peer in seen_by(room, CLINICIAN)["peers"]] == [
+        ("patient", False),
+        ("interpreter", True),
+    ]
+    room, _ = run(Placed(after(9), 2, "lost"), room=room)
+    assert not any(peer["live"] for peer in seen_by(room, CLINICIAN)["peers"])
 
 
 def test_a_trainee_only_receives_and_so_needs_the_node() -> None:
@@ -118,7 +129,7 @@ def test_a_trainee_only_receives_and_so_needs_the_node() -> None:
     assert asked(effects, Promote) == [Promote(0)]
     assert seen_by(room, TRAINEE)["partner"] is None
     room = on_node(room)
-    _, effects = run(said("t", Offer(1, 1, "send", "v=0")), said("t", Offer(2, 1, "recv", "v=0")), room=room)
+    _, effects = run(said("t", Offer(1, 1, "send", 1, "v=0")), said("t", Offer(2, 1, "recv", 1, "v=0")), room=room)
     assert answers(effects)[0]["code"] == "receive-only"
     assert [each.offer.direction for each in asked(effects, Negotiate)] == ["recv"]
 
@@ -153,9 +164,8 @@ def test_of_two_who_are_not_the_host_one_is_polite() -> None:
 
 
 def test_when_two_are_left_for_half_a_minute_they_go_back_to_each_other() -> None:
-    room = on_node()
-    room, effects = run(said("i", Bye(1), at=4), room=room)
-    assert asked(effects, Cut) == [Cut(INTERPRETER.participant, 1)]
+    room, effects = run(said("i", Offer(1, 1, "send", 1, "v=0")), said("i", Bye(2), at=4), room=on_node())
+    assert asked(effects, Cut) == [Cut(INTERPRETER.participant, "session-i", 1, ("send-1",))]
     room, effects = run(Beat(after(33), "c", admitted=True), room=room)
     assert (room.mode, asked(effects, Release)) == (Mode.NODE, [])
     before = room.generation
@@ -201,12 +211,13 @@ def test_on_the_node_a_visit_is_lost_when_one_side_has_gone() -> None:
 
 
 def test_the_host_holds_and_lets_in_again() -> None:
-    room, effects = run(said("c", Hold(9, INTERPRETER.participant)), room=on_node())
-    assert asked(effects, Cut) == [Cut(INTERPRETER.participant, 1)]
+    offers = [said("i", Offer(number, 1, "send", number, "v=0")) for number in (1, 2)]
+    room, effects = run(*offers, said("c", Hold(9, INTERPRETER.participant)), room=on_node())
+    assert [each.ways for each in asked(effects, Cut)] == [("send-1", "send-2")]
     assert seen_by(room, INTERPRETER)["peers"] == []
     assert seen_by(room, PATIENT)["peers"][0]["role"] == "clinician"
     assert [peer.get("held", False) for peer in seen_by(room, CLINICIAN)["peers"]] == [False, True]
-    _, effects = run(said("i", Chat(1, "hello?")), said("p", Admit(9, INTERPRETER.participant)), room=room)
+    _, effects = run(said("i", Chat(3, "hello?")), said("p", Admit(9, INTERPRETER.participant)), room=room)
     assert [answer["code"] for answer in answers(effects)] == ["not-admitted", "host-only"]
     reloaded, _ = run(arrived(INTERPRETER, "i2", at=5), room=room)
     assert seen_by(reloaded, INTERPRETER)["peers"] == []

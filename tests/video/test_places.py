@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from telehealth.core.ids import ParticipantId
 from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.tasks.work import Work
 from telehealth.video import places
-from telehealth.video.language import Arrived, Offer, Placed
+from telehealth.video.language import Arrived, Cut, Negotiate, Placed
 from telehealth.video.memory import MemoryRooms
 from telehealth.video.placement import Node, Place
 from telehealth.video.ports import MediaAway, MediaRooms, RoomBus
@@ -35,11 +34,11 @@ class Nodes:
             for name, load in self.load.items()
         ]
 
-    async def negotiate(self, place: Place, participant: ParticipantId, offer: Offer, *, now: datetime) -> str:
-        return f"{place.url} {participant} {offer.direction} {now}"
+    async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
+        return f"{place.url} {task.offer.way} {now}"
 
-    async def cut(self, place: Place, participant: ParticipantId, *, now: datetime) -> None:
-        raise MediaAway(f"{place.url} {participant} {now}")
+    async def cut(self, place: Place, task: Cut, now: datetime) -> None:
+        raise MediaAway(f"{place.url} {task.ways} {now}")
 
 
 @dataclass

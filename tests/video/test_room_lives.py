@@ -136,8 +136,8 @@ class Lives(RuleBasedStateMachine):
             Signal(number, "candidate", generation, None),
             Report(number, state, generation),
             Report(number, state, None, epoch),
-            Offer(number, epoch, "send", "v=0"),
-            Offer(number, epoch, "recv", "v=0"),
+            Offer(number, epoch, "send", 1, "v=0"),
+            Offer(number, epoch, "recv", 1, "v=0"),
             Chat(number, "word"),
             Stats(number, 40, 0.2, 900, 0, relayed=False),
             Renew(number, generation),
@@ -237,7 +237,7 @@ class Lives(RuleBasedStateMachine):
                 assert each.participant == _speaker(before, event).id
                 assert _speaker(before, event).who.sends or each.offer.direction == "recv"
         if before.mode is Mode.NODE:
-            gone = {seat.id for seat in before.inside} - {seat.id for seat in self.room.inside}
+            gone = {seat.id for seat in before.inside if seat.ways} - {seat.id for seat in self.room.inside}
             assert gone <= {each.participant for each in effects if isinstance(each, Cut)}
 
     def _old_connections_are_gone(self, before: Room, effects: tuple[Effect, ...]) -> None:

@@ -79,11 +79,11 @@ async def _over_the_node(host: Talker, patient: Talker, interpreter: Talker, uni
         while (state := await talker.hear("state", within=15))["mode"] != "node":
             pass
         assert (state["epoch"], state["partner"]) == (1, None)
-    number = await interpreter.say("offer", epoch=1, direction="send", sdp="v=0")
+    number = await interpreter.say("offer", epoch=1, direction="send", connection=1, sdp="v=0")
     answer = await interpreter.hear("answer")
     participant = interpreter.welcome["you"]["participant"]
-    assert (answer["id"], answer["sdp"][:-5]) == (number, f"http://rehearsed 1 {participant} send")
-    await interpreter.say("offer", epoch=2, direction="send", sdp="v=0")
+    assert (answer["id"], answer["sdp"][:-5]) == (number, f"http://rehearsed 1 {participant} send-1")
+    await interpreter.say("offer", epoch=2, direction="send", connection=1, sdp="v=0")
     assert (await interpreter.hear("error"))["code"] == "stale-epoch"
     await interpreter.say("media_state", epoch=1, state="connected")
     await interpreter.hear("ack")

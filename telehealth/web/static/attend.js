@@ -1,11 +1,17 @@
-// A companion's page: follows their part in the visit. It says when the link is over; without scripts it reloads.
+// A companion's page: follows their part in the visit, and has the call once they are let in and press for it. It says
+// when the link is over; without scripts it reloads.
 
 import { reread } from "./api.js";
 import { coalesced, listen } from "./stream.js";
+import { talk } from "./talk.js";
 import { announce } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const part = $("attend");
+const visitId = part.dataset.visit;
+let calling = false;
+
+const conversation = talk({ visitId, tickets: "attendance/tickets", onTrouble: out, onEnd: (words) => (out(words), refresh()) });
 
 const refresh = coalesced(async () => {
   const page = await reread(gone);
@@ -14,12 +20,42 @@ const refresh = coalesced(async () => {
   const stage = part.dataset.stage;
   part.dataset.stage = next.dataset.stage;
   part.replaceChildren(...[...next.childNodes].map((each) => document.importNode(each, true)));
-  if (stage !== part.dataset.stage) tell($("stage-title"));
+  if (stage === part.dataset.stage) return;
+  if (calling && part.dataset.stage !== "let_in") out("");
+  show();
+  if (!calling) tell($("stage-title"));
+});
+
+function show() {
+  part.hidden = calling;
+  $("call").hidden = !calling;
+  $("back").hidden = calling || part.dataset.stage !== "let_in";
+}
+
+function out(words) {
+  calling = false;
+  conversation.stop();
+  $("notice").textContent = words;
+  $("notice").hidden = !words;
+  show();
+}
+
+$("back").addEventListener("click", () => {
+  out("");
+  calling = true;
+  show();
+  $("call-title").focus();
+  conversation.start();
+});
+$("leave").addEventListener("click", () => {
+  out("");
+  $("back").focus();
 });
 
 function gone() {
   stream.close();
-  part.hidden = true;
+  out("");
+  part.hidden = $("back").hidden = true;
   $("gone").hidden = false;
   tell($("gone-title"));
 }
@@ -29,6 +65,7 @@ function tell(title) {
   announce(title.textContent);
 }
 
-const stream = listen(`/v1/visits/${part.dataset.visit}/attendance/stream`, refresh);
+const stream = listen(`/v1/visits/${visitId}/attendance/stream`, refresh);
 const opens = Date.parse(part.dataset.opens) - Date.now();
 if (opens > 0 && opens < 2 ** 31) setTimeout(refresh, opens + 500);
+show();

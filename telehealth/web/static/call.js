@@ -1,5 +1,7 @@
-// The call: browser to browser, set up as telehealth/video/PROTOCOL.md says. Perfect negotiation (W3C WebRTC, 10.7),
-// a socket that comes back, and a watchdog of our own: the browser takes seven seconds to say that nothing arrives.
+// The call, set up as telehealth/video/PROTOCOL.md says: browser to browser for two, by perfect negotiation (W3C WebRTC,
+// 10.7), over the media node for more. A watchdog of our own: the browser takes seven seconds to say that nothing arrives.
+
+import { openSignalling } from "./signalling.js";
 
 const TICK_MS = 250;
 const FROZEN_MS = 1000; // no packets: a word to the person
@@ -8,17 +10,15 @@ const LOST_MS = 2000; // no packets: restart ICE, and again every RESTART_MS
 const RESTART_MS = 4000;
 const RENEW_MS = 14000; // restarting did not help: ask for new connections on both sides
 const FAILED_MS = 20000;
-const PING_MS = 4000;
-const SILENT_MS = 9000;
-const FINAL = { 400: "refused", 401: "refused", 403: "refused", 404: "refused", 409: "refused", 410: "ended" };
-const REASONS = { ended: "ended", replaced: "replaced", "seat-taken": "replaced" };
 
 /**
  * @param {object} options
  * @param {string} options.visitId
  * @param {boolean} [options.host] true for the clinician's side
+ * @param {string} [options.tickets] where tickets are had, under the visit
  * @param {MediaStream} options.local what is sent
  * @param {HTMLVideoElement} options.remoteVideo where the other side is shown
+ * @param {string} [options.others] what the pictures of further people are called
  * @param {(state: string) => void} [options.onState] connecting; waiting (nobody there yet); connected; frozen (nothing
  *   new to see for a second); reconnecting; failed (20 s without media; still trying); left (they hung up). Final:
  *   ended (the visit is over); replaced (the call goes on in another window); refused
@@ -26,9 +26,20 @@ const REASONS = { ended: "ended", replaced: "replaced", "seat-taken": "replaced"
  * @returns {{close(): void, toggle(kind: "audio"|"video", on?: boolean): boolean, replaceLocal(stream: MediaStream):
  *   Promise<void>, chat(text: string): void}} close hangs up: the visit stays open, the tracks stay the caller's
  */
-export function joinCall({ visitId, host = false, local, remoteVideo, onState = () => {}, onChat = () => {} }) {
+export function joinCall({
+  visitId,
+  host = false,
+  tickets = host ? "host-tickets" : "tickets",
+  local,
+  remoteVideo,
+  others = "",
+  onState = () => {},
+  onChat = () => {},
+}) {
   const stop = new AbortController();
-  const link = openSignalling(`/v1/visits/${visitId}/${host ? "host-tickets" : "tickets"}`, { onMessage, onGone });
+  const link = openSignalling(`/v1/visits/${visitId}/${tickets}`, { onMessage, onGone });
+  let node = null; // the call over the media node, once there is one
+  let room = null; // the last that was told of the room
   let pc = null;
   let generation = 0;
   let polite = true;
@@ -50,23 +61,77 @@ export function joinCall({ visitId, host = false, local, remoteVideo, onState = 
   function onMessage(message) {
     const { type } = message;
     if (message.ice_servers) iceServers = message.ice_servers;
-    if (type === "welcome") polite = message.polite;
-    if (type === "welcome" || type === "state") settle(message);
+    if (type === "welcome" || type === "state") settle((room = message));
     else if (type === "chat") onChat(message);
+    else if (type === "limits") picture(message.video);
+    else if (type === "answer" || type === "error") node?.hear(message);
     else if (type === "description" || type === "candidate") {
       const peer = pc; // one after the other: an answer is in place before what follows it
       order = order.then(() => peer === pc && message.generation === generation && negotiate(message)).catch(() => {});
     }
   }
 
-  function settle({ you, generation: now, peers }) {
-    away = peers[0]?.presence === "away"; // their socket only: media may well go on
-    if (!you.admitted || peers.length === 0 || (away && !pc)) {
-      show(pc ? "left" : shown === "left" ? "left" : "waiting");
+  function settle({ you, mode, generation: now, partner, peers }) {
+    polite = room.polite;
+    const other = peers.find(({ participant }) => participant === partner);
+    away = other?.presence === "away"; // their socket only: media may well go on
+    if (mode === "node") goOver();
+    else if (!you.admitted || !other || (away && !pc)) {
+      show(pc || node ? "left" : shown === "left" ? "left" : "waiting");
       drop();
+      leaveNode();
     } else if (!pc || now !== generation) {
       generation = now;
       connect();
+    }
+  }
+
+  /** Beside what connects two, which goes on until the first picture has come this way. */
+  async function goOver() {
+    if (!pc) show("connecting");
+    const [{ overNode }, { faces }] = await Promise.all([import("./node.js"), import("./faces.js")]);
+    if (stop.signal.aborted || room.mode !== "node") return;
+    node ??= open(overNode, faces(remoteVideo, others));
+    node.settle(room.epoch, room.peers.filter(({ live, sends }) => live && sends).map(({ participant }) => participant));
+  }
+
+  function open(overNode, shownFaces) {
+    let people = new Map();
+    const put = () => !pc && shownFaces.show(people, first);
+    const over = overNode({
+      send: (type, body) => link.send(type, body),
+      local: room.you.sends ? local : new MediaStream(),
+      iceServers: () => iceServers,
+      onPeople(now) {
+        people = now;
+        put();
+      },
+      onState(state) {
+        if (room.mode !== "node") return;
+        if (pc && over.flows()) drop();
+        put();
+        if (!pc) show(state);
+      },
+    });
+    return { ...over, close: () => (over.close(), shownFaces.clear()) };
+  }
+
+  /** The clinician sees the patient large, everybody else the clinician. */
+  function first(person) {
+    const { role } = room.peers.find(({ participant }) => participant === person) ?? {};
+    return ["clinician", "patient", "guest"].indexOf(role);
+  }
+
+  function leaveNode() {
+    node?.close();
+    node = null;
+  }
+
+  function picture(on) {
+    for (const sender of pc?.getSenders().filter(({ track }) => track?.kind === "video") ?? []) {
+      const parameters = sender.getParameters();
+      for (const encoding of parameters.encodings) encoding.active = on;
+      sender.setParameters(parameters).catch(() => {});
     }
   }
 
@@ -87,11 +152,16 @@ export function joinCall({ visitId, host = false, local, remoteVideo, onState = 
     peer.onconnectionstatechange = () => peer === pc && report(peer.connectionState);
     peer.ontrack = ({ track }) => {
       remote.addTrack(track);
-      if (peer !== pc || remoteVideo.srcObject === remote) return;
-      remoteVideo.srcObject = remote;
-      remoteVideo.play().catch(() => {}); // the page asks for a press where the browser wants one
+      if (peer === pc && !node) shownHere(remote);
     };
+    peer.remote = remote;
     for (const track of local.getTracks()) peer.addTrack(track, local);
+  }
+
+  function shownHere(remote) {
+    if (remoteVideo.srcObject === remote) return;
+    remoteVideo.srcObject = remote;
+    remoteVideo.play().catch(() => {}); // the page asks for a press where the browser wants one
   }
 
   function drop() {
@@ -138,6 +208,11 @@ export function joinCall({ visitId, host = false, local, remoteVideo, onState = 
     if (total.packets > seen.packets || (!total.any && peer.connectionState === "connected")) seen.alive = now;
     if (total.frames > seen.frames || !total.frames) seen.moved = now;
     Object.assign(seen, total);
+    if (room.mode === "node") return; // which watches for itself; this connection goes on as long as it does
+    if (node && total.frames > 0) {
+      leaveNode();
+      shownHere(peer.remote);
+    }
     judge(now, now - seen.alive);
   }
 
@@ -161,6 +236,7 @@ export function joinCall({ visitId, host = false, local, remoteVideo, onState = 
   }
 
   function restart() {
+    node?.restart();
     if (!pc || !pc.remoteDescription) return; // the first offer is still on its way
     seen.restarted = performance.now();
     pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
@@ -196,6 +272,7 @@ export function joinCall({ visitId, host = false, local, remoteVideo, onState = 
     for (const old of local.getTracks().filter(({ kind }) => kind === track.kind)) local.removeTrack(old);
     local.addTrack(track);
     const sender = pc?.getSenders().find((each) => each.track?.kind === track.kind);
+    node?.replace(track);
     if (sender) await sender.replaceTrack(track);
     else pc?.addTrack(track, local);
   }
@@ -209,6 +286,7 @@ export function joinCall({ visitId, host = false, local, remoteVideo, onState = 
     stop.abort();
     clearInterval(timer);
     drop();
+    leaveNode();
   }
 
   const { signal } = stop;
@@ -230,130 +308,6 @@ export function joinCall({ visitId, host = false, local, remoteVideo, onState = 
       for (const track of stream.getTracks()) await put(track);
     },
     chat: (text) => link.send("chat", { text }),
-  };
-}
-
-/** The socket: a fresh ticket each time, resumed where it broke, commands repeated until they are acknowledged. */
-function openSignalling(tickets, { onMessage, onGone }) {
-  let socket = null;
-  let attempt = 0;
-  let tries = 0;
-  let session = null;
-  let seq = 0;
-  let next = 1;
-  let heard = 0;
-  let pending = [];
-  let ready = false;
-  let closed = false;
-  let retry;
-  const pulse = setInterval(beat, PING_MS);
-  open();
-
-  async function open() {
-    clearTimeout(retry);
-    const mine = (attempt += 1);
-    abandon();
-    const [ticket, final] = await ask();
-    if (closed || mine !== attempt) return;
-    if (final) end(final);
-    else if (ticket) talk(ticket);
-    else later();
-  }
-
-  async function ask() {
-    try {
-      const answer = await fetch(tickets, { method: "POST", signal: AbortSignal.timeout(5000) });
-      return answer.ok ? [(await answer.json()).ticket] : [null, FINAL[answer.status]];
-    } catch {
-      return [null];
-    }
-  }
-
-  function talk(ticket) {
-    socket = new WebSocket(`${location.origin.replace("http", "ws")}/v1/signalling`);
-    heard = performance.now();
-    socket.onopen = () => {
-      const resume = session ? { resume: { session, last_seq: seq } } : {};
-      socket.send(JSON.stringify({ type: "hello", v: 1, ticket, ...resume }));
-    };
-    socket.onmessage = ({ data }) => hear(JSON.parse(data));
-    socket.onclose = ({ code, reason }) => {
-      const final = code === 4401 ? null : REASONS[reason] ?? FINAL[code - 4000];
-      if (final) end(final);
-      else later();
-    };
-  }
-
-  function hear(message) {
-    heard = performance.now();
-    const { type, id } = message;
-    if (type === "welcome") welcome(message);
-    else seq = message.seq ?? seq;
-    if (id) pending = pending.filter((each) => each.id > id);
-    else if (type === "bye") end(REASONS[message.reason]);
-    else if (type !== "pong") onMessage(message);
-  }
-
-  function welcome(message) {
-    if (!message.resumed) {
-      ({ seq } = message); // a resumed session counts on from the last it heard: what it missed comes now
-      pending = [];
-      next = 1;
-    }
-    ({ session } = message);
-    pending = pending.filter(({ id }) => id > message.ack);
-    for (const command of pending) socket.send(JSON.stringify(command));
-    ready = true;
-    tries = 0;
-  }
-
-  function beat() {
-    if (!ready) return;
-    if (performance.now() - heard > SILENT_MS) open();
-    else socket.send('{"type":"ping"}');
-  }
-
-  function later() {
-    abandon();
-    retry = setTimeout(open, Math.min(5000, 250 * 2 ** tries) * (0.5 + Math.random()));
-    tries += 1;
-  }
-
-  function abandon() {
-    ready = false;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
-    socket = null;
-  }
-
-  function end(state) {
-    if (closed) return;
-    closed = true;
-    clearInterval(pulse);
-    clearTimeout(retry);
-    abandon();
-    onGone(state);
-  }
-
-  return {
-    send(type, body) {
-      const command = { type, id: next, ...body };
-      next += 1;
-      pending.push(command);
-      if (ready) socket.send(JSON.stringify(command));
-    },
-    reopen() {
-      if (!closed) open();
-    },
-    close() {
-      if (closed) return;
-      if (ready) socket.send(JSON.stringify({ type: "bye", id: next }));
-      closed = true;
-      clearInterval(pulse);
-      clearTimeout(retry);
-      abandon();
-    },
   };
 }
 

@@ -11,7 +11,7 @@ const $ = (id) => document.getElementById(id);
  * onTrouble(words) when the devices cannot be opened; onEnd(words) when the call is over for this page, with words
  * unless the visit itself has ended.
  */
-export function talk({ visitId, host = false, onTrouble, onEnd }) {
+export function talk({ visitId, host = false, tickets, onTrouble, onEnd }) {
   const remote = $("remote");
   const near = $("near");
   let handle = null;
@@ -94,7 +94,7 @@ export function talk({ visitId, host = false, onTrouble, onEnd }) {
     if (!local) return start(null, { video: false });
     near.srcObject = local;
     keys();
-    handle = joinCall({ visitId, host, local, remoteVideo: remote, onState });
+    handle = joinCall({ visitId, host, tickets, local, remoteVideo: remote, others: t("Another person in the call"), onState });
     return undefined;
   }
 

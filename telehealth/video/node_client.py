@@ -1,0 +1,105 @@
+"""Rooms at the media node's control door, as the web process knocks there: one grant a request (media/control.py).
+
+Nothing is remembered here. A connection's session is named after who has it where, so any web process names it alike.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from telehealth.core.grants import GrantKind, MediaSessionId
+from telehealth.core.grants import Place as GrantedPlace
+from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Reply, open_client
+from telehealth.video.language import Cut, Negotiate
+from telehealth.video.media_grants import GrantSigner
+from telehealth.video.placement import Node, Place
+from telehealth.video.ports import MediaAway, OfferRefused
+
+DEADLINE_SECONDS = 4.0  # within the five after which a browser asks again
+REPORT_SECONDS = 1.5  # within the two after which nodes are asked again
+LARGEST_ANSWER = 256 * 1024
+MOST_SESSIONS = 400  # of one node (media/rooms.py)
+NAMES = UUID("6f1b8f0e-6a37-5b0e-9d52-0d8a3c1f7e44")
+
+
+class HttpMediaRooms:
+    """`MediaRooms` over HTTP, for the nodes at these addresses. Without a signer there is no node to ask."""
+
+    def __init__(self, urls: Sequence[str], signer: GrantSigner | None) -> None:
+        self._urls = [url.rstrip("/") for url in urls]
+        self._signer = signer
+
+    async def reports(self, now: datetime) -> Sequence[Node]:
+        if self._signer is None:
+            return ()
+        async with open_client(deadline=REPORT_SECONDS, max_bytes=LARGEST_ANSWER, connections=4) as client:
+            found = [await _report(client, url, now) for url in self._urls]
+        return [node for node in found if node is not None]
+
+    async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
+        session = _session(place, task.session, task.offer.way)
+        kind = GrantKind.SEND if task.offer.direction == "send" else GrantKind.RECEIVE
+        body = json.dumps({"type": "offer", "sdp": task.offer.sdp}).encode()
+        async with open_client(deadline=DEADLINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=1) as client:
+            for method in ("PUT", "PATCH"):  # the first offer of this connection, or a later one
+                headers = self._headers(place, session, str(task.participant), kind, now)
+                reply = await _send(client, method, f"{place.url}/sessions/{session}", headers, body)
+                if reply.status != 409:
+                    break
+        if reply.status in (400, 413, 422):
+            raise OfferRefused
+        if reply.status not in (200, 201):
+            raise MediaAway
+        return _sdp(reply)
+
+    async def cut(self, place: Place, task: Cut, now: datetime) -> None:
+        async with open_client(deadline=DEADLINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=1) as client:
+            for way in task.ways:
+                session = _session(place, task.session, way)
+                kind = GrantKind.SEND if way.startswith("send") else GrantKind.RECEIVE
+                headers = self._headers(place, session, str(task.participant), kind, now)
+                await _send(client, "DELETE", f"{place.url}/sessions/{session}", headers, b"")
+
+    def _headers(  # noqa: PLR0917 -- what a grant names
+        self, place: Place, session: MediaSessionId, sub: str, kind: GrantKind, now: datetime
+    ) -> Mapping[str, str]:
+        if self._signer is None:
+            raise MediaAway
+        granted = GrantedPlace(room=str(place.visit_id), epoch=place.epoch)
+        grant = self._signer.sign(session, sub=sub, now=now, kind=kind, place=granted)
+        return {"Authorization": f"Bearer {grant}", "Content-Type": "application/json"}
+
+
+def _session(place: Place, seat: str, way: str) -> MediaSessionId:
+    return MediaSessionId(uuid5(NAMES, f"{place.visit_id} {place.epoch} {seat} {way}"))
+
+
+async def _send(  # noqa: PLR0917 -- a request
+    client: Outbound, method: str, url: str, headers: Mapping[str, str], body: bytes
+) -> Reply:
+    try:
+        return await client.send(method, url, headers=headers, content=body)
+    except (NotSent, NoAnswer):
+        raise MediaAway from None
+
+
+async def _report(client: Outbound, url: str, now: datetime) -> Node | None:
+    try:
+        reply = await client.send("GET", f"{url}/stats")
+        match reply.json():
+            case {"sessions": int(sessions)} if reply.status == 200:
+                return Node(name=url, url=url, reported_at=now, load=sessions / MOST_SESSIONS)
+    except (NotSent, NoAnswer, NotJson):
+        return None
+    return None
+
+
+def _sdp(reply: Reply) -> str:
+    try:
+        match reply.json():
+            case {"type": "answer", "sdp": str(sdp)}:
+                return sdp
+    except NotJson:
+        raise MediaAway from None
+    raise MediaAway

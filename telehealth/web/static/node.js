@@ -1,0 +1,225 @@
+// A call of more than two, over the media node: one connection up, one down, offered from here (telehealth/video/PROTOCOL.md).
+
+const TICK_MS = 250;
+const ANSWER_MS = 5000;
+const PATIENCE_MS = 3000; // for a first picture, where sound has come
+const AGAIN_MS = 1000;
+const LOST_MS = 2000; // nothing arrives: restart ICE, and again every RESTART_MS
+const RESTART_MS = 4000;
+const RENEW_MS = 14000; // restarting did not help: new connections
+const FAILED_MS = 20000;
+const WORST = ["failed", "closed", "disconnected", "new", "connecting", "connected"];
+const LAYERS = [
+  { rid: "h", maxBitrate: 1_200_000 },
+  { rid: "l", maxBitrate: 150_000, scaleResolutionDownBy: 4 },
+];
+
+/**
+ * @param {object} options
+ * @param {(type: string, body: object) => number} options.send a command; answers its id
+ * @param {MediaStream} options.local what is sent; without tracks nothing is
+ * @param {() => RTCIceServer[]} options.iceServers
+ * @param {(people: Map<string, MediaStream>) => void} options.onPeople who is to be seen and heard, by participant
+ * @param {(state: string) => void} options.onState connecting, waiting (nobody else's media run), connected,
+ *   reconnecting, failed (still trying)
+ * @returns {{settle(epoch: number, live: string[]): void, hear(message: object): void, restart(): void, replace(track:
+ *   MediaStreamTrack): void, flows(): boolean, close(): void}} flows: there is something to see, or sound alone for long
+ */
+export function overNode({ send, local, iceServers, onPeople, onState }) {
+  const sides = { send: null, recv: null };
+  const made = { send: 0, recv: 0 };
+  const asked = new Map();
+  const streams = new Map();
+  let epoch = 0;
+  let people = [];
+  let reported = "";
+  let seen = { packets: 0, frames: 0, alive: performance.now(), restarted: 0, renewed: performance.now(), ever: false };
+  const timer = setInterval(watch, TICK_MS);
+
+  function settle(now, live) {
+    const others = live.join() !== people.join();
+    people = live;
+    if (now !== epoch) {
+      epoch = now;
+      begin();
+    } else if (others) receive();
+  }
+
+  function begin() {
+    end("send");
+    end("recv");
+    reported = "";
+    seen = { ...seen, alive: performance.now(), renewed: performance.now(), restarted: 0, packets: 0, frames: 0 };
+    if (local.getTracks().length > 0) offerUp();
+    receive();
+  }
+
+  function end(direction) {
+    sides[direction]?.pc.close();
+    sides[direction] = null;
+  }
+
+  function open(direction) {
+    const pc = new RTCPeerConnection({ iceServers: iceServers(), bundlePolicy: "max-bundle" });
+    made[direction] += 1;
+    const side = { pc, direction, connection: made[direction], order: Promise.resolve() };
+    pc.onconnectionstatechange = () => report();
+    return (sides[direction] = side);
+  }
+
+  function offerUp() {
+    const side = open("send");
+    for (const track of local.getTracks()) {
+      const large = track.kind === "video" && (track.getSettings().height ?? 0) >= 360;
+      const init = { direction: "sendonly", streams: [local] };
+      side.pc.addTransceiver(track, large ? { ...init, sendEncodings: LAYERS } : init);
+    }
+    negotiate(side);
+  }
+
+  function receive() {
+    if (people.length === 0 && !sides.recv) return report();
+    const side = sides.recv ?? open("recv");
+    for (let have = side.pc.getTransceivers().length / 2; have < people.length; have += 1) {
+      for (const kind of ["audio", "video"]) side.pc.addTransceiver(kind, { direction: "recvonly" });
+    }
+    return negotiate(side);
+  }
+
+  const current = (side) => sides[side.direction] === side;
+
+  function negotiate(side) {
+    side.order = side.order.then(() => current(side) && exchange(side)).catch(() => {
+      setTimeout(() => current(side) && negotiate(side), AGAIN_MS);
+    });
+  }
+
+  async function exchange(side) {
+    await side.pc.setLocalDescription();
+    const sdp = await ask(side);
+    if (!current(side)) return;
+    await side.pc.setRemoteDescription({ type: "answer", sdp });
+    if (side.direction === "recv") show(side.pc);
+  }
+
+  function ask({ direction, connection, pc }) {
+    const id = send("offer", { epoch, direction, connection, sdp: pc.localDescription.sdp });
+    return new Promise((resolve, reject) => {
+      const timeout = setTimeout(() => (asked.delete(id), reject(new Error("no answer"))), ANSWER_MS);
+      asked.set(id, (message) => {
+        clearTimeout(timeout);
+        asked.delete(id);
+        if (message.type === "answer") resolve(message.sdp);
+        else reject(new Error(message.code));
+      });
+    });
+  }
+
+  function hear(message) {
+    if (message.type === "answer" || message.type === "error") asked.get(message.id)?.(message);
+  }
+
+  /** Who is in which section stands in the answer: the stream of a section is a participant. */
+  function show(pc) {
+    const tracks = new Map();
+    const shown = whom(pc.remoteDescription.sdp);
+    for (const { mid, receiver } of pc.getTransceivers()) {
+      const person = shown.get(mid);
+      if (person) tracks.set(person, [...(tracks.get(person) ?? []), receiver.track]);
+    }
+    for (const person of streams.keys()) if (!tracks.has(person)) streams.delete(person);
+    for (const [person, theirs] of tracks) {
+      const same = streams.get(person)?.getTracks() ?? [];
+      if (same.length !== theirs.length || theirs.some((track) => !same.includes(track))) {
+        streams.set(person, new MediaStream(theirs));
+      }
+    }
+    onPeople(new Map(streams));
+  }
+
+  function state() {
+    const states = Object.values(sides).filter(Boolean).map(({ pc }) => pc.connectionState);
+    return states.sort((one, other) => WORST.indexOf(one) - WORST.indexOf(other))[0] ?? "new";
+  }
+
+  function report(worst = state()) {
+    if (epoch > 0 && worst !== reported) send("media_state", { epoch, state: (reported = worst) });
+  }
+
+  async function watch() {
+    const side = sides.recv;
+    const now = performance.now();
+    if (!side || people.length === 0) {
+      seen.alive = now;
+      if (state() === "connected") onState("waiting");
+      return;
+    }
+    const total = await figures(side.pc);
+    if (!current(side)) return;
+    if (total.packets > seen.packets) seen.alive = now;
+    if (total.packets > 0) seen.first ??= now;
+    Object.assign(seen, total);
+    judge(now, now - seen.alive);
+  }
+
+  function judge(now, silent) {
+    if (state() === "connected" && silent < LOST_MS) {
+      Object.assign(seen, { ever: true, renewed: now });
+      report("connected");
+      onState("connected");
+      return;
+    }
+    onState(silent > FAILED_MS ? "failed" : seen.ever && silent > LOST_MS ? "reconnecting" : "connecting");
+    if (silent <= LOST_MS) return;
+    if (reported === "connected") report("disconnected");
+    if (now - seen.renewed > RENEW_MS) begin();
+    else if (now - seen.restarted > RESTART_MS) restart();
+  }
+
+  function restart() {
+    seen.restarted = performance.now();
+    for (const side of Object.values(sides).filter((each) => each?.pc.remoteDescription)) {
+      side.pc.restartIce();
+      negotiate(side);
+    }
+  }
+
+  return {
+    settle,
+    hear,
+    restart,
+    flows: () => seen.frames > 0 || (seen.packets > 0 && performance.now() - seen.first > PATIENCE_MS),
+    replace(track) {
+      const sender = sides.send?.pc.getSenders().find((each) => each.track?.kind === track.kind);
+      if (sender) sender.replaceTrack(track);
+      else if (epoch > 0) begin();
+    },
+    close() {
+      clearInterval(timer);
+      end("send");
+      end("recv");
+      onPeople(new Map());
+    },
+  };
+}
+
+/** For each section of a description that sends, by its mid, whose it is. */
+function whom(sdp) {
+  const found = new Map();
+  for (const section of sdp.split(/^m=/m).slice(1)) {
+    const mid = /^a=mid:(\S+)/m.exec(section)?.[1];
+    const person = /^a=msid:(\S+)/m.exec(section)?.[1];
+    if (mid && person && /^a=sendonly|^a=sendrecv/m.test(section)) found.set(mid, person);
+  }
+  return found;
+}
+
+async function figures(pc) {
+  const total = { packets: 0, frames: 0 };
+  for (const each of (await pc.getStats()).values()) {
+    if (each.type !== "inbound-rtp") continue;
+    total.packets += each.packetsReceived;
+    total.frames += each.framesDecoded ?? 0;
+  }
+  return total;
+}

@@ -1,0 +1,131 @@
+// The socket of a call, as telehealth/video/PROTOCOL.md says: it comes back, and nothing that was said gets lost.
+
+const PING_MS = 4000;
+const SILENT_MS = 9000;
+const FINAL = { 400: "refused", 401: "refused", 403: "refused", 404: "refused", 409: "refused", 410: "ended" };
+const REASONS = { ended: "ended", replaced: "replaced", "seat-taken": "replaced" };
+
+/** The socket: a fresh ticket each time, resumed where it broke, commands repeated until they are acknowledged. */
+export function openSignalling(tickets, { onMessage, onGone }) {
+  let socket = null;
+  let attempt = 0;
+  let tries = 0;
+  let session = null;
+  let seq = 0;
+  let next = 1;
+  let heard = 0;
+  let pending = [];
+  let ready = false;
+  let closed = false;
+  let retry;
+  const pulse = setInterval(beat, PING_MS);
+  open();
+
+  async function open() {
+    clearTimeout(retry);
+    const mine = (attempt += 1);
+    abandon();
+    const [ticket, final] = await ask();
+    if (closed || mine !== attempt) return;
+    if (final) end(final);
+    else if (ticket) talk(ticket);
+    else later();
+  }
+
+  async function ask() {
+    try {
+      const answer = await fetch(tickets, { method: "POST", signal: AbortSignal.timeout(5000) });
+      return answer.ok ? [(await answer.json()).ticket] : [null, FINAL[answer.status]];
+    } catch {
+      return [null];
+    }
+  }
+
+  function talk(ticket) {
+    socket = new WebSocket(`${location.origin.replace("http", "ws")}/v1/signalling`);
+    heard = performance.now();
+    socket.onopen = () => {
+      const resume = session ? { resume: { session, last_seq: seq } } : {};
+      socket.send(JSON.stringify({ type: "hello", v: 1, ticket, ...resume }));
+    };
+    socket.onmessage = ({ data }) => hear(JSON.parse(data));
+    socket.onclose = ({ code, reason }) => {
+      const final = code === 4401 ? null : REASONS[reason] ?? FINAL[code - 4000];
+      if (final) end(final);
+      else later();
+    };
+  }
+
+  function hear(message) {
+    heard = performance.now();
+    const { type, id } = message;
+    if (type === "welcome") welcome(message);
+    else seq = message.seq ?? seq;
+    if (id) pending = pending.filter((each) => each.id > id);
+    if (type === "bye") end(REASONS[message.reason]);
+    else if (!["ack", "pong"].includes(type)) onMessage(message);
+  }
+
+  function welcome(message) {
+    if (!message.resumed) {
+      ({ seq } = message); // a resumed session counts on from the last it heard: what it missed comes now
+      pending = [];
+      next = 1;
+    }
+    ({ session } = message);
+    pending = pending.filter(({ id }) => id > message.ack);
+    for (const command of pending) socket.send(JSON.stringify(command));
+    ready = true;
+    tries = 0;
+  }
+
+  function beat() {
+    if (!ready) return;
+    if (performance.now() - heard > SILENT_MS) open();
+    else socket.send('{"type":"ping"}');
+  }
+
+  function later() {
+    abandon();
+    retry = setTimeout(open, Math.min(5000, 250 * 2 ** tries) * (0.5 + Math.random()));
+    tries += 1;
+  }
+
+  function abandon() {
+    ready = false;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    socket = null;
+  }
+
+  function end(state) {
+    if (closed) return;
+    closed = true;
+    clearInterval(pulse);
+    clearTimeout(retry);
+    abandon();
+    onGone(state);
+  }
+
+  return {
+    send(type, body) {
+      const command = { type, id: next, ...body };
+      next += 1;
+      pending.push(command);
+      if (ready) socket.send(JSON.stringify(command));
+      return command.id;
+    },
+    reopen() {
+      if (!closed) open();
+    },
+    close() {
+      if (closed) return;
+      if (ready) socket.send(JSON.stringify({ type: "bye", id: next }));
+      closed = true;
+      clearInterval(pulse);
+      clearTimeout(retry);
+      abandon();
+    },
+  };
+}

@@ -1,0 +1,88 @@
+"""Calls of Chromium through the node over a poor network: loss, a narrow way, another address, a cut."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.kit.calls import chromium
+from tests.kit.media_process import RunningNode
+from tests.kit.room_pages import Person, people
+from tests.kit.udp_proxy import UdpProxy
+
+pytestmark = pytest.mark.browser
+
+FROZEN = """(async () => [...(await down.getStats()).values()]
+  .find(({ type, kind }) => type === "inbound-rtp" && kind === "video").totalFreezesDuration)()"""
+LAYERS = [{"rid": "h", "maxBitrate": 900_000}, {"rid": "l", "scaleResolutionDownBy": 2, "maxBitrate": 120_000}]
+
+
+@asynccontextmanager
+async def call(
+    node: RunningNode, *, by: str, simulcast: bool = False
+) -> AsyncIterator[tuple[Person, Person, UdpProxy]]:
+    """Ann sends, Bob receives; `by` says whose way is poor."""
+    async with chromium() as browser, people(browser, node, "ann", "bob") as (ann, bob):
+        (ann if by == "up" else bob).by_proxy(by)
+        await ann.send(width=640, height=480, encodings=LAYERS if simulcast else [{"maxBitrate": 600_000}])
+        await bob.receive(1)
+        await bob.sees("ann", more=60, within=40)
+        yield ann, bob, (ann if by == "up" else bob).proxies[by]
+
+
+@pytest.mark.parametrize("by", ["up", "down"])
+async def test_another_address_in_the_middle(node: RunningNode, by: str) -> None:
+    """A network that changed under the browser: its next check tells the node, nobody else is asked."""
+    async with call(node, by=by) as (ann, bob, proxy):
+        proxy.move()
+        await bob.sees("ann", more=30)
+        assert await (ann if by == "up" else bob).page.evaluate("states") == [f"{by} connecting", f"{by} connected"]
+
+
+@pytest.mark.parametrize("by", ["up", "down"])
+async def test_what_is_lost_is_sent_again(node: RunningNode, by: str) -> None:
+    async with call(node, by=by) as (ann, bob, proxy):
+        proxy.loss = 0.05
+        await bob.sees("ann", more=200, within=40)
+        proxy.loss = 0.0
+        stream = await picture(ann if by == "up" else bob, by)
+        assert proxy.lost > 10
+        assert stream["repeated"] > 5
+        frozen = await bob.page.evaluate(FROZEN)
+        assert frozen < 2, frozen
+
+
+async def test_a_cut_of_four_seconds(node: RunningNode) -> None:
+    async with call(node, by="down") as (_, bob, proxy):
+        proxy.cut = True
+        await asyncio.sleep(4)
+        proxy.cut = False
+        await bob.sees("ann", more=30, within=10)
+
+
+async def test_a_narrow_way_gets_less_and_a_wide_one_the_upper_layer_again(node: RunningNode) -> None:
+    """On 200 kb/s the lower layer, or sound alone while the browser's estimate of its way is too low even for that."""
+    async with call(node, by="down", simulcast=True) as (_, bob, proxy):
+        assert (await picture(bob, "down"))["rid"] == "h"
+        proxy.narrow = 200_000
+        await becomes(bob, "l", "")
+        proxy.narrow = None
+        await becomes(bob, "h")
+        await bob.sees("ann", more=30)
+
+
+async def picture(person: Person, direction: str) -> dict[str, Any]:
+    """The node's figures of that person's one video."""
+    streams: list[dict[str, Any]] = (await person.view(direction))["streams"]
+    [found] = [each for each in streams if each["kind"] == "video"]
+    return found
+
+
+async def becomes(person: Person, *rids: str, within: float = 60.0) -> None:
+    for _ in range(int(within / 0.25)):
+        if (await picture(person, "down"))["rid"] in rids:
+            return
+        await asyncio.sleep(0.25)
+    raise AssertionError(f"never {rids}: {await person.told()}")
