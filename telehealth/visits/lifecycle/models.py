@@ -208,3 +208,12 @@ class ParticipantEventRow(Table):
     after: Mapped[str] = plain()
 
     __table_args__ = (CheckConstraint(parts_as_sql(), name="step"),)
+
+
+class PresenceRow(Table):
+    """Until when a participant counts as being on the page of their visit. A killed process shows by age."""
+
+    __tablename__ = "presence"
+
+    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id", ondelete="CASCADE"), primary_key=True)
+    seen_until: Mapped[datetime] = phi()

@@ -16,6 +16,7 @@ from telehealth.visits.gates.rules import GatesClosed, to_prepare
 from telehealth.visits.gates.service import make_ready
 from telehealth.visits.lifecycle import check_in
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.guests import PREPARED
 from telehealth.visits.lifecycle.joining import Stage, stage_of
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
@@ -57,7 +58,7 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
         visit = await lifecycle.arrive(unit, visit.id)
     visit = await lifecycle.back(unit, visit.id) if visit.away_since is not None else visit
     if unit.actor.id is not None:
-        counts_for = attendance.PREPARED if visit.status is VisitStatus.ARRIVED else attendance.RELOADED
+        counts_for = PREPARED if visit.status is VisitStatus.ARRIVED else attendance.RELOADED
         await attendance.note(unit, [unit.actor.id], unit.now + counts_for)
     patient = await people.patient(unit, visit.patient_id)
     clinician = await people.clinician(unit, visit.clinician_id)
