@@ -97,6 +97,15 @@ def _put_out(staff: Staff, patient: Waiter) -> object:
     return staff.desk(f"{_path(patient, 'participants')}/{patient.participant}/revoke")
 
 
+def _open_elsewhere(staff: Staff, patient: Waiter) -> object:
+    """The identity step on another device, at the other process."""
+    born = {"birth_year": BORN.year, "birth_month": BORN.month, "birth_day": BORN.day}
+    answer = httpx.post(
+        f"{staff.web.url}/join/{patient.link.rpartition('/')[2]}", data=born, timeout=30, trust_env=False
+    )
+    return answer.headers["set-cookie"]
+
+
 CASES: Mapping[str, Case] = {
     "admitted": Case(_admit, visible("#call")),
     "put back": Case(lambda s, p: s.clinician(p, _path(p, "put-back")), visible("#waiting-title"), _admit),
@@ -105,6 +114,7 @@ CASES: Mapping[str, Case] = {
     "cancelled": Case(lambda s, p: s.desk(_path(p, "cancel"), {"reason": "technical"}), visible("#over-title")),
     "marked as left": Case(lambda s, p: s.desk(_path(p, "left")), visible("#over-title")),
     "put out": Case(_put_out, visible("#gone-title")),
+    "opened on another device": Case(_open_elsewhere, visible("#elsewhere")),
     "written to": Case(lambda s, p: s.desk(_path(p, "messages"), {"words": WORDS}), visible(f"#told >> text={WORDS}")),
     "running late": Case(lambda s, p: s.late(p, 10), visible("#late"), lambda s, p: s.late(p, 0)),
 }

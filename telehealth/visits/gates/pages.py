@@ -21,6 +21,7 @@ from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.guests import PREPARED, note_here
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import BEFORE_CALL, IN_CALL
+from telehealth.visits.participants.pages import elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Preparing:
 
 async def prepare(call: Call) -> Response:
     """Agree to the text, then answer the questions; on to the visit when nothing is asked."""
+    if call.actor.elsewhere:
+        return await elsewhere(call)
     return await _page(call)
 
 

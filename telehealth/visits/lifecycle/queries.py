@@ -231,6 +231,7 @@ async def join_decision(unit: Unit, visit_id: UUID) -> JoinDecision:
         reason=reason,
         what_to_do=what_to_do(reason),
         fallback_phone=(await people.clinic(unit)).phone,
+        elsewhere=unit.actor.elsewhere,
     )
 
 

@@ -21,6 +21,7 @@ from telehealth.visits.lifecycle.joining import Stage, stage_of
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.lifecycle.schemas import AttestLocation
+from telehealth.visits.participants.pages import elsewhere
 from telehealth.visits.waiting_room import attendance, notices, standings
 from telehealth.visits.waiting_room.own_place import here, own_place
 from telehealth.visits.waiting_room.schemas import OwnVisitQuery
@@ -29,6 +30,8 @@ from telehealth.visits.waiting_room.schemas import OwnVisitQuery
 async def own_visit(call: Call, query: OwnVisitQuery) -> Response:
     """Prepare, check, wait, talk, done. Opening it inside the join window is arriving."""
     try:
+        if call.actor.elsewhere:
+            return await elsewhere(call)
         found = await call.run(_own_visit)
     except NotFound:  # no visit yet: a place in the queue
         return call.render("place.html", **await call.run(_own_place))
