@@ -175,7 +175,8 @@ class Storm:
             )
             self.visit_id = (await self.unit_of_work.run(appointments.request, SYSTEM, wish)).id
             if self.given % 2:
-                await self.unit_of_work.run(steps.change, SYSTEM, self.visit_id, Command.HOLD)
+                facts = {"time_free": True, "location_licensed": True}
+                await self.unit_of_work.run(steps.change, SYSTEM, self.visit_id, Command.HOLD, facts=facts)
         else:
             self.link = await self.unit_of_work.run(book, SYSTEM, self.clinic)
             self.visit_id = self.link.visit.id

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from telehealth.core.actors import Role
 from telehealth.core.errors import Stale
 from telehealth.core.failpoints import Failpoint
 from telehealth.core.ids import ClinicianId
@@ -25,6 +26,7 @@ from telehealth.visits.lifecycle.rules import (
 )
 from telehealth.visits.lifecycle.steps import change, decided
 
+TOGETHER = {"both_sides_in_media": True}
 FIRED = Failpoint("visits.timer_fired")
 
 
@@ -46,7 +48,9 @@ async def arrive(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> 
     visit = await queries.find(unit, visit_id, lock=True)
     if visit.status in WAITING | IN_CALL:
         return visit
-    return await change(unit, visit_id, Command.ARRIVE, revision=revision)
+    by_link = unit.actor.visit_id == visit_id  # such a session begins with the identity step
+    facts = {"identified": by_link or unit.actor.role is Role.FRONT_DESK}
+    return await change(unit, visit_id, Command.ARRIVE, revision=revision, facts=facts)
 
 
 async def record_check(unit: Unit, visit_id: UUID, check: DeviceCheck, *, cause: str = "") -> Visit:
@@ -107,7 +111,7 @@ async def hand_over(
         return visit
     there = replace(visit, clinician_id=heir.id, location=await check_in.whereabouts(unit, visit))
     licensed = await check_in.is_licensed(unit, there, there.location) if there.location else None
-    facts: dict[str, Any] = {"location_licensed": licensed is not False}
+    facts: dict[str, Any] = {"heir_licensed": licensed is not False}
     await decided(unit, there, Command.HAND_OVER, replace(situation_of(visit, unit.now), **facts))
     over = bool(override) or visit.status is not VisitStatus.BOOKED
     values: dict[str, Any] = {
@@ -128,9 +132,9 @@ async def connected(unit: Unit, visit_id: UUID) -> Visit:
         case VisitStatus.IN_PROGRESS:
             return visit
         case VisitStatus.INTERRUPTED:
-            return await change(unit, visit_id, Command.RESUME)
+            return await change(unit, visit_id, Command.RESUME, facts=TOGETHER)
         case _:
-            return await change(unit, visit_id, Command.CONNECT, values={"started_at": unit.now})
+            return await change(unit, visit_id, Command.CONNECT, values={"started_at": unit.now}, facts=TOGETHER)
 
 
 async def interrupted(unit: Unit, visit_id: UUID, *, cause: str = "") -> Visit:
@@ -148,7 +152,7 @@ async def end(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Vis
 
 async def complete(unit: Unit, visit_id: UUID) -> Visit:
     """The signed note is in the record."""
-    return await change(unit, visit_id, Command.COMPLETE)
+    return await change(unit, visit_id, Command.COMPLETE, facts={"note_in_record": True})
 
 
 async def cancel(unit: Unit, visit_id: UUID, *, reason: str, revision: int | None = None) -> Visit:
