@@ -203,6 +203,7 @@ class Situation:
     heir_licensed: bool | None = None
     both_sides_in_media: bool | None = None
     note_in_record: bool | None = None
+    clinician_there: bool | None = None
 
 
 KEPT = ("opens_at", "closes_at", "starts_at", "changed_at", "away_since", "check")
@@ -253,6 +254,7 @@ GONE_LONG = Guard(
 NOTE_IN_RECORD = _found("note_in_record")
 REASON_GIVEN = Guard("reason_given", lambda s: bool(s.reason))
 NO_SHOW_TIME = Guard("no_show_time_over", lambda s: s.now >= s.starts_at + s.patient_no_show_after)
+CLINICIAN_THERE = _found("clinician_there")
 NOBODY_CAME = Guard("nobody_admitted", lambda s: s.now >= s.starts_at + s.provider_no_show_after)
 IN_TIME = Guard("in_time_to_correct", lambda s: s.now <= s.changed_at + CORRECTABLE_FOR)
 
@@ -316,7 +318,15 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.END, ({S.INTERRUPTED}, S.ENDED), {R.SYSTEM}, happened.VisitEnded, GRACE_OVER),
     _row(C.COMPLETE, ({S.ENDED}, S.COMPLETED), {R.SYSTEM}, happened.VisitCompleted, NOTE_IN_RECORD),
     _row(C.CANCEL, (BEFORE_CALL, S.CANCELLED), ANYONE, happened.VisitCancelled, REASON_GIVEN, frees_time=True),
-    _row(C.PATIENT_NO_SHOW, ({S.BOOKED}, S.PATIENT_NO_SHOW), STAFF, happened.PatientMissed, NO_SHOW_TIME),
+    _row(C.PATIENT_NO_SHOW, ({S.BOOKED}, S.PATIENT_NO_SHOW), STAFF - {R.SYSTEM}, happened.PatientMissed, NO_SHOW_TIME),
+    _row(
+        C.PATIENT_NO_SHOW,
+        ({S.BOOKED}, S.PATIENT_NO_SHOW),
+        {R.SYSTEM},
+        happened.PatientMissed,
+        NO_SHOW_TIME,
+        CLINICIAN_THERE,
+    ),
     _row(C.PROVIDER_NO_SHOW, (WAITING, S.PROVIDER_NO_SHOW), STAFF, happened.ClinicianMissed, NOBODY_CAME),
     _row(C.LEAVE, (WAITING, S.LEFT_UNSEEN), STAFF - {R.SYSTEM} | {R.PATIENT}, happened.PatientLeft),
     _row(C.LEAVE, (WAITING, S.LEFT_UNSEEN), {R.SYSTEM}, happened.PatientLeft, GONE_LONG),

@@ -48,6 +48,7 @@ PASSES = Situation(
     heir_licensed=True,
     both_sides_in_media=True,
     note_in_record=True,
+    clinician_there=True,
 )
 PASSES_WHO_IS_AWAY = replace(PASSES, away_since=NOW - timedelta(minutes=10))
 STATUSES: tuple[VisitStatus | None, ...] = (None, *VisitStatus)
@@ -107,6 +108,7 @@ BARRED = [
     (C.COMPLETE, S.ENDED, Role.SYSTEM, replace(PASSES, note_in_record=False), "note_in_record"),
     (C.CANCEL, S.BOOKED, Role.FRONT_DESK, replace(PASSES, reason=""), "reason_given"),
     (C.PATIENT_NO_SHOW, S.BOOKED, Role.CLINICIAN, replace(PASSES, starts_at=NOW), "no_show_time_over"),
+    (C.PATIENT_NO_SHOW, S.BOOKED, Role.SYSTEM, replace(PASSES, clinician_there=False), "clinician_there"),
     (C.PROVIDER_NO_SHOW, S.READY, Role.SYSTEM, replace(PASSES, starts_at=NOW), "nobody_admitted"),
     (
         C.CORRECT,
