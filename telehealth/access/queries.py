@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
+from sqlalchemy.orm import aliased
 
 from telehealth.access.models import (
     AccessTokenRow,
@@ -46,8 +47,12 @@ async def session_actor(unit: Unit, secret: str) -> Actor | None:
 async def session_actors(unit: Unit, secrets: Collection[str]) -> dict[str, Actor]:
     """Whoever holds these sessions now, by secret; one lookup by a unique index, nothing written."""
     digests = {digest(secret): secret for secret in secrets}
+    other = aliased(SessionRow)
+    elsewhere = exists().where(
+        other.participant_id == SessionRow.participant_id, other.opened_at > SessionRow.opened_at
+    )
     found = await unit.session.execute(
-        select(SessionRow, AccountRow.role)
+        select(SessionRow, AccountRow.role, elsewhere)
         .outerjoin(AccountRow, AccountRow.id == SessionRow.account_id)
         .where(
             SessionRow.secret.in_(digests),
@@ -56,7 +61,8 @@ async def session_actors(unit: Unit, secrets: Collection[str]) -> dict[str, Acto
         )
     )
     return {
-        digests[row.secret]: _guest(row) if row.account_id is None else _staff(row, Role(role)) for row, role in found
+        digests[row.secret]: _guest(row, elsewhere=newer) if row.account_id is None else _staff(row, Role(role))
+        for row, role, newer in found
     }
 
 
@@ -64,9 +70,16 @@ def _staff(row: SessionRow, role: Role) -> Actor:
     return Actor(row.account_id, role, SCOPES.get(role, frozenset()), person_id=row.person_id)
 
 
-def _guest(row: SessionRow) -> Actor:
+def _guest(row: SessionRow, *, elsewhere: bool) -> Actor:
     role = Role.GUEST if row.person_id is None else Role.PATIENT
-    return Actor(row.participant_id, role, SCOPES[role], person_id=row.person_id, visit_id=row.visit_id)
+    return Actor(
+        row.participant_id,
+        role,
+        SCOPES[role],
+        person_id=row.person_id,
+        visit_id=row.visit_id,
+        elsewhere=elsewhere,
+    )
 
 
 async def token_actor(unit: Unit, secret: str) -> Actor | None:

@@ -25,6 +25,7 @@ from telehealth.scheduling.booking.rules import VisitType
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.escalation.service import acknowledge
 from telehealth.visits.gates.service import make_ready
+from telehealth.visits.lifecycle import attendance
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import DeviceCheck, VisitStatus
@@ -253,6 +254,7 @@ class ClinicDay:
                 waits = await self.unit_of_work.run(standings.everyone, SYSTEM)
                 if self.clock.now() > self.closes and not waits:
                     return
+                await self.unit_of_work.run(attendance.note_clinicians, SYSTEM, [clinician_id])
                 yield 1
                 continue
             self.day.waits[visit.id].seen_at = self.clock.now()
@@ -265,6 +267,7 @@ class ClinicDay:
         while left:
             if is_ill and OPENS + 60 * MINUTE <= self.clock.now() < OPENS + (60 + self.plan.ill_for) * MINUTE:
                 yield self.plan.ill_for
+            await self.unit_of_work.run(attendance.note_clinicians, SYSTEM, [clinician_id])
             ready = None
             for visit_id in list(left):
                 visit = await self.unit_of_work.run(visits.find, SYSTEM, visit_id)

@@ -66,6 +66,7 @@ class Actor:
     `visit_id` is set for whoever came by a personal link: such an actor reaches that one visit and no other. With the
     role PATIENT they are the patient or act for the patient; a GUEST only takes part. For a clinician it is one visit
     more than their own, which they have been found to be allowed within one transaction.
+    `elsewhere`: they have opened the same link on another device since, and go on there.
     `purpose` is what this one request is for; the operation sets it, and audit rows carry it.
     """
 
@@ -75,6 +76,7 @@ class Actor:
     person_id: UUID | None = None
     visit_id: UUID | None = None
     purpose: Purpose = Purpose.OPERATIONS
+    elsewhere: bool = False
 
 
 ANONYMOUS = Actor(None, Role.ANONYMOUS)

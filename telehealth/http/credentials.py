@@ -32,8 +32,11 @@ async def actors(connection: HTTPConnection, authenticator: Authenticator) -> li
 
 
 async def still_acts(connection: HTTPConnection, actor: Actor, authenticator: Authenticator) -> bool:
-    """Whether the request's credential still leads to this actor: a stream outlives no sign-out."""
-    return any((each.id, each.role) == (actor.id, actor.role) for each in await actors(connection, authenticator))
+    """Whether the request's credential still leads to this actor: a stream outlives no sign-out, and no change to
+    another device.
+    """
+    now = [(each.id, each.role, each.elsewhere) for each in await actors(connection, authenticator)]
+    return (actor.id, actor.role, actor.elsewhere) in now
 
 
 def _bearer(connection: HTTPConnection) -> str | None:

@@ -18,7 +18,7 @@ from tests.kit.database import serving
 from tests.kit.full_room import filled
 from tests.kit.house import environment_of
 from tests.kit.needs import program
-from tests.kit.patient_page import CASES, Staff, told, told_of_move
+from tests.kit.patient_page import CASES, Staff, told, told_of_absence, told_of_move
 from tests.kit.processes import running_webs
 from tests.kit.valkey import mortal_valkey
 
@@ -35,12 +35,14 @@ def main(
         room = asyncio.run(filled(database, patients=len(CASES) * times, clinicians=2))
         with running_webs(environment_of(database, valkey.url), 2) as (first, second), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program("browser"), args=list(FLAGS))
-            house, patients = (first, Staff(second, room)), iter(room.patients)
+            house, patients = (first, Staff(second, room, database)), iter(room.patients)
             for name, case in CASES.items():
                 taken = [told(browser, house, next(patients), case) for _ in range(times)]
                 report.times(name, Times([each * 1000 for each in taken]), WITHIN)
             moved = [told_of_move(browser, house, days=number + 1) for number in range(times)]
             report.times("moved", Times([each * 1000 for each in moved]), WITHIN)
+            absent = [told_of_absence(browser, house, days=times + number + 1) for number in range(times)]
+            report.times("did not come", Times([each * 1000 for each in absent]), WITHIN)
             browser.close()
     report.row("load of the machine at the end", f"{os.getloadavg()[0]:.1f}", "")
     report.show(json)

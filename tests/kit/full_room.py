@@ -1,8 +1,9 @@
 """A clinic with many people in it at once: each visit is now, each patient has a session, each of the staff too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
 from telehealth.access.guests import open_guest_session
@@ -31,6 +32,7 @@ DESK = Actor(UUID(int=2), Role.FRONT_DESK, SCOPES[Role.FRONT_DESK])
 ALWAYS = tuple(Rule(weekday, 0, 24 * 60) for weekday in range(1, 8))
 BORN = date(1947, 6, 5)
 Headers = Mapping[str, str]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,21 @@ class Room:
 
 async def filled(database: str, *, patients: int, clinicians: int, desks: int = 1) -> Room:
     """The room in a database whose processes have the settings of `house.environment_of`."""
+    return await _once(database, lambda unit: fill(unit, patients=patients, clinicians=clinicians, desks=desks))
+
+
+async def connected(database: str, visit_id: VisitId) -> None:
+    """Both sides of that visit are in the call."""
+    await _once(database, lambda unit: lifecycle.connected(unit, visit_id))
+
+
+async def _once(database: str, do: Callable[[Unit], Coroutine[Any, Any, T]]) -> T:
     settings = settings_of(database, "unix:///nowhere")
     vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
     engine = open_engine(database, pool_size=1)
     unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, _unheard)
     try:
-        return await unit_of_work.run(
-            lambda unit: fill(unit, patients=patients, clinicians=clinicians, desks=desks), SYSTEM
-        )
+        return await unit_of_work.run(do, SYSTEM)
     finally:
         await engine.dispose()
 

@@ -57,7 +57,8 @@ from telehealth.visits.gates import queries as asked
 from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.parts import ParticipantKind
-from telehealth.visits.lifecycle.rules import DeviceCheck, Policy, Visit
+from telehealth.visits.lifecycle.repeats import Policy
+from telehealth.visits.lifecycle.rules import DeviceCheck, Visit
 from telehealth.visits.participants import guests
 from telehealth.visits.participants import service as participants
 from telehealth.visits.participants.rules import Companion

@@ -31,7 +31,7 @@ from telehealth.tasks.work import Work
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.appointments.wishes import Wish
 from telehealth.visits.gates import service as gates
-from telehealth.visits.lifecycle import queries, replaying, service, steps, tasks, timers
+from telehealth.visits.lifecycle import attendance, queries, replaying, service, steps, tasks, timers
 from telehealth.visits.lifecycle.deadlines import CONSEQUENCES, Outcome, deadlines_of
 from telehealth.visits.lifecycle.histories import Step
 from telehealth.visits.lifecycle.models import TimerRow, VisitEventRow
@@ -175,7 +175,8 @@ class Storm:
             )
             self.visit_id = (await self.unit_of_work.run(appointments.request, SYSTEM, wish)).id
             if self.given % 2:
-                await self.unit_of_work.run(steps.change, SYSTEM, self.visit_id, Command.HOLD)
+                facts = {"time_free": True, "location_licensed": True}
+                await self.unit_of_work.run(steps.change, SYSTEM, self.visit_id, Command.HOLD, facts=facts)
         else:
             self.link = await self.unit_of_work.run(book, SYSTEM, self.clinic)
             self.visit_id = self.link.visit.id
@@ -222,7 +223,9 @@ class Storm:
         self.runner.run(self._sweep(workers))
 
     async def _sweep(self, workers: int) -> None:
+        """The clinician looks at their board meanwhile."""
         work = Work(self.unit_of_work, Ports({}), self.clock)
+        await self.unit_of_work.run(attendance.note_clinicians, SYSTEM, [ClinicianId(self.host_id)])
         self.done["fired"] += sum(await asyncio.gather(*(tasks.fire_timers(work) for _ in range(workers))))
         await self._look()
 

@@ -48,6 +48,7 @@ PARTICIPANTS: tuple[tuple[str, str, Mapping[str, Any], str, bool], ...] = (
         (f"attend_{stage}", "attend.html", {**COMPANION, "stage": stage}, "/attend", False)
         for stage in ("early", "waiting", "let_in", "left", "over")
     ),
+    ("elsewhere", "elsewhere.html", {}, "/visit", False),
     ("companions", "companions.html", {**INVITING, "people": PEOPLE[2:5]}, "/visit/people", False),
     ("people", "people.html", {**INVITING, "people": PEOPLE, "visit": VISIT, "stale": True}, "/visits/v1/people", True),
     (

@@ -17,10 +17,10 @@ from telehealth.scheduling.waitlist import service as waitlist
 from telehealth.scheduling.waitlist.rules import Entry, Offer, OfferGone, OfferMode, Terms
 from telehealth.scheduling.waitlist.service import Present
 from telehealth.visits.appointments import service
-from telehealth.visits.appointments.wishes import Wish, others, visit_for
+from telehealth.visits.appointments.wishes import Wish, free, others, visit_for
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle.models import VisitRow
-from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus, decide, situation_of
+from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus, expect, situation_of
 from telehealth.visits.lifecycle.steps import begin
 from telehealth.visits.participants import queries as participants
 
@@ -97,7 +97,7 @@ async def _fulfil(unit: Unit, offer: Offer, entry: Entry) -> Accepted:
 async def _to_move(unit: Unit, visit_id: UUID) -> Visit:
     """The visit, locked. Raises NotFound, NotNow."""
     visit = await queries.find(unit, visit_id, lock=True)
-    decide(Command.RESCHEDULE, visit.status, unit.actor.role, situation_of(visit, unit.now))
+    expect(Command.RESCHEDULE, visit.status, unit.actor.role, situation_of(visit, unit.now))
     return visit
 
 
@@ -112,7 +112,7 @@ async def _book(unit: Unit, offer: Offer) -> Accepted:
         also=others(occupied),
     )
     visit = visit_for(wish, visit_id, occupied, now=unit.now)
-    await begin(unit, Command.BOOK, [visit])
+    await begin(unit, Command.BOOK, [visit], facts=free(occupied))
     return Accepted(visit, await service.invite_both(unit, visit))
 
 

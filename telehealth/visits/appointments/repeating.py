@@ -13,7 +13,7 @@ from telehealth.people.schemas import Jurisdiction, Zone
 from telehealth.scheduling.recurrence.rules import LONGEST_TEXT, MOST
 from telehealth.visits.appointments.schemas import Resources, Risk, Team, team_of
 from telehealth.visits.appointments.wishes import SeriesWish
-from telehealth.visits.lifecycle.rules import Policy
+from telehealth.visits.lifecycle.repeats import Policy
 from telehealth.visits.lifecycle.schemas import CancelReason, VisitView
 
 

@@ -7,7 +7,8 @@ from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy, Hol
 from telehealth.scheduling.recurrence.rules import InvalidRecurrence
 from telehealth.scheduling.waitlist.rules import AlreadyListed, NotWaiting, OfferExpired, OfferGone, UnfitWish
 from telehealth.visits.appointments import bookings, choosing, desk, offering
-from telehealth.visits.lifecycle.rules import NotNow, SeriesConflict
+from telehealth.visits.lifecycle.repeats import SeriesConflict
+from telehealth.visits.lifecycle.rules import NotNow
 
 _BOOKING: tuple[type[Refusal], ...] = (NotFound, NotAllowed, CalendarBusy, *SLOT_REFUSALS)
 _SERIES = (NotFound, InvalidRecurrence, CalendarBusy)

@@ -1,6 +1,6 @@
 """Commands on visits that repeat: book them, call them off, move them, and find times at which all of them are free."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,11 +20,12 @@ from telehealth.scheduling.booking import queries as slots
 from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused
 from telehealth.scheduling.recurrence.rules import LONGEST, InvalidRecurrence, Occurrence, expand, instant_of, read
 from telehealth.visits.appointments import service
-from telehealth.visits.appointments.wishes import SeriesWish, Wish, audience_of, visit_for, wanted
+from telehealth.visits.appointments.wishes import SeriesWish, Wish, audience_of, free, visit_for, wanted
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle.models import SeriesRow
 from telehealth.visits.lifecycle.parts import ParticipantKind
-from telehealth.visits.lifecycle.rules import Command, Policy, Series, SeriesConflict, Visit, VisitStatus
+from telehealth.visits.lifecycle.repeats import Policy, Series, SeriesConflict
+from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus
 from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
 from telehealth.visits.participants import guests
 
@@ -106,7 +107,7 @@ async def book_series(unit: Unit, asked: SeriesWish) -> Told:
         revision=1,
         changed_at=unit.now,
     )
-    await _begin(unit, series, visits)
+    await _begin(unit, series, visits, free(*(occupied for _, _, occupied in taken)))
     return Told(series, visits, missed)
 
 
@@ -277,11 +278,11 @@ async def _try(unit: Unit, wish: Wish, occurrence: Occurrence, owner_id: VisitId
         )
 
 
-async def _begin(unit: Unit, series: Series, visits: Sequence[Visit]) -> None:
+async def _begin(unit: Unit, series: Series, visits: Sequence[Visit], facts: Mapping[str, bool]) -> None:
     row = {name: getattr(series, name) for name in series.__dataclass_fields__}
     await unit.session.execute(insert(SeriesRow), [{**row, "created_at": unit.now}])
     unit.audit("create", "series", series.id, patient_id=series.patient_id)
-    await begin(unit, Command.BOOK, visits, as_one=True)
+    await begin(unit, Command.BOOK, visits, facts=facts, as_one=True)
     await guests.invite_all(
         unit,
         [

@@ -14,11 +14,11 @@ from telehealth.people import queries as people
 from telehealth.scheduling.booking import queries as slots
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, TooSoon, check_company
-from telehealth.visits.appointments.wishes import Wish, others, placed, visit_for, wanted, wish_of
+from telehealth.visits.appointments.wishes import Wish, free, others, placed, visit_for, wanted, wish_of
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle.guests import change_host
 from telehealth.visits.lifecycle.parts import ParticipantKind
-from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus, decide, situation_of
+from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus, expect, situation_of
 from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
 from telehealth.visits.participants import guests
 
@@ -48,7 +48,7 @@ async def appoint(unit: Unit, wish: Wish) -> Booked:
     wish = await checked(unit, wish)
     visit_id = VisitId(unit.new_id())
     occupied = await booking.occupy(unit, wanted(wish, unit.actor.role), visit_id, fresh=True)
-    return await _booked(unit, visit_for(wish, visit_id, occupied, now=unit.now), override=wish.override)
+    return await _booked(unit, visit_for(wish, visit_id, occupied, now=unit.now), occupied, override=wish.override)
 
 
 async def book_hold(unit: Unit, hold_id: UUID, *, patient_id: PatientId, location: str | None = None) -> Booked:
@@ -65,7 +65,7 @@ async def book_hold(unit: Unit, hold_id: UUID, *, patient_id: PatientId, locatio
         also=others(occupied),
         location=location,
     )
-    return await _booked(unit, visit_for(await checked(unit, wish), visit_id, occupied, now=unit.now))
+    return await _booked(unit, visit_for(await checked(unit, wish), visit_id, occupied, now=unit.now), occupied)
 
 
 async def request(unit: Unit, wish: Wish) -> Visit:
@@ -89,7 +89,7 @@ async def request(unit: Unit, wish: Wish) -> Visit:
         resources=(host, *wish.also),
     )
     visit = visit_for(wish, unit.new_id(), occupied, now=unit.now, status=VisitStatus.REQUESTED)
-    await begin(unit, Command.REQUEST, [visit])
+    await begin(unit, Command.REQUEST, [visit], facts={"service_open": True})  # somebody was found who could give it
     return visit
 
 
@@ -102,7 +102,7 @@ async def confirm(unit: Unit, visit_id: UUID, *, revision: int | None = None) ->
     if unit.actor.role is Role.CLINICIAN:
         wish = replace(wish, clinician_ids=(visit.clinician_id,))
     occupied = await booking.occupy(unit, wanted(wish, unit.actor.role), visit.id)
-    booked = await change(unit, visit_id, Command.BOOK, values=placed(visit, occupied))
+    booked = await change(unit, visit_id, Command.BOOK, values=placed(visit, occupied), facts=free(occupied))
     return Booked(booked, await invite_both(unit, booked))
 
 
@@ -162,7 +162,7 @@ async def move(
         values["override"] = unit.vault.seal(("visit", "override", visit.id), override)
     if occupied.clinician_id != visit.clinician_id:
         await change_host(unit, visit, occupied.clinician_id)
-    return await change(unit, visit.id, Command.RESCHEDULE, values=values, told_by=told_by)
+    return await change(unit, visit.id, Command.RESCHEDULE, values=values, facts=free(occupied), told_by=told_by)
 
 
 async def checked(unit: Unit, wish: Wish) -> Wish:
@@ -183,9 +183,9 @@ async def checked(unit: Unit, wish: Wish) -> Wish:
     return wish
 
 
-async def _booked(unit: Unit, visit: Visit, *, override: str = "") -> Booked:
+async def _booked(unit: Unit, visit: Visit, occupied: Occupied, *, override: str = "") -> Booked:
     sealed = unit.vault.seal(("visit", "override", visit.id), override) if override else None
-    await begin(unit, Command.BOOK, [visit], override=sealed)
+    await begin(unit, Command.BOOK, [visit], facts=free(occupied), override=sealed)
     return Booked(visit, await invite_both(unit, visit))
 
 
@@ -216,5 +216,5 @@ async def _to_change(unit: Unit, visit_id: UUID, command: Command, revision: int
     visit = await queries.find(unit, visit_id, lock=True)
     if revision is not None and revision != visit.revision:
         raise Stale
-    decide(command, visit.status, unit.actor.role, situation_of(visit, unit.now))
+    expect(command, visit.status, unit.actor.role, situation_of(visit, unit.now))
     return visit

@@ -10,7 +10,8 @@ from telehealth.core.errors import Kind, Refusal
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
 from telehealth.core.time import parse_zone, tzdata_version
 from telehealth.scheduling.booking.rules import Audience, Occupied, Wanted
-from telehealth.visits.lifecycle.rules import Policy, Visit, VisitStatus
+from telehealth.visits.lifecycle.repeats import Policy
+from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,11 @@ def wish_of(visit: Visit, start: datetime | None = None) -> Wish:
         also=visit.also,
         location=visit.planned_location,
     )
+
+
+def free(*_: Occupied) -> dict[str, bool]:
+    """The fact that guards ask for; who has it to give has taken the time."""
+    return {"time_free": True}
 
 
 def visit_for(

@@ -20,6 +20,7 @@ from telehealth.visits.escalation.rules import (
     DAY_BEFORE,
     DEFAULT_LADDERS,
     REOPEN_AFTER,
+    SHORTEST_REOPENING,
     About,
     Alert,
     AlertKind,
@@ -222,6 +223,10 @@ async def due(unit: Unit) -> list[UUID]:
 
 async def neglected(unit: Unit) -> list[UUID]:
     """Alerts that somebody took on long ago, and that are still so, longest ago first."""
+    long_ago = unit.now - timedelta(seconds=SHORTEST_REOPENING)
+    taken_on = select(ROW.id).where(ROW.closed_at.is_(None), ROW.acknowledged_at <= long_ago).limit(1)
+    if await unit.session.scalar(taken_on) is None:  # as at nearly every sweep
+        return []
     said = (await rules(unit)).reopen_after
     late = (and_(ROW.kind == kind, ROW.acknowledged_at <= unit.now - timedelta(seconds=said[kind])) for kind in said)
     query = select(ROW.id).where(still_so(), or_(*late)).order_by(ROW.acknowledged_at).limit(AT_ONCE)

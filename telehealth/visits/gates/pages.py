@@ -18,8 +18,10 @@ from telehealth.visits.gates.filling import Intake, InvalidAnswers, Problem, Wro
 from telehealth.visits.gates.forms import ConsentForm, IntakeForm, Question, WaiveForm, drawn, faulty, names
 from telehealth.visits.gates.rules import ConsentText, Gate, Given, to_prepare
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.guests import PREPARED, note_here
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import BEFORE_CALL, IN_CALL
+from telehealth.visits.participants.pages import elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Preparing:
 
 async def prepare(call: Call) -> Response:
     """Agree to the text, then answer the questions; on to the visit when nothing is asked."""
+    if call.actor.elsewhere:
+        return await elsewhere(call)
     return await _page(call)
 
 
@@ -129,8 +133,11 @@ def _problems(refused: InvalidAnswers) -> list[Problem]:
 
 
 async def _preparing(unit: Unit) -> Preparing | None:
-    """None when there is nothing to prepare, or it is too late for that."""
+    """None when there is nothing to prepare, or it is too late for that. Who reads it is here, scripts or not."""
     visit = await lifecycle.open_visit(unit, own_visit_id(unit))
+    visit = await lifecycle.back(unit, visit.id) if visit.away_since is not None else visit
+    if unit.actor.id is not None:
+        await note_here(unit, [unit.actor.id], unit.now + PREPARED)
     text = await queries.text_for(unit, visit)
     left = to_prepare(await queries.standings(unit, visit))
     intake = None if Gate.CONSENT in left else await queries.intake_of(unit, visit)

@@ -58,7 +58,8 @@ async def make_ready(unit: Unit, visit_id: UUID, *, revision: int | None = None)
         raise GatesClosed(gates=list(closed))
     cause = "check-failed" if visit.check is DeviceCheck.FAILED else ""
     unchecked = Standing(Gate.DEVICES, GateState.WAIVED) in standings
-    facts = {"check": DeviceCheck.WAIVED} if unchecked else {}
+    facts: dict[str, Any] = {"check": DeviceCheck.WAIVED} if unchecked else {}
+    facts |= {"consent_current": Gate.CONSENT not in closed, "intake_done": Gate.INTAKE not in closed}
     values = {"waiting_since": unit.now}
     return await steps.change(unit, visit_id, Command.MAKE_READY, cause=cause, values=values, facts=facts)
 

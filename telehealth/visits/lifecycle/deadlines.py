@@ -58,21 +58,33 @@ def deadlines_of(visit: Visit) -> dict[Deadline, datetime]:
     A visit that staff took back into an earlier state gets its whole time again, so that the system does not undo at
     once what they did.
     """
-    due: dict[Deadline, datetime] = {}
-    since = max(visit.starts_at, visit.changed_at)
+    since: dict[Deadline, datetime] = {}
     match visit.status:
         case VisitStatus.ADMITTING:
-            due[Deadline.ANSWER] = visit.changed_at + ANSWER_WITHIN
+            since[Deadline.ANSWER] = visit.changed_at
         case VisitStatus.INTERRUPTED:
-            due[Deadline.GRACE] = visit.changed_at + timedelta(minutes=visit.grace)
+            since[Deadline.GRACE] = visit.changed_at
         case VisitStatus.BOOKED if visit.no_show_automatic:
-            due[Deadline.PATIENT_NO_SHOW] = since + timedelta(minutes=visit.patient_no_show_after)
+            since[Deadline.PATIENT_NO_SHOW] = max(visit.starts_at, visit.changed_at)
         case VisitStatus.ARRIVED if visit.away_since is not None:
             pass  # nobody could have admitted them
         case VisitStatus.ARRIVED | VisitStatus.READY if visit.no_show_automatic:
-            due[Deadline.PROVIDER_NO_SHOW] = since + timedelta(minutes=visit.provider_no_show_after)
+            since[Deadline.PROVIDER_NO_SHOW] = max(visit.starts_at, visit.changed_at)
         case _:
             pass
     if visit.status in WAITING and visit.away_since is not None:
-        due[Deadline.AWAY] = max(visit.away_since, visit.starts_at) + timedelta(minutes=visit.grace)
-    return due
+        since[Deadline.AWAY] = max(visit.away_since, visit.starts_at)
+    return {kind: at + patience(visit, kind) for kind, at in since.items()}
+
+
+def patience(visit: Visit, kind: Deadline) -> timedelta:
+    """How long somebody has for what is expected of them."""
+    match kind:
+        case Deadline.ANSWER:
+            return ANSWER_WITHIN
+        case Deadline.GRACE | Deadline.AWAY:
+            return timedelta(minutes=visit.grace)
+        case Deadline.PATIENT_NO_SHOW:
+            return timedelta(minutes=visit.patient_no_show_after)
+        case Deadline.PROVIDER_NO_SHOW:
+            return timedelta(minutes=visit.provider_no_show_after)

@@ -3,20 +3,23 @@
 Who gives the visit is seen to here too; everyone else is the matter of `visits.participants`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, literal, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from telehealth.core.actors import Role
 from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
-from telehealth.visits.lifecycle.models import ParticipantEventRow, ParticipantRow
+from telehealth.visits.lifecycle.models import ParticipantEventRow, ParticipantRow, PresenceRow
 from telehealth.visits.lifecycle.parts import Circumstances, ParticipantKind, ParticipantState, Step, decide
 from telehealth.visits.lifecycle.rules import Visit
 
 K, S = ParticipantKind, ParticipantState
+PREPARED = timedelta(minutes=30)  # how long a page counts as open on which somebody reads and answers without scripts
 
 
 async def invite(unit: Unit, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -55,6 +58,17 @@ async def move(
     entry = _entry(unit, row.id, seq or 1, step, visit_id=row.visit_id, states=(before, after))
     await unit.session.execute(insert(ParticipantEventRow), [entry])
     return after
+
+
+async def note_here(unit: Unit, participants: Collection[UUID], until: datetime) -> None:
+    """They have a page of their visit open, and count as here until then; what was noted before no longer counts."""
+    known = select(ParticipantRow.id, literal(until)).where(ParticipantRow.id.in_(participants))
+    seen = upsert(PresenceRow).from_select(["participant_id", "seen_until"], known.order_by(ParticipantRow.id))
+    await unit.session.execute(
+        seen.on_conflict_do_update(
+            index_elements=[PresenceRow.participant_id], set_={"seen_until": seen.excluded.seen_until}
+        )
+    )
 
 
 def _entry(

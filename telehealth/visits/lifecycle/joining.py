@@ -37,6 +37,7 @@ class JoinDecision:
     reason: JoinReason
     what_to_do: str
     fallback_phone: str
+    elsewhere: bool = False
 
 
 def join_reason(visit: Visit, now: datetime) -> JoinReason:

@@ -150,6 +150,27 @@ class TimerRow(Table):
     )
 
 
+class OpenDoorsRow(Table):
+    """One row: since when pages can be opened without a pause, and until when that is known."""
+
+    __tablename__ = "open_doors"
+
+    id: Mapped[int] = plain(primary_key=True, autoincrement=False)
+    open_since: Mapped[datetime] = plain()
+    seen_open_at: Mapped[datetime] = plain()
+
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+
+class ClinicianPresenceRow(Table):
+    """When a clinician last had a page of theirs open."""
+
+    __tablename__ = "clinician_presence"
+
+    clinician_id: Mapped[UUID] = plain(ForeignKey("clinician.id"), primary_key=True)
+    seen_at: Mapped[datetime] = plain()
+
+
 class ParticipantRow(Table):
     """Who takes part in a visit; kept here because it decides who may see one. `guests` alone writes how far they are.
 
@@ -208,3 +229,12 @@ class ParticipantEventRow(Table):
     after: Mapped[str] = plain()
 
     __table_args__ = (CheckConstraint(parts_as_sql(), name="step"),)
+
+
+class PresenceRow(Table):
+    """Until when a participant counts as being on the page of their visit. A killed process shows by age."""
+
+    __tablename__ = "presence"
+
+    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id", ondelete="CASCADE"), primary_key=True)
+    seen_until: Mapped[datetime] = phi()

@@ -22,14 +22,8 @@ from telehealth.visits.lifecycle.histories import Step
 from telehealth.visits.lifecycle.joining import JoinDecision, JoinReason, join_reason, what_to_do
 from telehealth.visits.lifecycle.models import ParticipantRow, SeriesRow, VisitEventRow, VisitRow
 from telehealth.visits.lifecycle.parts import ParticipantKind
-from telehealth.visits.lifecycle.rules import (
-    Command,
-    DeviceCheck,
-    Policy,
-    Series,
-    Visit,
-    VisitStatus,
-)
+from telehealth.visits.lifecycle.repeats import Policy, Series
+from telehealth.visits.lifecycle.rules import Command, DeviceCheck, Visit, VisitStatus
 
 APPOINTMENTS = "appointments"
 LINK_PATH = "/join/"
@@ -231,6 +225,7 @@ async def join_decision(unit: Unit, visit_id: UUID) -> JoinDecision:
         reason=reason,
         what_to_do=what_to_do(reason),
         fallback_phone=(await people.clinic(unit)).phone,
+        elsewhere=unit.actor.elsewhere,
     )
 
 

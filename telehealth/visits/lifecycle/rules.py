@@ -179,7 +179,7 @@ class Visit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What guards look at. The facts below `earlier` are gathered by whoever gives the command (`steps.change`, facts);
-    what nobody gathered has the value that lets pass.
+    None is what nobody gathered: it lets nobody pass.
     """
 
     now: datetime
@@ -194,14 +194,16 @@ class Situation:
     check: DeviceCheck | None = None
     reason: str = ""
     earlier: VisitStatus | None = None
-    identified: bool = True
-    time_free: bool = True
-    service_open: bool = True
-    consent_current: bool = True
-    intake_done: bool = True
-    location_licensed: bool = True
-    both_sides_in_media: bool = True
-    note_in_record: bool = True
+    identified: bool | None = None
+    time_free: bool | None = None
+    service_open: bool | None = None
+    consent_current: bool | None = None
+    intake_done: bool | None = None
+    location_licensed: bool | None = None
+    heir_licensed: bool | None = None
+    both_sides_in_media: bool | None = None
+    note_in_record: bool | None = None
+    clinician_there: bool | None = None
 
 
 KEPT = ("opens_at", "closes_at", "starts_at", "changed_at", "away_since", "check")
@@ -211,27 +213,37 @@ POLICY = ("grace", "patient_no_show_after", "provider_no_show_after")
 def situation_of(visit: Visit, now: datetime, *, reason: str = "", earlier: VisitStatus | None = None) -> Situation:
     kept = {name: getattr(visit, name) for name in KEPT}
     policy: dict[str, Any] = {name: timedelta(minutes=getattr(visit, name)) for name in POLICY}
-    return Situation(now=now, reason=reason, earlier=earlier, location_licensed=not visit.misplaced, **kept, **policy)
+    licensed = False if visit.misplaced else None
+    return Situation(now=now, reason=reason, earlier=earlier, location_licensed=licensed, **kept, **policy)
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A condition by name; `holds` decides it from the situation alone."""
+    """A condition by name; `holds` decides it from the situation alone, `fact` is what has to be gathered for it."""
 
     name: str
     holds: Callable[[Situation], bool]
+    fact: str | None = None
+
+    def is_open(self, situation: Situation) -> bool:
+        """Nobody has looked yet whether it holds."""
+        return self.fact is not None and getattr(situation, self.fact) is None
 
 
-SERVICE_OPEN = Guard("service_open", lambda s: s.service_open)
-TIME_FREE = Guard("time_free", lambda s: s.time_free)
+def _found(fact: str, name: str | None = None) -> Guard:
+    return Guard(name or fact, lambda s: getattr(s, fact) is True, fact)
+
+
+SERVICE_OPEN = _found("service_open")
+TIME_FREE = _found("time_free")
 IN_WINDOW = Guard("inside_join_window", lambda s: s.opens_at <= s.now < s.closes_at)
-IDENTIFIED = Guard("identity_passed", lambda s: s.identified)
-CONSENT = Guard("consent_current", lambda s: s.consent_current)
-LICENSED = Guard("location_licensed", lambda s: s.location_licensed)
-HEIR_LICENSED = Guard("heir_licensed", lambda s: s.location_licensed)  # of who is named with the command
-INTAKE = Guard("intake_done", lambda s: s.intake_done)
+IDENTIFIED = _found("identified", "identity_passed")
+CONSENT = _found("consent_current")
+LICENSED = _found("location_licensed")
+HEIR_LICENSED = _found("heir_licensed")  # of who is named with the command
+INTAKE = _found("intake_done")
 CHECKED = Guard("devices_checked_or_waived", lambda s: s.check is not None)
-BOTH_SIDES = Guard("both_sides_in_media", lambda s: s.both_sides_in_media)
+BOTH_SIDES = _found("both_sides_in_media")
 GRACE_OVER = Guard("grace_over", lambda s: s.now >= s.changed_at + s.grace)
 ANSWER_OVER = Guard("answer_time_over", lambda s: s.now >= s.changed_at + ANSWER_WITHIN)
 PRESENT = Guard("not_away_already", lambda s: s.away_since is None)
@@ -239,9 +251,10 @@ GONE = Guard("away", lambda s: s.away_since is not None)
 GONE_LONG = Guard(
     "away_beyond_grace", lambda s: s.away_since is not None and s.now >= max(s.away_since, s.starts_at) + s.grace
 )
-NOTE_IN_RECORD = Guard("note_in_record", lambda s: s.note_in_record)
+NOTE_IN_RECORD = _found("note_in_record")
 REASON_GIVEN = Guard("reason_given", lambda s: bool(s.reason))
 NO_SHOW_TIME = Guard("no_show_time_over", lambda s: s.now >= s.starts_at + s.patient_no_show_after)
+CLINICIAN_THERE = _found("clinician_there")
 NOBODY_CAME = Guard("nobody_admitted", lambda s: s.now >= s.starts_at + s.provider_no_show_after)
 IN_TIME = Guard("in_time_to_correct", lambda s: s.now <= s.changed_at + CORRECTABLE_FOR)
 
@@ -305,7 +318,15 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.END, ({S.INTERRUPTED}, S.ENDED), {R.SYSTEM}, happened.VisitEnded, GRACE_OVER),
     _row(C.COMPLETE, ({S.ENDED}, S.COMPLETED), {R.SYSTEM}, happened.VisitCompleted, NOTE_IN_RECORD),
     _row(C.CANCEL, (BEFORE_CALL, S.CANCELLED), ANYONE, happened.VisitCancelled, REASON_GIVEN, frees_time=True),
-    _row(C.PATIENT_NO_SHOW, ({S.BOOKED}, S.PATIENT_NO_SHOW), STAFF, happened.PatientMissed, NO_SHOW_TIME),
+    _row(C.PATIENT_NO_SHOW, ({S.BOOKED}, S.PATIENT_NO_SHOW), STAFF - {R.SYSTEM}, happened.PatientMissed, NO_SHOW_TIME),
+    _row(
+        C.PATIENT_NO_SHOW,
+        ({S.BOOKED}, S.PATIENT_NO_SHOW),
+        {R.SYSTEM},
+        happened.PatientMissed,
+        NO_SHOW_TIME,
+        CLINICIAN_THERE,
+    ),
     _row(C.PROVIDER_NO_SHOW, (WAITING, S.PROVIDER_NO_SHOW), STAFF, happened.ClinicianMissed, NOBODY_CAME),
     _row(C.LEAVE, (WAITING, S.LEFT_UNSEEN), STAFF - {R.SYSTEM} | {R.PATIENT}, happened.PatientLeft),
     _row(C.LEAVE, (WAITING, S.LEFT_UNSEEN), {R.SYSTEM}, happened.PatientLeft, GONE_LONG),
@@ -314,7 +335,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.CORRECT, (CORRECTABLE, None), STAFF, happened.VisitCorrected, IN_TIME, REASON_GIVEN),
 )
 
-GIVEN_WITH_IT = (None, REASON_GIVEN, HEIR_LICENSED)
+GIVEN_WITH_IT = frozenset({REASON_GIVEN, HEIR_LICENSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,14 +359,22 @@ def decide(command: Command, status: VisitStatus | None, role: Role, situation: 
 
 
 def allowed(status: VisitStatus | None, role: Role, situation: Situation) -> tuple[Command, ...]:
-    """The commands this actor may give now. What is given with the command, a reason or an heir, is no obstacle."""
-    return tuple(
-        dict.fromkeys(
-            row.command
-            for row in TRANSITIONS
-            if status in row.sources and role in row.who and _failed_guard(row, situation) in GIVEN_WITH_IT
-        )
-    )
+    """The commands this actor may give now. What is given with the command, a reason or an heir, is no obstacle, nor is
+    what is looked at only then.
+    """
+    rows = [row for row in TRANSITIONS if status in row.sources and role in row.who]
+    return tuple(dict.fromkeys(row.command for row in rows if not _is_barred(row, situation)))
+
+
+def expect(command: Command, status: VisitStatus | None, role: Role, situation: Situation) -> None:
+    """That the command can be given once its facts are gathered. Raises NotNow."""
+    if command not in allowed(status, role, situation):
+        decide(command, status, role, situation)
+
+
+def _is_barred(row: Transition, situation: Situation) -> bool:
+    failed = [guard for guard in row.guards if not guard.holds(situation)]
+    return not all(guard in GIVEN_WITH_IT or guard.is_open(situation) for guard in failed)
 
 
 def _failed_guard(row: Transition, situation: Situation) -> Guard | None:
@@ -357,35 +386,3 @@ def _target(row: Transition, situation: Situation) -> VisitStatus:
     if target is None:
         raise AssertionError("unreachable: an ending comes after something else, and who corrects it says what")
     return target
-
-
-# Series
-
-
-class Policy(StrEnum):
-    """What becomes of a series of which not every time is free: nothing at all, or what is left of it."""
-
-    ATOMIC = "atomic"
-    SKIP = "skip"
-
-
-class SeriesConflict(Refusal):
-    """`conflicts` lists the numbers of the occurrences that cannot be booked, `details` why and what is free."""
-
-    kind, slug, title = Kind.CONFLICT, "series-conflict", "Not every time of this series can be booked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """Visits that repeat, as they were agreed: `rrule` (RFC 5545, section 3.3.10) from `local_start` in `time_zone`."""
-
-    id: SeriesId
-    patient_id: PatientId
-    clinician_id: ClinicianId
-    visit_type_id: VisitTypeId
-    rrule: str
-    time_zone: str
-    local_start: str
-    policy: Policy
-    revision: int
-    changed_at: datetime

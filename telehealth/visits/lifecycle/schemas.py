@@ -117,7 +117,9 @@ class AttestLocation(Message):
 
 
 class JoinView(Message):
-    """Whether to join now; if not, why, from when, and whom to call."""
+    """Whether to join now; if not, why, from when, and whom to call. `elsewhere`: the same link was opened on another
+    device since, and the visit goes on there.
+    """
 
     status: VisitStatus
     can_join: bool
@@ -126,6 +128,7 @@ class JoinView(Message):
     reason: JoinReason
     what_to_do: str
     fallback_phone: str
+    elsewhere: bool
 
 
 class NetworkReport(Message):

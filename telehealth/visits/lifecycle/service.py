@@ -1,9 +1,11 @@
 """Commands on visits. Each transition writes its history entry and its event in the transaction that makes it."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from telehealth.core.actors import Role
 from telehealth.core.errors import Stale
 from telehealth.core.failpoints import Failpoint
 from telehealth.core.ids import ClinicianId
@@ -11,8 +13,8 @@ from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.people import service as registration
 from telehealth.scheduling.booking import service as booking
-from telehealth.visits.lifecycle import check_in, guests, queries, timers
-from telehealth.visits.lifecycle.deadlines import CONSEQUENCES, Outcome, deadlines_of
+from telehealth.visits.lifecycle import attendance, check_in, guests, queries, timers
+from telehealth.visits.lifecycle.deadlines import CONSEQUENCES, Deadline, Outcome, deadlines_of, patience
 from telehealth.visits.lifecycle.rules import (
     IN_CALL,
     WAITING,
@@ -25,6 +27,7 @@ from telehealth.visits.lifecycle.rules import (
 )
 from telehealth.visits.lifecycle.steps import change, decided
 
+TOGETHER = {"both_sides_in_media": True}
 FIRED = Failpoint("visits.timer_fired")
 
 
@@ -46,7 +49,9 @@ async def arrive(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> 
     visit = await queries.find(unit, visit_id, lock=True)
     if visit.status in WAITING | IN_CALL:
         return visit
-    return await change(unit, visit_id, Command.ARRIVE, revision=revision)
+    by_link = unit.actor.visit_id == visit_id  # such a session begins with the identity step
+    facts = {"identified": by_link or unit.actor.role is Role.FRONT_DESK}
+    return await change(unit, visit_id, Command.ARRIVE, revision=revision, facts=facts)
 
 
 async def record_check(unit: Unit, visit_id: UUID, check: DeviceCheck, *, cause: str = "") -> Visit:
@@ -107,7 +112,7 @@ async def hand_over(
         return visit
     there = replace(visit, clinician_id=heir.id, location=await check_in.whereabouts(unit, visit))
     licensed = await check_in.is_licensed(unit, there, there.location) if there.location else None
-    facts: dict[str, Any] = {"location_licensed": licensed is not False}
+    facts: dict[str, Any] = {"heir_licensed": licensed is not False}
     await decided(unit, there, Command.HAND_OVER, replace(situation_of(visit, unit.now), **facts))
     over = bool(override) or visit.status is not VisitStatus.BOOKED
     values: dict[str, Any] = {
@@ -128,9 +133,9 @@ async def connected(unit: Unit, visit_id: UUID) -> Visit:
         case VisitStatus.IN_PROGRESS:
             return visit
         case VisitStatus.INTERRUPTED:
-            return await change(unit, visit_id, Command.RESUME)
+            return await change(unit, visit_id, Command.RESUME, facts=TOGETHER)
         case _:
-            return await change(unit, visit_id, Command.CONNECT, values={"started_at": unit.now})
+            return await change(unit, visit_id, Command.CONNECT, values={"started_at": unit.now}, facts=TOGETHER)
 
 
 async def interrupted(unit: Unit, visit_id: UUID, *, cause: str = "") -> Visit:
@@ -148,7 +153,7 @@ async def end(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Vis
 
 async def complete(unit: Unit, visit_id: UUID) -> Visit:
     """The signed note is in the record."""
-    return await change(unit, visit_id, Command.COMPLETE)
+    return await change(unit, visit_id, Command.COMPLETE, facts={"note_in_record": True})
 
 
 async def cancel(unit: Unit, visit_id: UUID, *, reason: str, revision: int | None = None) -> Visit:
@@ -163,7 +168,13 @@ async def leave(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> V
 
 async def note_patient_no_show(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
     """The patient did not come."""
-    return await change(unit, visit_id, Command.PATIENT_NO_SHOW, revision=revision)
+    facts = await _met(unit, await queries.find(unit, visit_id, lock=True))
+    return await change(unit, visit_id, Command.PATIENT_NO_SHOW, revision=revision, facts=facts)
+
+
+async def _met(unit: Unit, visit: Visit) -> dict[str, Any]:
+    """Whether a patient who had come would have met somebody."""
+    return {"clinician_there": await attendance.was_there(unit, visit)}
 
 
 async def note_provider_no_show(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
@@ -208,27 +219,39 @@ async def back(unit: Unit, visit_id: UUID) -> Visit:
 async def fire(unit: Unit, timer_id: UUID) -> Outcome | None:
     """Do what a timer is for, and settle it in the same transaction; None when it is not due, or not ours to fire.
 
-    The machine decides again, from the visit as it is now. A process that dies before the commit leaves the timer to
-    the next one.
+    The machine decides again, from the visit as it is now. After a time in which nobody could reach the house everyone
+    has their whole time again. A process that dies before the commit leaves the timer to the next one.
     """
     claimed = await timers.claim(unit, timer_id)
     if claimed is None:
         return None
+    visit = await queries.find(unit, claimed.visit_id)
+    fair = await _fair(unit, visit, claimed.kind)
+    if fair > unit.now:
+        await timers.put_off(unit, claimed.id, fair)
+        return None
     what = CONSEQUENCES[claimed.kind]
     values = {"ended_at": unit.now} if what.command is Command.END else {}
+    facts = await _met(unit, visit) if claimed.kind is Deadline.PATIENT_NO_SHOW else {}
     await timers.settle(unit, claimed.id, Outcome.FIRED)  # first, or the transition would find it open and moot
     try:
-        await change(unit, claimed.visit_id, what.command, cause=what.cause, values=values)
+        await change(unit, claimed.visit_id, what.command, cause=what.cause, values=values, facts=facts)
         FIRED()
     except NotNow:
-        return await _not_fired(unit, claimed)
+        return await _not_fired(unit, claimed, deadlines_of(visit).get(claimed.kind))
     return Outcome.FIRED
 
 
-async def _not_fired(unit: Unit, claimed: timers.Claimed) -> Outcome | None:
-    due = deadlines_of(await queries.find(unit, claimed.visit_id)).get(claimed.kind)
-    if due is not None and due > unit.now:
-        await timers.put_off(unit, claimed.id, due)
+async def _fair(unit: Unit, visit: Visit, kind: Deadline) -> datetime:
+    """The earliest that this may be held against anybody."""
+    since = await attendance.open_since(unit)
+    return unit.now if since is None else since + patience(visit, kind)
+
+
+async def _not_fired(unit: Unit, claimed: timers.Claimed, due: datetime | None) -> Outcome | None:
+    """What is still due is asked again: when it is, or, after that, in as long as it has been due already."""
+    if due is not None:
+        await timers.put_off(unit, claimed.id, max(due, unit.now + max(timers.AGAIN_AFTER, unit.now - due)))
         return None
     await timers.settle(unit, claimed.id, Outcome.MOOT)
     return Outcome.MOOT

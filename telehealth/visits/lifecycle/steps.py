@@ -57,8 +57,8 @@ async def change(
 ) -> Visit:
     """Give one command to the machine, with the visit's row locked. Raises NotFound, Stale, NotNow.
 
-    `values` are columns it writes, `facts` what the caller has found for the guards: fields of `Situation`. `cause` is
-    a code.
+    `values` are columns it writes, `facts` what the caller has found for the guards: fields of `Situation`; a guard
+    whose fact is missing refuses. `cause` is a code.
     """
     visit = await queries.find(unit, visit_id, lock=True)
     if revision is not None and revision != visit.revision:
@@ -124,14 +124,16 @@ async def begin(
     command: Command,
     visits: Iterable[Visit],
     *,
+    facts: Mapping[str, Any],
     override: bytes | None = None,
     as_one: bool = False,
     told: bool = False,
 ) -> None:
-    """Visits that come to be by one command, their first entry with them. `as_one`: the first tells of all of them;
-    `told`: everyone knows already.
+    """Visits that come to be by one command, their first entry with them. `facts` as of `change`, of all of them.
+    `as_one`: the first tells of all of them; `told`: everyone knows already.
     """
-    begun = [(visit, decide(command, None, unit.actor.role, situation_of(visit, unit.now))) for visit in visits]
+    role, now = unit.actor.role, unit.now
+    begun = [(visit, decide(command, None, role, replace(situation_of(visit, now), **facts))) for visit in visits]
     rows = [_row(unit, visit, override) for visit, _ in begun]
     await unit.session.execute(insert(VisitRow), rows)
     entries = [_entry(unit, *each, row, cause="") for each, row in zip(begun, rows, strict=True)]

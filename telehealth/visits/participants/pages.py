@@ -111,6 +111,8 @@ def first_box(call: Call) -> str:
 
 async def attend(call: Call) -> Response:
     """Wait, be let in, done. Opening it inside the join window is coming."""
+    if call.actor.elsewhere:
+        return await elsewhere(call)
     return call.render("attend.html", **await call.run(_attend))
 
 
@@ -143,6 +145,20 @@ async def _attend(unit: Unit) -> dict[str, Any]:
         },
         "stage": attendance_of(participant.state, visit, unit.now),
     }
+
+
+async def elsewhere(call: Call) -> Response:
+    """On the device they have left: the visit goes on where they opened their link last."""
+    return call.render("elsewhere.html", **await call.run(_elsewhere))
+
+
+async def _elsewhere(unit: Unit) -> dict[str, Any]:
+    visit = await lifecycle.open_visit(unit, own_visit_id(unit))
+    clinic = await people.clinic(unit)
+    theirs = await queries.participants_of(unit, visit.id)
+    own = next((each for each in theirs if each.id == unit.actor.id and not each.acts_as_patient), None)
+    language = own.language if own else (await people.patient(unit, visit.patient_id)).language
+    return {"preferred": language, "clinic": clinic.name, "phone": clinic.phone or None}
 
 
 # Who is invited: the patient's page

@@ -4,32 +4,23 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, literal, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, and_, exists, select, update
 
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
-from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
+from telehealth.visits.lifecycle import guests
+from telehealth.visits.lifecycle.models import ParticipantRow, PresenceRow, VisitRow
 from telehealth.visits.lifecycle.parts import PATIENT_SIDE
 from telehealth.visits.lifecycle.rules import WAITING
-from telehealth.visits.waiting_room.models import PresenceRow, QueueEntryRow
+from telehealth.visits.waiting_room.models import QueueEntryRow
 
-# How long a page that was opened counts as open without scripts: where it waits it reloads three times in a minute; who
-# reads and answers before that sends nothing for long. With scripts its stream takes over.
+# Without scripts a page that waits reloads three times in this; with them its stream takes over.
 RELOADED = timedelta(seconds=60)
-PREPARED = timedelta(minutes=30)
 
 
 async def note(unit: Unit, participants: Collection[UUID], until: datetime) -> None:
     """They are here, and count as here until then; what was noted of them before no longer counts."""
-    known = select(ParticipantRow.id, literal(until)).where(ParticipantRow.id.in_(participants))
-    seen = insert(PresenceRow).from_select(["participant_id", "seen_until"], known.order_by(ParticipantRow.id))
-    await unit.session.execute(
-        seen.on_conflict_do_update(
-            index_elements=[PresenceRow.participant_id], set_={"seen_until": seen.excluded.seen_until}
-        )
-    )
-
+    await guests.note_here(unit, participants, until)
     entry = QueueEntryRow
     theirs = select(entry.id).where(entry.participant_id.in_(participants), _waits()).order_by(entry.id)
     found = (await unit.session.scalars(theirs.with_for_update())).all()  # in one order, whichever process it is

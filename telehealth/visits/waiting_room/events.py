@@ -20,13 +20,6 @@ class QueueMoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueLinkLocked(Event):
-    """Too many wrong answers at the personal link of who waits in the queue: somebody should call them."""
-
-    entry_id: VisitId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PatientTold(Event):
     """Staff have something to say to who waits: a message, or that it begins later."""
 

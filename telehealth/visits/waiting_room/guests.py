@@ -9,11 +9,12 @@ from telehealth.access.links import Locked, Passed, judge
 from telehealth.access.rules import digest
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
+from telehealth.visits.escalation import service as escalation
 from telehealth.visits.lifecycle.joining import OVERRUN
 from telehealth.visits.participants import guests
-from telehealth.visits.waiting_room.events import QueueLinkLocked, QueueMoved
+from telehealth.visits.waiting_room.events import QueueMoved
 from telehealth.visits.waiting_room.models import QueueEntryRow
-from telehealth.visits.waiting_room.standings import entry_of
+from telehealth.visits.waiting_room.standings import about, entry_of
 
 LINK = "queue_link"
 
@@ -35,8 +36,8 @@ async def identify(unit: Unit, link_secret: str, birth_date: date) -> guests.Ide
     entry = entry_of(row)
     born = (await people.patient(unit, entry.patient_id)).birth_date
     answer = judge(unit, row, LINK, right=born == birth_date, patient_id=entry.patient_id)
-    if isinstance(answer, Locked) and answer.begun:
-        unit.emit(QueueLinkLocked(entry_id=entry.id))
+    if isinstance(answer, Locked) and answer.begun and entry.waits:  # somebody should call them
+        await escalation.entry_locked(unit, about(entry, unit.now))
     if not isinstance(answer, Passed):
         return answer
     if row.left_at is not None:

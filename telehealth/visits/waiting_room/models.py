@@ -51,15 +51,6 @@ class QueueEntryRow(Table):
     )
 
 
-class PresenceRow(Table):
-    """Until when a participant counts as being on the page of their visit. A killed process shows by age."""
-
-    __tablename__ = "presence"
-
-    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id", ondelete="CASCADE"), primary_key=True)
-    seen_until: Mapped[datetime] = phi()
-
-
 class RunningLateRow(Table):
     """By how many minutes a clinician is late, as they said; it holds `until` then at the longest."""
 

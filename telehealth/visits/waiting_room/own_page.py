@@ -16,10 +16,12 @@ from telehealth.visits.gates.rules import GatesClosed, to_prepare
 from telehealth.visits.gates.service import make_ready
 from telehealth.visits.lifecycle import check_in
 from telehealth.visits.lifecycle import service as lifecycle
+from telehealth.visits.lifecycle.guests import PREPARED
 from telehealth.visits.lifecycle.joining import Stage, stage_of
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.lifecycle.schemas import AttestLocation
+from telehealth.visits.participants.pages import elsewhere
 from telehealth.visits.waiting_room import attendance, notices, standings
 from telehealth.visits.waiting_room.own_place import here, own_place
 from telehealth.visits.waiting_room.schemas import OwnVisitQuery
@@ -28,6 +30,8 @@ from telehealth.visits.waiting_room.schemas import OwnVisitQuery
 async def own_visit(call: Call, query: OwnVisitQuery) -> Response:
     """Prepare, check, wait, talk, done. Opening it inside the join window is arriving."""
     try:
+        if call.actor.elsewhere:
+            return await elsewhere(call)
         found = await call.run(_own_visit)
     except NotFound:  # no visit yet: a place in the queue
         return call.render("place.html", **await call.run(_own_place))
@@ -57,7 +61,7 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
         visit = await lifecycle.arrive(unit, visit.id)
     visit = await lifecycle.back(unit, visit.id) if visit.away_since is not None else visit
     if unit.actor.id is not None:
-        counts_for = attendance.PREPARED if visit.status is VisitStatus.ARRIVED else attendance.RELOADED
+        counts_for = PREPARED if visit.status is VisitStatus.ARRIVED else attendance.RELOADED
         await attendance.note(unit, [unit.actor.id], unit.now + counts_for)
     patient = await people.patient(unit, visit.patient_id)
     clinician = await people.clinician(unit, visit.clinician_id)

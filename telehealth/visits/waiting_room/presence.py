@@ -10,8 +10,9 @@ from uuid import UUID
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.errors import Refusal
-from telehealth.core.ids import VisitId
+from telehealth.core.ids import ClinicianId, VisitId
 from telehealth.db.unit import DatabaseFault, Unit, UnitOfWork
+from telehealth.visits.lifecycle import attendance as lifecycle
 from telehealth.visits.lifecycle import service
 from telehealth.visits.waiting_room import attendance, waiting
 
@@ -23,7 +24,8 @@ log = logging.getLogger(__name__)
 
 class Presence:
     """Every open stream of a patient says `see` at each of its sweeps. A round writes them all down at once, calls away
-    whom no process has seen for twenty seconds, and back who is here again.
+    whom no process has seen for twenty seconds, and back who is here again. That it went round says that the house is
+    open, which is what all that falls due by itself goes by (lifecycle.attendance).
 
     Nobody is called away by a process that has not been at work for those twenty seconds without a break: when all
     processes were down it was the house that was away, and the pages have to find back first.
@@ -32,11 +34,16 @@ class Presence:
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._unit_of_work = unit_of_work
         self._seen: dict[UUID, datetime] = {}
+        self._clinicians: set[ClinicianId] = set()
         self._at_work_since: datetime | None = None
         self._last_round: datetime | None = None
 
     def see(self, participant_id: UUID) -> None:
         self._seen[participant_id] = self._unit_of_work.clock.now()
+
+    def see_clinician(self, clinician_id: UUID) -> None:
+        """They have a page of theirs open; it says so again as long as it is."""
+        self._clinicians.add(ClinicianId(clinician_id))
 
     @asynccontextmanager
     async def rounds(self) -> AsyncIterator[None]:
@@ -54,6 +61,10 @@ class Presence:
         if self._at_work_since is None or self._last_round is None or now - self._last_round > LATE:
             self._at_work_since = now
         self._last_round = now
+        await self._unit_of_work.run(lifecycle.note_open, SYSTEM)
+        clinicians, self._clinicians = self._clinicians, set()
+        if clinicians:
+            await self._unit_of_work.run(lifecycle.note_clinicians, SYSTEM, clinicians)
         self._seen = {each: at for each, at in self._seen.items() if now - at < ROUND}
         if self._seen:
             await self._unit_of_work.run(attendance.note, SYSTEM, self._seen.keys(), now + SEEN_FOR)

@@ -33,7 +33,7 @@ async def take_next(unit: Unit, visit_type_id: VisitTypeId | None = None) -> Vis
     """
     entry = await waiting.take_next(unit, visit_type_id)
     visit = await _visit_of(unit, entry)
-    await begin(unit, Command.BOOK, [visit], told=entry.verified_at is not None)
+    await begin(unit, Command.BOOK, [visit], facts={"time_free": True}, told=entry.verified_at is not None)
     await guests.invite(unit, visit, ParticipantKind.CLINICIAN, visit.clinician_id)
     await _invite_patient(unit, entry)
     if entry.verified_at is None:

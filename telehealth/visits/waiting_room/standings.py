@@ -14,6 +14,7 @@ from telehealth.core.ids import ClinicianId, VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.scheduling.booking import queries as booking
+from telehealth.visits.escalation.rules import Subject
 from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.rules import IN_CALL, OVER, Visit, VisitStatus
 from telehealth.visits.waiting_room.estimates import GONE_AFTER, Estimate, Server, estimates, service_times
@@ -253,3 +254,8 @@ def check_staff(unit: Unit) -> None:
 
 def entry_of(row: QueueEntryRow) -> QueueEntry:
     return QueueEntry(**{name: getattr(row, name) for name in QueueEntry.__slots__})
+
+
+def about(entry: QueueEntry, since: datetime) -> Subject:
+    """What an alert about who waits in the queue says."""
+    return Subject(patient_id=entry.patient_id, since=since, queue_entry_id=entry.id, place=entry.jurisdiction)

@@ -22,9 +22,10 @@ from telehealth.visits.waiting_room.versions import Versions
 async def follow_board(call: Call) -> Response:
     """Server-sent events: the board's version, whenever it changes."""
     topic, zone = await call.run(_board)
-    versions = call.port(Versions)
+    versions, presence = call.port(Versions), call.port(Presence)
 
     async def version() -> str:
+        _see_clinician(call, presence)
         return await versions.of_board(call.actor, zone)
 
     return stream(call, (topic,), version, together=True)
@@ -46,10 +47,11 @@ async def follow_visit(call: Call, visit: UUID) -> Response:
 
 async def follow_queue(call: Call) -> Response:
     """Server-sent events: a version that changes with the queue."""
-    versions = call.port(Versions)
+    versions, presence = call.port(Versions), call.port(Presence)
     await call.run(standings.version)
 
     async def version() -> str:
+        _see_clinician(call, presence)
         return await versions.of_queue(call.actor)
 
     return stream(call, (QUEUE_TOPIC,), version, together=True)
@@ -65,6 +67,11 @@ async def follow_own_place(call: Call, entry: UUID) -> Response:
         return await versions.of_place(standing.entry.id)
 
     return stream(call, (visit_topic(standing.entry.id), QUEUE_TOPIC), version, together=True)
+
+
+def _see_clinician(call: Call, presence: Presence) -> None:
+    if call.actor.role is Role.CLINICIAN and call.actor.person_id is not None:
+        presence.see_clinician(call.actor.person_id)
 
 
 async def _board(unit: Unit) -> tuple[str, ZoneInfo]:

@@ -21,6 +21,7 @@ from telehealth.people.licensing import UnfitPlace, may_treat
 from telehealth.scheduling.booking import queries as booking
 from telehealth.scheduling.booking.rules import LocationRequired
 from telehealth.visits.escalation import service as escalation
+from telehealth.visits.lifecycle import attendance
 from telehealth.visits.lifecycle.joining import LAST_PAGE
 from telehealth.visits.waiting_room import standings
 from telehealth.visits.waiting_room.events import QueueMoved
@@ -128,12 +129,19 @@ async def come_back(unit: Unit, entry_id: UUID) -> QueueEntry:
     entry = await _find_waiting(unit, entry_id)
     if entry.dropped_at is None:
         return entry
-    since = since_after_return(entry.since, entry.dropped_at, unit.now)
+    open_since = await attendance.open_since(unit) or entry.dropped_at  # nobody could come back before that
+    since = since_after_return(entry.since, max(entry.dropped_at, open_since), unit.now)
     return await _set(unit, entry_id, since=since, dropped_at=None)
 
 
 async def end_gone(unit: Unit) -> int:
-    """The places of patients who went and did not come back: nobody waits behind them any more. Answers how many."""
+    """The places of patients who went and did not come back: nobody waits behind them any more. Answers how many.
+
+    Nobody's, as long as the house has not been open for all of that time.
+    """
+    open_since = await attendance.open_since(unit)
+    if open_since is not None and open_since > unit.now - GONE_FOR_GOOD:
+        return 0
     gone = (ROW.taken_at.is_(None), ROW.left_at.is_(None), ROW.dropped_at <= unit.now - GONE_FOR_GOOD)
     query = select(ROW.id).where(*gone).order_by(ROW.id).limit(ENDED_AT_ONCE).with_for_update(skip_locked=True)
     found = (await unit.session.scalars(query)).all()

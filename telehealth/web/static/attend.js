@@ -16,6 +16,7 @@ const conversation = talk({ visitId, tickets: "attendance/tickets", onTrouble: o
 const refresh = coalesced(async () => {
   const page = await reread(gone);
   const next = page?.getElementById("attend");
+  if (page?.getElementById("elsewhere")) return void location.reload();
   if (!next || next.innerHTML === part.innerHTML) return;
   const stage = part.dataset.stage;
   part.dataset.stage = next.dataset.stage;

@@ -78,6 +78,7 @@ const refresh = coalesced(async () => {
       await call("POST", `${api}/arrive`);
       ({ body } = await call("GET", `${api}/join`));
     }
+    if (body.elsewhere && stage !== "call") return void location.reload();
     if (!away) notice("");
     const next = stageOf(body);
     if (next === "check" && "prepare" in root.dataset) return void location.assign("/visit/prepare");

@@ -18,6 +18,7 @@ listen(
   coalesced(async () => {
     try {
       const { body } = await call("GET", `${api}/join`);
+      if (body.elsewhere) return void location.reload();
       if (!["requested", "booked", "arrived", "ready"].includes(body.status)) location.assign("/visit");
     } catch (error) {
       if (error.status === 401 || error.status === 404) location.reload();

@@ -93,7 +93,7 @@ async def missed(stage: Stage, visit_id: UUID) -> Answer:
     """The patient did not come, and the time is given back."""
 
     async def note(unit: Unit) -> None:
-        await steps.change(unit, visit_id, Command.PATIENT_NO_SHOW)
+        await steps.change(unit, visit_id, Command.PATIENT_NO_SHOW, facts={"clinician_there": True})
         await booking.release(unit, visit_id)
 
     return await attempted(stage.run(note))

@@ -35,7 +35,8 @@ from telehealth.visits.appointments.wishes import SeriesWish, Wish
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.models import VisitRow
-from telehealth.visits.lifecycle.rules import NotNow, Policy, SeriesConflict, VisitStatus
+from telehealth.visits.lifecycle.repeats import Policy, SeriesConflict
+from telehealth.visits.lifecycle.rules import NotNow, VisitStatus
 from telehealth.visits.participants import queries as participants
 from tests.kit import ways_in
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, open_clinic, register

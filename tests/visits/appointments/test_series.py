@@ -22,7 +22,8 @@ from telehealth.visits.appointments import routes, series, service
 from telehealth.visits.appointments.series import Reach, Told
 from telehealth.visits.appointments.wishes import SeriesWish
 from telehealth.visits.lifecycle.events import VisitBooked
-from telehealth.visits.lifecycle.rules import NotNow, Policy, SeriesConflict, Visit, VisitStatus
+from telehealth.visits.lifecycle.repeats import Policy, SeriesConflict
+from telehealth.visits.lifecycle.rules import NotNow, Visit, VisitStatus
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.waiting_room import queries as boards
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, book, open_clinic, register

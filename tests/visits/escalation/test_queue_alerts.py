@@ -10,14 +10,14 @@ from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import PatientId
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit
-from telehealth.visits.escalation import queries
+from telehealth.visits.escalation import queries, service
 from telehealth.visits.escalation.models import AlertRow
 from telehealth.visits.escalation.rules import AlertKind
+from telehealth.visits.waiting_room import guests, waiting
 from telehealth.visits.waiting_room import service as queue
-from telehealth.visits.waiting_room import waiting
 from telehealth.visits.waiting_room.models import QueueEntryRow
 from telehealth.visits.waiting_room.tasks import watch_all
-from tests.kit.clinic import register
+from tests.kit.clinic import TUESDAY_NINE, register
 from tests.visits.escalation.conftest import Ward
 
 MINUTE = 60
@@ -63,6 +63,20 @@ async def test_leaving_ends_the_alert_in_the_same_moment(ward: Ward) -> None:
     await ward.wait()
     await ward.unit_of_work.run(waiting.leave, ward.desk, entry)
     assert [each.closing for each in await ward.alerts()] == ["over"]
+
+
+async def test_a_link_that_is_locked_is_told_of_in_the_same_moment_and_once(ward: Ward) -> None:
+    luis = await ward.unit_of_work.run(register, SYSTEM, "Luis")
+    joined = await ward.unit_of_work.run(
+        waiting.enqueue, ward.desk, patient_id=PatientId(luis.id), visit_type_id=ward.clinic.visit_type.id
+    )
+    for _ in range(6):
+        await ward.unit_of_work.run(guests.identify, SYSTEM, joined.link_secret, TUESDAY_NINE.date())
+    (alert,) = await ward.alerts()
+    assert alert.kind == AlertKind.LOCKED_LINK
+    await ward.unit_of_work.run(service.acknowledge, ward.desk, alert.id)
+    await ward.wait()
+    assert [each.kind for each in await ward.alerts() if each.closed_at is None] == [AlertKind.QUEUED]
 
 
 async def test_an_alert_of_who_is_gone_closes_by_itself(ward: Ward) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from telehealth.core.actors import SYSTEM
-from telehealth.core.errors import NotFound, Stale
+from telehealth.core.errors import NotFound, Refusal, Stale
 from telehealth.core.time import FixedClock
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
@@ -21,8 +21,8 @@ from telehealth.scheduling.booking.rules import OVERBOOKED_LAYER, SlotTaken
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.appointments.wishes import Wish
 from telehealth.visits.gates import service as gates
-from telehealth.visits.lifecycle import queries, service
-from telehealth.visits.lifecycle.rules import DeviceCheck, JurisdictionMismatch, NotNow, VisitStatus
+from telehealth.visits.lifecycle import queries, service, steps
+from telehealth.visits.lifecycle.rules import Command, DeviceCheck, JurisdictionMismatch, NotNow, VisitStatus
 from telehealth.visits.participants import queries as participants
 from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, book, guest_of, open_clinic, register
 
@@ -42,6 +42,30 @@ async def test_the_front_desk_checks_in_who_is_on_the_phone(
         await unit_of_work.run(service.arrive, clinic.front_desk, visit.id)
     clock.advance(TUESDAY_NINE - clock.now())
     assert (await unit_of_work.run(service.arrive, clinic.front_desk, visit.id)).status is S.ARRIVED
+
+
+@pytest.mark.parametrize("command", [Command.ARRIVE, Command.RESCHEDULE, Command.HAND_OVER])
+async def test_a_command_without_its_facts_is_refused(
+    unit_of_work: UnitOfWork, clock: FixedClock, clinic: Clinic, command: Command
+) -> None:
+    visit = (await unit_of_work.run(book, SYSTEM, clinic)).visit
+    clock.advance(TUESDAY_NINE - clock.now())
+    with pytest.raises(Refusal):
+        await unit_of_work.run(steps.change, clinic.front_desk, visit.id, command)
+
+
+async def test_nobody_is_made_ready_past_the_gates(unit_of_work: UnitOfWork, clock: FixedClock, clinic: Clinic) -> None:
+    """Also where nothing is asked: whoever did not look does not know."""
+    booked = await unit_of_work.run(book, SYSTEM, clinic)
+    clock.advance(TUESDAY_NINE - clock.now())
+    patient = await guest_of(unit_of_work, booked)
+    await unit_of_work.run(service.record_check, patient, booked.visit.id, DeviceCheck.GOOD)
+    with pytest.raises(NotNow, check=lambda refused: refused.extras["reason"] == "consent_current"):
+        await unit_of_work.run(steps.change, patient, booked.visit.id, Command.MAKE_READY)
+    facts = {"consent_current": True}
+    with pytest.raises(NotNow, check=lambda refused: refused.extras["reason"] == "intake_done"):
+        await unit_of_work.run(steps.change, patient, booked.visit.id, Command.MAKE_READY, facts=facts)
+    assert (await unit_of_work.run(gates.make_ready, patient, booked.visit.id)).status is S.READY
 
 
 async def test_admitting_again_is_admitting(unit_of_work: UnitOfWork, clock: FixedClock, clinic: Clinic) -> None:

@@ -1,7 +1,8 @@
 """The machine: every status with every command, by every role; long random lives; histories that rebuild the status."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,11 +17,14 @@ from telehealth.visits.lifecycle.rules import (
     TRANSITIONS,
     Command,
     DeviceCheck,
+    Guard,
     NotNow,
     Situation,
+    Transition,
     VisitStatus,
     allowed,
     decide,
+    expect,
 )
 from tests.kit.examples import examples
 from tests.kit.machine import expected
@@ -35,6 +39,16 @@ PASSES = Situation(
     check=DeviceCheck.GOOD,
     reason="patient_request",
     earlier=VisitStatus.BOOKED,
+    identified=True,
+    time_free=True,
+    service_open=True,
+    consent_current=True,
+    intake_done=True,
+    location_licensed=True,
+    heir_licensed=True,
+    both_sides_in_media=True,
+    note_in_record=True,
+    clinician_there=True,
 )
 PASSES_WHO_IS_AWAY = replace(PASSES, away_since=NOW - timedelta(minutes=10))
 STATUSES: tuple[VisitStatus | None, ...] = (None, *VisitStatus)
@@ -70,7 +84,7 @@ def test_a_refusal_names_what_is_allowed_instead(status: VisitStatus | None, rol
 
 @pytest.mark.parametrize("status", [S.BOOKED, S.ARRIVED, S.READY])
 def test_a_visit_whose_clinician_is_not_licensed_may_be_handed_over(status: VisitStatus) -> None:
-    misplaced = replace(PASSES, location_licensed=False)
+    misplaced = replace(PASSES, location_licensed=False, heir_licensed=False)
     assert C.HAND_OVER in allowed(status, Role.FRONT_DESK, misplaced)
     with pytest.raises(NotNow, check=lambda refused: refused.extras["reason"] == "heir_licensed"):
         decide(C.HAND_OVER, status, Role.FRONT_DESK, misplaced)
@@ -87,13 +101,14 @@ BARRED = [
     (C.AWAY, S.READY, Role.SYSTEM, PASSES_WHO_IS_AWAY, "not_away_already"),
     (C.BACK, S.READY, Role.PATIENT, PASSES, "away"),
     (C.LEAVE, S.READY, Role.SYSTEM, replace(PASSES, away_since=NOW - timedelta(minutes=4)), "away_beyond_grace"),
-    (C.HAND_OVER, S.BOOKED, Role.FRONT_DESK, replace(PASSES, location_licensed=False), "heir_licensed"),
+    (C.HAND_OVER, S.BOOKED, Role.FRONT_DESK, replace(PASSES, heir_licensed=False), "heir_licensed"),
     (C.ADMIT, S.READY, Role.CLINICIAN, replace(PASSES, location_licensed=False), "location_licensed"),
     (C.CONNECT, S.ADMITTING, Role.SYSTEM, replace(PASSES, both_sides_in_media=False), "both_sides_in_media"),
     (C.END, S.INTERRUPTED, Role.SYSTEM, replace(PASSES, changed_at=NOW - timedelta(minutes=4)), "grace_over"),
     (C.COMPLETE, S.ENDED, Role.SYSTEM, replace(PASSES, note_in_record=False), "note_in_record"),
     (C.CANCEL, S.BOOKED, Role.FRONT_DESK, replace(PASSES, reason=""), "reason_given"),
     (C.PATIENT_NO_SHOW, S.BOOKED, Role.CLINICIAN, replace(PASSES, starts_at=NOW), "no_show_time_over"),
+    (C.PATIENT_NO_SHOW, S.BOOKED, Role.SYSTEM, replace(PASSES, clinician_there=False), "clinician_there"),
     (C.PROVIDER_NO_SHOW, S.READY, Role.SYSTEM, replace(PASSES, starts_at=NOW), "nobody_admitted"),
     (
         C.CORRECT,
@@ -117,6 +132,29 @@ def test_every_guard_bars(barred: tuple[Command, VisitStatus | None, Role, Situa
 
 def test_every_guard_has_a_case() -> None:
     assert {guard.name for row in TRANSITIONS for guard in row.guards} == {row[4] for row in BARRED}
+
+
+NEEDS = [(row, guard) for row in TRANSITIONS for guard in row.guards if guard.fact is not None]
+
+
+@pytest.mark.parametrize(("row", "guard"), NEEDS, ids=[f"{row.command}-{guard.name}" for row, guard in NEEDS])
+def test_what_nobody_has_looked_at_bars_and_is_said_to_be_possible(row: Transition, guard: Guard) -> None:
+    """A command given without its facts is refused; what may be tried is what nothing is known against."""
+    assert guard.fact is not None
+    unknown: dict[str, Any] = {guard.fact: None}
+    for status in row.sources:
+        for role in row.who:
+            with pytest.raises(NotNow):
+                decide(row.command, status, role, replace(PASSES, **unknown))
+            assert row.command in allowed(status, role, replace(PASSES, **unknown))
+            expect(row.command, status, role, replace(PASSES, **unknown))
+
+
+def test_every_fact_is_unknown_until_somebody_looks() -> None:
+    bare = Situation(now=NOW, opens_at=NOW, closes_at=NOW, starts_at=NOW, changed_at=NOW)
+    facts = {field.name for field in fields(Situation) if field.type == bool | None}
+    assert facts == {guard.fact for _, guard in NEEDS}
+    assert {getattr(bare, fact) for fact in facts} == {None}
 
 
 instants = st.integers(-120, 120).map(lambda minutes: NOW + timedelta(minutes=minutes))

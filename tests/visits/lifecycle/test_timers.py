@@ -22,7 +22,7 @@ from telehealth.scheduling.booking import service as booking
 from telehealth.tasks.work import Work
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.gates import service as gates
-from telehealth.visits.lifecycle import queries, service, tasks
+from telehealth.visits.lifecycle import attendance, queries, service, tasks
 from telehealth.visits.lifecycle.deadlines import CONSEQUENCES, Deadline, deadlines_of
 from telehealth.visits.lifecycle.models import TimerRow, VisitRow
 from telehealth.visits.lifecycle.rules import TRANSITIONS, DeviceCheck, NotNow, Visit, VisitStatus
@@ -180,8 +180,121 @@ async def test_the_patient_did_not_come(unit_of_work: UnitOfWork, clock: FixedCl
     clock.advance(TUESDAY_NINE + 15 * MINUTE - clock.now())
     assert await tasks.fire_timers(work) == 0
     clock.advance(timedelta(hours=1))
+    await unit_of_work.run(attendance.note_clinicians, SYSTEM, [clinic.clinician.id])
     assert await tasks.fire_timers(work) == 1
     assert (await unit_of_work.run(queries.find, SYSTEM, booked.visit.id)).status is S.PATIENT_NO_SHOW
+
+
+async def test_a_patient_whom_nobody_would_have_met_has_missed_nothing(
+    unit_of_work: UnitOfWork, clock: FixedClock
+) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    await unit_of_work.run(booking.add_visit_type, SYSTEM, replace(clinic.visit_type, no_show_automatic=True))
+    booked = await unit_of_work.run(book, SYSTEM, clinic)
+    work = Work(unit_of_work, Ports({}), clock)
+    clock.advance(TUESDAY_NINE - MINUTE - clock.now())
+    await unit_of_work.run(attendance.note_clinicians, SYSTEM, [clinic.clinician.id])
+    clock.advance(16 * MINUTE)
+    assert await tasks.fire_timers(work) == 0
+    with pytest.raises(NotNow, check=lambda refused: refused.extras["reason"] == "clinician_there"):
+        await unit_of_work.run(service.note_patient_no_show, SYSTEM, booked.visit.id)
+    clock.advance(10 * SECOND)
+    assert await tasks.fire_timers(work) == 0
+    await unit_of_work.run(attendance.note_clinicians, SYSTEM, [clinic.clinician.id])
+    clock.advance(MINUTE)
+    assert await tasks.fire_timers(work) == 1  # it was asked again
+    assert (await unit_of_work.run(queries.find, SYSTEM, booked.visit.id)).status is S.PATIENT_NO_SHOW
+
+
+async def test_staff_know_who_was_there(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    booked = await unit_of_work.run(book, SYSTEM, clinic)
+    clock.advance(TUESDAY_NINE + 15 * MINUTE - clock.now())
+    missed = await unit_of_work.run(service.note_patient_no_show, clinic.front_desk, booked.visit.id)
+    assert missed.status is S.PATIENT_NO_SHOW
+
+
+async def test_a_clinician_who_sees_somebody_else_was_there(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    before = await come(unit_of_work, clock)
+    missed = await unit_of_work.run(book, SYSTEM, before.clinic, TUESDAY_NINE + 20 * MINUTE)
+    await before.give(service.admit, before.clinic.clinician_actor)
+    clock.advance(20 * MINUTE)
+    visit = await unit_of_work.run(queries.find, SYSTEM, missed.visit.id)
+    assert not await unit_of_work.run(attendance.was_there, SYSTEM, visit)
+    await before.give(service.no_answer, before.clinic.clinician_actor)
+    assert await unit_of_work.run(attendance.was_there, SYSTEM, visit)
+
+
+async def open_for(waiting: Waiting, span: timedelta) -> int:
+    """Time passes in an open house, with its sweeps."""
+    fired, until = 0, waiting.clock.now() + span
+    while waiting.clock.now() < until:
+        await waiting.unit_of_work.run(attendance.note_open, SYSTEM)
+        fired += await waiting.wait(min(20 * SECOND, until - waiting.clock.now()))
+    return fired
+
+
+async def _answering(waiting: Waiting) -> None:
+    await waiting.give(service.admit, waiting.clinic.clinician_actor)
+
+
+async def _interrupted(waiting: Waiting) -> None:
+    await _answering(waiting)
+    await waiting.give(service.connected)
+    await waiting.give(service.interrupted)
+
+
+async def _away(waiting: Waiting) -> None:
+    await waiting.give(service.away)
+
+
+async def _nobody_comes(_: Waiting) -> None:
+    """They wait."""
+
+
+Outage = tuple[Callable[[Waiting], Awaitable[None]], timedelta, VisitStatus]
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        (_answering, MINUTE, S.READY),
+        (_interrupted, 5 * MINUTE, S.ENDED),
+        (_away, 5 * MINUTE, S.LEFT_UNSEEN),
+        (_nobody_comes, 7 * MINUTE, S.PROVIDER_NO_SHOW),
+    ],
+)
+async def test_after_an_outage_everyone_has_their_whole_time_again(
+    unit_of_work: UnitOfWork, clock: FixedClock, outage: Outage
+) -> None:
+    bring, patience, ends = outage
+    waiting = await come(unit_of_work, clock, no_show_automatic=True, provider_no_show_after=7)
+    await unit_of_work.run(attendance.note_open, SYSTEM)
+    await bring(waiting)
+    status = (await waiting.now()).status
+    assert await open_for(waiting, 20 * SECOND) == 0
+    assert await waiting.wait(timedelta(hours=1)) == 0  # only the workers are up: nobody can come
+    assert await open_for(waiting, patience - SECOND) == 0
+    assert (await waiting.now()).status is status
+    assert await open_for(waiting, SECOND) == 1
+    assert (await waiting.now()).status is ends
+
+
+async def test_who_comes_back_after_an_outage_was_never_gone(waiting: Waiting) -> None:
+    await waiting.unit_of_work.run(attendance.note_open, SYSTEM)
+    await waiting.give(service.away)
+    assert await waiting.wait(timedelta(hours=1)) == 0
+    assert await open_for(waiting, 4 * MINUTE) == 0
+    assert (await waiting.give(service.back)).status is S.READY
+    assert await open_for(waiting, 20 * MINUTE) == 0
+
+
+async def test_a_process_that_begins_again_is_no_outage(waiting: Waiting) -> None:
+    await waiting.unit_of_work.run(attendance.note_open, SYSTEM)
+    await waiting.give(service.away)
+    assert await open_for(waiting, 3 * MINUTE) == 0
+    assert await waiting.wait(attendance.PAUSE - 20 * SECOND) == 0  # last heard of twenty seconds before
+    assert await open_for(waiting, 2 * MINUTE + 20 * SECOND - attendance.PAUSE) == 1
 
 
 async def test_of_many_sweeps_one_fires_a_timer(waiting: Waiting) -> None:

@@ -11,7 +11,7 @@ from tests.kit.database import Databases
 from tests.kit.full_room import Room, filled
 from tests.kit.house import environment_of
 from tests.kit.needs import program
-from tests.kit.patient_page import CASES, House, Staff, told, told_of_move
+from tests.kit.patient_page import CASES, House, Staff, told, told_of_absence, told_of_move
 from tests.kit.processes import running_webs
 from tests.kit.valkey import mortal_valkey
 
@@ -23,11 +23,11 @@ def house(databases: Databases) -> Iterator[House]:
     with databases.clone() as database, mortal_valkey() as valkey:
         room = anyio.run(_fill, database)
         with running_webs(environment_of(database, valkey.url), 2) as (first, second):
-            yield first, Staff(second, room)
+            yield first, Staff(second, room, database)
 
 
 async def _fill(database: str) -> Room:
-    return await filled(database, patients=len(CASES), clinicians=2)
+    return await filled(database, patients=len(CASES) + 1, clinicians=2)
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +48,13 @@ def test_the_page_shows_it(chromium: Browser, house: House, name: str) -> None:
 
 def test_the_page_shows_the_new_time(chromium: Browser, house: House) -> None:
     told_of_move(chromium, house)
+
+
+def test_the_page_shows_that_the_patient_is_said_not_to_have_come(chromium: Browser, house: House) -> None:
+    told_of_absence(chromium, house)
+
+
+def test_the_page_of_a_link_that_was_taken_back_stops_within_a_second(chromium: Browser, house: House) -> None:
+    """What is promised of it, and not only of how quick it is: who was put out sees and hears nothing any more."""
+    _, staff = house
+    assert told(chromium, house, staff.room.patients[len(CASES)], CASES["put out"]) < 1

@@ -15,6 +15,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.tasks.work import Work
 from telehealth.visits.appointments.service import Booked
 from telehealth.visits.gates.service import make_ready
+from telehealth.visits.lifecycle import attendance as house
 from telehealth.visits.lifecycle import queries, service
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.lifecycle.tasks import fire_timers
@@ -25,6 +26,7 @@ from telehealth.visits.waiting_room.presence import ROUND, SEEN_FOR, Presence
 from telehealth.visits.waiting_room.queue import QueueEntry
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest_of, open_clinic, register
 
+MINUTE = timedelta(minutes=1)
 ROUNDS = int(SEEN_FOR / ROUND) + 1
 
 
@@ -126,9 +128,9 @@ async def test_who_prepares_and_closes_the_page_is_called_away_and_has_left_when
     assert visit.away_since is not None
     assert visit.status is VisitStatus.ARRIVED
     work = Work(unit_of_work, Ports({}), clock)
-    clock.advance(TUESDAY_NINE + timedelta(minutes=visit.grace, seconds=-1) - clock.now())
+    await go_round(clock, process, times=int((TUESDAY_NINE + visit.grace * MINUTE - clock.now()) / ROUND) - 1)
     assert await fire_timers(work) == 0
-    clock.advance(timedelta(seconds=1))
+    await go_round(clock, process, times=1)
     assert await fire_timers(work) == 1
     assert (await visit_of(unit_of_work, booked)).status is VisitStatus.LEFT_UNSEEN
 
@@ -141,11 +143,45 @@ async def test_who_closes_the_page_and_is_back_in_time_has_not_left(
     process = Presence(unit_of_work)
     await go_round(clock, process, seen=patient.id)
     await go_round(clock, process)
-    clock.advance(TUESDAY_NINE + timedelta(minutes=1) - clock.now())
+    await go_round(clock, process, times=int((TUESDAY_NINE + MINUTE - clock.now()) / ROUND))
     assert await fire_timers(Work(unit_of_work, Ports({}), clock)) == 0
     await go_round(clock, process, times=1, seen=patient.id)
     visit = await visit_of(unit_of_work, booked)
     assert (visit.status, visit.away_since) == (VisitStatus.READY, None)
+
+
+async def test_a_round_says_that_the_house_is_open_and_whose_board_is(
+    unit_of_work: UnitOfWork, clock: FixedClock, waiting: tuple[Booked, Actor]
+) -> None:
+    booked, _ = waiting
+    process, begun = Presence(unit_of_work), clock.now()
+    assert await unit_of_work.run(house.open_since, SYSTEM) is None
+    await go_round(clock, process)
+    assert await unit_of_work.run(house.open_since, SYSTEM) == begun + ROUND
+    clock.advance(house.PAUSE + timedelta(seconds=1))
+    assert await unit_of_work.run(house.open_since, SYSTEM) == clock.now(), "shut"
+    await go_round(clock, process)
+    assert await unit_of_work.run(house.open_since, SYSTEM) == clock.now() - (ROUNDS - 1) * ROUND
+    clock.advance(TUESDAY_NINE - clock.now())
+    assert not await unit_of_work.run(house.was_there, SYSTEM, booked.visit)
+    process.see_clinician(booked.visit.clinician_id)
+    await process.round()
+    assert await unit_of_work.run(house.was_there, SYSTEM, booked.visit)
+
+
+async def test_a_place_in_the_queue_outlasts_an_outage(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    """Who had just gone could not come back before it was over."""
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    entry = await unit_of_work.run(_enqueue, SYSTEM, clinic, "Ana")
+    process = Presence(unit_of_work)
+    await process.round()
+    await unit_of_work.run(queue.drop, SYSTEM, entry.id)
+    clock.advance(timedelta(hours=2))
+    assert await unit_of_work.run(queue.end_gone, SYSTEM) == 0
+    await process.round()
+    assert await unit_of_work.run(queue.end_gone, SYSTEM) == 0
+    await go_round(clock, process)
+    assert (await unit_of_work.run(queue.come_back, SYSTEM, entry.id)).since == entry.since
 
 
 async def test_who_prepares_a_day_before_is_not_called_away(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
