@@ -261,8 +261,8 @@ def test_the_limit_follows_what_subscribers_want() -> None:
             found += [each.bitrate for each in told if isinstance(each, ReceiverEstimate)]
         return found
 
-    assert limits(25 * 4) == [UNLIMITED] * 4
-    assert limits(25 * 4)[-1] == 360_000, "the low layer, and something to spare"
+    assert set(limits(25 * 60)) == {UNLIMITED}
+    assert limits(25 * 20)[-1] == 360_000, "the low layer, and something to spare"
     watcher.subscription.want(0, sender.now)
     assert limits(1) == [UNLIMITED], "without delay"
 
