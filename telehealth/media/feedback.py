@@ -22,7 +22,7 @@ MOST_PENDING: Final = 2000
 
 HEADROOM: Final = 1.3
 SOUND: Final = 100_000
-LOWERED_AFTER: Final = 5.0
+LOWERED_AFTER: Final = 75.0  # longer than layers are waited with for a trial: a sender takes seconds to send more again
 UNLIMITED: Final = 4_000_000
 
 _WORD, _HALF = 0xFFFF, 0x8000

@@ -8,9 +8,9 @@
 
 Layers are counted from the best, 0. Rates are bits per second, loss is 0 to 1, times are seconds.
 
-A receiver's estimate grows with what it is sent: it never says that there is room for twice as much. So after a calm
-the next better layer is tried. What fails is taken back, and the next trial waits twice as long. An estimate that is
-below what is sent but growing is no sign of a jam.
+A receiver's estimate follows what it is sent: it never says that there is room for twice as much, nor, when little is
+sent, that the way is poor. So it counts only where it is far below what is sent, and does not grow. After a calm the
+next better layer is tried. What fails is taken back, and the next trial waits twice as long.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,9 @@ MARGIN: Final = 1.25
 LONGEST_WAIT: Final = 60.0
 FAILED_WITHIN: Final = 10.0
 PROVEN_AFTER: Final = 30.0
-_GROWTH, _GROWS_WITHIN = 1.02, 1.0
+SHORT: Final = 0.75  # of what is sent; a receiver that sees its way jam estimates 0.85 of what still comes
+SMOOTHED_OVER: Final = 1.5
+_GROWTH, _GROWS_WITHIN = 1.02, 2.5  # estimates come every second or so
 _STALE_AFTER = 5.0
 
 
@@ -125,6 +127,7 @@ class LayerChooser:
     """The choice for one subscriber, over all pictures it is sent."""
 
     __slots__ = (
+        "_asked_at",
         "_back",
         "_before",
         "_calm",
@@ -137,6 +140,7 @@ class LayerChooser:
         "_loss_at",
         "_measured",
         "_poor",
+        "_sent",
         "_trial",
         "audio_only",
     )
@@ -149,6 +153,7 @@ class LayerChooser:
         self._loss, self._loss_at = 0.0, 0.0
         self._chosen: dict[str, int | None] = {}
         self._before: dict[str, int | None] = {}
+        self._sent, self._asked_at = 0.0, float("-inf")
         self._poor, self._clean, self._jammed, self._calm = _Lasting(), _Lasting(), _Lasting(), _Lasting()
         self._trial, self._back = _Patience(CALM_FOR), _Patience(CLEAN_FOR)
 
@@ -176,14 +181,13 @@ class LayerChooser:
         `sent` is what it is sent now, sound included.
         """
         loss = self._loss if now - self._loss_at <= _STALE_AFTER else 0.0
-        growing = now - self._grown_at <= _GROWS_WITHIN
+        self._smooth(sent, now)
+        short = self._is_short(now)
         self._meet(demands)
-        self._judge_audio(loss, growing, now)
+        self._judge_audio(loss, short, now)
         if self.audio_only:
             self._jammed.since = self._calm.since = None
             return {demand.key: None for demand in demands}
-        planned = total(self._chosen, demands)
-        short = self._estimate is not None and self._estimate < 0.9 * min(planned, sent * MARGIN) and not growing
         if self._jammed.lasts(short or loss > JAMMED_LOSS, now) >= JAMMED_FOR:
             self._lower(demands, now)
         calm = self._calm.lasts(loss <= CALM_LOSS and not short, now)
@@ -193,16 +197,28 @@ class LayerChooser:
         self._back.prove_at(now)
         return dict(self._chosen)
 
+    def _smooth(self, sent: float, now: float) -> None:
+        part = min(1.0, (now - self._asked_at) / SMOOTHED_OVER)
+        self._sent += (sent - self._sent) * part
+        self._asked_at = now
+
+    def _is_short(self, now: float) -> bool:
+        """Whether the estimate says that less arrives than is sent."""
+        growing = now - self._grown_at <= _GROWS_WITHIN
+        return self._estimate is not None and self._estimate < SHORT * self._sent and not growing
+
     def _meet(self, demands: Sequence[Demand]) -> None:
-        """Forgets who left; who is new has the best that fits, or the least."""
+        """Forgets who left; who is new has the best that fits, at least the least."""
         fitting = allocate(self._estimate if self._estimate is not None else float("inf"), demands)
+        new = [(demand, fitting[demand.key]) for demand in demands if demand.key not in self._chosen]
+        least = {demand.key: len(demand.rates) - 1 if each is None else each for demand, each in new}
         self._chosen = {
-            demand.key: _within(self._chosen.get(demand.key, fitting[demand.key]), demand) for demand in demands
+            demand.key: _within(self._chosen.get(demand.key, least.get(demand.key)), demand) for demand in demands
         }
 
-    def _judge_audio(self, loss: float, growing: bool, now: float) -> None:
+    def _judge_audio(self, loss: float, short: bool, now: float) -> None:
         if not self.audio_only:
-            poor = self._estimate is not None and self._estimate < LOWEST_RATE and not growing
+            poor = short and self._estimate is not None and self._estimate < LOWEST_RATE
             if self._poor.lasts(poor or loss > HIGHEST_LOSS, now) >= POOR_FOR:
                 self.audio_only = True
                 self._clean.since = None
@@ -218,9 +234,13 @@ class LayerChooser:
         """Back to before a trial that failed; else to what fits, at least one step down, the least important first."""
         self._jammed.since = None
         before, self._before = self._before, {}
-        if self._trial.fail_at(now) and before.keys() == self._chosen.keys():
+        if self._trial.fail_at(now) and before.keys() == self._chosen.keys() and _any_of(before):
             self._chosen = before
-            return
+        else:
+            self._chosen = self._lowered(demands)
+        self._sent = min(self._sent, total(self._chosen, demands))
+
+    def _lowered(self, demands: Sequence[Demand]) -> dict[str, int | None]:
         fitting = allocate(self._estimate if self._estimate is not None else float("inf"), demands)
         lowered = {key: _worse(layer, fitting[key]) for key, layer in self._chosen.items()}
         if lowered == self._chosen:
@@ -229,7 +249,7 @@ class LayerChooser:
                 if layer is not None and layer < len(demand.rates) - 1:
                     lowered[demand.key] = layer + 1
                     break
-        self._chosen = lowered
+        return lowered
 
     def _raise(self, demands: Sequence[Demand], calm: float, now: float) -> None:
         """One step up when it surely fits or nothing speaks against a trial, in the order in which `allocate` gives."""
@@ -239,11 +259,15 @@ class LayerChooser:
             layer = self._chosen[demand.key]
             raised = self._chosen | {demand.key: len(demand.rates) - 1 if layer is None else layer - 1}
             fits = self._estimate is not None and self._estimate >= MARGIN * total(raised, demands)
-            nothing_yet = all(each is None for each in self._chosen.values())
-            if nothing_yet or calm >= (SURE_FOR if fits else self._trial.wait):
+            if not _any_of(self._chosen) or calm >= (SURE_FOR if fits else self._trial.wait):
                 self._before, self._chosen = self._chosen, raised
                 self._calm.since = None
                 self._trial.try_at(now)
+
+
+def _any_of(chosen: Mapping[str, int | None]) -> bool:
+    """Whether any picture is sent."""
+    return any(each is not None for each in chosen.values())
 
 
 def _within(layer: int | None, demand: Demand) -> int | None:

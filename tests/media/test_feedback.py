@@ -104,9 +104,9 @@ def test_a_sender_is_limited_to_what_is_looked_at() -> None:
     assert limit.update(0, 0.0) == UNLIMITED
     assert limit.update(1, 1.0) == UNLIMITED, "it may be looked at again in a moment"
     assert limit.update(1, 1.0 + LOWERED_AFTER) == int(650_000 * 1.3) + 100_000
-    assert limit.update(None, 10.0) == int(650_000 * 1.3) + 100_000
-    assert limit.update(None, 20.0) == int(75_000 * 1.3) + 100_000
-    assert limit.update(0, 20.1) == UNLIMITED
+    assert limit.update(None, 100.0) == int(650_000 * 1.3) + 100_000
+    assert limit.update(None, 100.0 + LOWERED_AFTER) == int(75_000 * 1.3) + 100_000
+    assert limit.update(0, 200.0) == UNLIMITED
 
 
 def test_what_is_needed_only_now_and_then_stays() -> None:

@@ -242,6 +242,7 @@ def test_the_sender_is_told_what_is_missing_what_came_and_how_much_is_needed() -
     assert [(each.ssrc, each.packets_lost) for each in report.blocks] == [(10, 1)]
     assert estimate == ReceiverEstimate(sender=1, bitrate=UNLIMITED, sources=(10,))
     assert isinstance(arrivals, TransportFeedback)
+    assert arrivals.media == 10, "one of its own: Chromium passes over feedback about another"
     (lost,) = sender.uplink.due(sender.now + 0.01)
     assert lost == Nack(sender=1, media=10, lost=(65_531,))
     sender.track.sources[0].requests.want()
@@ -261,8 +262,8 @@ def test_the_limit_follows_what_subscribers_want() -> None:
             found += [each.bitrate for each in told if isinstance(each, ReceiverEstimate)]
         return found
 
-    assert limits(25 * 4) == [UNLIMITED] * 4
-    assert limits(25 * 4)[-1] == 360_000, "the low layer, and something to spare"
+    assert set(limits(25 * 60)) == {UNLIMITED}
+    assert limits(25 * 20)[-1] == 360_000, "the low layer, and something to spare"
     watcher.subscription.want(0, sender.now)
     assert limits(1) == [UNLIMITED], "without delay"
 
