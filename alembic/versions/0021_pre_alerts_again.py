@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0021"
-down_revision: str | None = "0022"
+down_revision: str | None = "0020"
 branch_labels = None
 depends_on = None
 

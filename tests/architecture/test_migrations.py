@@ -168,7 +168,7 @@ def test_participants_are_where_their_visit_is(empty: str) -> None:
 
 
 def test_alerts_that_were_taken_on_are_kept_and_one_of_the_house_has_no_patient(empty: str) -> None:
-    migrate(empty, "0022")
+    migrate(empty, "0020")
     told = {"alert_id": UUID(int=8), "rung": 0, "number": 0, "at": THEN, "whom": "board", "way": "board"}
     taken = {"acknowledged_at": THEN, "acknowledged_by": UUID(int=9), "since": THEN, "raised_at": THEN, "step": 1}
     with psycopg.connect(empty) as connection:
@@ -186,7 +186,7 @@ def test_alerts_that_were_taken_on_are_kept_and_one_of_the_house_has_no_patient(
         insert(connection, "alert_step", {**told, "alert_id": UUID(int=10)})
         insert(connection, "escalation_rule", {"kind": "house", "rung": 0, "after": 0, "whom": "board"})
     assert kept == [(UUID(int=9), None, None)]
-    command.downgrade(alembic_config(empty), "0022")
+    command.downgrade(alembic_config(empty), "0020")
     with psycopg.connect(empty) as connection:
         assert connection.execute("SELECT id FROM alert").fetchall() == [(UUID(int=8),)]
         assert connection.execute("SELECT alert_id FROM alert_step").fetchall() == [(UUID(int=8),)]

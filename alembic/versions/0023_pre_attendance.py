@@ -4,8 +4,8 @@ import sqlalchemy as sa
 
 from alembic import op
 
-revision = "0020"
-down_revision: str | None = "0023"
+revision = "0023"
+down_revision: str | None = "0022"
 branch_labels = None
 depends_on = None
 

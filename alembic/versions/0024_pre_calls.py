@@ -5,7 +5,7 @@ from sqlalchemy.dialects import postgresql
 
 from alembic import op
 
-revision = "0030"
+revision = "0024"
 down_revision: str | None = "0023"
 branch_labels = None
 depends_on = None
