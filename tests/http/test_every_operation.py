@@ -200,6 +200,7 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("visits.administration", Check.TRACE): "what an admin may set is no patient's data",
     ("visits.list_consent_texts", Check.TRACE): "a text is no patient's data, agreeing to it is",
     ("visits.retire_consent_text", Check.STRANGER): OFFICE,
+    ("visits.take_over_on_page", Check.STRANGER): "leads to the board, which says of all that somebody was quicker",
     ("visits.prepare", Check.TRACE): "a visit under way is prepared no more: the page sends on to it",
     ("scheduling.read_visit_type", Check.STRANGER): "all staff see what can be booked",
     ("scheduling.change_visit_type", Check.STRANGER): OFFICE,
