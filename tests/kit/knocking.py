@@ -3,6 +3,7 @@
 An operation that is not in these tables cannot be walked, and the walk says so.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -190,6 +191,8 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "visits.save_steps": lambda _: {"kind": "waiting", "seen": SEEN, "reopen": "10"},
     "visits.remove_step": lambda _: {"kind": "waiting", "seen": SEEN, "step": "2"},
     "visits.reset_steps": lambda _: {"kind": "waiting", "seen": SEEN},
+    "visits.publish_on_page": lambda _: {"text_en": "We ask you again."},
+    "visits.save_on_page": lambda _: {"questionnaire": json.dumps(QUESTIONNAIRE), "version": "1", "action": "preview"},
     "visits.look_up": lambda _: {**BOXES, "name": "Rosa"},
     "visits.act_at_desk": lambda _: {"command": "cancel", "revision": "1", "reason": "other"},
     "visits.move_at_desk": lambda _: {"offer": soon(days=2), "revision": "1"},

@@ -1,12 +1,46 @@
-"""The pages of who administers the clinic."""
+"""The pages of who administers the clinic, with data that hurts."""
 
 from types import SimpleNamespace as Data
 
+from telehealth.http.locales import LANGUAGES
 from telehealth.http.schemas import FieldError
-from tests.web.sample import Sample
+from telehealth.people.jurisdictions import choices
+from tests.web.prepared import questions
+from tests.web.sample import HERE, NOW, Sample
 
 ADMIN = Data(name="admin@clinic.example", role="admin")
-_CLINIC = {"clinic": "Riverside Clinic", "me": ADMIN}
+_CLINIC = {"clinic": "Riverside Clinic", "me": ADMIN, "zone": HERE}
+_WORDINGS = [
+    Data(language="en", paragraphs=("We ask you to agree to a visit by video.", "You may say no at any time.")),
+    Data(language="ar", paragraphs=("نطلب منك الموافقة على زيارة بالفيديو.",)),
+]
+_TEXT = {"id": "x1", "version": 3, "visit_type": None, "jurisdiction": None, "published_at": NOW, "retired_at": None}
+_TEXTS = [
+    Data(**_TEXT, wordings=_WORDINGS),
+    Data(**{**_TEXT, "id": "x2", "visit_type": "Group by video", "jurisdiction": "US-CA"}, wordings=_WORDINGS),
+    Data(**{**_TEXT, "id": "x0", "version": 2, "retired_at": NOW}, wordings=_WORDINGS),
+]
+_KIND = Data(id="k1", name="Video visit with a name that goes on and on")
+_FORM = {"visit_type": "k1", "location": "US-CA", **{f"text_{code}": "We ask you." for code in LANGUAGES}}
+_LIST = {
+    **_CLINIC,
+    "kinds": {"k1": _KIND.name, "k2": "Group by video"},
+    "texts": _TEXTS,
+    "place": {"options": choices(["DE-BY"]), "chosen": ""},
+    "form": _FORM,
+    "tongues": LANGUAGES,
+    "told": "published",
+    "errors": [],
+    "refused": False,
+}
+_WRONG = {"told": "", "refused": True, "errors": [Data(field="text_en", code="required")], "texts": []}
+_ASKED = {"kind": _KIND, "version": 2, "typed": '{\n  "resourceType": "Questionnaire"\n}', "refused": False}
+_FAULTS = [
+    Data(line=2, link_id="smokes", detail="type is none of group, display"),
+    Data(line=9, link_id="", detail="x"),
+]
+_QUESTIONS = Data(faults=(), unreadable=0, questions=questions())
+_HERE = "/admin/questionnaires"
 
 
 def _steps(kind: str, **more: object) -> Data:
@@ -41,4 +75,25 @@ ADMINISTRATION = (
     Sample("escalation", "escalation.html", _ESCALATION, "/admin/escalation"),
     Sample("escalation_refused", "escalation.html", _REFUSED, "/admin/escalation"),
     Sample("escalation_saved", "escalation.html", _SAVED, "/admin/escalation?saved=house"),
+    Sample("admin_texts", "admin_texts.html", _LIST, "/admin/consent-texts"),
+    Sample("admin_texts_wrong", "admin_texts.html", {**_LIST, **_WRONG}, "/admin/consent-texts"),
+    Sample(
+        "admin_questionnaires",
+        "admin_questionnaires.html",
+        {
+            **_CLINIC,
+            "told": "retired",
+            "kinds": [(_KIND, Data(version=2, published_at=NOW)), (Data(id="k2", name="B"), None)],
+        },
+        _HERE,
+    ),
+    Sample(
+        "admin_questionnaire", "admin_questionnaire.html", {**_CLINIC, **_ASKED, "checked": _QUESTIONS}, f"{_HERE}/k1"
+    ),
+    Sample(
+        "admin_questionnaire_wrong",
+        "admin_questionnaire.html",
+        {**_CLINIC, **_ASKED, "refused": True, "checked": Data(faults=_FAULTS, unreadable=4, questions=())},
+        f"{_HERE}/k1",
+    ),
 )

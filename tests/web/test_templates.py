@@ -71,7 +71,13 @@ def test_the_content_policy_can_be_strict(sample: Sample) -> None:
 
 
 def test_every_template_has_a_sample() -> None:
-    drawn = {sample.template for sample in SAMPLES} | {"layout.html", "macros.html", "waiting.html", "desk_words.html"}
+    drawn = {sample.template for sample in SAMPLES} | {
+        "layout.html",
+        "macros.html",
+        "waiting.html",
+        "desk_words.html",
+        "questions.html",
+    }
     assert drawn == {path.name for path in (WEB / "templates").glob("*.html")}
 
 

@@ -4,14 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 
 from telehealth.http.schemas import Message
+from telehealth.people.schemas import Jurisdiction
 from telehealth.visits.gates.filling import Intake, Problem, Wrong, stored, told
 from telehealth.visits.gates.questionnaires import Answer, Item, Kind
+from telehealth.visits.gates.rules import ConsentText
 from telehealth.visits.gates.schemas import Reason, Spoken
 
 PREFIX, LONGEST_TYPED = "a.", 5000
@@ -43,6 +45,54 @@ class IntakeForm(Message):
     def typed(self) -> dict[str, str]:
         """By linkId."""
         return {name.removeprefix(PREFIX): value for name, value in (self.model_extra or {}).items()}
+
+
+class TextsQuery(Message):
+    """`told` is what was just done; `text` is the version that a new one begins with."""
+
+    told: Literal["", "published", "retired"] = ""
+    text: UUID | None = None
+    lang: str | None = None
+
+
+Wording = Annotated[str, Field(max_length=20_000)]
+
+
+class TextForm(Message):
+    """A text for a kind of visit and a place, all of them where these are empty, in the languages of the pages."""
+
+    visit_type: UUID | Literal[""] = ""
+    location: Jurisdiction | Literal[""] = ""
+    text_en: Wording = ""
+    text_es: Wording = ""
+    text_fr: Wording = ""
+    text_ar: Wording = ""
+
+    @classmethod
+    def of(cls, text: ConsentText) -> Self:
+        known = {f"text_{language}": words for language, words in text.texts.items()}
+        fitting = {name: words for name, words in known.items() if name in cls.model_fields}
+        return cls(visit_type=text.visit_type_id or "", location=text.jurisdiction or "", **fitting)
+
+    def texts(self) -> dict[str, str]:
+        """By language, without those that are empty."""
+        typed = {name.removeprefix("text_"): getattr(self, name) for name in type(self).model_fields if "_" in name}
+        return {name: words.replace("\r\n", "\n").strip() for name, words in typed.items() if _is_words(name, words)}
+
+    def shown(self) -> dict[str, str]:
+        return {name: str(getattr(self, name)) for name in type(self).model_fields}
+
+
+def _is_words(language: str, words: object) -> bool:
+    return len(language) == 2 and isinstance(words, str) and bool(words.strip())
+
+
+class QuestionnaireForm(Message):
+    """A FHIR R4 Questionnaire as it was typed, over the version that was shown."""
+
+    questionnaire: Annotated[str, Field(max_length=200_000)] = ""
+    version: Annotated[int, Field(ge=0, lt=2**31)]
+    action: Literal["preview", "publish"] = "preview"
 
 
 class WaiveForm(Message):

@@ -9,7 +9,7 @@ from telehealth.http.call import Call, Reply
 from telehealth.http.conditions import etag, if_match, required_match
 from telehealth.http.operation import operation, page
 from telehealth.scheduling.booking.rules import LocationRequired
-from telehealth.visits.gates import pages, queries, service
+from telehealth.visits.gates import administration, pages, queries, service
 from telehealth.visits.gates.definitions import InvalidQuestionnaire
 from telehealth.visits.gates.filling import Intake, InvalidAnswers, Problem
 from telehealth.visits.gates.rules import (
@@ -211,7 +211,24 @@ OPERATIONS = (
     ),
     operation("DELETE", QUESTIONNAIRE, retire_questionnaire, needs=_WRITE, status=204, errors=(NotFound,)),
 )
+ADMIN_TEXTS, ADMIN_QUESTIONS = "/admin/consent-texts", "/admin/questionnaires"
+ADMIN_QUESTIONNAIRE = f"{ADMIN_QUESTIONS}/{{visit_type:uuid}}"
 PAGES = (
+    page("GET", ADMIN_TEXTS, administration.texts_page, needs=_WRITE),
+    page("POST", ADMIN_TEXTS, administration.publish_on_page, needs=_WRITE, errors=(NotFound,)),
+    page(
+        "POST", f"{ADMIN_TEXTS}/{{text:uuid}}/retire", administration.retire_on_page, needs=_WRITE, errors=(NotFound,)
+    ),
+    page("GET", ADMIN_QUESTIONS, administration.questionnaires_page, needs=_WRITE),
+    page("GET", ADMIN_QUESTIONNAIRE, administration.questionnaire_page, needs=_WRITE, errors=(NotFound,)),
+    page("POST", ADMIN_QUESTIONNAIRE, administration.save_on_page, needs=_WRITE, errors=(NotFound,)),
+    page(
+        "POST",
+        f"{ADMIN_QUESTIONNAIRE}/retire",
+        administration.retire_questions_on_page,
+        needs=_WRITE,
+        errors=(NotFound,),
+    ),
     page("GET", "/visit/prepare", pages.prepare, needs=_JOIN, purpose=_OWN),
     page("GET", "/visit/consent", pages.agreed_to, needs=_JOIN, purpose=_OWN),
     page(
