@@ -95,6 +95,7 @@ PUBLIC_DOORS: Mapping[str, str] = {
 TOGETHER = "all staff serve the queue together"
 HAS_A_VISIT = "whose page this walk has, has a visit and no place in the queue any more"
 OFFICE = "an admin answers for the resources of the whole house"
+OF_THE_OFFICE = ("retire_on_page", "questionnaire_page", "save_on_page", "retire_questions_on_page")
 HOURS = "all staff see when a clinician works"
 NO_PATIENT = "when somebody works is no patient's data"
 TYPED_AGAIN = "the form is shown again with what was typed, to the person who typed it"
@@ -187,10 +188,7 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("scheduling.read_resource_hours", Check.TRACE): NO_PATIENT,
     ("scheduling.list_resources", Check.TRACE): NO_PATIENT,
     ("scheduling.list_holiday_calendars", Check.TRACE): NO_PATIENT,
-    (
-        "scheduling.count_days",
-        Check.TRACE,
-    ): "asks for dates; what it reads of a patient's calendar is traced as a search is",
+    ("scheduling.count_days", Check.TRACE): "asks for dates; of a patient's calendar it is traced as a search is",
     ("scheduling.read_visit_type", Check.TRACE): NO_PATIENT,
     ("visits.read_questionnaire", Check.TRACE): "questions are no patient's data, answers are",
     ("visits.read_questionnaire", Check.STRANGER): OFFICE,
@@ -200,15 +198,12 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("visits.administration", Check.TRACE): "what an admin may set is no patient's data",
     ("visits.list_consent_texts", Check.TRACE): "a text is no patient's data, agreeing to it is",
     ("visits.retire_consent_text", Check.STRANGER): OFFICE,
+    **{(f"visits.{name}", Check.STRANGER): OFFICE for name in OF_THE_OFFICE},
     ("visits.texts_page", Check.TRACE): "a text is no patient's data, agreeing to it is",
     ("visits.publish_on_page", Check.ECHO): TYPED_AGAIN,
-    ("visits.retire_on_page", Check.STRANGER): OFFICE,
     ("visits.questionnaires_page", Check.TRACE): "questions are no patient's data, answers are",
     ("visits.questionnaire_page", Check.TRACE): "questions are no patient's data, answers are",
-    ("visits.questionnaire_page", Check.STRANGER): OFFICE,
-    ("visits.save_on_page", Check.STRANGER): OFFICE,
     ("visits.save_on_page", Check.ECHO): TYPED_AGAIN,
-    ("visits.retire_questions_on_page", Check.STRANGER): OFFICE,
     ("visits.take_over_on_page", Check.STRANGER): "leads to the board, which says of all that somebody was quicker",
     ("visits.prepare", Check.TRACE): "a visit under way is prepared no more: the page sends on to it",
     ("scheduling.read_visit_type", Check.STRANGER): "all staff see what can be booked",
