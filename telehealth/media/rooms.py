@@ -298,7 +298,8 @@ class Rooms:
         """The epoch of a room, for a while after it was last entered or left."""
         now = self._loop.time()
         self._epochs = {room: known for room, known in self._epochs.items() if known[1] > now}
-        self._epochs[place.room] = (place.epoch, now + EPOCH_REMEMBERED)
+        epoch, _ = self._epochs.get(place.room, (0, 0.0))
+        self._epochs[place.room] = (max(epoch, place.epoch), now + EPOCH_REMEMBERED)
 
     def _on_beat(self) -> None:
         now = self._loop.time()
