@@ -161,6 +161,12 @@ class LayerChooser:
     def estimate(self) -> float | None:
         return self._estimate
 
+    def takes(self, now: float) -> float | None:
+        """What the way takes as far as is known: the estimate where it is believed, else at least what is sent."""
+        if self._estimate is None or self._is_short(now):
+            return self._estimate
+        return max(self._estimate, self._sent)
+
     def hear_estimate(self, bitrate: float, now: float) -> None:
         """Takes the receiver's estimate for all it is sent."""
         if bitrate >= self._measured * _GROWTH:

@@ -199,10 +199,12 @@ def _bind(hosts: Sequence[str], port: int) -> list[Wire]:
     return wires
 
 
-class Attempts:
-    """How many checks of unknown sources a connection reads in a second: an HMAC each is what a forger can cost."""
+class Allowance:
+    """So many a second of something that costs."""
 
-    def __init__(self, clock: Callable[[], float], most: int = MOST_FORGED) -> None:
+    __slots__ = ("_clock", "_count", "_most", "_second")
+
+    def __init__(self, clock: Callable[[], float], most: int) -> None:
         self._clock, self._most = clock, most
         self._second, self._count = 0, 0
 

@@ -197,12 +197,13 @@ class Rooms:
             for session in room.sessions.values():
                 self._end(session)
             room = None
-        self._epochs[place.room] = (place.epoch, self._loop.time() + EPOCH_REMEMBERED)
+        self._remember(place)
         return room or Room(place.epoch)
 
     def _check_epoch(self, place: Place) -> None:
-        known = self._epochs.get(place.room)
-        if known is not None and place.epoch < known[0]:
+        room = self._rooms.get(place.room)
+        epoch, _ = self._epochs.get(place.room, (0, 0.0))
+        if place.epoch < max(epoch, room.epoch if room is not None else 0):
             raise EpochPast
 
     def _find(self, grant: MediaGrant) -> tuple[Room, RoomSession]:
@@ -291,6 +292,14 @@ class Rooms:
             del room.sessions[session.id]
             if not room.sessions:
                 del self._rooms[session.place.room]
+                self._remember(session.place)
+
+    def _remember(self, place: Place) -> None:
+        """The epoch of a room, for a while after it was last entered or left."""
+        now = self._loop.time()
+        self._epochs = {room: known for room, known in self._epochs.items() if known[1] > now}
+        epoch, _ = self._epochs.get(place.room, (0, 0.0))
+        self._epochs[place.room] = (max(epoch, place.epoch), now + EPOCH_REMEMBERED)
 
     def _on_beat(self) -> None:
         now = self._loop.time()
@@ -301,7 +310,6 @@ class Rooms:
             self._beat = self._loop.call_later(BEAT_SECONDS, self._on_beat)
         else:
             self._beat = None
-            self._epochs = {room: known for room, known in self._epochs.items() if known[1] > now}
 
 
 def _place(grant: MediaGrant) -> Place:

@@ -202,8 +202,6 @@ class Subscriber:
                 self._learn(packet.blocks, now)
             case ReceiverEstimate():
                 self._chooser.hear_estimate(packet.bitrate, now)
-                for feed in self.feeds.values():
-                    feed.outgoing.repeat_rate = min(REPEATED_PER_SECOND, packet.bitrate * REPEATED_SHARE / 8)
             case _:
                 pass
 
@@ -249,6 +247,9 @@ class Subscriber:
             shown = feed.subscription
             if shown is not None and shown.layer != chosen[demand.key]:
                 shown.want(chosen[demand.key], now)
+        if (takes := self._chooser.takes(now)) is not None:
+            for feed in self.feeds.values():
+                feed.outgoing.repeat_rate = min(REPEATED_PER_SECOND, takes * REPEATED_SHARE / 8)
 
     def _rate(self, now: float) -> float:
         """Bits per second sent since it was asked before."""

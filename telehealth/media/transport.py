@@ -16,12 +16,13 @@ from aiortc import RTCCertificate, RTCDtlsFingerprint
 
 from telehealth.media.guard import Drop
 from telehealth.media.malformed import Malformed
-from telehealth.media.mux import Attempts, Mux, Path
+from telehealth.media.mux import MOST_FORGED, Allowance, Mux, Path
 from telehealth.media.secure import DataChannels, Packet, SecureChannel, Srtp
 from telehealth.media.stun import Check
 
 MOST_PATHS = 8  # addresses a browser's checks came from; the oldest that carries nothing makes room
 MOST_STREAMS = 48  # SSRCs heard; libsrtp keeps a context for each, for ever
+MOST_PACKETS = 4_000  # a second; three encodings of 1080p and a screen are about 1,000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,8 @@ class Transport:
         self._paths: list[Path] = []
         self._path: Path | None = None
         self._heard = self._loop.time()
-        self._attempts = Attempts(self._loop.time)
+        self._attempts = Allowance(self._loop.time, MOST_FORGED)  # an HMAC each is what a forger can cost
+        self._packets = Allowance(self._loop.time, MOST_PACKETS)
         self._over = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
         self.ending: Ending | None = None
@@ -297,6 +299,8 @@ class Transport:
             return Drop.SRTP_REFUSED
         if not known:
             self._streams.add(ssrc)
+        if not self._packets.take():
+            return Drop.OVER_BUDGET
         if control:
             self._handler.rtcp(bytes(packet.view[:opened]))
         else:

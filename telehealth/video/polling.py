@@ -5,17 +5,18 @@ Nothing of it lives in a process: the ticket opens every turn, and the seat know
 
 import asyncio
 import hashlib
-from contextlib import suppress
+from collections.abc import AsyncGenerator
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.errors import Kind, Refusal
 from telehealth.http.call import Kit
 from telehealth.video.conversation import Conversation, Message
 from telehealth.video.language import Bye
-from telehealth.video.ports import RoomBus
+from telehealth.video.ports import Delivery, RoomBus
 from telehealth.video.rules import VisitOver
 from telehealth.video.schemas import Hello, Ping, Poll, Polled, read_hello, read_said
 from telehealth.video.service import poll_on, redeem_ticket
+from telehealth.video.signalling import stop
 
 ROUNDS, ROUND_SECONDS = 4, 5.0  # a beat in each: the seat must not fall silent while its poll waits
 GATHER_SECONDS = 0.02  # what comes together is told together
@@ -94,18 +95,32 @@ class Turn:
 
     async def _listen(self, seconds: float, *, known: int = 0) -> None:
         """Until something is heard and nothing follows it at once, or the time is over."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
         async with self._bus.follow(self._conversation.visit_id, self._after) as deliveries:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds) as patience:
-                    async for delivery in deliveries:
-                        self._after = delivery.seq
-                        if not self._conversation.hears(delivery, known):
-                            continue
+            following = True
+            while following:
+                delivery = await _next(deliveries, until - loop.time())
+                following = delivery is not None
+                if delivery is not None:
+                    self._after = delivery.seq
+                    if self._conversation.hears(delivery, known):
                         self._heard.append(dict(delivery.message))
-                        patience.reschedule(asyncio.get_running_loop().time() + GATHER_SECONDS)
+                        until = loop.time() + GATHER_SECONDS
 
     async def _hear(self, message: Message) -> None:
         self._heard.append(message)
+
+
+async def _next(deliveries: AsyncGenerator[Delivery, None], seconds: float) -> Delivery | None:
+    """The next one, if it comes in time; afterwards nothing more can be had here."""
+    coming = asyncio.ensure_future(anext(deliveries))
+    try:
+        done, _ = await asyncio.wait({coming}, timeout=max(0.0, seconds))
+    finally:
+        if not coming.done():
+            await stop({coming})
+    return coming.result() if done else None
 
 
 async def _nowhere(_: Message) -> None:

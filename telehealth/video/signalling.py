@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Collection, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -106,12 +106,12 @@ async def _until_first_ends(*jobs: Coroutine[Any, Any, None]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _stop(tasks)
+        await stop(tasks)
     for task in done:
         task.result()
 
 
-async def _stop(tasks: set[asyncio.Task[None]]) -> None:
+async def stop(tasks: Collection[asyncio.Future[Any]]) -> None:
     """Cancel until they end: Python 3.11's `asyncio.wait_for`, inside the Valkey client, may swallow a cancellation."""
     while running := {task for task in tasks if not task.done()}:
         for task in running:

@@ -80,9 +80,12 @@ class Side:
         )
 
 
-async def open_side(browser: Browser, process: Behind, meeting: Meeting, *, host: bool, policy: str = "all") -> Side:
-    """A browser profile of its own, signed in, on the page of the call."""
+async def open_side(
+    browser: Browser, process: Behind, meeting: Meeting, *, host: bool, policy: str = "all", script: str = ""
+) -> Side:
+    """A browser profile of its own, signed in, on the page of the call, where that script ran first."""
     context = await browser.new_context(permissions=["camera", "microphone"])
+    await context.add_init_script(script)
     side = Side(await context.new_page())
     for name, secret in cookies(host=host).items():
         await side.page.goto(f"{process.origin}/v1/signed-in/{name}/{secret}")

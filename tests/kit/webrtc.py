@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import google_crc32c
 from aioice.ice import StunProtocol
 from aiortc import RTCConfiguration, RTCDtlsTransport, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
+from aiortc.rtcsctptransport import InitChunk
 from joserfc.jwk import OKPKey
 
 from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId
@@ -146,3 +148,13 @@ def stranger_at(address: Address) -> Iterator[Stranger]:
         yield stranger
     finally:
         stranger.close()
+
+
+def sctp_with_two_inits() -> bytes:
+    """Against RFC 9260, section 3.3.2: INIT is not bundled with anything."""
+    chunk = InitChunk()
+    chunk.initiate_tag, chunk.advertised_rwnd = 1, 1024
+    chunk.outbound_streams = chunk.inbound_streams = 1
+    chunk.initial_tsn = 1
+    packet = struct.pack("!HHLL", 5000, 5000, 0, 0) + bytes(chunk) * 2
+    return packet[:8] + struct.pack("<L", google_crc32c.value(packet)) + packet[12:]

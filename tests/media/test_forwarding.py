@@ -1,6 +1,10 @@
 """Calls through the node between aiortc peers: what one sends is decoded by the others."""
 
+import asyncio
+
+from telehealth.media.transport import Ending
 from tests.kit.guests import guests, open_rooms
+from tests.kit.webrtc import sctp_with_two_inits
 
 
 async def test_two_hear_and_see_each_other(escaped: list[str]) -> None:
@@ -15,4 +19,38 @@ async def test_two_hear_and_see_each_other(escaped: list[str]) -> None:
         stats = rooms.stats()
         assert (stats.rooms, stats.sessions) == (1, 4)
         assert stats.drops == {}
+    assert escaped == []
+
+
+async def test_a_data_channel_beside_the_media(escaped: list[str]) -> None:
+    async with open_rooms() as rooms, guests(rooms, "ann", "bob") as (ann, bob):
+        channel = ann.up.createDataChannel("talk")
+        opened = asyncio.Event()
+        channel.on("open", opened.set)
+        await ann.send()
+        await bob.receive("audio")
+        async with asyncio.timeout(5):
+            await opened.wait()
+        sctp = ann.up.sctp
+        assert sctp is not None
+        await sctp.transport._send_data(sctp_with_two_inits())
+        await sctp.transport._send_data(b"x")
+        channel.send("still here")
+        assert await bob.sees("audio", 50)
+        assert channel.readyState == "open"
+        assert rooms.stats().endings == {}
+    assert escaped == []
+
+
+async def test_one_who_comes_back_is_heard_again_without_a_new_offer(escaped: list[str]) -> None:
+    async with open_rooms() as rooms, guests(rooms, "ann", "ann", "bob") as (ann, again, bob):
+        await ann.send()
+        await bob.receive("audio")
+        assert await bob.sees("audio", 20)
+        await ann.up.close()
+        await asyncio.sleep(0.3)
+        assert not await bob.sees("audio", 30, within=0.5)
+        await again.send()
+        assert await bob.sees("audio", 50)
+        assert rooms.stats().endings == {Ending.HUNG_UP: 1}
     assert escaped == []

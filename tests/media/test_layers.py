@@ -144,6 +144,18 @@ def test_an_estimate_a_little_below_what_is_sent_says_nothing() -> None:
         chooser.hear_loss(0.0, step / 10)
 
 
+def test_what_the_way_takes_is_the_estimate_only_where_it_is_believed() -> None:
+    chooser = LayerChooser()
+    chooser.choose(ONE, sent=900_000, now=0.0)
+    assert chooser.takes(0.0) is None
+    chooser.hear_estimate(800_000, 1.0)
+    assert chooser.takes(10.0) == 900_000
+    chooser.hear_estimate(1_200_000, 11.0)
+    assert chooser.takes(20.0) == 1_200_000
+    chooser.hear_estimate(300_000, 21.0)
+    assert chooser.takes(21.0) == 300_000
+
+
 def test_a_short_spell_of_loss_does_not_end_pictures() -> None:
     chooser = LayerChooser()
     for step in range(100):

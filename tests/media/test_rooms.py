@@ -105,6 +105,19 @@ async def test_an_epoch_stays_past_when_the_room_is_empty() -> None:
             rooms.open(room_grant(SEND, "ann", place=Place(room="room", epoch=4)), UP)
 
 
+async def test_an_epoch_stays_past_when_the_next_one_came_to_nothing() -> None:
+    async with open_rooms() as rooms:
+        old, new = Place(room="room", epoch=4), Place(room="room", epoch=5)
+        grant = room_grant(SEND, "ann", place=old)
+        rooms.open(grant, UP)
+        with pytest.raises(OfferMalformed):
+            rooms.open(room_grant(SEND, "bob", place=new), "v=0")
+        await asyncio.sleep(0.1)
+        assert rooms.stats().sessions == 0  # the grant told that the room has moved on
+        with pytest.raises(EpochPast):
+            rooms.open(room_grant(SEND, "ann", place=old), UP)
+
+
 async def test_a_session_is_its_participants() -> None:
     async with open_rooms() as rooms:
         mine = room_grant(SEND, "ann")

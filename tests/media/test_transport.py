@@ -13,7 +13,15 @@ from aiortc import RTCCertificate
 from telehealth.media.guard import Drop
 from telehealth.media.mux import Mux
 from telehealth.media.secure import Packet
-from telehealth.media.transport import DEFAULT_PATIENCE, MOST_PATHS, MOST_STREAMS, Ending, Patience, Transport
+from telehealth.media.transport import (
+    DEFAULT_PATIENCE,
+    MOST_PACKETS,
+    MOST_PATHS,
+    MOST_STREAMS,
+    Ending,
+    Patience,
+    Transport,
+)
 from tests.kit.lone_peer import LonePeer, lone_peer
 
 HOSTS = ["127.0.0.1", "::1"]
@@ -196,10 +204,10 @@ async def test_silence_ends_it() -> None:
 
 
 async def test_checks_keep_it_alive() -> None:
-    async with connected(patience=Patience(consent=0.3)) as call:
-        for _ in range(8):
+    async with connected(patience=Patience(consent=1.5)) as call:
+        for _ in range(10):
             assert await call.peer.check(call.transport)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
         assert call.told.ending is None
 
 
@@ -297,3 +305,15 @@ async def test_connections_leave_nothing(escaped: list[str]) -> None:
         assert mux._fragments == {}
         assert all(wire.owners == {} for wire in mux.wires)
     assert escaped == []
+
+
+async def test_a_browser_that_sends_without_end() -> None:
+    async with connected() as call:
+        for number in range(MOST_PACKETS * 2 + 500):
+            await call.peer.send_rtp(b"x", sequence=number & 0xFFFF)
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
+        assert call.mux.drops[Drop.OVER_BUDGET] > 0
+        await asyncio.sleep(1)
+        assert await arrives(call, b"again", 9_000)

@@ -1,7 +1,9 @@
-// The socket of a call, as telehealth/video/PROTOCOL.md says: it comes back, and nothing that was said gets lost.
+// The socket of a call, as telehealth/video/PROTOCOL.md says: it comes back, and nothing that was said gets lost. Where none
+// gets through, polls take its place.
 
 const PING_MS = 4000;
 const SILENT_MS = 9000;
+const SHUT = 2; // sockets that did not open, one after the other
 const FINAL = { 400: "refused", 401: "refused", 403: "refused", 404: "refused", 409: "refused", 410: "ended" };
 const REASONS = { ended: "ended", replaced: "replaced", "seat-taken": "replaced" };
 
@@ -17,6 +19,7 @@ export function openSignalling(tickets, { onMessage, onGone }) {
   let pending = [];
   let ready = false;
   let closed = false;
+  let shut = 0;
   let retry;
   const pulse = setInterval(beat, PING_MS);
   open();
@@ -28,7 +31,7 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     const [ticket, final] = await ask();
     if (closed || mine !== attempt) return;
     if (final) end(final);
-    else if (ticket) talk(ticket);
+    else if (ticket) talk(ticket, shut >= SHUT && (await import("./polling.js")).polling);
     else later();
   }
 
@@ -41,15 +44,23 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     }
   }
 
-  function talk(ticket) {
-    socket = new WebSocket(`${location.origin.replace("http", "ws")}/v1/signalling`);
+  function talk(ticket, polling) {
+    if (closed) return;
+    socket = polling ? polling(ticket) : new WebSocket(`${location.origin.replace("http", "ws")}/v1/signalling`);
     heard = performance.now();
+    let opened = false;
+    const mine = socket;
+    setTimeout(() => opened || mine.close(), SILENT_MS);
     socket.onopen = () => {
+      opened = true;
+      if (!polling) shut = 0;
       const resume = session ? { resume: { session, last_seq: seq } } : {};
       socket.send(JSON.stringify({ type: "hello", v: 1, ticket, ...resume }));
     };
     socket.onmessage = ({ data }) => hear(JSON.parse(data));
     socket.onclose = ({ code, reason }) => {
+      if (polling) shut = SHUT - 1; // perhaps a socket gets through now
+      else if (!opened) shut += 1;
       const final = code === 4401 ? null : REASONS[reason] ?? FINAL[code - 4000];
       if (final) end(final);
       else later();

@@ -1,0 +1,117 @@
+"""What the web process says to a real media node about rooms: offers, later offers, epochs, and the end of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import httpx
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection
+from aiortc.mediastreams import AudioStreamTrack
+
+from telehealth.core.ids import ParticipantId, VisitId
+from telehealth.video.language import Cut, Direction, Negotiate, Offer
+from telehealth.video.node_client import HttpMediaRooms
+from telehealth.video.placement import Place
+from telehealth.video.ports import MediaAway, OfferRefused
+from tests.kit.media_process import RunningNode, free_port, running_node
+
+PERSON = ParticipantId(uuid4())
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[RunningNode]:
+    with running_node() as running:
+        yield running
+
+
+@pytest.fixture
+def rooms(node: RunningNode) -> HttpMediaRooms:
+    return HttpMediaRooms((node.url,), node.signer)
+
+
+@pytest.fixture
+def place(node: RunningNode) -> Place:
+    return Place(VisitId(uuid4()), node.url, 1)
+
+
+@asynccontextmanager
+async def offering() -> AsyncIterator[str]:
+    """What a browser that sends sound would offer."""
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    peer.addTrack(AudioStreamTrack())
+    await peer.setLocalDescription(await peer.createOffer())
+    yield peer.localDescription.sdp
+    await peer.close()
+
+
+def task(place: Place, sdp: str, *, connection: int = 1, direction: Direction = "send") -> Negotiate:
+    return Negotiate(PERSON, "seat", Offer(1, place.epoch, direction, connection, sdp))
+
+
+async def sessions(node: RunningNode) -> int:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return int((await client.get(f"{node.url}/stats")).json()["sessions"])
+
+
+async def become(node: RunningNode, count: int) -> None:
+    for _ in range(100):
+        if await sessions(node) == count:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{await sessions(node)} sessions, not {count}")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def test_a_node_that_answers_reports(rooms: HttpMediaRooms, node: RunningNode) -> None:
+    (report,) = await rooms.reports(now())
+    assert (report.name, report.url, report.draining) == (node.url, node.url, False)
+    assert 0 <= report.load < 1
+    silent = HttpMediaRooms((f"http://127.0.0.1:{free_port()}", node.url), node.signer)
+    assert [each.url for each in await silent.reports(now())] == [node.url]
+    assert list(await HttpMediaRooms((node.url,), None).reports(now())) == []
+
+
+async def test_a_connection_is_offered_again_and_another_beside_it(
+    rooms: HttpMediaRooms, node: RunningNode, place: Place
+) -> None:
+    before = await sessions(node)
+    async with offering() as sdp:
+        for connection, there in ((1, 1), (1, 1), (2, 2)):
+            answer = await rooms.negotiate(place, task(place, sdp, connection=connection), now())
+            assert "a=ice-lite" in answer
+            assert await sessions(node) == before + there
+        await rooms.cut(place, Cut(PERSON, "seat", 1, ("send-1", "send-2", "recv-1")), now())
+        await become(node, before)
+
+
+async def test_an_old_epoch_gets_nowhere(rooms: HttpMediaRooms, node: RunningNode, place: Place) -> None:
+    before = await sessions(node)
+    later = Place(place.visit_id, place.url, 2)
+    async with offering() as sdp:
+        await rooms.negotiate(place, task(place, sdp), now())
+        await rooms.negotiate(later, task(later, sdp), now())
+        await become(node, before + 1)
+        with pytest.raises(MediaAway):
+            await rooms.negotiate(place, task(place, sdp), now())
+        await rooms.cut(later, Cut(PERSON, "seat", 2, ("send-1",)), now())
+        await become(node, before)
+
+
+async def test_what_is_no_offer_is_refused(rooms: HttpMediaRooms, place: Place) -> None:
+    with pytest.raises(OfferRefused):
+        await rooms.negotiate(place, task(place, "v=0"), now())
+
+
+async def test_where_no_node_answers_media_are_away(node: RunningNode) -> None:
+    nowhere = Place(VisitId(uuid4()), f"http://127.0.0.1:{free_port()}", 1)
+    for rooms in (HttpMediaRooms((), node.signer), HttpMediaRooms((), None)):
+        with pytest.raises(MediaAway):
+            await rooms.negotiate(nowhere, task(nowhere, "v=0"), now())
+        with pytest.raises(MediaAway):
+            await rooms.cut(nowhere, Cut(PERSON, "seat", 1, ("send-1",)), now())
