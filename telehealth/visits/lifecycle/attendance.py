@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from telehealth.core.actors import Role
 from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
+from telehealth.visits.lifecycle.deadlines import Deadline, patience
 from telehealth.visits.lifecycle.models import ClinicianPresenceRow, OpenDoorsRow, VisitEventRow, VisitRow
 from telehealth.visits.lifecycle.rules import Visit
 
@@ -59,13 +60,20 @@ async def open_since(unit: Unit) -> datetime | None:
 
 
 async def was_there(unit: Unit, visit: Visit) -> bool:
-    """The clinician had a page of theirs open, or did something with a visit, since this one was to begin."""
-    row = ClinicianPresenceRow
-    seen = select(row.clinician_id).where(row.clinician_id == visit.clinician_id, row.seen_at >= visit.starts_at)
+    """The clinician had a page of theirs open, or did something with a visit, from when this one was to begin and as
+    long as its patient could have come: who is there the next day was not there.
+    """
+    row, since, until = ClinicianPresenceRow, visit.starts_at, _could_come_until(visit)
+    seen = select(row.clinician_id).where(row.clinician_id == visit.clinician_id, row.seen_at.between(since, until))
     acted = (
         select(VisitEventRow.visit_id)
         .join(VisitRow, VisitRow.id == VisitEventRow.visit_id)
-        .where(VisitRow.clinician_id == visit.clinician_id, VisitRow.changed_at >= visit.starts_at)
-        .where(VisitEventRow.role == Role.CLINICIAN, VisitEventRow.at >= visit.starts_at)
+        .where(VisitRow.clinician_id == visit.clinician_id, VisitRow.changed_at >= since)
+        .where(VisitEventRow.role == Role.CLINICIAN, VisitEventRow.at.between(since, until))
     )
     return bool(await unit.session.scalar(select(seen.exists() | acted.exists())))
+
+
+def _could_come_until(visit: Visit) -> datetime:
+    """Where the link closes before their time is over, it is asked a moment after that."""
+    return max(visit.closes_at, visit.starts_at + patience(visit, Deadline.PATIENT_NO_SHOW) + PAUSE)

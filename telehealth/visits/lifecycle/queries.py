@@ -32,13 +32,14 @@ MOST_AHEAD = 1_000
 
 
 async def find(unit: Unit, visit_id: UUID, *, lock: bool = False) -> Visit:
-    """The visit, when it is the actor's to see. `lock` keeps others from changing it in this transaction.
+    """The visit, when it is the actor's to see. `lock` keeps others from changing it in this transaction, and nobody
+    from writing what refers to it: who has locked a participant does so, and would wait for who wants that one next.
 
     Leaves no trace: service.open_visit is what the rest of the house uses. Raises NotFound.
     """
     query = select(VisitRow).where(VisitRow.id == visit_id, await visible(unit))
     found = await unit.session.scalar(
-        (query.with_for_update() if lock else query).execution_options(populate_existing=True)
+        (query.with_for_update(key_share=True) if lock else query).execution_options(populate_existing=True)
     )
     if found is None:
         raise NotFound

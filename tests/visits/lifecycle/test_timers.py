@@ -206,6 +206,19 @@ async def test_a_patient_whom_nobody_would_have_met_has_missed_nothing(
     assert (await unit_of_work.run(queries.find, SYSTEM, booked.visit.id)).status is S.PATIENT_NO_SHOW
 
 
+async def test_who_is_there_the_next_day_was_not_there(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    await unit_of_work.run(booking.add_visit_type, SYSTEM, replace(clinic.visit_type, no_show_automatic=True))
+    booked = await unit_of_work.run(book, SYSTEM, clinic)
+    work = Work(unit_of_work, Ports({}), clock)
+    clock.advance(TUESDAY_NINE + 15 * MINUTE - clock.now())
+    assert await tasks.fire_timers(work) == 0
+    clock.advance(timedelta(days=1))
+    await unit_of_work.run(attendance.note_clinicians, SYSTEM, [clinic.clinician.id])
+    assert await tasks.fire_timers(work) == 0
+    assert (await unit_of_work.run(queries.find, SYSTEM, booked.visit.id)).status is S.BOOKED
+
+
 async def test_staff_know_who_was_there(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
     clinic = await unit_of_work.run(open_clinic, SYSTEM)
     booked = await unit_of_work.run(book, SYSTEM, clinic)

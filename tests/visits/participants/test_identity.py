@@ -65,6 +65,18 @@ async def test_many_at_once_get_no_more_tries(unit_of_work: UnitOfWork) -> None:
     assert Counter(type(each) for each in answers) == {Mistaken: 4, Locked: 16}
 
 
+async def test_the_step_does_not_wait_for_who_changes_the_visit(unit_of_work: UnitOfWork) -> None:
+    clinic = await unit_of_work.run(open_clinic, SYSTEM)
+    booked = await unit_of_work.run(book, SYSTEM, clinic)
+
+    async def meanwhile(unit: Unit) -> Identification:
+        await visits.find(unit, booked.visit.id, lock=True)  # who follows the visit goes on to its participants
+        async with asyncio.timeout(10):
+            return await unit_of_work.run(guests.identify_guest, SYSTEM, booked.link_secret, BORN)
+
+    assert isinstance(await unit_of_work.run(meanwhile, SYSTEM), Identified)
+
+
 async def test_an_unknown_link_sounds_like_a_wrong_date(unit_of_work: UnitOfWork) -> None:
     await _booked(unit_of_work)
     assert isinstance(await _say(unit_of_work, "nobody-has-this-link", BORN), Mistaken)
