@@ -89,9 +89,11 @@ def inaccessible(staged: Stage) -> str:
 
 
 def untidy(staged: Stage) -> list[str]:
-    """What a narrow window shows wrongly. Leaves the letters as large as they were."""
+    """What a window shows wrongly on a desk or on a phone. Leaves the letters as large as they were."""
+    page = staged.look(size=(1280, 800))
+    wide = page.evaluate(SIDEWAYS)
     page = staged.look(size=(320, 640))
-    found = [*page.evaluate(SIDEWAYS), *page.evaluate(SMALL_TARGETS)]
+    found = [*wide, *page.evaluate(SIDEWAYS), *page.evaluate(SMALL_TARGETS)]
     page.evaluate("document.documentElement.style.fontSize = '200%'")
     width = page.evaluate("document.documentElement.scrollWidth")
     page.evaluate("document.documentElement.style.fontSize = ''")
