@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from telehealth.access import queries as access
 from telehealth.core.actors import Role
 from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
@@ -65,11 +66,12 @@ async def was_there(unit: Unit, visit: Visit) -> bool:
     """
     row, since, until = ClinicianPresenceRow, visit.starts_at, _could_come_until(visit)
     seen = select(row.clinician_id).where(row.clinician_id == visit.clinician_id, row.seen_at.between(since, until))
+    own = [each.id for each in await access.staff(unit, Role.CLINICIAN) if each.person_id == visit.clinician_id]
     acted = (
         select(VisitEventRow.visit_id)
         .join(VisitRow, VisitRow.id == VisitEventRow.visit_id)
         .where(VisitRow.clinician_id == visit.clinician_id, VisitRow.changed_at >= since)
-        .where(VisitEventRow.role == Role.CLINICIAN, VisitEventRow.at.between(since, until))
+        .where(VisitEventRow.actor_id.in_(own), VisitEventRow.at.between(since, until))
     )
     return bool(await unit.session.scalar(select(seen.exists() | acted.exists())))
 

@@ -14,7 +14,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete, select, update
 
-from telehealth.core.actors import SYSTEM, Actor
+from telehealth.access.service import create_account
+from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
@@ -26,7 +27,7 @@ from telehealth.visits.lifecycle import attendance, queries, service, tasks
 from telehealth.visits.lifecycle.deadlines import CONSEQUENCES, Deadline, deadlines_of
 from telehealth.visits.lifecycle.models import TimerRow, VisitRow
 from telehealth.visits.lifecycle.rules import TRANSITIONS, DeviceCheck, NotNow, Visit, VisitStatus
-from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest_of, open_clinic
+from tests.kit.clinic import TUESDAY_NINE, Clinic, add_colleague, book, guest_of, open_clinic
 
 S, D = VisitStatus, Deadline
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -229,13 +230,38 @@ async def test_staff_know_who_was_there(unit_of_work: UnitOfWork, clock: FixedCl
 
 async def test_a_clinician_who_sees_somebody_else_was_there(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
     before = await come(unit_of_work, clock)
+    ada = await _signing_in(unit_of_work, before.clinic)
     missed = await unit_of_work.run(book, SYSTEM, before.clinic, TUESDAY_NINE + 20 * MINUTE)
-    await before.give(service.admit, before.clinic.clinician_actor)
+    await before.give(service.admit, ada)
     clock.advance(20 * MINUTE)
     visit = await unit_of_work.run(queries.find, SYSTEM, missed.visit.id)
     assert not await unit_of_work.run(attendance.was_there, SYSTEM, visit)
-    await before.give(service.no_answer, before.clinic.clinician_actor)
+    await before.give(service.no_answer, ada)
     assert await unit_of_work.run(attendance.was_there, SYSTEM, visit)
+
+
+async def test_who_was_handed_a_visit_by_a_colleague_was_not_there(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    before = await come(unit_of_work, clock)
+    ada = await _signing_in(unit_of_work, before.clinic)
+    grace = await unit_of_work.run(add_colleague, SYSTEM, before.clinic)
+    hers = replace(before.clinic, clinician=grace)
+    missed = await unit_of_work.run(book, SYSTEM, hers, TUESDAY_NINE + 20 * MINUTE)
+    clock.advance(20 * MINUTE)
+    await before.give(service.hand_over, ada, clinician_id=grace.id)
+    assert not await unit_of_work.run(attendance.was_there, SYSTEM, missed.visit)
+
+
+async def _signing_in(unit_of_work: UnitOfWork, clinic: Clinic) -> Actor:
+    """The clinician with an account, as who acts with it."""
+    account = await unit_of_work.run(
+        create_account,
+        SYSTEM,
+        email=clinic.clinician.email,
+        password="a made-up way to sign in",
+        role=Role.CLINICIAN,
+        person_id=clinic.clinician.id,
+    )
+    return replace(clinic.clinician_actor, id=account.id)
 
 
 async def open_for(waiting: Waiting, span: timedelta) -> int:
