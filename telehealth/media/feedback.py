@@ -128,6 +128,11 @@ class UplinkLimit:
         self._best: int | None = 0
         self._lower_since: float | None = None
 
+    @property
+    def best(self) -> int | None:
+        """The layer that the limit is for."""
+        return self._best
+
     def update(self, best_wanted: int | None, now: float) -> int:
         """The limit in bits per second when that layer is the best anyone wants; None: nobody wants any."""
         if _rank(best_wanted) <= _rank(self._best):

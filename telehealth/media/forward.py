@@ -136,6 +136,8 @@ class Uplink:
 
     def due(self, now: float) -> list[Packet]:
         """What is to be told now: what is missing, keyframes that are needed, reports, arrivals, the limit."""
+        if now - self._feedback_at < INTERVAL and not self._wishing:
+            return []
         told: list[Packet] = []
         received = [(track, each) for track in self.tracks.values() for each in track.sources if each.receiver]
         if now - self._feedback_at >= INTERVAL:
@@ -152,6 +154,15 @@ class Uplink:
         for track, source in received:
             told += self._wishes(track, source, now)
         return told
+
+    @property
+    def _wishing(self) -> bool:
+        """Whether something may be wanted of the sender at once. It is asked often, and hardly ever true."""
+        for feed in self._feeds.values():
+            receiver = feed.receiver
+            if feed.source.requests.wanted or (receiver is not None and (receiver.missing or receiver.broken)):
+                return True
+        return any(len(track.sources) > 1 and track.best_wanted != track.limit.best for track in self.tracks.values())
 
     def _reports(self, received: Sequence[tuple[Track, Source]], limit: int, now: float) -> Iterator[Packet]:
         receivers = [(track, source.receiver) for track, source in received if source.receiver is not None]

@@ -31,6 +31,8 @@ _FAVOURED = [
     if profile in SRTP_PROFILES
 ]
 
+_unprotect, _protect = lib.srtp_unprotect, lib.srtp_protect
+
 
 class Packet:
     """A datagram in memory that libsrtp may work on in place, with room for what sealing adds.
@@ -59,13 +61,17 @@ class Srtp:
 
     def open_rtp(self, packet: Packet, length: int) -> int:
         """Authenticates and decrypts; replays are refused (RFC 3711, section 3.3.2)."""
-        return self._apply(lib.srtp_unprotect, self._rx, packet, length)
+        held = self._length
+        held[0] = length
+        return -1 if _unprotect(self._rx, packet.pointer, held) else held[0]
+
+    def seal_rtp(self, packet: Packet, length: int) -> int:
+        held = self._length
+        held[0] = length
+        return -1 if _protect(self._tx, packet.pointer, held) else held[0]
 
     def open_rtcp(self, packet: Packet, length: int) -> int:
         return self._apply(lib.srtp_unprotect_rtcp, self._rx, packet, length)
-
-    def seal_rtp(self, packet: Packet, length: int) -> int:
-        return self._apply(lib.srtp_protect, self._tx, packet, length)
 
     def seal_rtcp(self, packet: Packet, length: int) -> int:
         return self._apply(lib.srtp_protect_rtcp, self._tx, packet, length)

@@ -7,6 +7,7 @@ checks: a lite agent sends none, so silence of 30 s ends the connection.
 
 import asyncio
 import secrets
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,7 @@ from telehealth.media.secure import DataChannels, Packet, SecureChannel, Srtp
 from telehealth.media.stun import Check
 
 MOST_PATHS = 8  # addresses a browser's checks came from; the oldest that carries nothing makes room
+SSRC = struct.Struct("!I")
 MOST_STREAMS = 48  # SSRCs heard; libsrtp keeps a context for each, for ever
 MOST_PACKETS = 4_000  # a second; three encodings of 1080p and a screen are about 1,000
 
@@ -289,22 +291,32 @@ class Transport:
         if srtp is None or length < 12:
             return Drop.NOT_READY if srtp is None else Drop.RTP_MALFORMED
         data = packet.buffer
-        control = 192 <= data[1] <= 223  # RFC 5761, section 4
-        ssrc = int.from_bytes(data[4:8] if control else data[8:12], "big")
-        known = ssrc in self._streams
-        if not known and len(self._streams) >= MOST_STREAMS:
+        if 192 <= data[1] <= 223:  # RFC 5761, section 4
+            return self._control(srtp, packet, length)
+        (ssrc,) = SSRC.unpack_from(data, 8)
+        streams = self._streams
+        if ssrc not in streams and len(streams) >= MOST_STREAMS:
             return Drop.TOO_MANY_STREAMS
-        opened = srtp.open_rtcp(packet, length) if control else srtp.open_rtp(packet, length)
+        opened = srtp.open_rtp(packet, length)
         if opened < 0:
             return Drop.SRTP_REFUSED
-        if not known:
-            self._streams.add(ssrc)
+        streams.add(ssrc)
         if not self._packets.take():
             return Drop.OVER_BUDGET
-        if control:
-            self._handler.rtcp(bytes(packet.view[:opened]))
-        else:
-            self._handler.rtp(packet, opened)
+        self._handler.rtp(packet, opened)
+        return None
+
+    def _control(self, srtp: Srtp, packet: Packet, length: int) -> Drop | None:
+        (ssrc,) = SSRC.unpack_from(packet.buffer, 4)
+        if ssrc not in self._streams and len(self._streams) >= MOST_STREAMS:
+            return Drop.TOO_MANY_STREAMS
+        opened = srtp.open_rtcp(packet, length)
+        if opened < 0:
+            return Drop.SRTP_REFUSED
+        self._streams.add(ssrc)
+        if not self._packets.take():
+            return Drop.OVER_BUDGET
+        self._handler.rtcp(bytes(packet.view[:opened]))
         return None
 
     # Sending

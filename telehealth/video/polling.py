@@ -18,7 +18,7 @@ from telehealth.video.schemas import Hello, Ping, Poll, Polled, read_hello, read
 from telehealth.video.service import poll_on, redeem_ticket
 from telehealth.video.signalling import stop
 
-ROUNDS, ROUND_SECONDS = 4, 5.0  # a beat in each: the seat must not fall silent while its poll waits
+ROUNDS, ROUND_SECONDS = 3, 5.0  # a beat in each: the seat must not fall silent while its poll waits
 GATHER_SECONDS = 0.02  # what comes together is told together
 
 

@@ -69,6 +69,7 @@ class Senders:
     def play(self, seconds: float, scale: float) -> dict[str, object]:
         """Plays with frames that come `scale` times as fast."""
         before = sum(each.sent for each in self._streams)
+        _check(self._connections)
         begun = time.monotonic()
         end = begun + seconds
         intervals = [1 / (each.sort.frames * scale) for each in self._streams]
@@ -116,6 +117,7 @@ class Receivers:
         arrivals = self._arrivals
         arrivals.packets = arrivals.again = arrivals.refused = 0
         arrivals.delays.clear()
+        _check(self._connections)
         now = time.monotonic()
         end, check_at = now + seconds + AFTERGLOW, now + CHECK_SECONDS
         reports = [(now + random.random() * REPORT_SECONDS, number) for number in self._listeners]
