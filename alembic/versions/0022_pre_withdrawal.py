@@ -27,7 +27,7 @@ STEP = """command || ':' || COALESCE(before, '') || ':' || after IN (
     'waive:arrived:arrived',
     'waive:booked:booked',
     'waive:ready:ready',
-    'withdraw:admitting:admitting',
+    'withdraw:admitting:arrived',
     'withdraw:arrived:arrived',
     'withdraw:booked:booked',
     'withdraw:in_progress:in_progress',

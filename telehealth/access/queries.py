@@ -49,7 +49,9 @@ async def session_actors(unit: Unit, secrets: Collection[str]) -> dict[str, Acto
     digests = {digest(secret): secret for secret in secrets}
     other = aliased(SessionRow)
     elsewhere = exists().where(
-        other.participant_id == SessionRow.participant_id, other.opened_at > SessionRow.opened_at
+        other.participant_id == SessionRow.participant_id,
+        other.opened_at > SessionRow.opened_at,
+        other.ends_at > unit.now,
     )
     found = await unit.session.execute(
         select(SessionRow, AccountRow.role, elsewhere)

@@ -44,7 +44,7 @@ TABLE: dict[VisitStatus | None, dict[Command, VisitStatus]] = {
         C.LEAVE: S.LEFT_UNSEEN,
     },
     S.ADMITTING: {
-        C.WITHDRAW: S.ADMITTING,
+        C.WITHDRAW: S.ARRIVED,
         C.CONNECT: S.IN_PROGRESS,
         C.NO_ANSWER: S.READY,
         C.PUT_BACK: S.READY,

@@ -29,7 +29,7 @@ async def list_alerts(call: Call) -> AlertsView:
 
 
 async def acknowledge(call: Call, alert: UUID) -> AcknowledgedView:
-    """Take it on: nobody else is told any more. Of two, the second hears who was quicker."""
+    """Take it on: nobody else is told until it is raised again. Of two, the second hears who was quicker."""
     return AcknowledgedView.model_validate(await call.run(service.acknowledge, alert))
 
 

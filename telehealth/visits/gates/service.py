@@ -42,6 +42,7 @@ from telehealth.visits.lifecycle import steps
 from telehealth.visits.lifecycle.rules import BEFORE_CALL, IN_CALL, Command, DeviceCheck, Visit, VisitStatus
 
 MACHINES = frozenset({Gate.LOCATION, Gate.DEVICES})  # of these the lifecycle itself says what is to be done
+TO_BE_SEEN = frozenset({VisitStatus.READY, VisitStatus.ADMITTING})
 
 
 async def make_ready(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> Visit:
@@ -151,7 +152,7 @@ async def agree(unit: Unit, visit_id: UUID, *, text_id: UUID, language: str) -> 
 
 async def withdraw(unit: Unit, visit_id: UUID) -> Visit:
     """The patient takes back what they agreed to for this visit: the gate is closed again, and staff are told. Who
-    waited prepares again; a call goes on, for the clinician to end. Again changes nothing.
+    waited or was just let in prepares again; a call goes on, for the clinician to end. Again changes nothing.
 
     Raises NotFound, PreparationOver, NotNow.
     """
@@ -167,7 +168,7 @@ async def withdraw(unit: Unit, visit_id: UUID) -> Visit:
     await unit.session.execute(insert(WithdrawalRow), [{**about, "consent_id": each} for each in given])
     for each in given:
         unit.audit("update", "consent", each, patient_id=visit.patient_id)
-    values = {"waiting_since": None} if visit.status is VisitStatus.READY else {}
+    values = {"waiting_since": None} if visit.status in TO_BE_SEEN else {}
     return await steps.change(unit, visit_id, Command.WITHDRAW, values=values)
 
 

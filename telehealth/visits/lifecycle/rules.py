@@ -298,10 +298,10 @@ TRANSITIONS: tuple[Transition, ...] = (
         _row(C.WAIVE, ({each}, each), STAFF, happened.GateWaived, REASON_GIVEN)
         for each in (S.BOOKED, S.ARRIVED, S.READY)
     ),
-    _row(C.WITHDRAW, ({S.READY}, S.ARRIVED), {R.PATIENT}, happened.ConsentWithdrawn),
+    _row(C.WITHDRAW, ({S.READY, S.ADMITTING}, S.ARRIVED), {R.PATIENT}, happened.ConsentWithdrawn),
     *(
         _row(C.WITHDRAW, ({each}, each), {R.PATIENT}, happened.ConsentWithdrawn)
-        for each in (S.BOOKED, S.ARRIVED, S.ADMITTING, S.IN_PROGRESS, S.INTERRUPTED)
+        for each in (S.BOOKED, S.ARRIVED, S.IN_PROGRESS, S.INTERRUPTED)
     ),
     *(_row(C.AWAY, ({each}, each), {R.SYSTEM}, happened.PatientAway, PRESENT) for each in (S.ARRIVED, S.READY)),
     *(_row(C.BACK, ({each}, each), {R.PATIENT, R.SYSTEM}, happened.PatientBack, GONE) for each in (S.ARRIVED, S.READY)),

@@ -41,7 +41,8 @@ async def day(call: Call, query: DayQuery) -> Response:
 
 async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
     reader = await visits.reader(unit)
-    board = await queries.board(unit, await visits.local_day(unit))
+    day = await visits.local_day(unit)
+    board = await queries.board(unit, day)
     withdrawn = await gates.withdrawn(unit, [visit.id for visit in board.visits])
     due = await follow_ups.wanted(unit)
     named = {visit.patient_id for visit in board.visits} | {task.patient_id for task in due}
@@ -51,7 +52,10 @@ async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
         "zone": reader.time_zone,
         "now": unit.now,
         "stream": "/v1/board/stream",
-        "visits": [_row(visit, patients[visit.patient_id], back=visit.id in withdrawn) for visit in board.visits],
+        "visits": [
+            _row(visit, patients[visit.patient_id], back=visit.id in withdrawn, today=visit.starts_at >= day[0])
+            for visit in board.visits
+        ],
         "follow_ups": [_task(task, patients[task.patient_id]) for task in due],
         "calendars": await _calendars(unit),
         "alerts": [_alert(each, unit.actor) for each in await alerts.on_board(unit)],
@@ -114,10 +118,11 @@ def _alert(shown: Shown, actor: Actor) -> dict[str, Any]:
     }
 
 
-def _row(visit: Visit, patient: Patient, *, back: bool) -> dict[str, Any]:
+def _row(visit: Visit, patient: Patient, *, back: bool, today: bool) -> dict[str, Any]:
     return {
         "id": visit.id,
         "starts_at": visit.starts_at,
+        "today": today,
         "patient_name": patient.name,
         "language": patient.language,
         "status": visit.status,

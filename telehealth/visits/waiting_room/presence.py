@@ -61,13 +61,14 @@ class Presence:
         if self._at_work_since is None or self._last_round is None or now - self._last_round > LATE:
             self._at_work_since = now
         self._last_round = now
-        await self._unit_of_work.run(lifecycle.note_open, SYSTEM)
         clinicians, self._clinicians = self._clinicians, set()
         if clinicians:
             await self._unit_of_work.run(lifecycle.note_clinicians, SYSTEM, clinicians)
         self._seen = {each: at for each, at in self._seen.items() if now - at < ROUND}
         if self._seen:
             await self._unit_of_work.run(attendance.note, SYSTEM, self._seen.keys(), now + SEEN_FOR)
+        # Last: a process that cannot write who is here does not say that the house is open.
+        await self._unit_of_work.run(lifecycle.note_open, SYSTEM)
         await self._tell(attendance.returned, service.back)
         await self._tell(attendance.returned_to_queue, waiting.come_back)
         if now - self._at_work_since >= SEEN_FOR:

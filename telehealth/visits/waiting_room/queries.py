@@ -12,7 +12,8 @@ from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.queries import visible, visit_of
 from telehealth.visits.lifecycle.rules import UNFINISHED, Visit, VisitStatus
 
-OLDER = 50  # of the visits of earlier days that only wait for their note
+OLDER = 50  # of the visits of earlier days of which staff have to say what became of them
+TO_SETTLE = [VisitStatus.BOOKED.value, VisitStatus.ENDED.value]  # nobody came; or only the note is missing
 WITH_PEOPLE_IN_IT = [status.value for status in UNFINISHED if status is not VisitStatus.ENDED]
 Day = tuple[datetime, datetime]
 
@@ -45,7 +46,8 @@ def version_of(day: Day, marks: Iterable[Mark]) -> str:
 async def board(unit: Unit, day: Day) -> Board:
     """The board of [start, end) for the actor: a clinician's own visits, all for the front desk. Audited per visit.
 
-    Of the visits of earlier days that only wait for their note, the oldest fifty: more come as they are written.
+    Of the visits of earlier days that nobody came to, or that only wait for their note, the oldest fifty: more come as
+    staff settle them.
     """
     shown = await _on_board(unit, day)
     query = select(VisitRow).where(shown).order_by(VisitRow.starts_at, VisitRow.id)
@@ -58,8 +60,8 @@ async def board(unit: Unit, day: Day) -> Board:
 async def marks(unit: Unit, day: Day) -> Mapping[UUID, Mark]:
     """By clinician, for as many boards as are open: one query. Leaves no audit row."""
     columns = func.count(), func.sum(VisitRow.revision), func.max(VisitRow.changed_at)
-    ended, (start, end) = VisitRow.status == VisitStatus.ENDED, day
-    seen = or_(_today(start, end), VisitRow.status.in_(WITH_PEOPLE_IN_IT), ended)
+    start, end = day
+    seen = or_(_today(start, end), VisitRow.status.in_(WITH_PEOPLE_IN_IT), _to_settle(start))
     query = select(VisitRow.clinician_id, *columns).where(seen, await visible(unit)).group_by(VisitRow.clinician_id)
     return {row[0]: Mark(*row[1:]) for row in await unit.session.execute(query)}
 
@@ -68,8 +70,11 @@ def _today(start: datetime, end: datetime) -> ColumnElement[bool]:
     return and_(VisitRow.starts_at >= start, VisitRow.starts_at < end)
 
 
+def _to_settle(start: datetime) -> ColumnElement[bool]:
+    return and_(VisitRow.status.in_(TO_SETTLE), VisitRow.starts_at < start)
+
+
 async def _on_board(unit: Unit, day: Day) -> ColumnElement[bool]:
     own, (start, end) = await visible(unit), day
-    unwritten = select(VisitRow.id).where(VisitRow.status == VisitStatus.ENDED, VisitRow.starts_at < start, own)
-    older = unwritten.order_by(VisitRow.starts_at, VisitRow.id).limit(OLDER)
+    older = select(VisitRow.id).where(_to_settle(start), own).order_by(VisitRow.starts_at, VisitRow.id).limit(OLDER)
     return and_(own, or_(_today(start, end), VisitRow.status.in_(WITH_PEOPLE_IN_IT), VisitRow.id.in_(older)))

@@ -19,7 +19,7 @@ from telehealth.visits.gates.rules import Gate, GatesClosed, GateState, Preparat
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.events import ConsentWithdrawn
-from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus
+from telehealth.visits.lifecycle.rules import Command, NotNow, Visit, VisitStatus
 from tests.kit.by_hand import BIRTH, House, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE, book
 from tests.visits.gates.arriving import Arrival, arrive, ask_consent, check_devices
@@ -84,6 +84,17 @@ async def test_who_waits_prepares_again_and_may_agree_again(
         return await unit.session.scalar(query) or 0
 
     assert await unit_of_work.run(audited) == 2
+
+
+@pytest.mark.usefixtures("text")
+async def test_who_was_just_let_in_prepares_again(unit_of_work: UnitOfWork, arrival: Arrival) -> None:
+    visit_id, clinician = arrival.visit.id, arrival.clinic.clinician_actor
+    await unit_of_work.run(lifecycle.admit, clinician, visit_id)
+    back = await withdraw(unit_of_work, arrival)
+    assert (back.status, back.waiting_since) == (VisitStatus.ARRIVED, None)
+    for command in (lifecycle.put_back, lifecycle.admit):
+        with pytest.raises(NotNow):
+            await unit_of_work.run(command, clinician, visit_id)
 
 
 @pytest.mark.usefixtures("text")

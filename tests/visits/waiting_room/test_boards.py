@@ -65,6 +65,20 @@ async def test_a_board_changes_with_its_own_and_with_nobody_elses(unit_of_work: 
     assert await asked(unit_of_work, boards) == seen[-1]
 
 
+async def test_a_visit_that_nobody_came_to_stays_until_staff_say_what_became_of_it(
+    unit_of_work: UnitOfWork, clinic: Clinic, clock: FixedClock
+) -> None:
+    missed = (await unit_of_work.run(book, SYSTEM, clinic)).visit.id
+    clock.advance(timedelta(days=2))
+    today = visits.whole_day(clock.now().date(), CHICAGO)
+    for actor in (clinic.clinician_actor, clinic.front_desk):
+        assert [each.id for each in (await unit_of_work.run(queries.board, actor, today)).visits] == [missed]
+    before = await asked(unit_of_work, [clinic.front_desk])
+    await unit_of_work.run(service.note_patient_no_show, clinic.front_desk, missed)
+    assert (await unit_of_work.run(queries.board, clinic.front_desk, today)).visits == []
+    assert await asked(unit_of_work, [clinic.front_desk]) != before
+
+
 async def test_what_only_waits_for_its_note_does_not_bury_the_day(
     unit_of_work: UnitOfWork, clinic: Clinic, clock: FixedClock
 ) -> None:
