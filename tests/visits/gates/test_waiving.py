@@ -151,7 +151,7 @@ async def test_what_was_changed_meanwhile_is_neither_waived_nor_made_ready(
     desk, visit_id = arrival.clinic.front_desk, arrival.visit.id
     read = arrival.visit.revision
     arrived = await unit_of_work.run(lifecycle.arrive, arrival.rosa, visit_id)
-    present = {"revision": arrived.revision, "status": VisitStatus.ARRIVED}
+    present = {"revision": arrived.revision, "visit_status": VisitStatus.ARRIVED}
     for command, more in ((service.waive, {"gate": Gate.DEVICES, "reason": "told by phone"}), (service.make_ready, {})):
         with pytest.raises(Stale) as refused:
             await unit_of_work.run(command, desk, visit_id, revision=read, **more)  # type: ignore[arg-type]
