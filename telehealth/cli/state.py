@@ -39,7 +39,7 @@ class StateDirectory:
 
     @property
     def ready_file(self) -> Path:
-        """What runs where, while it runs; `--ready-file` puts it elsewhere."""
+        """What runs where, while it runs; `--ready-file` has it written elsewhere too."""
         return self.run / "ready.json"
 
     @property

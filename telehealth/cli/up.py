@@ -60,8 +60,8 @@ class Installation:
 
     def __init__(self, options: Options, env: Mapping[str, str], logs: Logs, state: StateDirectory) -> None:
         self._began = time.monotonic()
-        self._ready_file = options.ready_file or state.ready_file
-        self._ready_file.unlink(missing_ok=True)
+        self._ready_files = [state.ready_file, *([options.ready_file] if options.ready_file else [])]
+        self._unsay_ready()
         self._options = options
         self._env = env
         self._logs = logs
@@ -258,7 +258,12 @@ class Installation:
             "state_dir": str(self._state.path),
             "record_client_id": settings.record_client_id,
         }
-        write_private(self._ready_file, json.dumps(told, indent=2))
+        for each in self._ready_files:
+            write_private(each, json.dumps(told, indent=2))
+
+    def _unsay_ready(self) -> None:
+        for each in self._ready_files:
+            each.unlink(missing_ok=True)
 
     async def _after_ready(self) -> None:
         record = self._options.record_service or self._env.get("RECORD_SERVICE_URL")
@@ -269,7 +274,14 @@ class Installation:
 
     async def _seed(self) -> None:
         """The seeding's output goes to the terminal as it is: it holds the links and passwords, shown this once."""
-        argv = ["-m", "telehealth.cli.seed", "--state", str(self._state.path), "--ready-file", str(self._ready_file)]
+        argv = [
+            "-m",
+            "telehealth.cli.seed",
+            "--state",
+            str(self._state.path),
+            "--ready-file",
+            str(self._state.ready_file),
+        ]
         process = await asyncio.create_subprocess_exec(
             sys.executable, *argv, env=self._environments.application, stdin=asyncio.subprocess.DEVNULL
         )
@@ -284,7 +296,7 @@ class Installation:
 
     async def _bring_down(self, work: asyncio.Task[None]) -> None:
         self._is_ready = False
-        self._ready_file.unlink(missing_ok=True)
+        self._unsay_ready()
         work.cancel()
         await asyncio.wait({work})
         began = time.monotonic()

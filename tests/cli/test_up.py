@@ -58,12 +58,14 @@ def test_everything_starts_serves_survives_and_keeps_its_data(
     assert not any(map(born, last)), "the killed run's processes live on"
     assert "left by an `up` that was killed" in up.output
     assert _rows(again) == 1
+    assert (state / "run" / "ready.json").read_text() == up.ready_file.read_text()  # for the other commands
     assert {each.name: each.read_bytes() for each in (state / "keys").iterdir()} == keys
 
     last = _pids(up)
     assert up.stop() == 0, up.output
     assert not any(map(born, last))
     assert not up.ready_file.exists()
+    assert not (state / "run" / "ready.json").exists()
     assert (state / "run" / "processes.json").read_text().endswith('"running": []}')
 
 
