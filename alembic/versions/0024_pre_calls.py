@@ -10,7 +10,7 @@ down_revision: str | None = "0023"
 branch_labels = None
 depends_on = None
 
-SIDE = op.f("ck_video_ticket_side")
+SIDE = "ck_video_ticket_side"
 
 
 def upgrade() -> None:
@@ -25,8 +25,8 @@ def downgrade() -> None:
     op.drop_table("media_node")
     op.drop_table("chat_message")
     op.execute("DELETE FROM video_ticket WHERE role = 'guest' OR person_id IS NULL")  # good for a minute only
-    op.drop_constraint(SIDE, "video_ticket", type_="check")
-    op.create_check_constraint(SIDE, "video_ticket", "role IN ('clinician', 'patient')")
+    op.drop_constraint(op.f(SIDE), "video_ticket", type_="check")
+    op.create_check_constraint(op.f(SIDE), "video_ticket", "role IN ('clinician', 'patient')")
     op.alter_column("video_ticket", "person_id", nullable=False)
     op.drop_column("video_ticket", "polled_until")
     op.drop_constraint(op.f("fk_video_ticket_participant_id"), "video_ticket", type_="foreignkey")
@@ -41,8 +41,8 @@ def widen_video_ticket() -> None:
     op.create_foreign_key(
         op.f("fk_video_ticket_participant_id"), "video_ticket", "participant", ["participant_id"], ["id"]
     )
-    op.drop_constraint(SIDE, "video_ticket", type_="check")
-    op.create_check_constraint(SIDE, "video_ticket", "role IN ('clinician', 'patient', 'guest')")
+    op.drop_constraint(op.f(SIDE), "video_ticket", type_="check")
+    op.create_check_constraint(op.f(SIDE), "video_ticket", "role IN ('clinician', 'patient', 'guest')")
 
 
 def create_chat_message() -> None:

@@ -79,7 +79,7 @@ def cancel(page: Page) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("main [role=status]")).to_have_text("Cancelled")
-    expect(page.locator("main ol li").first).to_contain_text("Cancelled \u2013 Technical trouble")
+    expect(page.locator("section[aria-labelledby=history-title] li").first).to_contain_text("Cancelled \u2013 Technical trouble")
     expect(page.locator("#do-cancel")).to_have_count(0)
 
 
@@ -91,7 +91,7 @@ def test_moving_by_the_keyboard(page: Page, doors: Doors, album: Path) -> None:
     expect(page.locator("#times-title")).to_be_visible()
     press(page, "ul.times li:nth-child(3) button")
     expect(page.locator("main [role=status]")).to_have_text("Moved")
-    expect(page.locator("main ol li").first).to_contain_text("Moved \u2013")
+    expect(page.locator("section[aria-labelledby=history-title] li").first).to_contain_text("Moved \u2013")
     page.screenshot(path=album / "desk_moved.png", full_page=True)
 
 
