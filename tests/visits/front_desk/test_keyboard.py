@@ -79,7 +79,9 @@ def cancel(page: Page) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("main [role=status]")).to_have_text("Cancelled")
-    expect(page.locator("section[aria-labelledby=history-title] li").first).to_contain_text("Cancelled \u2013 Technical trouble")
+    expect(page.locator("section[aria-labelledby=history-title] li").first).to_contain_text(
+        "Cancelled \u2013 Technical trouble"
+    )
     expect(page.locator("#do-cancel")).to_have_count(0)
 
 
