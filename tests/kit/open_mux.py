@@ -27,6 +27,7 @@ class OpenMux(Mux):
         for owner in set(self._fragments.values()):
             assert isinstance(owner, Transport)
             if data and 128 <= data[0] <= 191:
+                packet.view[:length] = data  # who could not read it has spoilt it
                 owner.media(packet, length)
             else:
                 owner._secure._link.feed(data)

@@ -111,7 +111,8 @@ async def test_malformed_stun_from_anyone(
     async with call(mux_of) as live:
         for datagram in (request(attribute(0x0024, b"xx")), request(attribute(0x8028, b"x"))):
             live.stranger.send(datagram)
-        await asyncio.sleep(0.05)
+        for _ in range(20):  # what is unguarded may be slow to fail
+            await asyncio.sleep(0 if escaped else 0.05)
         assert (escaped == []) is guarded
         assert await live.passes()
         assert live.stranger.heard() is None

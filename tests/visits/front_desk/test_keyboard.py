@@ -13,6 +13,7 @@ from tests.kit.windows import fill, press, staff_window, tab_to
 from tests.visits.gates.doors import Doors
 
 pytestmark = pytest.mark.browser
+HISTORY = "[aria-labelledby=history-title] li"
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def cancel(page: Page) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("main [role=status]")).to_have_text("Cancelled")
-    expect(page.locator("section[aria-labelledby=history-title] li").first).to_contain_text(
+    expect(page.locator("[aria-labelledby=history-title] li").first).to_contain_text(
         "Cancelled \u2013 Technical trouble"
     )
     expect(page.locator("#do-cancel")).to_have_count(0)
@@ -93,7 +94,7 @@ def test_moving_by_the_keyboard(page: Page, doors: Doors, album: Path) -> None:
     expect(page.locator("#times-title")).to_be_visible()
     press(page, "ul.times li:nth-child(3) button")
     expect(page.locator("main [role=status]")).to_have_text("Moved")
-    expect(page.locator("section[aria-labelledby=history-title] li").first).to_contain_text("Moved \u2013")
+    expect(page.locator(HISTORY).first).to_contain_text("Moved \u2013")
     page.screenshot(path=album / "desk_moved.png", full_page=True)
 
 
