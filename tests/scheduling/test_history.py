@@ -355,6 +355,7 @@ def check_database(database: str, clients: list[Client]) -> None:
             assert (UUID(who), to_minute(datetime.fromisoformat(start)), UUID(visit)) in rows, client.name
 
 
+@pytest.mark.soak
 async def test_a_short_history(unit_of_work: UnitOfWork, database: str) -> None:
     await run_history(unit_of_work, database, seconds=4, crowd=12, seed=1)
 
