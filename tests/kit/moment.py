@@ -1,4 +1,7 @@
-"""Time that a test moves: the clock of the house and the database's own now(), together."""
+"""Time that a test moves: the clock of the house and the database's own now(), together.
+
+As with the built-in, now() is one and the same throughout a transaction.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +13,10 @@ from psycopg import sql
 
 SCHEMA = """
 CREATE SCHEMA moment;
-CREATE TABLE moment.present (at timestamptz NOT NULL);
-INSERT INTO moment.present VALUES (clock_timestamp());
-CREATE FUNCTION moment.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT at FROM moment.present';
+CREATE TABLE moment.moved (since timestamptz PRIMARY KEY, at timestamptz NOT NULL);
+INSERT INTO moment.moved VALUES (clock_timestamp(), clock_timestamp());
+CREATE FUNCTION moment.now() RETURNS timestamptz LANGUAGE sql STABLE AS
+    'SELECT at FROM moment.moved WHERE since <= transaction_timestamp() ORDER BY since DESC LIMIT 1';
 """
 
 
@@ -28,7 +32,7 @@ class Moment:
 
     def move(self, at: datetime) -> None:
         """For every transaction that begins after this."""
-        self._connection.execute("UPDATE moment.present SET at = %s", (at,))
+        self._connection.execute("INSERT INTO moment.moved VALUES (clock_timestamp(), %s)", (at,))
         self._at = at.astimezone(UTC)
 
 

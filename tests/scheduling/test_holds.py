@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -69,6 +70,10 @@ async def _taken(unit: Unit, wanted: Wanted) -> Occupied:
     return await service.occupy(unit, wanted, unit.new_id())
 
 
+async def _convert(unit: Unit, hold_id: UUID) -> None:
+    await service.convert(unit, hold_id, unit.new_id())
+
+
 async def test_what_a_hold_kept_too_long_goes_to_the_waitlist(room: Waiting) -> None:
     waits = await room.joins("Ana")
     held = await room.unit_of_work.run(service.hold, SYSTEM, _wanted(room))
@@ -102,11 +107,27 @@ async def test_a_seat_whose_session_is_gone_is_no_seat(room: Waiting) -> None:
     await room.unit_of_work.run(_occupy, SYSTEM, _wanted(room, patient_id=ines))
     room.moment.move(held.expires_at - MINUTE)
 
-    async def convert(unit: Unit) -> None:
-        await service.convert(unit, held.id, unit.new_id())
-
     with pytest.raises(HoldExpired):
-        await room.unit_of_work.run(convert, SYSTEM)
+        await room.unit_of_work.run(_convert, SYSTEM, held.id)
+
+
+@pytest.mark.parametrize("kind", [{}, {"buffer_before": 5, "buffer_after": 5, "grid": 10}, {"first_of_day_only": True}])
+@pytest.mark.parametrize("apart", [-30, -20, 20, 30])
+async def test_a_hold_is_given_up_for_what_overlaps_it_alone(room: Waiting, kind: dict[str, Any], apart: int) -> None:
+    """What ends in the minute in which the hold begins, or lies elsewhere on its day, takes nothing from it."""
+    held_at = TUESDAY_NINE + timedelta(hours=1)
+    colleague = await room.unit_of_work.run(add_colleague, SYSTEM, room.clinic)
+    held = await room.unit_of_work.run(service.hold, SYSTEM, _wanted(room, start=held_at))
+    other = await _offer_type(room, id=VisitTypeId(colleague.id), code="other", **({"grid": 10} | kind))
+    booked = _wanted(
+        room, start=held_at + apart * MINUTE, visit_type_id=other.id, clinician_ids=(colleague.id,), override=True
+    )
+    await room.unit_of_work.run(_occupy, SYSTEM, booked)
+    if abs(apart) < 20 + 5 * ("buffer_before" in kind):
+        with pytest.raises(HoldExpired):
+            await room.unit_of_work.run(_convert, SYSTEM, held.id)
+    else:
+        await room.unit_of_work.run(_convert, SYSTEM, held.id)
 
 
 async def test_who_holds_the_only_seat_may_take_it_without_naming_the_hold(room: Waiting) -> None:

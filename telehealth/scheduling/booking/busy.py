@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from telehealth.core.intervals import Interval
 from telehealth.core.minutes import Pair
 from telehealth.db.direct import Direct
 from telehealth.db.unit import Unit
@@ -43,7 +44,7 @@ class Seen:
     asked: Asked
     taken: dict[UUID, list[Taken]] = field(default_factory=dict)
     seats: dict[UUID, frozenset[int]] = field(default_factory=dict)
-    own_holds: set[UUID] = field(default_factory=set)
+    own_holds: dict[UUID, Minutes] = field(default_factory=dict)
     stale: bool = False
     seated: list[tuple[UUID, Taken]] = field(default_factory=list)
 
@@ -53,7 +54,7 @@ class Seen:
         elif row.owner_id != self.asked.except_owner:
             self.taken.setdefault(resource_id, []).append(row)
             if row.kind == "hold" and resource_id == self.asked.patient_id and row.owner_id:
-                self.own_holds.add(row.owner_id)
+                self.own_holds[row.owner_id] = Interval(row.s, row.e)
 
     def forget_own_holds(self) -> None:
         """Who holds a time is not kept from it by the hold, nor by its seat when that is the last."""

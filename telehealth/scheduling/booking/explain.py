@@ -56,9 +56,9 @@ class Scene:
     """Everything that decides about starts in `frame` for one visit type and one patient, or any patient.
 
     `now` is rounded up to a minute, so that no start offered lies in the past. `seats` has the taken seats of each
-    group session, `own_holds` are the patient's, and `stale` says that holds past their time are still in the table.
-    `glimpsed` has mere [s, e) pairs instead of `taken` where no more is needed: for those who take one visit at a time.
-    `booking` asks for the patient's location, which a search does not need yet.
+    group session, `own_holds` are the patient's with what each takes, and `stale` says that holds past their time are
+    still in the table. `glimpsed` has mere [s, e) pairs instead of `taken` where no more is needed: for those who take
+    one visit at a time. `booking` asks for the patient's location, which a search does not need yet.
     """
 
     kind: VisitType
@@ -73,7 +73,7 @@ class Scene:
     booking: bool = False
     unverified: Collection[UUID] = ()
     seats: Mapping[UUID, frozenset[int]] = field(default_factory=dict)
-    own_holds: Collection[UUID] = ()
+    own_holds: Mapping[UUID, Minutes] = field(default_factory=dict)
     stale: bool = False
     licensing: Licensing = field(default_factory=Licensing)
 

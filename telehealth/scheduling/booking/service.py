@@ -253,16 +253,17 @@ async def _settle(unit: Unit, plan: Plan, wanted: Wanted, claim: Claim, *, besid
     kind, start, seen = plan.scene.kind, plan.start, plan.scene
     span = kind.occupies(start)
     session = plan.session_id
+    in_the_way = [each for each, held in seen.own_holds.items() if held.overlaps(span)]
     if seen.stale:
         others = [part.resource_id for part in plan.parts] + ([session] if session else [])
         await rows.drop_expired(unit, [wanted.patient_id, *others], span)
     about: dict[str, Any] = {"visit_type_id": kind.id, "visit_start": start, "risk": wanted.no_show_risk}
     resources = plan.resources
     if session is not None:  # before all that the patient holds there goes: a session ends with its last seat
-        resources = await rows.joined(unit, session, seen.own_holds)
+        resources = await rows.joined(unit, session, in_the_way)
         await rows.put(unit, claim, [(Part(session, "seat"), span, plan.free_seat)], **about)
-    for held in seen.own_holds:
-        await rows.give_back(unit, held)
+    for hold_id in in_the_way:
+        await rows.give_back(unit, hold_id)
     own = [(Part(wanted.patient_id, "patient"), span, 0)]
     if kind.seats == 1:
         own += plan.places(span)
