@@ -3,6 +3,7 @@
 Measured on aiortc 1.16: struct.error leaves its RTP and STUN parsers, and kills the task that carries the media.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
@@ -12,6 +13,9 @@ from aioice import stun
 from aiortc import rtcsctptransport, rtp, sdp
 
 from telehealth.media.malformed import Malformed
+
+MOST_ALIKE = 200  # lines of one attribute in a section; of rtcp-fb Chromium writes about ninety
+MOST_ALIKE_OF = {"a=rtpmap": 128, "a=rtcp-fb:*": 8}  # aiortc multiplies these with each other, into memory
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -102,5 +106,20 @@ def render_sdp(description: sdp.SessionDescription) -> str:
 
 @_only_malformed
 def parse_sdp(text: str) -> sdp.SessionDescription:
-    """A session description (RFC 8866) as aiortc reads it."""
+    """A session description (RFC 8866) as aiortc reads it.
+
+    It compares each line with all lines alike before it: what repeats itself beyond measure is not read at all.
+    """
+    _check_repetition(text)
     return sdp.SessionDescription.parse(text)
+
+
+def _check_repetition(text: str) -> None:
+    seen: Counter[str] = Counter()
+    for line in text.splitlines():
+        if line.startswith("m="):
+            seen.clear()
+        name = "a=rtcp-fb:*" if line.startswith("a=rtcp-fb:*") else line.partition(":")[0]
+        seen[name] += 1
+        if seen[name] > MOST_ALIKE_OF.get(name, MOST_ALIKE):
+            raise Malformed("sdp")
