@@ -215,6 +215,15 @@ class MediaSettings(BaseModel):
             description="UDP port of calls at each of these addresses; 0 takes a free one",
         ),
     ] = 0
+    drain_seconds: Annotated[
+        float,
+        Field(
+            alias="TELEHEALTH_MEDIA_DRAIN_SECONDS",
+            ge=0,
+            le=3600,
+            description="Seconds a media node told to stop (SIGTERM) serves on at most, while its calls go elsewhere",
+        ),
+    ] = 20.0
     grant_public_key: Annotated[
         str,
         Field(alias="TELEHEALTH_GRANT_PUBLIC_KEY", description="Ed25519 public JWK that media grants are checked with"),

@@ -31,6 +31,7 @@ from telehealth.cli.state import StateDirectory, locked, open_state, write_priva
 from telehealth.settings import Environment, SettingsError, read_media_settings, read_settings, value_of
 
 MAILBOX = "mailbox"
+STOP_SIGNALS = {"media": signal.SIGINT}  # at once: there is no other node that its calls could go over to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +167,7 @@ class Installation:
             argv=("/bin/sh", "-c", f"exec {command}"),
             env=self._environments.of(name),
             cwd=self._options.procfile.absolute().parent,
+            stop_signal=STOP_SIGNALS.get(name, signal.SIGTERM),
         )
 
     def _divide(self) -> Environments:

@@ -3,11 +3,13 @@
 import logging
 import socket
 import sys
+from contextlib import suppress
 
 import uvicorn
 
 from telehealth.core.time import SystemClock
 from telehealth.media.control import control_app
+from telehealth.media.drain import Drain, DrainingServer
 from telehealth.media.grants import GrantVerifier
 from telehealth.media.mux import Mux
 from telehealth.media.node import MediaNode
@@ -30,10 +32,20 @@ def main() -> int:
     except SettingsError as error:
         logger.error("settings: %s", error)  # noqa: TRY400 - the text says it all; no traceback
         return 2
-    hosts = settings.media_hosts
     logger.info("media node on port %d", settings.control_port)
-    uvicorn.run(
-        control_app(MediaNode(hosts[0]), verifier, lambda: Rooms(Mux(hosts, settings.media_udp_port))),
+    _serve(settings, verifier)
+    return 0
+
+
+def _serve(settings: MediaSettings, verifier: GrantVerifier) -> None:
+    hosts, drain, held = settings.media_hosts, Drain(settings.drain_seconds), list[Rooms]()
+
+    def open_rooms() -> Rooms:
+        held.append(Rooms(Mux(hosts, settings.media_udp_port), drain=drain))
+        return held[0]
+
+    config = uvicorn.Config(
+        control_app(MediaNode(hosts[0]), verifier, open_rooms),
         host=settings.control_host,
         port=settings.control_port,
         access_log=False,
@@ -44,7 +56,8 @@ def main() -> int:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=5,
     )
-    return 0
+    with suppress(KeyboardInterrupt):  # the server raises it again when all is closed
+        DrainingServer(config, drain, lambda: held[0].count if held else 0).run()
 
 
 def _verifier(settings: MediaSettings) -> GrantVerifier:

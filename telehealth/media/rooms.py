@@ -6,6 +6,7 @@ later epoch ends what is left here of the earlier.
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +18,8 @@ from aiortc import RTCCertificate
 from telehealth.core.errors import Kind, NotFound, Refusal
 from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId, Place
 from telehealth.media.answer import Local, Reply, render
+from telehealth.media.drain import Drain
+from telehealth.media.load import Load
 from telehealth.media.malformed import Malformed
 from telehealth.media.mux import Mux
 from telehealth.media.node import NodeFull, OfferMalformed, SessionExists
@@ -101,9 +104,13 @@ class Rooms:
         *,
         limits: RoomLimits = DEFAULT_ROOM_LIMITS,
         patience: Patience = DEFAULT_PATIENCE,
+        drain: Drain | None = None,
     ) -> None:
+        """`drain` is begun by who ends the process."""
         self._mux, self._limits, self._patience = mux, limits, patience
         self._loop = asyncio.get_running_loop()
+        self._drain, self._life = drain, secrets.token_hex(8)
+        self._load = Load(clock=self._loop.time, cpu=time.process_time, packets=lambda: mux.received)
         self._certificate = RTCCertificate.generateCertificate()
         self._slab = Packet()
         self._rooms: dict[str, Room] = {}
@@ -168,6 +175,9 @@ class Rooms:
 
     def stats(self) -> Stats:
         return Stats(
+            life=self._life,
+            load=self._load.share(),
+            draining=self._drain is not None and self._drain.begun,
             rooms=len(self._rooms),
             sessions=self.count,
             received=self._mux.received,

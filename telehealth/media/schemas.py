@@ -90,8 +90,15 @@ class RoomSessionView(Wire):
 
 
 class Stats(Wire):
-    """The node since it began: what it holds, what it took in, and what it dropped, by reason."""
+    """The node since it began: what it holds, what it took in, and what it dropped, by reason.
 
+    `life` is another each time the process begins, `load` the share of what it can carry that is in use, 0 to 1. A
+    node that drains wants to be left.
+    """
+
+    life: str
+    load: float
+    draining: bool
     rooms: int
     sessions: int
     received: int

@@ -28,6 +28,10 @@ class NotSent(Exception):
     """The request did not leave this machine: nothing can have happened at the other end."""
 
 
+class NobodyThere(NotSent):
+    """The machine is there and says that nobody listens at that port."""
+
+
 class NoAnswer(Exception):
     """The request may have arrived and may have been acted on: nobody knows until someone looks."""
 
@@ -79,7 +83,7 @@ class Outbound:
                 )
                 return await self._exchange(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
-            raise NotSent(type(error).__name__) from None
+            raise (NobodyThere if _is_refused(error) else NotSent)(type(error).__name__) from None
         except httpx.InvalidURL:
             raise NotSent("InvalidURL") from None
         except (httpx.HTTPError, TimeoutError) as error:
@@ -96,6 +100,19 @@ class Outbound:
             return Reply(response.status_code, dict(response.headers), bytes(body))
         finally:
             await response.aclose()
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether every attempt to connect was refused; httpx wraps what the system said several times."""
+    match error:
+        case None:
+            return False
+        case ConnectionRefusedError():
+            return True
+        case BaseExceptionGroup():
+            return all(_is_refused(each) for each in error.exceptions)
+        case _:
+            return _is_refused(error.__cause__ or error.__context__)
 
 
 Address = IPv4Address | IPv6Address

@@ -3,6 +3,7 @@
 Nothing is remembered here. A connection's session is named after who has it where, so any web process names it alike.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,16 +11,15 @@ from uuid import UUID, uuid5
 
 from telehealth.core.grants import GrantKind, MediaSessionId
 from telehealth.core.grants import Place as GrantedPlace
-from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Reply, open_client
+from telehealth.tasks.outbound import NoAnswer, NobodyThere, NotJson, NotSent, Outbound, Reply, open_client
 from telehealth.video.language import Cut, Negotiate
 from telehealth.video.media_grants import GrantSigner
-from telehealth.video.placement import Node, Place
+from telehealth.video.placement import Node, Place, Reports
 from telehealth.video.ports import MediaAway, OfferRefused
 
 DEADLINE_SECONDS = 4.0  # within the five after which a browser asks again
-REPORT_SECONDS = 1.5  # within the two after which nodes are asked again
+REPORT_SECONDS = 1.5  # within the silence after which a node counts as dead
 LARGEST_ANSWER = 256 * 1024
-MOST_SESSIONS = 400  # of one node (media/rooms.py)
 NAMES = UUID("6f1b8f0e-6a37-5b0e-9d52-0d8a3c1f7e44")
 
 
@@ -30,12 +30,16 @@ class HttpMediaRooms:
         self._urls = [url.rstrip("/") for url in urls]
         self._signer = signer
 
-    async def reports(self, now: datetime) -> Sequence[Node]:
+    async def reports(self, now: datetime) -> Reports:
         if self._signer is None:
-            return ()
-        async with open_client(deadline=REPORT_SECONDS, max_bytes=LARGEST_ANSWER, connections=4) as client:
-            found = [await _report(client, url, now) for url in self._urls]
-        return [node for node in found if node is not None]
+            return Reports()
+        most = max(1, len(self._urls))
+        async with open_client(deadline=REPORT_SECONDS, max_bytes=LARGEST_ANSWER, connections=most) as client:
+            found = await asyncio.gather(*(_report(client, url, now) for url in self._urls))
+        return Reports(
+            nodes=[each for each in found if isinstance(each, Node)],
+            deserted=[url for url, each in zip(self._urls, found, strict=True) if isinstance(each, NobodyThere)],
+        )
 
     async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
         session = _session(place, task.session, task.offer.way)
@@ -84,12 +88,14 @@ async def _send(  # noqa: PLR0917 -- a request
         raise MediaAway from None
 
 
-async def _report(client: Outbound, url: str, now: datetime) -> Node | None:
+async def _report(client: Outbound, url: str, now: datetime) -> Node | NobodyThere | None:
     try:
         reply = await client.send("GET", f"{url}/stats")
         match reply.json():
-            case {"sessions": int(sessions)} if reply.status == 200:
-                return Node(name=url, url=url, reported_at=now, load=sessions / MOST_SESSIONS)
+            case {"life": str(life), "load": float(load), "draining": bool(draining)} if reply.status == 200:
+                return Node(name=f"{url} {life}", url=url, reported_at=now, load=load, draining=draining)
+    except NobodyThere as error:
+        return error
     except (NotSent, NoAnswer, NotJson):
         return None
     return None

@@ -11,7 +11,7 @@ from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
 from telehealth.video import placement
 from telehealth.video.models import MediaLeaseRow, MediaNodeRow
-from telehealth.video.placement import Lease, Node, Place, Standing
+from telehealth.video.placement import Lease, Node, Place, Reports, Standing
 from telehealth.video.ports import MediaAway
 
 FORGOTTEN_AFTER = timedelta(hours=1)
@@ -28,14 +28,18 @@ class Moved:
     place: Place | None
 
 
-async def note_reports(unit: Unit, reports: Sequence[Node]) -> None:
-    """Nodes as they are; one that has not reported for an hour is forgotten."""
+async def note_reports(unit: Unit, reports: Reports) -> None:
+    """Nodes as they are. Forgotten is who has not reported for an hour, and at once who is known to be dead: nobody is
+    there any more, or somebody else.
+    """
     row = MediaNodeRow
-    for node in reports:
+    for node in reports.nodes:
         values = {"url": node.url, "reported_at": node.reported_at, "load": node.load, "draining": node.draining}
         new = insert(row).values(name=node.name, **values)
         await unit.session.execute(new.on_conflict_do_update(index_elements=[row.name], set_=values))
-    await unit.session.execute(delete(row).where(row.reported_at < unit.now - FORGOTTEN_AFTER))
+    others = row.url.in_([node.url for node in reports.nodes]) & row.name.not_in([node.name for node in reports.nodes])
+    dead = others | row.url.in_(reports.deserted) | (row.reported_at < unit.now - FORGOTTEN_AFTER)
+    await unit.session.execute(delete(row).where(dead))
 
 
 async def find_place(unit: Unit, visit_id: VisitId, *, above: int) -> Place | None:
@@ -52,9 +56,12 @@ async def find_place(unit: Unit, visit_id: VisitId, *, above: int) -> Place | No
 
 
 async def standing_place(unit: Unit, visit_id: VisitId, epoch: int) -> Place:
-    """The place of that epoch. Raises MediaAway when it stands no more."""
+    """The place of that epoch. Raises MediaAway when it stands no more.
+
+    A lease that ran out without anybody looking still stands: the node knows better, and is asked.
+    """
     row = await unit.session.get(MediaLeaseRow, visit_id)
-    if row is None or row.released or row.epoch != epoch or row.expires_at <= unit.now:
+    if row is None or row.released or row.epoch != epoch:
         raise MediaAway
     place = _place(_lease(row), await _nodes(unit))
     if place is None:

@@ -1,6 +1,6 @@
 """What video needs from outside: a place for rooms that every web process reaches, media nodes, TURN servers."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from telehealth.core.errors import Kind, Refusal
 from telehealth.core.grants import MediaSessionId
 from telehealth.core.ids import VisitId
 from telehealth.video.language import Cut, Effect, Event, Negotiate
-from telehealth.video.placement import Node, Place
+from telehealth.video.placement import Place, Reports
 from telehealth.video.room import Room
 
 
@@ -83,8 +83,8 @@ class MediaNode(Protocol):
 class MediaRooms(Protocol):
     """The media nodes, as far as rooms need them. Every function but `reports` raises MediaAway."""
 
-    async def reports(self, now: datetime) -> Sequence[Node]:
-        """The nodes that answer just now, with their load."""
+    async def reports(self, now: datetime) -> Reports:
+        """Which nodes answer just now, and how they are."""
         ...
 
     async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:

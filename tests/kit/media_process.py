@@ -1,5 +1,6 @@
 """The media node as its own process, and the web process's part of talking to it."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -53,10 +54,12 @@ def start_node(env: Mapping[str, str]) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def running_node(more: Mapping[str, str] | None = None) -> Iterator[RunningNode]:
-    """A node with these settings besides."""
-    private, public = key_pair()
-    port = free_port()
+def running_node(
+    more: Mapping[str, str] | None = None, *, keys: tuple[str, str] | None = None, port: int | None = None
+) -> Iterator[RunningNode]:
+    """A node with these settings besides; with another's keys (private, public), where one web process has several."""
+    private, public = keys or key_pair()
+    port = port or free_port()
     with start_node(node_environment(public, port) | dict(more or {})) as process:
         node = RunningNode(
             url=f"http://127.0.0.1:{port}", signer=GrantSigner(private), private=private, process=process
@@ -65,7 +68,7 @@ def running_node(more: Mapping[str, str] | None = None) -> Iterator[RunningNode]
             _until_healthy(node)
             yield node
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # at once: nobody has to go elsewhere
             process.wait(10)
 
 

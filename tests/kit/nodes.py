@@ -1,13 +1,12 @@
 """Media nodes that carry nothing, for what is only said about them."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from telehealth.core.actors import SYSTEM
 from telehealth.db.unit import UnitOfWork
 from telehealth.video import places
 from telehealth.video.language import Cut, Negotiate
-from telehealth.video.placement import Node, Place
+from telehealth.video.placement import Node, Place, Reports
 
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -15,8 +14,8 @@ LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 class RehearsedNodes:
     """`MediaRooms` whose answers say what was asked."""
 
-    async def reports(self, now: datetime) -> Sequence[Node]:
-        return [Node(name="rehearsed", url="http://rehearsed", reported_at=now, load=0)]
+    async def reports(self, now: datetime) -> Reports:
+        return Reports(nodes=[Node(name="rehearsed", url="http://rehearsed", reported_at=now, load=0)])
 
     async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
         return f"{place.url} {place.epoch} {task.participant} {task.offer.way} {now:%Y}"
@@ -28,4 +27,4 @@ class RehearsedNodes:
 async def a_node_reports(unit_of_work: UnitOfWork, url: str = "http://rehearsed") -> None:
     """It lives for as long as any test."""
     node = Node(name="rehearsed", url=url, reported_at=LONG_AFTER, load=0)
-    await unit_of_work.run(places.note_reports, SYSTEM, [node])
+    await unit_of_work.run(places.note_reports, SYSTEM, Reports(nodes=[node]))

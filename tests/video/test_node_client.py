@@ -14,7 +14,7 @@ from aiortc.mediastreams import AudioStreamTrack
 from telehealth.core.ids import ParticipantId, VisitId
 from telehealth.video.language import Cut, Direction, Negotiate, Offer
 from telehealth.video.node_client import HttpMediaRooms
-from telehealth.video.placement import Place
+from telehealth.video.placement import Place, Reports
 from telehealth.video.ports import MediaAway, OfferRefused
 from tests.kit.media_process import RunningNode, free_port, running_node
 
@@ -69,12 +69,18 @@ def now() -> datetime:
 
 
 async def test_a_node_that_answers_reports(rooms: HttpMediaRooms, node: RunningNode) -> None:
-    (report,) = await rooms.reports(now())
-    assert (report.name, report.url, report.draining) == (node.url, node.url, False)
+    (report,) = (await rooms.reports(now())).nodes
+    assert (report.url, report.draining) == (node.url, False)
+    assert report.name.startswith(f"{node.url} ")
     assert 0 <= report.load < 1
-    silent = HttpMediaRooms((f"http://127.0.0.1:{free_port()}", node.url), node.signer)
-    assert [each.url for each in await silent.reports(now())] == [node.url]
-    assert list(await HttpMediaRooms((node.url,), None).reports(now())) == []
+    assert await HttpMediaRooms((node.url,), None).reports(now()) == Reports()
+
+
+async def test_a_port_where_nobody_listens_is_told_from_a_node_that_is_silent(node: RunningNode) -> None:
+    nobody, silent = f"http://127.0.0.1:{free_port()}", "http://nowhere.invalid"
+    reports = await HttpMediaRooms((nobody, silent, node.url), node.signer).reports(now())
+    assert [each.url for each in reports.nodes] == [node.url]
+    assert reports.deserted == [nobody]
 
 
 async def test_a_connection_is_offered_again_and_another_beside_it(

@@ -110,7 +110,13 @@ def test_a_silent_node_keeps_its_rooms_until_their_leases_run_out() -> None:
     assert standing(lease(left=1), silent, START) is Standing.KEPT
     assert renewed(lease(left=1), silent, START) == lease(left=1)
     assert standing(lease(left=0), silent, START) is Standing.LOST
-    assert standing(lease(left=0), [], START) is Standing.LOST
+
+
+def test_a_node_that_is_no_more_has_lost_its_rooms() -> None:
+    assert standing(lease(left=4), [node("b")], START) is Standing.LOST
+    moved = place(ROOM, lease(left=4), [node("b")], START, above=0)
+    assert moved is not None
+    assert (moved.node, moved.epoch) == ("b", 2)
 
 
 def test_a_living_node_keeps_its_rooms_and_a_draining_one_gives_them_up() -> None:

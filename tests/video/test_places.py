@@ -1,6 +1,5 @@
 """Places as rows: rooms are told where they are when a node reports, dies or drains."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +12,7 @@ from telehealth.tasks.work import Work
 from telehealth.video import places
 from telehealth.video.language import Arrived, Cut, Negotiate, Placed
 from telehealth.video.memory import MemoryRooms
-from telehealth.video.placement import Node, Place
+from telehealth.video.placement import Node, Place, Reports
 from telehealth.video.ports import MediaAway, MediaRooms, RoomBus
 from telehealth.video.room import Mode, Room
 from telehealth.video.tasks import SWEEPS, sweep_places
@@ -27,12 +26,21 @@ class Nodes:
     def __init__(self) -> None:
         self.load: dict[str, float] = {}
         self.draining: set[str] = set()
+        self.deserted: set[str] = set()
+        self.lives = 1
 
-    async def reports(self, now: datetime) -> Sequence[Node]:
-        return [
-            Node(name=name, url=f"http://{name}", reported_at=now, load=load, draining=name in self.draining)
+    async def reports(self, now: datetime) -> Reports:
+        nodes = [
+            Node(
+                name=f"{name}{self.lives}",
+                url=f"http://{name}",
+                reported_at=now,
+                load=load,
+                draining=name in self.draining,
+            )
             for name, load in self.load.items()
         ]
+        return Reports(nodes=nodes, deserted=[f"http://{name}" for name in self.deserted])
 
     async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
         return f"{place.url} {task.offer.way} {now}"
@@ -95,6 +103,31 @@ async def test_when_a_node_dies_its_rooms_go_elsewhere_and_hear_so(house: House,
         await house.work.run(places.standing_place, meeting.visit_id, 1)
 
 
+async def test_a_node_that_is_known_to_be_dead_is_left_at_once(house: House, meeting: Meeting) -> None:
+    await placed_room(house, meeting)
+    house.nodes.load, house.nodes.deserted = {"b": 0.1}, {"a"}
+    assert await house.later(1) == 1
+    assert (await house.work.run(places.standing_place, meeting.visit_id, 2)).url == "http://b"
+
+
+async def test_a_node_that_began_anew_has_none_of_its_calls(house: House, meeting: Meeting) -> None:
+    """Its supervisor was quicker than our look at it."""
+    await placed_room(house, meeting)
+    house.nodes.lives = 2
+    assert [await house.later(1) for _ in range(2)] == [1, 0]
+    room = await house.rooms.look(meeting.visit_id)
+    assert (room.mode, room.epoch) == (Mode.NODE, 2)
+    assert (await house.work.run(places.standing_place, meeting.visit_id, 2)).url == "http://a"
+
+
+async def test_a_place_that_nobody_looked_after_still_stands(house: House, meeting: Meeting) -> None:
+    """Background work was down for a minute, the node was not."""
+    await placed_room(house, meeting)
+    house.clock.advance(timedelta(minutes=1))
+    assert (await house.work.run(places.standing_place, meeting.visit_id, 1)).url == "http://a"
+    assert await house.later(1) == 0
+
+
 async def test_without_another_node_two_go_on_browser_to_browser(house: House, meeting: Meeting) -> None:
     await placed_room(house, meeting)
     house.nodes.load = {}
@@ -135,5 +168,5 @@ async def test_a_released_place_is_nobodys_and_its_epoch_stays_used(house: House
     assert (await house.work.run(places.standing_place, meeting.visit_id, 2)).epoch == 2
 
 
-def test_the_sweep_is_run_every_two_seconds() -> None:
-    assert [each.every for each in SWEEPS if each.sweep is sweep_places] == [2.0]
+def test_the_sweep_is_run_every_second() -> None:
+    assert [each.every for each in SWEEPS if each.sweep is sweep_places] == [1.0]
