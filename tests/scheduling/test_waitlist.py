@@ -32,7 +32,7 @@ from telehealth.scheduling.waitlist.rules import (
     Wish,
 )
 from telehealth.scheduling.waitlist.service import Time
-from tests.kit.clinic import TUESDAY_NINE, book
+from tests.kit.clinic import TUESDAY_NINE, add_colleague, book
 from tests.kit.quicker import beaten
 from tests.scheduling.waiting import NOON, Waiting, waiting_room
 
@@ -138,6 +138,23 @@ async def test_the_automatic_and_a_hand_at_once_make_one_offer(room: Waiting) ->
     answers = await asyncio.gather(room.refill(), by_hand, return_exceptions=True)
     assert len(await room.open_offers()) == 1, answers
     assert all(isinstance(each, list | tuple | Offer | SlotTaken) for each in answers), answers
+
+
+async def test_who_was_asked_meanwhile_is_not_asked_again(room: Waiting) -> None:
+    """Between the look at who waits and the turn of one of them, somebody at the desk was quicker."""
+    entry = await room.joins("Ana")
+    colleague = await room.unit_of_work.run(add_colleague, SYSTEM, room.clinic)
+    elsewhere = Time(colleague.id, TUESDAY_NINE)
+    told: list[bool] = []
+
+    async def one_after_the_other(unit: Unit) -> None:
+        assert await queries.waiting(unit)
+        await room.unit_of_work.run(service.promote, SYSTEM, entry.id, elsewhere)
+        told.append(await queries.can_be_asked(unit, entry.id))
+
+    await room.unit_of_work.run(one_after_the_other, SYSTEM)
+    assert told == [False]
+    assert not await room.refill()
 
 
 async def test_a_hand_offers_out_of_turn_once(room: Waiting) -> None:

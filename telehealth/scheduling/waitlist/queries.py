@@ -192,6 +192,18 @@ async def _asked_for(
     return found
 
 
+async def can_be_asked(unit: Unit, entry_id: WaitlistEntryId) -> bool:
+    """Whether they wait and have no offer to answer; then nobody else can ask them before this transaction is over.
+    False too when somebody else is about to.
+    """
+    row, asked = WaitlistEntryRow, WaitlistOfferRow
+    waits = select(row.id).where(row.id == entry_id, row.state == EntryState.WAITING)
+    if await unit.session.scalar(waits.with_for_update(skip_locked=True, key_share=True)) is None:
+        return False
+    answering = exists().where(asked.entry_id == entry_id, asked.state == OfferState.OPEN)  # by who had the lock before
+    return not await unit.session.scalar(select(answering))
+
+
 async def objection(unit: Unit, entry: Entry, clinician_id: ClinicianId, start: datetime) -> Skip | None:
     """What booking says against this patient at this time: licence, another visit, a cap; None when nothing."""
     asked = Asked(

@@ -208,10 +208,7 @@ async def _try(unit: Unit, entry: Entry, time: Time) -> Offer | Skip:
     objection = await queries.objection(unit, entry, time.clinician_id, time.start)
     if objection is not None:
         return objection
-    still = select(WaitlistEntryRow.id).where(
-        WaitlistEntryRow.id == entry.id, WaitlistEntryRow.state == EntryState.WAITING
-    )
-    if await unit.session.scalar(still.with_for_update(skip_locked=True, key_share=True)) is None:
+    if not await queries.can_be_asked(unit, entry.id):
         return Skip.NOT_FREE
     try:
         async with attempt(unit):
