@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -44,7 +44,9 @@ from tests.kit.web import KnownActors
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What a process stands on. `known` are the actors behind session secrets, as JSON values."""
+    """What a process stands on. `known` are the actors behind session secrets, as JSON values; `pid` is there when it
+    runs.
+    """
 
     database: str
     valkey: str
@@ -53,6 +55,7 @@ class Behind:
     turn_secret: str | None = None
     grant_key: str | None = None
     port: int = field(default_factory=free_port)
+    pid: int = 0
 
     @property
     def origin(self) -> str:
@@ -79,7 +82,7 @@ def running_web(*processes: Behind) -> Iterator[Sequence[Behind]]:
     try:
         for each in processes:
             _until_it_answers(each)
-        yield processes
+        yield [replace(each, pid=process.pid) for each, process in zip(processes, started, strict=True)]
     finally:
         for process in started:
             process.terminate()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import environ
+from typing import IO
 
 import httpx
 
@@ -49,18 +50,26 @@ def node_environment(public_jwk: str, port: int) -> dict[str, str]:
     return plain | {"TELEHEALTH_GRANT_PUBLIC_KEY": public_jwk, "TELEHEALTH_MEDIA_PORT": str(port)}
 
 
-def start_node(env: Mapping[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-m", "telehealth.media"], env=env, stderr=subprocess.PIPE, text=True)
+def start_node(
+    env: Mapping[str, str], *, module: str = "telehealth.media", log: IO[str] | None = None
+) -> subprocess.Popen[str]:
+    """What it says goes to `log`, else to a pipe, which holds 64 kB."""
+    return subprocess.Popen([sys.executable, "-m", module], env=env, stderr=log or subprocess.PIPE, text=True)
 
 
 @contextmanager
 def running_node(
-    more: Mapping[str, str] | None = None, *, keys: tuple[str, str] | None = None, port: int | None = None
+    more: Mapping[str, str] | None = None,
+    *,
+    keys: tuple[str, str] | None = None,
+    port: int | None = None,
+    module: str = "telehealth.media",
+    log: IO[str] | None = None,
 ) -> Iterator[RunningNode]:
     """A node with these settings besides; with another's keys (private, public), where one web process has several."""
     private, public = keys or key_pair()
     port = port or free_port()
-    with start_node(node_environment(public, port) | dict(more or {})) as process:
+    with start_node(node_environment(public, port) | dict(more or {}), module=module, log=log) as process:
         node = RunningNode(
             url=f"http://127.0.0.1:{port}", signer=GrantSigner(private), private=private, process=process
         )
