@@ -5,6 +5,7 @@ later epoch ends what is left here of the earlier.
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from collections import Counter
@@ -30,6 +31,8 @@ from telehealth.media.sections import Offer, read_offer
 from telehealth.media.secure import Packet
 from telehealth.media.subscriber import Subscriber
 from telehealth.media.transport import DEFAULT_PATIENCE, Ending, Patience, Transport, same_certificate
+
+logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 0.02  # as long as a lost packet waits to be asked for
 EPOCH_REMEMBERED = 300.0  # seconds after a room's last session; grants live 60
@@ -289,8 +292,8 @@ class Rooms:
                 if subscriber.participant != publisher.participant:
                     subscriber.show(published)
 
-    def _end(self, session: RoomSession) -> None:
-        task = asyncio.create_task(session.transport.close())
+    def _end(self, session: RoomSession, ending: Ending = Ending.CLOSED) -> None:
+        task = asyncio.create_task(session.transport.close(ending))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
@@ -312,10 +315,15 @@ class Rooms:
         self._epochs[place.room] = (max(epoch, place.epoch), now + EPOCH_REMEMBERED)
 
     def _on_beat(self) -> None:
+        """Of every session. One that fails ends, and harms no other."""
         now = self._loop.time()
         for room in self._rooms.values():
             for session in room.sessions.values():
-                session.side.beat(now)
+                try:
+                    session.side.beat(now)
+                except Exception:
+                    logger.exception("a session of the node failed")
+                    self._end(session, Ending.FAILED)
         if self._rooms:
             self._beat = self._loop.call_later(BEAT_SECONDS, self._on_beat)
         else:

@@ -144,11 +144,14 @@ def _section(media: sdp.MediaDescription, lines: Sequence[str]) -> Section:
         return Section(kind="application" if known else "unknown", mid=mid, live=live, direction="inactive")
     if live and (media.profile != "UDP/TLS/RTP/SAVPF" or not media.rtcp_mux):
         raise Malformed("sdp: profile")
+    ssrcs = tuple(each.ssrc for each in media.ssrc)
     repairs = {
         int(group.items[1]): int(group.items[0])
         for group in media.ssrc_group
         if group.semantic == "FID" and len(group.items) == 2
     }
+    if not all(0 <= each < 1 << 32 for each in (*ssrcs, *repairs, *repairs.values())):
+        raise Malformed("sdp: ssrc")
     return Section(
         kind=media.kind,
         mid=mid,
@@ -157,16 +160,18 @@ def _section(media: sdp.MediaDescription, lines: Sequence[str]) -> Section:
         codecs=tuple(_codecs(media.rtp.codecs)),
         extensions=_extensions(media),
         rids=tuple(_sent_rids(lines)),
-        ssrcs=tuple(each.ssrc for each in media.ssrc),
+        ssrcs=ssrcs,
         repairs=repairs,
     )
 
 
 def _codecs(offered: Sequence[RTCRtpCodecParameters]) -> Iterator[Codec]:
-    repaired = {each.parameters.get("apt"): each.payloadType for each in offered if each.name.lower() == "rtx"}
-    for each in offered:
+    """A payload type has seven bits (RFC 3550, section 5.1); what claims another is no codec."""
+    sound = [each for each in offered if each.payloadType is not None and 0 <= each.payloadType < 128]
+    repaired = {each.parameters.get("apt"): each.payloadType for each in sound if each.name.lower() == "rtx"}
+    for each in sound:
         mime, number = each.mimeType.lower(), each.payloadType
-        if mime not in PASSED_THROUGH or number is None or number > 127:
+        if mime not in PASSED_THROUGH or number is None or each.clockRate <= 0:
             continue
         feedback = (f"{told.type} {told.parameter}" if told.parameter else told.type for told in each.rtcpFeedback)
         yield Codec(

@@ -6,6 +6,7 @@ libsrtp, in place, through the binding of pylibsrtp. tests/media/test_contract.p
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, RTCSctpTransport
@@ -16,6 +17,7 @@ from aiortc.rtcdtlstransport import (
     SRTP_PROFILES,
 )
 from aiortc.rtcsctptransport import RTCSctpCapabilities
+from OpenSSL import SSL
 from pylibsrtp._binding import ffi, lib
 
 from telehealth.media.parse import parse_dtls, parse_sctp
@@ -126,6 +128,13 @@ class SecureChannel:
         self._dtls._srtp_profiles = _FAVOURED  # noqa: SLF001
         self._dtls._set_role("server")  # noqa: SLF001
         self._dtls.on("statechange", self._on_state)
+        send_data = self._dtls._send_data  # noqa: SLF001
+
+        async def still_send(data: bytes) -> None:
+            with suppress(SSL.Error):  # the browser has closed, and SCTP has not been told yet
+                await send_data(data)
+
+        self._dtls._send_data = still_send  # type: ignore[method-assign]  # noqa: SLF001
         self.srtp: Srtp | None = None
 
     def feed(self, data: bytes) -> bool:

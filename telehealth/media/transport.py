@@ -47,6 +47,7 @@ class Ending(StrEnum):
     NOBODY_CAME = "nobody_came"
     NOT_SECURE = "not_secure"  # another certificate, or no suite in common
     SILENCE = "silence"
+    FAILED = "failed"  # a fault of the node's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

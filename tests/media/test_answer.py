@@ -127,6 +127,9 @@ def test_codecs_of_two_browsers_are_matched_by_what_they_carry() -> None:
         ("a=simulcast:send h;l", "a=simulcast:send h;h"),
         ("a=simulcast:send h;l", "a=simulcast:send h;../l"),
         ("a=sctp-port:5000", "a=sctp-port:70000"),
+        ("a=ssrc:1001", "a=ssrc:4294967296"),
+        ("a=ssrc:1001", "a=ssrc:-1"),
+        ("a=ssrc:1001", "a=ssrc-group:FID 1001 99999999999\r\na=ssrc:1001"),
         ("v=0", "a=ice-lite\r\nv=0"),
         ("s=-", "s=\x00"),
     ],
@@ -135,6 +138,17 @@ def test_offers_that_cannot_be_used(part: str, instead: str) -> None:
     assert part in UP
     with pytest.raises(Malformed):
         read_offer(UP.replace(part, instead))
+
+
+@pytest.mark.parametrize("number", ["-1", "128", "255"])
+def test_a_payload_type_of_more_than_seven_bits_is_no_codec(number: str) -> None:
+    text = (
+        offer(video("0"))
+        .replace("a=rtpmap:96 VP8", f"a=rtpmap:{number} VP8")
+        .replace("rtpmap:109 rtx", "rtpmap:200 rtx")
+    )
+    codecs = read_offer(text.replace("a=fmtp:109", "a=fmtp:200").replace("a=rtcp-fb:96", "a=x:96")).sections[0].codecs
+    assert [(each.payload_type, each.rtx) for each in codecs] == [(108, None), (98, None), (45, None)]
 
 
 def test_offers_that_are_too_long() -> None:

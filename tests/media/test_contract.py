@@ -139,3 +139,5 @@ def test_libsrtp_works_in_place() -> None:
 def test_data_channels_have_one_place_where_packets_come_in() -> None:
     assert parameters(RTCSctpTransport.start) == ["remoteCaps", "remotePort"]
     assert "self.__transport._register_data_receiver(self)" in source(RTCSctpTransport.start)
+    assert "self.__transport._send_data(" in source(RTCSctpTransport._send_chunk)
+    assert parameters(RTCDtlsTransport._send_data) == ["data"]

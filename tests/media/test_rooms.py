@@ -9,9 +9,11 @@ import pytest
 from telehealth.core.errors import NotFound
 from telehealth.core.grants import GrantKind, MediaSessionId, Place
 from telehealth.media.node import NodeFull, OfferMalformed, SessionExists
+from telehealth.media.publisher import Publisher
 from telehealth.media.rooms import EpochPast, RoomLimits
 from telehealth.media.transport import Ending, Patience
 from tests.kit.guests import guests, open_rooms, room_grant
+from tests.kit.lone_peer import lone_peer
 from tests.kit.offers import FINGERPRINT, audio, data, offer, video
 
 SEND, RECEIVE = GrantKind.SEND, GrantKind.RECEIVE
@@ -180,6 +182,46 @@ async def test_a_second_connection_takes_over_when_it_is_up() -> None:
             rooms.view(ann.up_grant)
         assert rooms.view(again.up_grant).state == "connected"
         assert rooms.stats().endings == {Ending.CLOSED: 1}
+
+
+class Broken(Publisher):
+    def beat(self, now: float) -> None:
+        raise ValueError(now)
+
+
+async def test_a_session_that_fails_ends_and_the_others_go_on(escaped: list[str]) -> None:
+    """What one participant's browser says must never stop the beat of all: reports, keyframes, repairs."""
+    async with open_rooms() as rooms, guests(rooms, "ann", "bob") as (ann, bob):
+        await ann.send()
+        await bob.send()
+        session = rooms._rooms["room"].sessions[ann.up_grant.session]
+        session.side = Broken("ann", clock=lambda: 0.0, on_open=lambda: None, on_closed=lambda _: None)
+        for _ in range(100):
+            if rooms.stats().endings:
+                break
+            await asyncio.sleep(0.02)
+        assert rooms.stats().endings == {Ending.FAILED: 1}
+        assert rooms._beat is not None
+        before = rooms._beat.when()
+        await asyncio.sleep(0.1)
+        assert rooms._beat.when() > before
+        assert rooms.stats().sessions == 1
+    assert escaped == []
+
+
+async def test_what_sctp_still_says_to_a_browser_that_closed_is_no_error(escaped: list[str]) -> None:
+    async with open_rooms() as rooms, lone_peer() as peer:
+        grant = room_grant(SEND, peer.fragment)
+        assert await peer.accept(rooms.open(grant, peer.offer(audio("0"), data("1"))))
+        secure = rooms._rooms["room"].sessions[grant.session].transport._secure
+        for _ in range(100):
+            if secure.srtp is None:
+                await asyncio.sleep(0.02)
+        connection = secure._dtls._ssl
+        assert connection is not None
+        connection.shutdown()
+        await secure._dtls._send_data(b"late")
+    assert escaped == []
 
 
 async def test_rooms_leave_nothing(escaped: list[str]) -> None:
