@@ -1,5 +1,6 @@
 """Runs the media node: `python -m telehealth.media`."""
 
+import gc
 import logging
 import socket
 import sys
@@ -32,6 +33,8 @@ def main() -> int:
     except SettingsError as error:
         logger.error("settings: %s", error)  # noqa: TRY400 - the text says it all; no traceback
         return 2
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: no collection has to look through it
     logger.info("media node on port %d", settings.control_port)
     _serve(settings, verifier)
     return 0

@@ -2,7 +2,8 @@
 
     arrivals = TransportArrivals(sender_ssrc, media_ssrc)
     arrivals.record(transport_number, now)         each packet that has a number: the hot path
-    arrivals.take()                                the feedback messages since the last call, every 100 ms
+    arrivals.due(now)                              whether to tell of them
+    arrivals.take()                                the feedback messages since the last call
 
     limit = UplinkLimit(rates)
     limit.update(best_wanted, now)                 bits per second, for a ReceiverEstimate every second
@@ -16,7 +17,9 @@ from typing import Final
 
 from telehealth.media.transport_feedback import TICKS_PER_REFERENCE, TICKS_PER_SECOND, TransportFeedback
 
-INTERVAL: Final = 0.1  # seconds between feedback messages
+SHORTEST: Final = 0.1  # seconds between feedback messages, when there is much to tell
+LONGEST: Final = 0.2
+MUCH: Final = 20  # packets
 MOST_STATUSES: Final = 400  # packets in one message: with two octets each it stays below a datagram
 MOST_PENDING: Final = 2000
 
@@ -32,7 +35,7 @@ _LONGEST_DELTA = 0x7FFF
 class TransportArrivals:
     """When the packets of one transport came, by their transport-wide numbers (16 bits, one row over all streams)."""
 
-    __slots__ = ("_last", "_messages", "_next", "_numbers", "_sender", "_times", "media")
+    __slots__ = ("_last", "_messages", "_next", "_numbers", "_sender", "_times", "_told_at", "media")
 
     def __init__(self, sender: int, media: int) -> None:
         """`sender` is our SSRC, `media` any that the sender sends: Chromium passes over feedback about none of its."""
@@ -41,6 +44,15 @@ class TransportArrivals:
         self._times: list[float] = []
         self._next = self._last = -1
         self._messages = 0
+        self._told_at = float("-inf")
+
+    def due(self, now: float) -> bool:
+        """Whether to tell of them now. They count as told then."""
+        since = now - self._told_at
+        if since < SHORTEST or (since < LONGEST and len(self._numbers) < MUCH):
+            return False
+        self._told_at = now
+        return True
 
     def record(self, number: int, now: float) -> None:
         self._numbers.append(number)
@@ -51,8 +63,27 @@ class TransportArrivals:
 
         A packet that comes after it was told as lost is told by a message of its own.
         """
+        if self._in_a_row():
+            return (self._message(self._row()),)
         arrived = self._unwrapped()
         return tuple(self._message(each) for each in _runs(arrived, self._advance(arrived)))
+
+    def _in_a_row(self) -> bool:
+        """Whether exactly the next packets came, in their order, and not too far from each other for one message."""
+        count = len(self._numbers)
+        if not 0 < count <= MOST_STATUSES or self._next < 0:
+            return False
+        first = self._next & _WORD
+        near = (self._times[-1] - self._times[0]) * TICKS_PER_SECOND < _LONGEST_DELTA
+        return near and self._numbers == [*range(first, first + count)]
+
+    def _row(self) -> tuple[int, list[int | None]]:
+        base, ticks = self._next, [int(time * TICKS_PER_SECOND) for time in self._times]
+        self._next += len(ticks)
+        self._last = self._next - 1
+        self._numbers.clear()
+        self._times.clear()
+        return base, [*ticks]
 
     def _unwrapped(self) -> dict[int, int]:
         """Extended number to tick of arrival (250 us), in the order of the numbers; the first arrival counts."""

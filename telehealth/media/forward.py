@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from telehealth.media.feedback import INTERVAL, TransportArrivals
+from telehealth.media.feedback import TransportArrivals
+from telehealth.media.keyframes import Bell
 from telehealth.media.receiving import Receiver
 from telehealth.media.rtcp import (
     MOST_BLOCKS,
@@ -26,10 +27,11 @@ from telehealth.media.rtcp import (
     SenderReport,
 )
 from telehealth.media.rtp import Extensions, RtpPacket, read_names, unwrap
-from telehealth.media.sending import stamp
+from telehealth.media.sending import STAMPS_PER_SECOND
 from telehealth.media.tracks import Source, Track
 
 REPORT_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.1  # how often is looked for what is due, where nothing is wanted at once
 USUAL_RTT: Final = 0.1  # a node of ICE-lite asks nobody, and a sender that hears no sender reports tells nothing
 
 
@@ -57,14 +59,17 @@ class Uplink:
 
     def __init__(self, extensions: Extensions, *, tracks: Iterable[Track], ssrc: int) -> None:
         self.ssrc = ssrc
-        self.tracks = {track.mid: track for track in tracks}
+        self.tracks: dict[str, Track] = {}
         self.arrivals = TransportArrivals(ssrc, 0)
         self.counts = Counts()
         self._extensions, self._kinds = extensions, extensions.kinds
         self._feeds: dict[int, _Feed] = {}
         self._spare = RtpPacket()
-        self._report_at = self._feedback_at = float("-inf")
+        self._bell = Bell()
+        self._report_at = self._look_at = float("-inf")
         self._limit = -1
+        for track in tracks:
+            self.add(track)
 
     def receive(self, data: bytes, now: float) -> None:
         """Takes a decrypted packet and sends it on. Malformed when it is none: it is not counted as received then."""
@@ -89,7 +94,7 @@ class Uplink:
             self.counts.repeated += 1
             return
         self._spare = spare
-        packet.stamp = stamp(now)
+        packet.stamp = int(now * STAMPS_PER_SECOND) & 0xFFFFFF
         if source.waiting or source.requests.wanted:
             source.admit(packet, codec, now)
         for outgoing in source.live:
@@ -115,6 +120,9 @@ class Uplink:
         """Takes a track, in place of another of the same mid."""
         self.remove(track.mid)
         self.tracks[track.mid] = track
+        for source in track.sources:
+            source.requests.bell = self._bell
+        self._bell.rung = True
 
     def remove(self, mid: str) -> None:
         track = self.tracks.pop(mid, None)
@@ -136,14 +144,16 @@ class Uplink:
 
     def due(self, now: float) -> list[Packet]:
         """What is to be told now: what is missing, keyframes that are needed, reports, arrivals, the limit."""
-        if now - self._feedback_at < INTERVAL and not self._wishing:
+        looking = now >= self._look_at
+        if not looking and not self._bell.rung:
             return []
-        told: list[Packet] = []
-        received = [(track, each) for track in self.tracks.values() for each in track.sources if each.receiver]
-        if now - self._feedback_at >= INTERVAL:
-            self._feedback_at = now
+        if looking:
+            self._look_at = now + LOOK_SECONDS
             for track in self.tracks.values():
                 track.refresh(now)
+        told: list[Packet] = []
+        received = [(track, each) for track in self.tracks.values() for each in track.sources if each.receiver]
+        if self.arrivals.due(now):
             if received and received[0][1].receiver is not None:
                 self.arrivals.media = received[0][1].receiver.ssrc
             told += self.arrivals.take()
@@ -153,16 +163,21 @@ class Uplink:
             told = [*self._reports(received, limit, now), *told]
         for track, source in received:
             told += self._wishes(track, source, now)
+        self._bell.rung = self._wishing
         return told
 
     @property
     def _wishing(self) -> bool:
-        """Whether something may be wanted of the sender at once. It is asked often, and hardly ever true."""
-        for feed in self._feeds.values():
-            receiver = feed.receiver
-            if feed.source.requests.wanted or (receiver is not None and (receiver.missing or receiver.broken)):
+        """Whether something may be wanted of the sender at the next beat already."""
+        for track in self.tracks.values():
+            sources = track.sources
+            for source in sources:
+                receiver = source.receiver
+                if source.requests.wanted or (receiver is not None and (receiver.awaited or receiver.broken)):
+                    return True
+            if len(sources) > 1 and track.best_wanted != track.limit.best:
                 return True
-        return any(len(track.sources) > 1 and track.best_wanted != track.limit.best for track in self.tracks.values())
+        return False
 
     def _reports(self, received: Sequence[tuple[Track, Source]], limit: int, now: float) -> Iterator[Packet]:
         receivers = [(track, source.receiver) for track, source in received if source.receiver is not None]
@@ -205,6 +220,8 @@ class Uplink:
             if feed.source is source and feed.repairs == repairs:
                 del self._feeds[old]
         receiver = None if repairs else track.listen(source, ssrc)
+        if receiver is not None:
+            receiver.bell = self._bell
         self._feeds[ssrc] = made = _Feed(track, source, receiver, repairs)
         return made
 

@@ -101,33 +101,39 @@ _READERS: Final[Mapping[Codec, Callable[[bytes, int, int], bool]]] = {
 }
 
 
+class Bell:
+    """Rung when something may be wanted of a sender at once, so that nobody has to look whether it is."""
+
+    __slots__ = ("rung",)
+
+    def __init__(self) -> None:
+        self.rung = False
+
+
 class KeyframeRequests:
     """The requests to one sender for keyframes of one stream: one for many subscribers, repeated until one comes.
 
-    `asked` counts them.
+    `wanted`: one is, and has not begun. `asked` counts them. `bell` is the sender's.
     """
 
-    __slots__ = ("_at", "_wanted", "asked")
+    __slots__ = ("_at", "asked", "bell", "wanted")
 
     def __init__(self) -> None:
-        self._wanted = False
+        self.bell = Bell()
+        self.wanted = False
         self._at = float("-inf")
         self.asked = 0
 
-    @property
-    def wanted(self) -> bool:
-        return self._wanted
-
     def want(self) -> None:
-        self._wanted = True
+        self.wanted = self.bell.rung = True
 
     def due(self, now: float) -> bool:
         """Whether to ask now. It counts as asked then."""
-        if not self._wanted or now - self._at < SHORTEST_INTERVAL:
+        if not self.wanted or now - self._at < SHORTEST_INTERVAL:
             return False
         self._at = now
         self.asked += 1
         return True
 
     def came(self) -> None:
-        self._wanted = False
+        self.wanted = False

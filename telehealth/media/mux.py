@@ -10,28 +10,28 @@ import asyncio
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from time import monotonic
 from typing import NamedTuple, Protocol
 
+from telehealth.media.datagrams import Address, Inbox, Outbox, Source, address_of
 from telehealth.media.guard import Drop
 from telehealth.media.malformed import Malformed
-from telehealth.media.secure import LARGEST_DATAGRAM, Packet
+from telehealth.media.rtp import ROOM
+from telehealth.media.secure import Packet
 from telehealth.media.stun import Check, accepted, local_fragment, read_check, reply
 
 logger = logging.getLogger(__name__)
 
-BATCH = 64  # datagrams a socket may hand over before the loop looks at anything else
 KERNEL_BUFFER = 4 << 20
 LOG_SECONDS = 1.0
 MOST_FORGED = 50  # checks a second with a connection's fragment that may fail to show its password, before none is read
-
-Source = tuple[str, int] | tuple[str, int, int, int]
 
 
 class Wire:
     """One bound socket, and who sends to it from where."""
 
-    __slots__ = ("host", "owners", "port", "socket")
+    __slots__ = ("host", "inbox", "owners", "port", "socket")
 
     def __init__(self, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -47,6 +47,7 @@ class Wire:
             self.socket.close()
             raise
         self.host, self.port = self.socket.getsockname()[:2]
+        self.inbox = Inbox()
         self.owners: dict[Source, Owner] = {}
 
 
@@ -56,12 +57,9 @@ class Path(NamedTuple):
     wire: Wire
     source: Source
 
-    def send(self, data: bytes | memoryview) -> None:
-        """Best effort, as UDP is: a full buffer or an unreachable address loses the datagram."""
-        try:  # noqa: SIM105 - every packet passes here, and a context manager costs a tenth of it
-            self.wire.socket.sendto(data, self.source)
-        except OSError:
-            pass
+    @property
+    def address(self) -> Address:
+        return address_of(self.source)
 
 
 class Owner(Protocol):
@@ -81,8 +79,8 @@ class Owner(Protocol):
 
     def dtls(self, data: bytes) -> Drop | None: ...
 
-    def media(self, packet: Packet, length: int) -> Drop | None:
-        """SRTP or SRTCP, which may be changed in place until this returns."""
+    def media(self, packet: Packet, length: int, now: float) -> Drop | None:
+        """SRTP or SRTCP, which may be changed in place until this returns. `now` is monotonic, in seconds."""
 
 
 class Mux:
@@ -93,7 +91,7 @@ class Mux:
         self.drops: Counter[Drop] = Counter()
         self.received = 0
         self._fragments: dict[str, Owner] = {}
-        self._packet = Packet()
+        self.outbox = Outbox()
         self._told, self._quiet_until = 0, 0.0
         self._loop = asyncio.get_running_loop()
         self.wires = _bind(hosts, port)
@@ -119,22 +117,29 @@ class Mux:
         if path.wire.owners.get(path.source) is owner:
             del path.wire.owners[path.source]
 
+    def send(self, path: Path, data: bytes) -> None:
+        """A datagram as it is. One that is too long for a packet is not sent."""
+        outbox, length = self.outbox, len(data)
+        if length <= ROOM:
+            outbox.buffer[outbox.free : outbox.free + length] = data
+            outbox.put(path.wire.socket, path.source, length)
+
     def _readable(self, wire: Wire) -> None:
-        receive, packet, owners = wire.socket.recvfrom_into, self._packet, wire.owners
-        data = packet.buffer
-        for _ in range(BATCH):
-            try:
-                length, source = receive(data, LARGEST_DATAGRAM)
-            except OSError:  # nothing more, or an ICMP error of something sent before
-                return
+        """Takes a batch; what it makes us send goes out as one."""
+        self.outbox.hold()
+        try:
+            self._take(wire)
+        finally:
+            self.outbox.flush()
+
+    def _take(self, wire: Wire) -> None:
+        owners, now = wire.owners, monotonic()
+        for packet, length, source in wire.inbox.take(wire.socket):
             self.received += 1
-            if not length:
-                self._drop(Drop.EMPTY)
-                continue
-            first = data[0]
+            first = packet.buffer[0] if length else -1
             if 128 <= first <= 191:
                 owner = owners.get(source)
-                drop = Drop.STRANGER if owner is None else owner.media(packet, length)
+                drop = Drop.STRANGER if owner is None else owner.media(packet, length, now)
             else:
                 drop = self._rare(wire, source, bytes(packet.view[:length]))
             if drop is not None:
@@ -142,6 +147,8 @@ class Mux:
 
     def _rare(self, wire: Wire, source: Source, data: bytes) -> Drop | None:
         """Whatever is not media."""
+        if not data:
+            return Drop.EMPTY
         if data[0] <= 3:
             return self._check(wire, source, data)
         owner = wire.owners.get(source)
@@ -174,7 +181,7 @@ class Mux:
         if accepted(check):
             owner.checked(path, check)
             path.wire.owners[path.source] = owner
-        path.send(reply(check, password=password, source=path.source[:2]))
+        self.send(path, reply(check, password=password, source=path.address[:2]))
         return None
 
     def _drop(self, drop: Drop) -> None:
@@ -203,15 +210,14 @@ def _bind(hosts: Sequence[str], port: int) -> list[Wire]:
 class Allowance:
     """So many a second of something that costs."""
 
-    __slots__ = ("_clock", "_count", "_most", "_second")
+    __slots__ = ("_count", "_end", "_most")
 
-    def __init__(self, clock: Callable[[], float], most: int) -> None:
-        self._clock, self._most = clock, most
-        self._second, self._count = 0, 0
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count, self._end = 0, 0.0
 
-    def take(self) -> bool:
-        second = int(self._clock())
-        if second != self._second:
-            self._second, self._count = second, 0
+    def take(self, now: float) -> bool:
+        if now >= self._end:
+            self._count, self._end = 0, now + 1.0
         self._count += 1
         return self._count <= self._most

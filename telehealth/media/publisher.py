@@ -92,9 +92,9 @@ class Publisher:
 
     # What comes
 
-    def rtp(self, packet: Packet, length: int) -> None:
+    def rtp(self, packet: Packet, length: int, now: float) -> None:
         try:
-            self._link.receive(bytes(packet.view[:length]), self._clock())
+            self._link.receive(bytes(packet.view[:length]), now)
         except Malformed:
             self.malformed += 1
 
@@ -109,8 +109,9 @@ class Publisher:
 
     def beat(self, now: float) -> None:
         """Tells its browser what is due: called some fifty times a second."""
-        if self.transport is not None:
-            for data in rtcp.datagrams(self._link.due(now)):
+        told = self._link.due(now)
+        if told and self.transport is not None:
+            for data in rtcp.datagrams(told):
                 self.transport.send_rtcp(data)
 
     def views(self) -> list[StreamView]:

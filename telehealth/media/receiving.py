@@ -13,6 +13,7 @@ is given and gives back the one that makes room: nothing is allocated for a pack
 
 from typing import Final
 
+from telehealth.media.keyframes import Bell
 from telehealth.media.rtcp import ReportBlock, SenderReport
 from telehealth.media.rtp import RtpPacket
 
@@ -46,6 +47,8 @@ class Receiver:
 
     `sender` names whose NTP clock its sender reports show. `asks`: whether negative acknowledgement was negotiated.
     `broken`: packets are lost for good, a picture needs a keyframe; who asks for one sets it back.
+    `awaited` are the packets that are missing and may still come, by number.
+    `bell` is rung when a packet begins to be missing, or is lost for good.
     `late` counts packets from too far away, before or ahead.
     `reference` is the NTP time (64 bits) and RTP timestamp of the last sender report.
     """
@@ -56,13 +59,14 @@ class Receiver:
         "_highest_sequence",
         "_jitter",
         "_mask",
-        "_missing",
         "_received_before",
         "_report_at",
         "_restart_at",
         "_ring",
         "arrived",
         "asks",
+        "awaited",
+        "bell",
         "broken",
         "clock_rate",
         "duplicates",
@@ -83,13 +87,14 @@ class Receiver:
         self.ssrc, self.clock_rate, self.sender, self.asks = ssrc, clock_rate, sender, asks
         self._ring: list[RtpPacket | None] = [None] * room
         self._mask = room - 1
-        self._missing: dict[int, _Missing] = {}
+        self.awaited: dict[int, _Missing] = {}
         self.highest = -1
         self._highest_sequence = self._base = self._restart_at = -1
         self.arrived = 0.0
         self.timestamp = 0
         self.octets = self.received = self.repaired = self.duplicates = self.late = self.lost_for_good = 0
         self.broken = False
+        self.bell = Bell()
         self.reference: tuple[int, int] | None = None
         self._report_at = 0.0
         self._jitter = 0.0
@@ -118,9 +123,14 @@ class Receiver:
         if number > self.highest:
             self.highest = number
             self._highest_sequence = packet.sequence_number
-            self._time(packet.timestamp, now)
-        elif self._missing:
-            self._missing.pop(number, None)
+            step = (packet.timestamp - self.timestamp + _HALF_CLOCK & _CLOCK) - _HALF_CLOCK
+            off = abs((now - self.arrived) * self.clock_rate - step)  # jitter: RFC 3550, appendix A.8
+            if off < 1_000_000.0:  # beyond, the sender's clock leapt
+                self._jitter += (off - self._jitter) * 0.0625
+            self.timestamp = packet.timestamp
+            self.arrived = now
+        elif self.awaited:
+            self.awaited.pop(number, None)
         if repaired:
             self.repaired += 1
         else:
@@ -145,7 +155,7 @@ class Receiver:
     def _begin(self, number: int, packet: RtpPacket, now: float) -> int:
         self._base = number
         self._restart_at = -1
-        self._missing.clear()
+        self.awaited.clear()
         self._expected_before = self._received_before = self.received = 0
         self.arrived, self.timestamp = now, packet.timestamp
         return number
@@ -153,29 +163,17 @@ class Receiver:
     def _miss(self, first: int, end: int, now: float) -> None:
         if not self.asks:
             return
-        if len(self._missing) + end - first > MOST_MISSING:
-            self._give_up(len(self._missing) + end - first)
-            self._missing.clear()
+        if len(self.awaited) + end - first > MOST_MISSING:
+            self._give_up(len(self.awaited) + end - first)
+            self.awaited.clear()
             return
         for number in range(first, end):
-            self._missing[number] = _Missing(now)
+            self.awaited[number] = _Missing(now)
+        self.bell.rung = True
 
     def _give_up(self, count: int) -> None:
         self.lost_for_good += count
-        self.broken = True
-
-    def _time(self, timestamp: int, now: float) -> None:
-        """Interarrival jitter (RFC 3550, appendix A.8)."""
-        step = timestamp - self.timestamp & _CLOCK
-        if step >= _HALF_CLOCK:
-            step -= _CLOCK + 1
-        off = (now - self.arrived) * self.clock_rate - step
-        if off < 0.0:
-            off = -off
-        if off < 1_000_000.0:  # beyond, the sender's clock leapt
-            self._jitter += (off - self._jitter) * 0.0625
-        self.timestamp = timestamp
-        self.arrived = now
+        self.broken = self.bell.rung = True
 
     def find(self, number: int) -> RtpPacket | None:
         """The packet of that number, while it is kept."""
@@ -187,19 +185,14 @@ class Receiver:
         """In seconds."""
         return self._jitter / self.clock_rate
 
-    @property
-    def missing(self) -> int:
-        """How many packets are being waited for."""
-        return len(self._missing)
-
     def due(self, now: float, rtt: float) -> tuple[int, ...]:
         """Sequence numbers to put into a NACK now, oldest first. What was asked for in vain too often is given up."""
-        if not self._missing:
+        if not self.awaited:
             return ()
         wait = max(rtt * 1.25, SHORTEST_WAIT)
         asked: list[int] = []
         given_up: list[int] = []
-        for number, each in self._missing.items():
+        for number, each in self.awaited.items():
             if each.due > now:
                 continue
             if each.asked >= MOST_ASKED or now - each.since > LONGEST_MISSING:
@@ -209,15 +202,15 @@ class Receiver:
             each.due = now + wait
             asked.append(number)
         for number in given_up:
-            del self._missing[number]
+            del self.awaited[number]
         if given_up:
             self._give_up(len(given_up))
         return tuple(self._highest_sequence - self.highest + number & _WORD for number in sorted(asked))
 
     def forget(self, number: int) -> None:
         """What is missing before that number is no longer wanted: a keyframe began there."""
-        for old in [each for each in self._missing if each < number]:
-            del self._missing[old]
+        for old in [each for each in self.awaited if each < number]:
+            del self.awaited[old]
 
     def hear(self, report: SenderReport, now: float) -> None:
         """Takes the sender's clock from its report (RFC 3550, section 6.4.1)."""

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import ClassVar
 
 from aiortc import RTCCertificate
@@ -28,7 +29,6 @@ from telehealth.media.publisher import Published, Publisher
 from telehealth.media.schemas import RoomSessionView, Stats
 from telehealth.media.seating import Key
 from telehealth.media.sections import Offer, read_offer
-from telehealth.media.secure import Packet
 from telehealth.media.subscriber import Subscriber
 from telehealth.media.transport import DEFAULT_PATIENCE, Ending, Patience, Transport, same_certificate
 
@@ -115,7 +115,6 @@ class Rooms:
         self._drain, self._life = drain, secrets.token_hex(8)
         self._load = Load(clock=self._loop.time, cpu=time.process_time, packets=lambda: mux.received)
         self._certificate = RTCCertificate.generateCertificate()
-        self._slab = Packet()
         self._rooms: dict[str, Room] = {}
         self._epochs: dict[str, tuple[int, float]] = {}
         self._beat: asyncio.TimerHandle | None = None
@@ -239,9 +238,9 @@ class Rooms:
 
         side: Publisher | Subscriber
         if grant.kind is GrantKind.SEND:
-            side = Publisher(grant.sub, clock=self._loop.time, on_open=opened, on_closed=closed)
+            side = Publisher(grant.sub, clock=monotonic, on_open=opened, on_closed=closed)
         else:
-            side = Subscriber(grant.sub, slab=self._slab, clock=self._loop.time, on_open=opened, on_closed=closed)
+            side = Subscriber(grant.sub, slab=self._mux.outbox, clock=monotonic, on_open=opened, on_closed=closed)
         side.transport = Transport(
             self._mux, side, certificate=self._certificate, remote=offer.remote, patience=self._patience
         )
@@ -316,14 +315,18 @@ class Rooms:
 
     def _on_beat(self) -> None:
         """Of every session. One that fails ends, and harms no other."""
-        now = self._loop.time()
-        for room in self._rooms.values():
-            for session in room.sessions.values():
-                try:
-                    session.side.beat(now)
-                except Exception:
-                    logger.exception("a session of the node failed")
-                    self._end(session, Ending.FAILED)
+        now = monotonic()
+        self._mux.outbox.hold()
+        try:
+            for room in self._rooms.values():
+                for session in room.sessions.values():
+                    try:
+                        session.side.beat(now)
+                    except Exception:
+                        logger.exception("a session of the node failed")
+                        self._end(session, Ending.FAILED)
+        finally:
+            self._mux.outbox.flush()
         if self._rooms:
             self._beat = self._loop.call_later(BEAT_SECONDS, self._on_beat)
         else:

@@ -107,14 +107,22 @@ class RtpPacket:
         "transport_number",
     )
 
+    data: bytes
+    marker: int
+    payload_type: int
+    sequence_number: int
+    timestamp: int
+    ssrc: int
+    start: int
+    end: int
+    transport_number: int
+    signature: int
+    descriptor: int
+
     def __init__(self) -> None:
-        self.data = b""
         self.number = -1
-        self.marker = self.payload_type = self.sequence_number = self.timestamp = self.ssrc = 0
-        self.start = self.end = self.stamp = 0
-        self.transport_number = -1
+        self.stamp = 0
         self.carried: list[int] = []
-        self.signature = self.descriptor = 0
 
     def load(self, data: bytes, kinds: bytes) -> None:
         """Reads a decrypted packet. After Malformed the fields hold no packet."""
@@ -129,7 +137,8 @@ class RtpPacket:
         self.payload_type = second & 0x7F
         self.transport_number = -1
         self.signature = self.descriptor = 0
-        self.carried.clear()
+        if self.carried:
+            self.carried.clear()
         start = 12 + ((first & 15) << 2)
         if first & 0x10:
             start = self._load_extensions(start, kinds)

@@ -7,7 +7,7 @@ libsrtp, in place, through the binding of pylibsrtp. tests/media/test_contract.p
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, RTCSctpTransport
 from aiortc.rtcdtlstransport import (
@@ -33,56 +33,54 @@ _FAVOURED = [
     if profile in SRTP_PROFILES
 ]
 
-_unprotect, _protect = lib.srtp_unprotect, lib.srtp_protect
+
+class Memory(Protocol):
+    """A datagram that libsrtp works on in place, at `pointer`, with room for what sealing adds."""
+
+    pointer: Any
 
 
 class Packet:
-    """A datagram in memory that libsrtp may work on in place, with room for what sealing adds.
+    """One with memory of its own."""
 
-    It is also where packets that go out are written: `sending.Slab`, with one place.
-    """
-
-    __slots__ = ("buffer", "free", "pointer", "view")
+    __slots__ = ("buffer", "pointer", "view")
 
     def __init__(self) -> None:
         self.buffer = bytearray(LARGEST_DATAGRAM + TRAILER)
-        self.free = 0
         self.view = memoryview(self.buffer)
         self.pointer = ffi.from_buffer("char[]", self.buffer)
 
 
-class Srtp:
-    """The keys of one connection. Each method changes a packet in place: its new length, or -1 when it is refused."""
+def places(buffer: bytearray, size: int) -> tuple[Any, ...]:
+    """The pointers to datagrams that lie in that memory one after the other, each with room of that size."""
+    return tuple(ffi.from_buffer("char[]", memoryview(buffer)[at : at + size]) for at in range(0, len(buffer), size))
 
-    __slots__ = ("_length", "_receiving", "_rx", "_sending", "_tx")
+
+Change = Callable[[Memory, int], int]
+"""Changes a packet of that length in place: its new length, or -1 when it is refused."""
+
+
+class Srtp:
+    """The keys of one connection. To open is to authenticate and decrypt; replays are refused (RFC 3711, 3.3.2)."""
+
+    __slots__ = ("_receiving", "_sending", "open_rtcp", "open_rtp", "seal_rtcp", "seal_rtp")
 
     def __init__(self, dtls: RTCDtlsTransport) -> None:
         self._receiving, self._sending = dtls._rx_srtp, dtls._tx_srtp  # noqa: SLF001 - these free the contexts
-        self._rx, self._tx = self._receiving._srtp[0], self._sending._srtp[0]  # noqa: SLF001
-        self._length = ffi.new("int *")
+        rx, tx = self._receiving._srtp[0], self._sending._srtp[0]  # noqa: SLF001
+        self.open_rtp, self.open_rtcp = _change(lib.srtp_unprotect, rx), _change(lib.srtp_unprotect_rtcp, rx)
+        self.seal_rtp, self.seal_rtcp = _change(lib.srtp_protect, tx), _change(lib.srtp_protect_rtcp, tx)
 
-    def open_rtp(self, packet: Packet, length: int) -> int:
-        """Authenticates and decrypts; replays are refused (RFC 3711, section 3.3.2)."""
-        held = self._length
+
+def _change(function: Any, context: Any) -> Change:
+    """A closure: what it needs at each packet is looked up once."""
+    held = ffi.new("int *")
+
+    def change(packet: Memory, length: int) -> int:
         held[0] = length
-        return -1 if _unprotect(self._rx, packet.pointer, held) else held[0]
+        return -1 if function(context, packet.pointer, held) else held[0]
 
-    def seal_rtp(self, packet: Packet, length: int) -> int:
-        held = self._length
-        held[0] = length
-        return -1 if _protect(self._tx, packet.pointer, held) else held[0]
-
-    def open_rtcp(self, packet: Packet, length: int) -> int:
-        return self._apply(lib.srtp_unprotect_rtcp, self._rx, packet, length)
-
-    def seal_rtcp(self, packet: Packet, length: int) -> int:
-        return self._apply(lib.srtp_protect_rtcp, self._tx, packet, length)
-
-    def _apply(self, function: Any, context: Any, packet: Packet, length: int) -> int:
-        self._length[0] = length
-        if function(context, packet.pointer, self._length):
-            return -1
-        return int(self._length[0])
+    return change
 
 
 class _Link:

@@ -26,7 +26,7 @@ from telehealth.media.schemas import StreamView
 from telehealth.media.seating import Key, common, seat
 from telehealth.media.sections import Codec, Offer, Section
 from telehealth.media.secure import Packet
-from telehealth.media.sending import REPEATED_PER_SECOND, Outgoing, Retransmission, payload_types
+from telehealth.media.sending import REPEATED_PER_SECOND, Outgoing, Retransmission, Slab, payload_types
 from telehealth.media.tracks import Subscription
 from telehealth.media.transport import Ending, Transport
 
@@ -87,13 +87,13 @@ class Feed:
 
 
 class Subscriber:
-    """The handler of a receiving connection. `slab` is where packets are written and sealed."""
+    """The handler of a receiving connection. `slab` is where packets are written and sealed, its transport's outbox."""
 
     def __init__(
         self,
         participant: str,
         *,
-        slab: Packet,
+        slab: Slab,
         clock: Callable[[], float],
         on_open: Callable[[], None],
         on_closed: Callable[[Ending], None],
@@ -126,8 +126,8 @@ class Subscriber:
         if section.kind == "application":
             return Idle()
         feed = self.feeds.get(section.mid)
-        if feed is None and key is not None:
-            feed = self._begin(section, tracks[key], extensions)
+        if feed is None and key is not None and self.transport is not None:
+            feed = self._begin(section, tracks[key], extensions, self.transport)
         if feed is None:
             return Idle() if section.codecs else Refuse()
         feed.follow(tracks[feed.key], self._clock())
@@ -139,7 +139,9 @@ class Subscriber:
             rtx_ssrc=feed.rtx_ssrc,
         )
 
-    def _begin(self, section: Section, published: Published, extensions: Extensions) -> Feed | None:
+    def _begin(
+        self, section: Section, published: Published, extensions: Extensions, transport: Transport
+    ) -> Feed | None:
         codecs = common(published.codecs, section.codecs)
         if not codecs:
             return None
@@ -150,7 +152,7 @@ class Subscriber:
             mid=section.mid,
             extensions=extensions,
             slab=self._slab,
-            send=self._send,
+            send=transport.send_rtp,
             retransmission=again,
             sequence_number=secrets.randbits(15),
             timestamp=secrets.randbits(32),
@@ -158,10 +160,6 @@ class Subscriber:
         feed = Feed(published.key, codecs, outgoing, rtx_ssrc=again.ssrc if again is not None else None)
         self.feeds[section.mid] = feed
         return feed
-
-    def _send(self, length: int) -> None:
-        if self.transport is not None:
-            self.transport.send_rtp(self._slab, length)
 
     def show(self, published: Published) -> None:
         """A track began: whoever shows its key goes on with it."""
@@ -176,7 +174,7 @@ class Subscriber:
 
     # Media: a subscriber sends none
 
-    def rtp(self, packet: Packet, length: int) -> None:  # noqa: ARG002 - a handler's shape
+    def rtp(self, packet: Packet, length: int, now: float) -> None:  # noqa: ARG002 - a handler's shape
         self.malformed += 1
 
     def rtcp(self, data: bytes) -> None:

@@ -18,7 +18,8 @@ from aiortc import RTCCertificate, RTCDtlsFingerprint
 from telehealth.media.guard import Drop
 from telehealth.media.malformed import Malformed
 from telehealth.media.mux import MOST_FORGED, Allowance, Mux, Path
-from telehealth.media.secure import DataChannels, Packet, SecureChannel, Srtp
+from telehealth.media.rtp import ROOM
+from telehealth.media.secure import TRAILER, DataChannels, Packet, SecureChannel, Srtp
 from telehealth.media.stun import Check
 
 MOST_PATHS = 8  # addresses a browser's checks came from; the oldest that carries nothing makes room
@@ -67,8 +68,8 @@ class Handler(Protocol):
 
     def closed(self, ending: Ending) -> None: ...
 
-    def rtp(self, packet: Packet, length: int) -> None:
-        """A decrypted RTP packet, valid until this returns."""
+    def rtp(self, packet: Packet, length: int, now: float) -> None:
+        """A decrypted RTP packet, valid until this returns. `now` is monotonic, in seconds."""
 
     def rtcp(self, data: bytes) -> None:
         """A decrypted compound RTCP packet."""
@@ -103,13 +104,13 @@ class Transport:
         self._secure = SecureChannel(certificate, send=self.send, on_closed=self._hung_up)
         self._channels: DataChannels | None = None
         self._srtp: Srtp | None = None
-        self._outgoing = Packet()
+        self._outbox = mux.outbox
         self._streams: set[int] = set()
         self._paths: list[Path] = []
         self._path: Path | None = None
         self._heard = self._loop.time()
-        self._attempts = Allowance(self._loop.time, MOST_FORGED)  # an HMAC each is what a forger can cost
-        self._packets = Allowance(self._loop.time, MOST_PACKETS)
+        self._attempts = Allowance(MOST_FORGED)  # an HMAC each is what a forger can cost
+        self._packets = Allowance(MOST_PACKETS)
         self._over = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
         self.ending: Ending | None = None
@@ -260,7 +261,7 @@ class Transport:
         return self._loop.time() - self._heard < self._patience.displace
 
     def may_try(self) -> bool:
-        return self._attempts.take()
+        return self._attempts.take(self._loop.time())
 
     def checked(self, path: Path, check: Check) -> None:
         self._heard = self._loop.time()
@@ -287,27 +288,28 @@ class Transport:
         except Malformed:
             return Drop.DTLS_MALFORMED
 
-    def media(self, packet: Packet, length: int) -> Drop | None:
+    def media(self, packet: Packet, length: int, now: float) -> Drop | None:
         srtp = self._srtp
         if srtp is None or length < 12:
             return Drop.NOT_READY if srtp is None else Drop.RTP_MALFORMED
         data = packet.buffer
         if 192 <= data[1] <= 223:  # RFC 5761, section 4
-            return self._control(srtp, packet, length)
+            return self._control(srtp, packet, length, now)
         (ssrc,) = SSRC.unpack_from(data, 8)
-        streams = self._streams
-        if ssrc not in streams and len(streams) >= MOST_STREAMS:
+        known = ssrc in self._streams
+        if not known and len(self._streams) >= MOST_STREAMS:
             return Drop.TOO_MANY_STREAMS
         opened = srtp.open_rtp(packet, length)
         if opened < 0:
             return Drop.SRTP_REFUSED
-        streams.add(ssrc)
-        if not self._packets.take():
+        if not known:
+            self._streams.add(ssrc)
+        if not self._packets.take(now):
             return Drop.OVER_BUDGET
-        self._handler.rtp(packet, opened)
+        self._handler.rtp(packet, opened, now)
         return None
 
-    def _control(self, srtp: Srtp, packet: Packet, length: int) -> Drop | None:
+    def _control(self, srtp: Srtp, packet: Packet, length: int, now: float) -> Drop | None:
         (ssrc,) = SSRC.unpack_from(packet.buffer, 4)
         if ssrc not in self._streams and len(self._streams) >= MOST_STREAMS:
             return Drop.TOO_MANY_STREAMS
@@ -315,39 +317,39 @@ class Transport:
         if opened < 0:
             return Drop.SRTP_REFUSED
         self._streams.add(ssrc)
-        if not self._packets.take():
+        if not self._packets.take(now):
             return Drop.OVER_BUDGET
         self._handler.rtcp(bytes(packet.view[:opened]))
         return None
 
     # Sending
 
-    def send(self, data: bytes | memoryview) -> None:
+    def send(self, data: bytes) -> None:
         """A datagram as it is."""
         if self._path is not None:
-            self._path.send(data)
+            self._mux.send(self._path, data)
 
-    def send_rtp(self, packet: Packet, length: int) -> bool:
-        """Seals that packet in place and sends it; its buffer is spent."""
-        srtp, path = self._srtp, self._path
+    def send_rtp(self, length: int) -> bool:
+        """Seals the packet of so many bytes at the outbox's `free` and sends it."""
+        srtp, path, outbox = self._srtp, self._path, self._outbox
         if srtp is None or path is None:
             return False
-        sealed = srtp.seal_rtp(packet, length)
+        sealed = srtp.seal_rtp(outbox, length)
         if sealed < 0:
             return False
-        path.send(packet.view[:sealed])
+        outbox.put(path.wire.socket, path.source, sealed)
         return True
 
     def send_rtcp(self, data: bytes) -> bool:
         """Seals and sends a compound RTCP packet."""
-        srtp, path, packet = self._srtp, self._path, self._outgoing
-        if srtp is None or path is None or len(data) > len(packet.buffer) - 160:
+        srtp, path, outbox = self._srtp, self._path, self._outbox
+        if srtp is None or path is None or len(data) > ROOM - TRAILER:
             return False
-        packet.view[: len(data)] = data
-        sealed = srtp.seal_rtcp(packet, len(data))
+        outbox.buffer[outbox.free : outbox.free + len(data)] = data
+        sealed = srtp.seal_rtcp(outbox, len(data))
         if sealed < 0:
             return False
-        path.send(packet.view[:sealed])
+        outbox.put(path.wire.socket, path.source, sealed)
         return True
 
 

@@ -16,7 +16,7 @@ TICKS_PER_SECOND: Final = 4000
 TICKS_PER_REFERENCE: Final = 256  # reference times count 64 ms
 MOST_PACKETS: Final = 0xFFFF
 
-_HEAD = Struct("!HHI")
+_HEAD, _RUN = Struct("!HHI"), Struct("!H")
 _NOT_RECEIVED, _SMALL, _LARGE = 0, 1, 2
 _LONGEST_RUN = 0x1FFF
 
@@ -55,6 +55,11 @@ def parse(sender: int, media: int, body: bytes) -> TransportFeedback:
 
 def build(feedback: TransportFeedback) -> bytes:
     """The same the other way, padded to whole words."""
+    told = _all_soon(feedback.deltas)
+    if told is not None:
+        reference = feedback.reference_time << 8 | feedback.feedback_number & 0xFF
+        body = _HEAD.pack(feedback.base_number, len(told), reference) + _RUN.pack(_SMALL << 13 | len(told)) + told
+        return body + bytes(-len(body) % 4)
     statuses = [_status(each) for each in feedback.deltas]
     head = _HEAD.pack(
         feedback.base_number, len(statuses), feedback.reference_time << 8 | feedback.feedback_number & 0xFF
@@ -67,6 +72,16 @@ def build(feedback: TransportFeedback) -> bytes:
     )
     body = head + chunks + deltas
     return body + bytes(-len(body) % 4)
+
+
+def _all_soon(deltas: Sequence[int | None]) -> bytes | None:
+    """What is told of packets that all came, each within 64 ms of the one before: nearly always it is so."""
+    if not 0 < len(deltas) <= _LONGEST_RUN or None in deltas:
+        return None
+    try:
+        return bytes(deltas)  # type: ignore[arg-type]
+    except ValueError:
+        return None
 
 
 def _status(delta: int | None) -> int:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.media.feedback import LOWERED_AFTER, MOST_STATUSES, UNLIMITED, TransportArrivals, UplinkLimit
+from telehealth.media.feedback import LOWERED_AFTER, MOST_STATUSES, MUCH, UNLIMITED, TransportArrivals, UplinkLimit
 from telehealth.media.rtcp import build, parse
 from telehealth.media.transport_feedback import TICKS_PER_REFERENCE, TICKS_PER_SECOND, TransportFeedback
 
@@ -118,3 +118,17 @@ def test_a_sender_without_layers_is_limited_when_nobody_looks() -> None:
     limit = UplinkLimit((800_000,))
     limit.update(None, 0.0)
     assert limit.update(None, LOWERED_AFTER) == 620_000
+
+
+def test_arrivals_are_told_sooner_when_there_are_many() -> None:
+    collecting = TransportArrivals(1, 2)
+    assert collecting.due(1.0)
+    collecting.record(1, 1.0)
+    assert not collecting.due(1.1)
+    for number in range(2, MUCH + 1):
+        collecting.record(number, 1.1)
+    assert not collecting.due(1.05)
+    assert collecting.due(1.1)
+    collecting.take()
+    assert not collecting.due(1.25)
+    assert collecting.due(1.31), "a sender that hears nothing at all would think its way is broken"

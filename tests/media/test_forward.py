@@ -249,6 +249,23 @@ def test_the_sender_is_told_what_is_missing_what_came_and_how_much_is_needed() -
     assert PictureLoss(sender=1, media=10) in sender.uplink.due(sender.now + 0.5)
 
 
+def test_what_is_wanted_at_once_does_not_wait_for_the_next_look() -> None:
+    sender = Sender()
+    watcher = Watcher(sender.track)
+    watcher.subscription.want(0, sender.now)
+    high = [data for place, data in sender.draw() if place == 0]
+    sender.uplink.receive(high[0], sender.now)
+    now = sender.now + 0.5  # no keyframe is asked for sooner after another
+    sender.uplink.due(now)
+    assert sender.uplink.due(now + 0.01) == []
+    watcher.subscription.needs_keyframe()
+    assert sender.uplink.due(now + 0.02) == [PictureLoss(sender=1, media=10)]
+    sender.track.sources[0].requests.came()
+    sender.uplink.receive(high[2], now + 0.03)
+    assert sender.uplink.due(now + 0.04) == [Nack(sender=1, media=10, lost=(65_531,))]
+    assert sender.uplink.due(now + 0.05) == [], "it was asked for"
+
+
 def test_the_limit_follows_what_subscribers_want() -> None:
     sender = Sender()
     watcher = Watcher(sender.track)
