@@ -77,7 +77,8 @@ class Conversation:
     async def arrive(self, resume: Resume | None) -> Message:
         """The welcome. Raises SeatTaken, RoomFull."""
         fresh = secrets.token_urlsafe(12)
-        event = Arrived(self.now(), self._connection, fresh, self._entry.who, self._admitted, resume)
+        epoch = await self._unit_of_work.run(places.present_epoch, SYSTEM, self._visit.id)
+        event = Arrived(self.now(), self._connection, fresh, self._entry.who, self._admitted, resume, epoch=epoch)
         welcome: Message = {}
 
         async def catch(message: Message) -> None:

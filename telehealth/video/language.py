@@ -123,7 +123,8 @@ class Resume:
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """`session` is the fresh name that is used when `resume` cannot be granted. `least` is what the clinic's policy
-    wants of the room: NODE, never browser to browser.
+    wants of the room: NODE, never browser to browser. `epoch` is that of its place on a media node, 0 for none:
+    a room that was lost goes on there.
     """
 
     at: datetime
@@ -133,6 +134,7 @@ class Arrived:
     admitted: bool
     resume: Resume | None = None
     least: Mode = Mode.P2P
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,12 @@ async def standing_place(unit: Unit, visit_id: VisitId, epoch: int) -> Place:
     return place
 
 
+async def present_epoch(unit: Unit, visit_id: VisitId) -> int:
+    """Of the place the room has; 0 when it has none."""
+    row = await unit.session.get(MediaLeaseRow, visit_id)
+    return 0 if row is None or row.released else row.epoch
+
+
 async def release(unit: Unit, visit_id: VisitId, epoch: int) -> None:
     """The room needs its place no more; a newer one stays."""
     row = MediaLeaseRow

@@ -120,7 +120,7 @@ def _heard(room: Room, event: Said | Beat | Dropped) -> Decided:
 
 
 def _sit(room: Room, event: Arrived) -> Decided:
-    room = replace(room, least=event.least)
+    room = replace(_begun(room, event.epoch), least=event.least)
     host, old = room.host, room.of(event.who.participant)
     if event.who.host and host is not None and host.id != event.who.participant:
         if host.connection is not None:
@@ -137,6 +137,11 @@ def _sit(room: Room, event: Arrived) -> Decided:
     held = old is not None and old.held  # a reload lets nobody in
     fresh = Seat(event.who, event.session, event.connection, event.at, event.admitted, held=held)
     return modes.seated(room.having(fresh), fresh.id), effects
+
+
+def _begun(room: Room, epoch: int) -> Room:
+    """Media go on where they run, when the room itself was lost."""
+    return replace(room, mode=Mode.NODE, epoch=epoch) if epoch > 0 and room == Room() else room
 
 
 def _resumable(room: Room, seat: Seat, event: Arrived) -> bool:

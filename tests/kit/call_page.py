@@ -16,6 +16,7 @@ const { searchParams } = new URL(location.href);
 const Real = RTCPeerConnection;
 window.states = [];
 window.peers = [];
+window.heard = [];
 window.RTCPeerConnection = class extends Real {
   constructor(configuration) {
     super({ ...configuration, iceTransportPolicy: searchParams.get("policy") ?? "all" });
@@ -49,7 +50,10 @@ window.call = joinCall({
   local: window.local,
   remoteVideo: document.querySelector("video"),
   onState: (state) => window.states.push(state),
-  onChat: ({ from, text }) => (document.title = `${from}: ${text}`),
+  onChat({ from, text }) {
+    document.title = `${from}: ${text}`;
+    window.heard.push(text);
+  },
 });
 """
 

@@ -54,6 +54,7 @@ class Behind:
     turn_urls: tuple[str, ...] = ()
     turn_secret: str | None = None
     grant_key: str | None = None
+    host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     pid: int = 0
 
@@ -78,10 +79,10 @@ def from_json(value: dict[str, str | None]) -> Actor:
 @contextmanager
 def running_web(*processes: Behind) -> Iterator[Sequence[Behind]]:
     """Each of them as a process of its own, until the end."""
-    started = [subprocess.Popen([sys.executable, "-m", __name__, json.dumps(asdict(each))]) for each in processes]
+    started = [start_web(each) for each in processes]
     try:
         for each in processes:
-            _until_it_answers(each)
+            until_web_answers(each)
         yield [replace(each, pid=process.pid) for each, process in zip(processes, started, strict=True)]
     finally:
         for process in started:
@@ -90,7 +91,11 @@ def running_web(*processes: Behind) -> Iterator[Sequence[Behind]]:
             process.wait(10)
 
 
-def _until_it_answers(process: Behind) -> None:
+def start_web(process: Behind) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", __name__, json.dumps(asdict(process))])
+
+
+def until_web_answers(process: Behind) -> None:
     for _ in range(1200):
         try:
             urlopen(f"{process.origin}/call").close()  # noqa: S310
@@ -125,7 +130,7 @@ async def serve(behind: Behind) -> None:
     kit = Kit(unit_of_work, Ports(ports), open_pages(Locales.load()), behind.origin)
     app = build_app(kit, (*OPERATIONS, *CALL_PAGE), SOCKETS)
     limits: dict[str, Any] = {"ws_ping_interval": 5, "ws_ping_timeout": 5, "ws_max_size": 65536}
-    config = uvicorn.Config(app, port=behind.port, log_level="warning", access_log=False, **limits)
+    config = uvicorn.Config(app, host=behind.host, port=behind.port, log_level="warning", access_log=False, **limits)
     await uvicorn.Server(config).serve()
     await rooms.close()
     await signals.close()

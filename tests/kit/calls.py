@@ -25,9 +25,11 @@ PATIENCE = 20.0
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(executable: str | None = None) -> AsyncIterator[Browser]:
+    """Debian's, or another program that is Chromium."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program("browser"), args=list(FLAGS))
+        path = executable or program("browser")
+        browser = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         try:
             yield browser
         finally:
@@ -93,9 +95,10 @@ async def open_side(
     return side
 
 
-async def open_companion(browser: Browser, process: Behind, meeting: Meeting) -> Side:
+async def open_companion(browser: Browser, process: Behind, meeting: Meeting, *, script: str = "") -> Side:
     """The same for somebody who has been let in."""
     context = await browser.new_context(permissions=["camera", "microphone"])
+    await context.add_init_script(script)
     side = Side(await context.new_page())
     await side.page.goto(f"{process.origin}/v1/signed-in/{GUEST_COOKIE}/{COMPANION}")
     await side.page.goto(f"{process.origin}/call?visit={meeting.visit_id}&tickets=attendance/tickets")

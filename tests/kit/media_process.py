@@ -51,7 +51,7 @@ def node_environment(public_jwk: str, port: int) -> dict[str, str]:
 
 
 def start_node(
-    env: Mapping[str, str], *, module: str = "telehealth.media", log: IO[str] | None = None
+    env: Mapping[str, str], *, module: str = "telehealth.media", log: IO[str] | int | None = None
 ) -> subprocess.Popen[str]:
     """What it says goes to `log`, else to a pipe, which holds 64 kB."""
     return subprocess.Popen([sys.executable, "-m", module], env=env, stderr=log or subprocess.PIPE, text=True)
@@ -74,19 +74,19 @@ def running_node(
             url=f"http://127.0.0.1:{port}", signer=GrantSigner(private), private=private, process=process
         )
         try:
-            _until_healthy(node)
+            until_healthy(node.url, node.process)
             yield node
         finally:
             process.send_signal(signal.SIGINT)  # at once: nobody has to go elsewhere
             process.wait(10)
 
 
-def _until_healthy(node: RunningNode) -> None:
+def until_healthy(url: str, process: subprocess.Popen[str]) -> None:
     for _ in range(1200):
-        if node.process.poll() is not None:
+        if process.poll() is not None:
             raise RuntimeError("the media node ended")
         try:
-            if httpx.get(f"{node.url}/healthz").status_code == 200:
+            if httpx.get(f"{url}/healthz").status_code == 200:
                 return
         except httpx.ConnectError:
             time.sleep(0.05)

@@ -1,6 +1,6 @@
 """Debian's programs that some tests need. A missing one is told loudly at the end; under CI it is a failure.
 
-A test says what it needs with a marker: `browser`, `relay` or `rabbitmq`.
+A test says what it needs with a marker: `browser`, `relay`, `rabbitmq` or `namespaces`, which needs root too.
 """
 
 import os
@@ -10,13 +10,21 @@ from collections import Counter
 import pytest
 
 REMEDY = "run deploy/install-test-deps"
-PROGRAMS = {"browser": "chromium", "relay": "turnserver", "rabbitmq": "rabbitmq-server"}
-PACKAGES = {"browser": "chromium", "relay": "coturn", "rabbitmq": "rabbitmq-server"}
+PROGRAMS = {"browser": "chromium", "relay": "turnserver", "rabbitmq": "rabbitmq-server", "namespaces": "nft"}
+ROOT_ONLY = frozenset({"namespaces"})
+PACKAGES = {
+    "browser": "chromium",
+    "relay": "coturn",
+    "rabbitmq": "rabbitmq-server",
+    "namespaces": "nftables, iproute2 and root",
+}
 _MARK = "NOT RUN: needs "
 
 
 def find(need: str) -> str | None:
     """The path of the program behind a marker; servers of Debian stand in /usr/sbin, which not every PATH has."""
+    if need in ROOT_ONLY and os.geteuid() != 0:
+        return None
     return shutil.which(PROGRAMS[need], path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/sbin")
 
 

@@ -204,10 +204,13 @@ class Person:
 
 
 @asynccontextmanager
-async def people(browser: Browser, node: RunningNode, *names: str) -> AsyncIterator[list[Person]]:
-    """Pages of people in a room that nobody else is in."""
-    place = Place(room=uuid4().hex, epoch=1)
+async def people(
+    browser: Browser, node: RunningNode, *names: str, place: Place | None = None, script: str = ""
+) -> AsyncIterator[list[Person]]:
+    """Pages of people in a room, one that nobody else is in unless it is named, where that script ran first."""
+    place = place or Place(room=uuid4().hex, epoch=1)
     context = await browser.new_context(permissions=["camera", "microphone"])
+    await context.add_init_script(script)
     found = []
     for name in names:
         person = Person(name, node, await context.new_page(), place)

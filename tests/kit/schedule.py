@@ -18,6 +18,7 @@ LONGEST = (  # a file of half a minute that begins last is half a minute with on
     "tests/records/test_courier.py",
     "tests/records/test_delivery_faults.py",
     "tests/http/test_every_operation.py",
+    "tests/video/test_node_recovery.py",
     "tests/deploy/test_production.py",
     "tests/cli/test_users.py",
     "tests/video/test_browser.py",

@@ -1,5 +1,6 @@
 """More than two: who is connected with whom, when the media node is asked for, and the way back."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -298,3 +299,19 @@ def test_two_bad_reports_stop_the_picture_and_two_good_ones_bring_it_back() -> N
         assert all(send.to == "session-c" for send in limits)
         told += [(number, send.message["video"]) for send in limits]
     assert told == [(5, False), (8, True)]
+
+
+def test_a_room_that_was_lost_goes_on_where_its_media_run() -> None:
+    back = [
+        replace(arrived(who, name), epoch=3) for who, name in ((CLINICIAN, "c"), (PATIENT, "p"), (INTERPRETER, "i"))
+    ]
+    room, effects = run(*back)
+    assert (room.mode, room.epoch) == (Mode.NODE, 3)
+    assert not [each for each in effects if isinstance(each, Promote | Release)]
+    later, effects = run(replace(arrived(PROXY, "x", at=1), epoch=4), room=room)
+    assert (later.mode, later.epoch) == (Mode.NODE, 3)  # of a room that is there, its own word counts
+    two, effects = run(replace(arrived(CLINICIAN, "c"), epoch=3), replace(arrived(PATIENT, "p"), epoch=3))
+    assert two.mode is Mode.NODE
+    calm, effects = run(Beat(after(31), "c", admitted=True), room=two)
+    assert calm.mode is Mode.P2P
+    assert Release(3) in effects

@@ -40,6 +40,7 @@ export function joinCall({
   const link = openSignalling(`/v1/visits/${visitId}/${tickets}`, { onMessage, onGone });
   let node = null; // the call over the media node, once there is one
   let room = null; // the last that was told of the room
+  let session = ""; // what the media node knows our connections by
   let pc = null;
   let generation = 0;
   let polite = true;
@@ -61,6 +62,7 @@ export function joinCall({
   function onMessage(message) {
     const { type } = message;
     if (message.ice_servers) iceServers = message.ice_servers;
+    if (type === "welcome") session = message.session;
     if (type === "welcome" || type === "state") settle((room = message));
     else if (type === "chat") onChat(message);
     else if (type === "limits") picture(message.video);
@@ -89,16 +91,16 @@ export function joinCall({
   /** Beside what connects two, which goes on until the first picture has come this way. */
   async function goOver() {
     if (!pc) show("connecting");
-    const [{ overNode }, { faces }] = await Promise.all([import("./node.js"), import("./faces.js")]);
+    const [{ overPlaces }, { faces }] = await Promise.all([import("./moving.js"), import("./faces.js")]);
     if (stop.signal.aborted || room.mode !== "node") return;
-    node ??= open(overNode, faces(remoteVideo, others));
-    node.settle(room.epoch, room.peers.filter(({ live, sends }) => live && sends).map(({ participant }) => participant));
+    node ??= open(overPlaces, faces(remoteVideo, others));
+    node.settle(`${session} ${room.epoch}`, room.epoch, room.peers.filter(({ live, sends }) => live && sends).map(({ participant }) => participant));
   }
 
-  function open(overNode, shownFaces) {
+  function open(overPlaces, shownFaces) {
     let people = new Map();
     const put = () => !pc && shownFaces.show(people, first);
-    const over = overNode({
+    const over = overPlaces({
       send: (type, body) => link.send(type, body),
       local: room.you.sends ? local : new MediaStream(),
       iceServers: () => iceServers,

@@ -1,10 +1,12 @@
-// A call of more than two, over the media node: one connection up, one down, offered from here (telehealth/video/PROTOCOL.md).
+// A call of more than two, over a media node: one connection up, one down, offered from here (telehealth/video/PROTOCOL.md).
+// This is one place of a room; moving.js goes from place to place.
 
 const TICK_MS = 250;
 const ANSWER_MS = 5000;
 const PATIENCE_MS = 3000; // for a first picture, where sound has come
 const AGAIN_MS = 1000;
-const LOST_MS = 2000; // nothing arrives: restart ICE, and again every RESTART_MS
+const QUIET_MS = 700; // nothing arrives, where sound comes fifty times a second: restart ICE, and again every RESTART_MS
+const LOST_MS = 2000; // say so
 const RESTART_MS = 4000;
 const RENEW_MS = 14000; // restarting did not help: new connections
 const FAILED_MS = 20000;
@@ -23,7 +25,9 @@ const LAYERS = [
  * @param {(state: string) => void} options.onState connecting, waiting (nobody else's media run), connected,
  *   reconnecting, failed (still trying)
  * @returns {{settle(epoch: number, live: string[]): void, hear(message: object): void, restart(): void, replace(track:
- *   MediaStreamTrack): void, flows(): boolean, close(): void}} flows: there is something to see, or sound alone for long
+ *   MediaStreamTrack): void, flows(): boolean, shows(person: string): boolean, retire(): void, close(): void}} flows: there
+ *   is something to see, or sound alone for long; shows: of that person; retire: another place takes over, go on as it
+ *   is and say nothing more
  */
 export function overNode({ send, local, iceServers, onPeople, onState }) {
   const sides = { send: null, recv: null };
@@ -33,11 +37,14 @@ export function overNode({ send, local, iceServers, onPeople, onState }) {
   let epoch = 0;
   let people = [];
   let reported = "";
+  let retired = false;
+  let arrived = new Map(); // of each track, its frames, and since when its packets come
   let seen = { packets: 0, frames: 0, alive: performance.now(), restarted: 0, renewed: performance.now(), ever: false };
   const timer = setInterval(watch, TICK_MS);
 
   function settle(now, live) {
     const others = live.join() !== people.join();
+    if (people.length === 0) seen.alive = performance.now();
     people = live;
     if (now !== epoch) {
       epoch = now;
@@ -49,7 +56,9 @@ export function overNode({ send, local, iceServers, onPeople, onState }) {
     end("send");
     end("recv");
     reported = "";
+    arrived = new Map();
     seen = { ...seen, alive: performance.now(), renewed: performance.now(), restarted: 0, packets: 0, frames: 0 };
+    delete seen.first;
     if (local.getTracks().length > 0) offerUp();
     receive();
   }
@@ -86,7 +95,7 @@ export function overNode({ send, local, iceServers, onPeople, onState }) {
     return negotiate(side);
   }
 
-  const current = (side) => sides[side.direction] === side;
+  const current = (side) => sides[side.direction] === side && !retired;
 
   function negotiate(side) {
     side.order = side.order.then(() => current(side) && exchange(side)).catch(() => {
@@ -143,19 +152,19 @@ export function overNode({ send, local, iceServers, onPeople, onState }) {
   }
 
   function report(worst = state()) {
-    if (epoch > 0 && worst !== reported) send("media_state", { epoch, state: (reported = worst) });
+    if (epoch > 0 && worst !== reported && !retired) send("media_state", { epoch, state: (reported = worst) });
   }
 
   async function watch() {
     const side = sides.recv;
     const now = performance.now();
-    if (!side || people.length === 0) {
-      seen.alive = now;
+    if (!side || (people.length === 0 && now - seen.alive > LOST_MS)) {
+      if (!side) seen.alive = now;
       if (state() === "connected") onState("waiting");
       return;
     }
-    const total = await figures(side.pc);
-    if (!current(side)) return;
+    const total = await figures(side.pc, arrived, now);
+    if (sides.recv !== side) return;
     if (total.packets > seen.packets) seen.alive = now;
     if (total.packets > 0) seen.first ??= now;
     Object.assign(seen, total);
@@ -170,8 +179,8 @@ export function overNode({ send, local, iceServers, onPeople, onState }) {
       return;
     }
     onState(silent > FAILED_MS ? "failed" : seen.ever && silent > LOST_MS ? "reconnecting" : "connecting");
-    if (silent <= LOST_MS) return;
-    if (reported === "connected") report("disconnected");
+    if (retired || silent <= (seen.first ? QUIET_MS : LOST_MS)) return;
+    if (silent > LOST_MS && reported === "connected") report("disconnected");
     if (now - seen.renewed > RENEW_MS) begin();
     else if (now - seen.restarted > RESTART_MS) restart();
   }
@@ -189,6 +198,8 @@ export function overNode({ send, local, iceServers, onPeople, onState }) {
     hear,
     restart,
     flows: () => seen.frames > 0 || (seen.packets > 0 && performance.now() - seen.first > PATIENCE_MS),
+    shows: (person) => Boolean(streams.get(person)?.getTracks().some(({ id }) => flowing(arrived.get(id)))),
+    retire: () => (retired = true),
     replace(track) {
       const sender = sides.send?.pc.getSenders().find((each) => each.track?.kind === track.kind);
       if (sender) sender.replaceTrack(track);
@@ -214,12 +225,17 @@ function whom(sdp) {
   return found;
 }
 
-async function figures(pc) {
+const flowing = (track) => track && (track.frames > 0 || performance.now() - track.since > PATIENCE_MS);
+
+async function figures(pc, arrived, now) {
   const total = { packets: 0, frames: 0 };
   for (const each of (await pc.getStats()).values()) {
     if (each.type !== "inbound-rtp") continue;
     total.packets += each.packetsReceived;
     total.frames += each.framesDecoded ?? 0;
+    if (each.packetsReceived === 0) continue;
+    const since = arrived.get(each.trackIdentifier)?.since ?? now;
+    arrived.set(each.trackIdentifier, { since, frames: each.framesDecoded ?? 0 });
   }
   return total;
 }

@@ -1,0 +1,51 @@
+"""What a worker does for rooms on media nodes, beside the web process of a test: the sweep of places, every second."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from telehealth.catalogue import read_catalogue
+from telehealth.core.events import Event
+from telehealth.core.ports import Ports
+from telehealth.core.time import SystemClock
+from telehealth.db.engine import open_engine
+from telehealth.db.unit import UnitOfWork
+from telehealth.db.vault import Vault
+from telehealth.tasks.work import Work
+from telehealth.video.media_grants import GrantSigner
+from telehealth.video.node_client import HttpMediaRooms
+from telehealth.video.placement import REPORTS_EVERY
+from telehealth.video.ports import MediaRooms, RoomBus, RoomsAway
+from telehealth.video.tasks import sweep_places
+from telehealth.video.valkey_rooms import ValkeyRooms
+from tests.kit.call_process import Behind
+
+
+@asynccontextmanager
+async def sweeping(web: Behind, *urls: str) -> AsyncIterator[Work]:
+    """For the nodes at these control doors; the first look is over when this begins."""
+    engine, vault = open_engine(web.database), Vault({"test": b"k" * 32})
+    rooms = ValkeyRooms(web.valkey, vault)
+    nodes = HttpMediaRooms(urls, GrantSigner(web.grant_key or ""))
+    unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, _no_nudge)
+    work = Work(unit_of_work, Ports({RoomBus: rooms, MediaRooms: nodes}), SystemClock())
+    await sweep_places(work)
+    task = asyncio.create_task(_sweep(work))
+    try:
+        yield work
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await rooms.close()
+        await engine.dispose()
+
+
+async def _no_nudge(_: Sequence[Event]) -> None:
+    """Nobody listens."""
+
+
+async def _sweep(work: Work) -> None:
+    while True:
+        await asyncio.sleep(REPORTS_EVERY.total_seconds())
+        with suppress(RoomsAway):  # Celery would only tell, and go on too
+            await sweep_places(work)
