@@ -10,8 +10,6 @@ from telehealth.core.time import SystemClock
 from telehealth.media.control import control_app
 from telehealth.media.grants import GrantVerifier
 from telehealth.media.mux import Mux
-from telehealth.media.node import MediaNode
-from telehealth.media.rooms import Rooms
 from telehealth.settings import MediaSettings, SettingsError, read_media_settings
 
 logger = logging.getLogger("telehealth.media")
@@ -33,7 +31,7 @@ def main() -> int:
     hosts = settings.media_hosts
     logger.info("media node on port %d", settings.control_port)
     uvicorn.run(
-        control_app(MediaNode(hosts[0]), verifier, lambda: Rooms(Mux(hosts, settings.media_udp_port))),
+        control_app(verifier, lambda: Mux(hosts, settings.media_udp_port)),
         host=settings.control_host,
         port=settings.control_port,
         access_log=False,
