@@ -13,7 +13,6 @@ from telehealth.media.control import control_app
 from telehealth.media.drain import Drain, DrainingServer
 from telehealth.media.grants import GrantVerifier
 from telehealth.media.mux import Mux
-from telehealth.media.node import MediaNode
 from telehealth.media.rooms import Rooms
 from telehealth.settings import MediaSettings, SettingsError, read_media_settings
 
@@ -43,12 +42,12 @@ def main() -> int:
 def _serve(settings: MediaSettings, verifier: GrantVerifier) -> None:
     hosts, drain, held = settings.media_hosts, Drain(settings.drain_seconds), list[Rooms]()
 
-    def open_rooms() -> Rooms:
-        held.append(Rooms(Mux(hosts, settings.media_udp_port), drain=drain))
+    def open_rooms(mux: Mux) -> Rooms:
+        held.append(Rooms(mux, drain=drain))
         return held[0]
 
     config = uvicorn.Config(
-        control_app(MediaNode(hosts[0]), verifier, open_rooms),
+        control_app(verifier, lambda: Mux(hosts, settings.media_udp_port), open_rooms),
         host=settings.control_host,
         port=settings.control_port,
         access_log=False,

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.grants import MediaGrant
 from telehealth.media.grants import GrantInvalid, GrantVerifier
+from telehealth.media.mux import Mux
 from telehealth.media.node import MediaNode
 from telehealth.media.rooms import Rooms
 from telehealth.media.schemas import Answer, Offer, Wire
@@ -49,27 +50,33 @@ class BodyMalformed(Refusal):
     slug, title = "body-malformed", 'The body is not {"type": "offer", "sdp": ...} in JSON'
 
 
-def control_app(node: MediaNode, verifier: GrantVerifier, open_rooms: Callable[[], Rooms]) -> Starlette:
-    """The ASGI application. Opens the rooms' sockets when it starts, closes every session when it stops."""
-    held: list[Rooms] = []
+def control_app(
+    verifier: GrantVerifier, open_mux: Callable[[], Mux], open_rooms: Callable[[Mux], Rooms] = Rooms
+) -> Starlette:
+    """The ASGI application. Opens the sockets when it starts, closes every session when it stops."""
+    held: list[tuple[MediaNode, Rooms]] = []
 
     async def session(request: Request) -> Response:
         grant = _spend(request, verifier)
+        node, rooms = held[0]
         if grant.place is None:
             return await _check(request, grant, node)
-        return await _call(request, grant, held[0])
+        return await _call(request, grant, rooms)
 
     async def healthz(_: Request) -> Response:
-        return _reply(node.health())
+        return _reply(held[0][0].health())
 
     async def stats(_: Request) -> Response:
-        return _reply(held[0].stats())
+        return _reply(held[0][1].stats())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        held.append(open_rooms())
+        mux = open_mux()
+        node, rooms = MediaNode(mux), open_rooms(mux)
+        held.append((node, rooms))
         yield
-        await asyncio.gather(node.shut_down(), held[0].shut_down())
+        await node.shut_down()
+        await rooms.shut_down()  # and with them the sockets
 
     return Starlette(
         routes=[
@@ -86,7 +93,7 @@ async def _check(request: Request, grant: MediaGrant, node: MediaNode) -> Respon
     """A session of the pre-call check."""
     match request.method:
         case "PUT":
-            return _reply(Answer(sdp=await node.open(grant, (await _read_offer(request, LARGEST_BODY)).sdp)), 201)
+            return _reply(Answer(sdp=node.open(grant, (await _read_offer(request, LARGEST_BODY)).sdp)), 201)
         case "PATCH":
             raise HTTPException(405, headers={"Allow": "PUT, GET, HEAD, DELETE"})
         case "DELETE":

@@ -1,103 +1,128 @@
-"""The peer of the pre-call network check: answers a browser's offer, echoes probes, measures audio, decodes nothing."""
+"""The node's end of a network check: a connection at the very port of calls that echoes probes, measures what arrives
+and sends nobody's media anywhere.
+"""
 
 import asyncio
-import logging
-from collections.abc import Callable
-from typing import Protocol
+from typing import Any
 
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCDataChannel, RTCPeerConnection
-from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.rtp import RtpPacket
+from aiortc import RTCCertificate
 
-from telehealth.media.guard import Guard, RtpSink, protect, transports
+from telehealth.core.probes import BANDWIDTH_LABEL, PROBE_LABEL
+from telehealth.media.answer import Idle, Receive, Refuse, Reply
+from telehealth.media.bandwidth import Bandwidth
+from telehealth.media.guard import Drop
 from telehealth.media.malformed import Malformed
-from telehealth.media.offer import read_offer
-from telehealth.media.probes import LABEL, Probes
+from telehealth.media.mux import Allowance, Mux
+from telehealth.media.probes import Probes
+from telehealth.media.receiving import AUDIO_ROOM, Receiver
+from telehealth.media.rtp import Extensions, RtpPacket
+from telehealth.media.schemas import AudioView
+from telehealth.media.sections import Offer, Section
+from telehealth.media.secure import Packet
+from telehealth.media.transport import Ending, Patience, Remote, Transport
 
 MOST_BUFFERED = 65_536
-LONGEST_CLOSE = 5.0
-logger = logging.getLogger(__name__)
-
 OPUS_CLOCK_RATE = 48_000  # RFC 7587, section 4.1
 
 
-class Protection(Protocol):
-    """`guard.protect`, or what a test puts in its place to show that the guard is needed."""
+class CheckTransport(Transport):
+    """Takes no more than all checks together may cost: `allowance` is theirs, and what is over it is dropped unread."""
 
-    def __call__(
-        self, peer: RTCPeerConnection, guard: Guard, *, host: str, rtp_sink: RtpSink | None = None
-    ) -> None: ...
+    def __init__(
+        self,
+        mux: Mux,
+        handler: "EchoPeer",
+        *,
+        certificate: RTCCertificate,
+        remote: Remote,
+        patience: Patience,
+        allowance: Allowance,
+    ) -> None:
+        super().__init__(mux, handler, certificate=certificate, remote=remote, patience=patience)
+        self._allowance = allowance
+
+    def dtls(self, data: bytes) -> Drop | None:
+        return super().dtls(data) if self._allowance.take() else Drop.OVER_BUDGET
+
+    def media(self, packet: Packet, length: int) -> Drop | None:
+        return super().media(packet, length) if self._allowance.take() else Drop.OVER_BUDGET
 
 
 class EchoPeer:
-    """One browser's counterpart at address `host`. `ended` is called when the connection failed or was closed."""
+    """The handler of a check's connection."""
 
-    def __init__(self, *, host: str, ended: Callable[[], None], protection: Protection = protect) -> None:
+    def __init__(self, offer: Offer, *, turns: asyncio.Semaphore) -> None:
         self.probes = Probes()
-        self.guard = Guard()
-        self.audio: StreamStatistics | None = None
-        self._closing: asyncio.Task[None] | None = None
-        self._ssrc: int | None = None
-        self.connected = asyncio.Event()
-        self._host = host
-        self._ended = ended
-        self._protection = protection
-        self._channel: RTCDataChannel | None = None
-        # An empty list of servers: aiortc's default would contact a public STUN server.
-        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.BALANCED))
-        self._peer.on("datachannel", self._on_channel)
-        self._peer.on("connectionstatechange", self._on_state)
+        self._loop = asyncio.get_running_loop()
+        self._turns = turns
+        self._labels: set[str] = set()
+        self._bandwidth: Bandwidth | None = None
+        self._audio: Receiver | None = None
+        self._kinds = Extensions(offer.extensions).kinds
+        self._packet = RtpPacket()
+
+    def replies(self, offer: Offer) -> list[Reply]:
+        """One data channel section, and at most one of sound. Raises Malformed."""
+        kinds = [section.kind for section in offer.sections if section.live]
+        if kinds.count("application") != 1:
+            raise Malformed("sdp: sections")
+        heard = next((section for section in offer.sections if section.kind == "audio" and section.live), None)
+        return [self._reply(section, heard) for section in offer.sections]
+
+    def _reply(self, section: Section, heard: Section | None) -> Reply:
+        if section.kind == "application":
+            return Idle()
+        opus = tuple(codec for codec in section.codecs if codec.mime == "audio/opus")
+        # Opus alone (RFC 7874, section 3: every browser has it), so that jitter has one clock.
+        return Receive(codecs=opus) if section is heard and opus and section.sends else Refuse()
 
     @property
-    def state(self) -> str:
-        """new, connecting, connected, failed or closed (RTCPeerConnectionState)."""
-        return str(self._peer.connectionState)
+    def audio(self) -> AudioView | None:
+        """None while no sound has come."""
+        receiver = self._audio
+        if receiver is None:
+            return None
+        block = receiver.block(self._loop.time())
+        return AudioView(
+            packets=receiver.received, lost=max(0, block.packets_lost), jitter_ms=block.jitter * 1000 / OPUS_CLOCK_RATE
+        )
 
-    async def answer(self, sdp: str) -> str:
-        """The answer to that offer. Raises Malformed, and OSError when `host` is no address of this machine."""
-        offer = read_offer(sdp)
+    # What the connection tells (transport.Handler)
+
+    def opened(self) -> None: ...
+
+    def closed(self, ending: Ending) -> None:  # noqa: ARG002 - a handler's shape
+        if self._bandwidth is not None:
+            self._bandwidth.stop()
+
+    def rtp(self, packet: Packet, length: int) -> None:
         try:
-            await self._peer.setRemoteDescription(offer)
-            for dtls in transports(self._peer):
-                dtls._set_role("server")  # noqa: SLF001 - as client a browser would choose the slow SRTP suite
-            self._protection(self._peer, self.guard, host=self._host, rtp_sink=self._on_rtp)
-            await self._peer.setLocalDescription(await self._peer.createAnswer())
-        except OSError:
-            raise
-        except Exception as error:  # noqa: BLE001 - what the two libraries find to say about an offer that did parse
-            logger.warning("offer cannot be answered: %s", type(error).__name__)
-            raise Malformed("sdp: cannot be answered") from None
-        return str(self._peer.localDescription.sdp)
+            self._packet.load(bytes(packet.view[:length]), self._kinds)
+        except Malformed:
+            return
+        if self._audio is None:
+            self._audio = Receiver(
+                self._packet.ssrc, clock_rate=OPUS_CLOCK_RATE, sender="", room=AUDIO_ROOM, asks=False
+            )
+        if self._packet.ssrc == self._audio.ssrc:
+            self._packet = self._audio.accept(self._packet, self._loop.time()) or RtpPacket()
 
-    async def close(self) -> None:
-        """Closes the peer once, in a task nobody cancels: cancelled waiter ends aiortc's closing for all."""
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._peer.close())
-        await asyncio.wait([self._closing], timeout=LONGEST_CLOSE)
+    def rtcp(self, data: bytes) -> None:
+        """Reports are not needed here."""
 
-    def _on_state(self) -> None:
-        if self.state == "connected":
-            self.connected.set()
-        elif self.state in ("failed", "closed"):
-            self._ended()
-
-    def _on_channel(self, channel: RTCDataChannel) -> None:
-        if channel.label != LABEL or self._channel is not None:
+    def channel(self, channel: Any) -> None:
+        if channel.label in self._labels or channel.label not in (PROBE_LABEL, BANDWIDTH_LABEL):
             channel.close()
             return
-        self._channel = channel
-        channel.on("message", self._on_probe)
+        self._labels.add(channel.label)
+        if channel.label == BANDWIDTH_LABEL:
+            self._bandwidth = Bandwidth(channel, self._turns)
+        else:
+            channel.on("message", lambda message: self._on_probe(channel, message))
 
-    def _on_probe(self, message: bytes | str) -> None:
-        channel = self._channel
-        if channel is None or channel.readyState != "open" or channel.bufferedAmount > MOST_BUFFERED:
+    def _on_probe(self, channel: Any, message: bytes | str) -> None:
+        if channel.readyState != "open" or channel.bufferedAmount > MOST_BUFFERED:
             return
-        echo = self.probes.answer(message, asyncio.get_running_loop().time() * 1000)
+        echo = self.probes.answer(message, self._loop.time() * 1000)
         if echo is not None:
             channel.send(echo)
-
-    async def _on_rtp(self, packet: RtpPacket) -> None:
-        if self.audio is None:
-            self.audio, self._ssrc = StreamStatistics(OPUS_CLOCK_RATE), packet.ssrc
-        if packet.ssrc == self._ssrc:
-            self.audio.add(packet)

@@ -1,28 +1,36 @@
-"""The sessions of a media node: opened with a grant, bounded in number and time, gone without a trace."""
+"""The sessions of the pre-call check: opened with a grant, bounded in number and time, gone without a trace."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
+from aiortc import RTCCertificate
+
 from telehealth.core.errors import Kind, NotFound, Refusal
 from telehealth.core.grants import MediaGrant, MediaSessionId
-from telehealth.media.echo import OPUS_CLOCK_RATE, EchoPeer, Protection
-from telehealth.media.guard import protect
+from telehealth.media.answer import Local, render
+from telehealth.media.bandwidth import AT_ONCE
+from telehealth.media.echo import CheckTransport, EchoPeer
 from telehealth.media.malformed import Malformed
-from telehealth.media.schemas import AudioView, Health, ProbeView, SessionView
+from telehealth.media.mux import Allowance, Mux
+from telehealth.media.schemas import Health, ProbeView, SessionView
+from telehealth.media.sections import read_offer
+from telehealth.media.transport import Patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Seconds for a whole session, its connection and its answer; sessions at one time, in all and of one person."""
+    """Seconds for a whole session and its connection; connections at one time, in all and of one person; datagrams a
+    second of all checks together.
+    """
 
     session: float = 60.0
     setup: float = 15.0
-    negotiation: float = 5.0
     sessions: int = 100
-    sessions_each: int = 5
+    sessions_each: int = 8
+    datagrams: int = 1500
 
 
 DEFAULT_LIMITS = Limits()
@@ -41,66 +49,38 @@ class NodeFull(Refusal):
     slug, title = "node-full", "The media node takes no more work now"
 
 
-class NodeMisplaced(Refusal):
-    """TELEHEALTH_MEDIA_HOST is no address of this machine."""
-
-    kind, slug, title = Kind.AWAY, "node-misplaced", "The media node cannot be reached by media"
-
-
 class Session:
-    """One person's network check. The peer closes with it at the latest; its figures stay until then."""
+    """One person's network check. The connection closes with it at the latest; its figures stay until then."""
 
-    def __init__(self, grant: MediaGrant, *, host: str, limits: Limits, protection: Protection) -> None:
-        self.sub = grant.sub
-        self._limits = limits
+    def __init__(self, grant: MediaGrant, peer: EchoPeer, transport: CheckTransport) -> None:
+        self.sub, self.peer, self.transport = grant.sub, peer, transport
         self._id = grant.session
+        self._loop = asyncio.get_running_loop()
+        self._born = self._loop.time()
         self._life: asyncio.Task[None] | None = None
-        self._born = asyncio.get_running_loop().time()
-        self._ended = asyncio.Event()
-        self._peer = EchoPeer(host=host, ended=self._ended.set, protection=protection)
-
-    async def answer(self, sdp: str) -> str:
-        async with asyncio.timeout(self._limits.negotiation):
-            return await self._peer.answer(sdp)
 
     @property
-    def established(self) -> bool:
-        return self._life is not None
+    def live(self) -> bool:
+        """Whether it has a connection, or may still get one."""
+        return self.transport.ending is None
 
-    def start(self, over: Callable[[], None]) -> None:
+    def start(self, longest: float, over: Callable[[], None]) -> None:
         """Lets the session's time run; `over` is called at its end."""
-        self._life = asyncio.create_task(self._live())
+        self.transport.start()
+        self._life = asyncio.create_task(asyncio.sleep(longest))
         self._life.add_done_callback(lambda _: over())
 
-    async def _live(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.session):
-                await self._media()
-                await asyncio.Event().wait()  # media is over; the figures can still be read
-
-    async def _media(self) -> None:
-        try:
-            async with asyncio.timeout(self._limits.setup):
-                await self._peer.connected.wait()
-            await self._ended.wait()
-        except TimeoutError:
-            pass
-        finally:
-            await self._peer.close()
-
     async def close(self) -> None:
-        """Ends the session. Closes the peer here too: a task cancelled before its first step runs nothing."""
         if self._life is not None:
             self._life.cancel()
-            await asyncio.wait([self._life])
-        await self._peer.close()
+        await self.transport.close()
 
     def view(self) -> SessionView:
-        figures, audio = self._peer.probes.figures(), self._peer.audio
+        figures = self.peer.probes.figures()
         return SessionView(
             session=self._id,
-            state=self._peer.state,
-            age_s=round(asyncio.get_running_loop().time() - self._born, 3),
+            state=self.transport.state,
+            age_s=round(self._loop.time() - self._born, 3),
             probes=ProbeView(
                 received=figures.received,
                 lost=figures.lost,
@@ -108,51 +88,67 @@ class Session:
                 rtt_ms=figures.rtt_ms,
                 jitter_ms=figures.jitter_ms,
             ),
-            audio=audio
-            and AudioView(
-                packets=audio.packets_received, lost=audio.packets_lost, jitter_ms=audio.jitter * 1000 / OPUS_CLOCK_RATE
-            ),
-            drops={reason.value: count for reason, count in self._peer.guard.drops.items()},
+            audio=self.peer.audio,
             verdict=figures.verdict,
         )
 
 
 class MediaNode:
-    """Answers offers at the address `host`. All methods run in one event loop."""
+    """The checks of a node. All methods run in the event loop of the sockets in `mux`, which the rooms share."""
 
-    def __init__(self, host: str, *, limits: Limits = DEFAULT_LIMITS, protection: Protection = protect) -> None:
-        self._host = host
-        self._limits = limits
-        self._protection = protection
+    def __init__(self, mux: Mux, *, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._mux, self._limits = mux, limits
         self._sessions: dict[MediaSessionId, Session] = {}
+        self._certificate = RTCCertificate.generateCertificate()
+        self._allowance = Allowance(asyncio.get_running_loop().time, limits.datagrams)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._closing: set[asyncio.Task[None]] = set()
 
-    async def open(self, grant: MediaGrant, sdp: str) -> str:
-        """The SDP answer. Raises SessionExists, NodeFull, OfferMalformed or NodeMisplaced."""
+    def open(self, grant: MediaGrant, sdp: str) -> str:
+        """The answer to that offer. Raises SessionExists, NodeFull or OfferMalformed."""
         if grant.session in self._sessions:
             raise SessionExists
-        held = sum(session.sub == grant.sub for session in self._sessions.values())
-        if len(self._sessions) >= self._limits.sessions or held >= self._limits.sessions_each:
+        live = [each for each in self._sessions.values() if each.live]
+        if len(live) >= self._limits.sessions:
             raise NodeFull
-        session = Session(grant, host=self._host, limits=self._limits, protection=self._protection)
-        self._sessions[grant.session] = session
+        if sum(each.sub == grant.sub for each in live) >= self._limits.sessions_each:
+            raise NodeFull
         try:
-            answer = await session.answer(sdp)
-        except (Malformed, OSError, asyncio.CancelledError) as error:
-            del self._sessions[grant.session]
-            await session.close()
-            match error:
-                case Malformed() | TimeoutError():
-                    raise OfferMalformed from None
-                case OSError():
-                    raise NodeMisplaced from None
-                case _:
-                    raise
-        session.start(lambda: self._forget(grant.session, session))
+            session, answer = self._make(grant, sdp)
+        except Malformed:
+            raise OfferMalformed from None
+        self._sessions[grant.session] = session
+        session.start(self._limits.session, lambda: self._over(grant.session, session))
         return answer
 
-    def _forget(self, name: MediaSessionId, session: Session) -> None:
+    def _make(self, grant: MediaGrant, sdp: str) -> tuple[Session, str]:
+        offer = read_offer(sdp)
+        peer = EchoPeer(offer, turns=self._turns)
+        replies = peer.replies(offer)
+        transport = CheckTransport(
+            self._mux,
+            peer,
+            certificate=self._certificate,
+            remote=offer.remote,
+            patience=Patience(setup=self._limits.setup),
+            allowance=self._allowance,
+        )
+        local = Local(
+            fragment=transport.fragment,
+            password=transport.pwd,
+            fingerprints=transport.fingerprints,
+            addresses=tuple((wire.host, wire.port) for wire in self._mux.wires),
+            session=secrets.randbits(40),
+        )
+        return Session(grant, peer, transport), render(offer, replies, local)
+
+    def _over(self, name: MediaSessionId, session: Session) -> None:
+        """Its time is over, or it was closed."""
         if self._sessions.get(name) is session:
             del self._sessions[name]
+        task = asyncio.create_task(session.transport.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def view(self, grant: MediaGrant) -> SessionView:
         """The figures so far. Raises NotFound."""
@@ -163,14 +159,15 @@ class MediaNode:
         await self._find(grant).close()
 
     def health(self) -> Health:
-        count, most = len(self._sessions), self._limits.sessions
+        count, most = sum(each.live for each in self._sessions.values()), self._limits.sessions
         return Health(status="full" if count >= most else "ok", sessions=count, most_sessions=most)
 
     async def shut_down(self) -> None:
         await asyncio.gather(*(session.close() for session in self._sessions.values()))
+        await asyncio.gather(*self._closing)
 
     def _find(self, grant: MediaGrant) -> Session:
         session = self._sessions.get(grant.session)
-        if session is None or session.sub != grant.sub or not session.established:
+        if session is None or session.sub != grant.sub:
             raise NotFound
         return session

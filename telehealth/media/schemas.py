@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from telehealth.media.verdict import Verdict
+from telehealth.core.verdict import Verdict
 
 
 class Wire(BaseModel):
@@ -43,14 +43,13 @@ class AudioView(Wire):
 
 
 class SessionView(Wire):
-    """A session's figures. `drops` counts what the guard stopped, by reason."""
+    """A session's figures."""
 
     session: UUID
     state: str
     age_s: float
     probes: ProbeView
     audio: AudioView | None
-    drops: dict[str, int]
     verdict: Verdict
 
 

@@ -7,8 +7,6 @@ import uvicorn
 from telehealth.core.time import SystemClock
 from telehealth.media.control import control_app
 from telehealth.media.grants import GrantVerifier
-from telehealth.media.node import MediaNode
-from telehealth.media.rooms import Rooms
 from telehealth.settings import read_media_settings
 from tests.kit.open_mux import OpenMux
 
@@ -18,7 +16,7 @@ def main() -> None:
     settings = read_media_settings()
     hosts = settings.media_hosts
     verifier = GrantVerifier(settings.grant_public_key, SystemClock())
-    app = control_app(MediaNode(hosts[0]), verifier, lambda: Rooms(OpenMux(hosts, settings.media_udp_port)))
+    app = control_app(verifier, lambda: OpenMux(hosts, settings.media_udp_port))
     uvicorn.run(app, host=settings.control_host, port=settings.control_port, log_config=None, ws="none")
 
 

@@ -13,7 +13,7 @@ from playwright.async_api import Page, Route, async_playwright
 
 import telehealth
 from telehealth.core.grants import MediaSessionId
-from telehealth.media.verdict import judge
+from telehealth.core.verdict import judge
 from tests.kit.media_process import RunningNode
 from tests.kit.needs import program
 
@@ -79,6 +79,11 @@ class Clinic:
             )
         await route.fulfill(status=told.status_code, content_type="application/json", body=told.text)
 
+    async def stats(self) -> dict[str, Any]:
+        async with httpx.AsyncClient(base_url=self._node.url) as client:
+            told: dict[str, Any] = (await client.get("/stats")).json()
+        return told
+
     async def figures(self) -> dict[str, Any]:
         async with httpx.AsyncClient(base_url=self._node.url) as client:
             told = await client.get(f"/sessions/{self.session}", headers=self._node.bearer(self.session))
@@ -119,7 +124,6 @@ async def test_the_check_measures_a_round_trip(node: RunningNode, flags: tuple[s
     assert abs(figures["probes"]["rtt_ms"] - found["rtt_ms"]) < 20
     assert (figures["audio"] is not None) is audio
     assert not audio or figures["audio"]["packets"] > 50
-    assert set(figures["drops"]) <= {"stranger"}
     assert clinic.sees == []
 
 
@@ -129,7 +133,7 @@ async def test_no_way_through_is_none(node: RunningNode) -> None:
         await page.clock.install()
         check = asyncio.create_task(page.evaluate(RUN, {"spoil": True, "iceServers": [turn("turn:127.0.0.1:9")]}))
         await asyncio.sleep(1)
-        assert (await clinic.figures())["drops"]["stun_unauthenticated"] > 0
+        assert (await clinic.stats())["drops"]["stun_unauthenticated"] > 0
         await page.clock.fast_forward(8000)
         found = await check
         assert (found["verdict"], found["rtt_ms"], found["loss"], found["relay"]) == ("none", None, 1, False)

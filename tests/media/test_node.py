@@ -1,52 +1,47 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
-from aioice.ice import Connection
 
 from telehealth.core.errors import NotFound
-from telehealth.media.guard import Drop, Guard, GuardedProtocol
-from telehealth.media.node import (
-    DEFAULT_LIMITS,
-    Limits,
-    MediaNode,
-    NodeFull,
-    NodeMisplaced,
-    OfferMalformed,
-    SessionExists,
-)
+from telehealth.media.guard import Drop
+from telehealth.media.mux import Mux
+from telehealth.media.node import DEFAULT_LIMITS, Limits, MediaNode, NodeFull, OfferMalformed, SessionExists
 from tests.kit.webrtc import calling, media_grant
 
 
 @asynccontextmanager
-async def node_with(limits: Limits = DEFAULT_LIMITS, *, host: str = "127.0.0.1") -> AsyncIterator[MediaNode]:
-    node = MediaNode(host, limits=limits)
+async def node_with(limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[MediaNode]:
+    mux = Mux(["127.0.0.1"])
+    node = MediaNode(mux, limits=limits)
     try:
         yield node
     finally:
         await node.shut_down()
+        mux.close()
     assert node.health().sessions == 0
 
 
 async def test_a_session_belongs_to_one_person() -> None:
     async with node_with() as node, calling() as caller:
         mine = media_grant()
-        await node.open(mine, await caller.offer())
+        node.open(mine, await caller.offer())
         theirs = media_grant(mine.session, sub="p2")
         with pytest.raises(NotFound):
             node.view(theirs)
         with pytest.raises(NotFound):
             await node.close(theirs)
         with pytest.raises(SessionExists):
-            await node.open(theirs, "")
+            node.open(theirs, "")
         assert node.view(mine).state == "new"
 
 
 async def test_a_session_ends_by_itself() -> None:
     async with node_with(Limits(session=0.4)) as node, calling() as caller:
         grant = media_grant()
-        assert await caller.accept(await node.open(grant, await caller.offer()))
+        assert await caller.accept(node.open(grant, await caller.offer()))
         assert node.view(grant).state == "connected"
         await asyncio.sleep(0.5)
         with pytest.raises(NotFound):
@@ -56,7 +51,7 @@ async def test_a_session_ends_by_itself() -> None:
 async def test_nobody_comes() -> None:
     async with node_with(Limits(setup=0.1)) as node, calling() as caller:
         grant = media_grant()
-        await node.open(grant, await caller.offer())
+        node.open(grant, await caller.offer())
         await asyncio.sleep(0.3)
         assert (node.view(grant).state, node.view(grant).verdict) == ("closed", "none")
 
@@ -65,7 +60,7 @@ async def test_figures_outlive_the_connection() -> None:
     async with node_with() as node:
         grant = media_grant()
         async with calling() as caller:
-            await caller.accept(await node.open(grant, await caller.offer()))
+            await caller.accept(node.open(grant, await caller.offer()))
             assert await caller.probe() == 5
         await asyncio.sleep(0.2)
         view = node.view(grant)
@@ -75,26 +70,73 @@ async def test_figures_outlive_the_connection() -> None:
 async def test_a_full_node_says_so_and_recovers() -> None:
     async with node_with(Limits(sessions=1)) as node, calling() as caller:
         first, offer = media_grant(), await caller.offer()
-        await node.open(first, offer)
+        node.open(first, offer)
         assert node.health().status == "full"
         with pytest.raises(NodeFull):
-            await node.open(media_grant(), offer)
+            node.open(media_grant(), offer)
         await node.close(first)
-        await node.open(media_grant(), offer)
+        node.open(media_grant(), offer)
 
 
 async def test_a_refused_offer_leaves_nothing() -> None:
     async with node_with() as node, calling() as caller:
         with pytest.raises(OfferMalformed):
-            await node.open(media_grant(), "v=0")
+            node.open(media_grant(), "v=0")
         assert node.health().sessions == 0
-        await node.open(media_grant(), await caller.offer())
+        node.open(media_grant(), await caller.offer())
 
 
-async def test_an_address_of_another_machine() -> None:
-    async with node_with(host="203.0.113.250") as node, calling() as caller:
-        with pytest.raises(NodeMisplaced):
-            await node.open(media_grant(), await caller.offer())
+async def test_the_check_is_at_the_port_of_the_calls() -> None:
+    mux = Mux(["127.0.0.1"])
+    node = MediaNode(mux)
+    async with calling() as caller:
+        answer = node.open(media_grant(), await caller.offer())
+    assert f"127.0.0.1 {mux.wires[0].port} typ host" in answer
+    assert "a=ice-lite" in answer
+    await node.shut_down()
+    mux.close()
+
+
+async def test_all_checks_together_cost_so_much(escaped: list[str]) -> None:
+    mux = Mux(["127.0.0.1"])
+    node = MediaNode(mux, limits=Limits(datagrams=40))
+    async with calling() as caller:
+        assert await caller.accept(node.open(media_grant(), await caller.offer()))
+        for number in range(400):
+            await caller.dtls._send_data(bytes([number % 256]) * 40)
+        await asyncio.sleep(0.1)
+        assert mux.drops[Drop.OVER_BUDGET] > 200
+        await asyncio.sleep(1)  # the next second
+        assert await caller.probe() == 5
+    await node.shut_down()
+    mux.close()
+    assert escaped == []
+
+
+def note(words: list[str], name: str, said: bytes | str) -> None:
+    if isinstance(said, str):
+        words.append(f"{name} {said}")
+
+
+async def test_one_measures_at_a_time() -> None:
+    """As many as the node has turns; who has to wait is told GO later."""
+    async with node_with() as node, calling() as one, calling() as two:
+        node._turns = asyncio.Semaphore(1)
+        words: list[str] = []
+        channels = [caller.peer.createDataChannel("bandwidth") for caller in (one, two)]
+        for name, channel in zip("ab", channels, strict=True):
+            channel.on("message", partial(note, words, name))
+        for caller in (one, two):
+            assert await caller.accept(node.open(media_grant(), await caller.offer()))
+        await asyncio.sleep(0.3)
+        (first,) = words
+        assert first in ("a go", "b go")
+        await (one if first == "a go" else two).peer.close()
+        for _ in range(40):
+            if len(words) == 2:
+                break
+            await asyncio.sleep(0.05)
+        assert {*words} == {"a go", "b go"}
 
 
 async def test_sessions_leave_no_task_behind() -> None:
@@ -104,21 +146,12 @@ async def test_sessions_leave_no_task_behind() -> None:
         during = len(asyncio.all_tasks())
         for _ in range(30):
             grant = media_grant()
-            await node.open(grant, offer)
+            node.open(grant, offer)
             await node.close(grant)
         await asyncio.sleep(0.1)
         assert len(asyncio.all_tasks()) <= during
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == tasks
-
-
-async def test_a_guard_takes_only_so_many_bytes() -> None:
-    guard, protocol = Guard(budget=100), GuardedProtocol(Connection(ice_controlling=False), Guard())
-    guard._sources.add(("192.0.2.1", 1))
-    packet = b"\x80" * 60
-    assert guard.judge(packet, ("192.0.2.1", 1), protocol) is None
-    assert guard.judge(packet, ("192.0.2.1", 2), protocol) is Drop.STRANGER
-    assert guard.judge(packet, ("192.0.2.1", 1), protocol) is Drop.OVER_BUDGET
 
 
 async def test_a_session_is_closed_while_its_browser_hangs_up() -> None:
@@ -127,7 +160,7 @@ async def test_a_session_is_closed_while_its_browser_hangs_up() -> None:
         async with node_with() as node:
             grant = media_grant()
             async with calling() as caller:
-                assert await caller.accept(await node.open(grant, await caller.offer()))
+                assert await caller.accept(node.open(grant, await caller.offer()))
             for _ in range(turns):
                 await asyncio.sleep(0)
             await node.close(grant)

@@ -3,8 +3,8 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telehealth.core.verdict import TABLE, Verdict, judge, round_trip
 from telehealth.media.probes import Probes
-from telehealth.media.verdict import TABLE, Verdict, judge, round_trip
 
 
 def probe(number: int, *, sent: float = 5.0, heard: float = 0.0, held: float = 0.0) -> bytes:

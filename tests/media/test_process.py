@@ -42,7 +42,9 @@ async def test_a_round_trip(node: RunningNode, door: httpx.AsyncClient, session:
     assert figures["probes"]["lost"] == 0
     assert 0 < figures["probes"]["rtt_ms"] < 100
     assert figures["audio"]["packets"] > 5
-    assert figures["drops"] == {"empty": 1, "stranger": 1}
+    drops = (await door.get("/stats")).json()["drops"]
+    assert drops["empty"] >= 1
+    assert drops["stranger"] >= 1
     assert (await door.delete(path, headers=node.bearer(session))).status_code == 204
     assert (await door.get(path, headers=node.bearer(session))).status_code == 404
 

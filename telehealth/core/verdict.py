@@ -16,26 +16,31 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """The most that a verdict allows: round trip and jitter in milliseconds, loss as a fraction of 1."""
+    """The most that a verdict allows: round trip and jitter in milliseconds, loss as a fraction of 1; and the least:
+    kilobits per second each way.
+    """
 
     rtt_ms: float
     jitter_ms: float
     loss: float
+    kbps: float
 
 
 # ITU-T G.114: up to 150 ms one way is unnoticed, above 400 ms is unacceptable. Opus conceals a few per cent of loss.
+# A 720p picture takes about a megabit per second, a small one and sound a quarter of it.
 TABLE = (
-    (Verdict.GOOD, Bounds(rtt_ms=200, jitter_ms=30, loss=0.02)),
-    (Verdict.FAIR, Bounds(rtt_ms=400, jitter_ms=60, loss=0.08)),
+    (Verdict.GOOD, Bounds(rtt_ms=200, jitter_ms=30, loss=0.02, kbps=1000)),
+    (Verdict.FAIR, Bounds(rtt_ms=400, jitter_ms=60, loss=0.08, kbps=250)),
 )
 
 
-def judge(*, rtt_ms: float | None, jitter_ms: float, loss: float) -> Verdict:
-    """The best verdict whose bounds all hold; none when nothing came back."""
+def judge(*, rtt_ms: float | None, jitter_ms: float, loss: float, kbps: float | None = None) -> Verdict:
+    """The best verdict whose bounds all hold; none when nothing came back. `kbps`: the lesser way, if measured."""
     if rtt_ms is None:
         return Verdict.NONE
     for verdict, most in TABLE:
-        if rtt_ms <= most.rtt_ms and jitter_ms <= most.jitter_ms and loss <= most.loss:
+        fits = rtt_ms <= most.rtt_ms and jitter_ms <= most.jitter_ms and loss <= most.loss
+        if fits and (kbps is None or kbps >= most.kbps):
             return verdict
     return Verdict.POOR
 
