@@ -47,7 +47,12 @@ def _serve(settings: MediaSettings, verifier: GrantVerifier) -> None:
         return held[0]
 
     config = uvicorn.Config(
-        control_app(verifier, lambda: Mux(hosts, settings.media_udp_port), open_rooms),
+        control_app(
+            verifier,
+            lambda: Mux(hosts, settings.media_udp_port),
+            open_rooms,
+            directory=settings.recordings_directory,
+        ),
         host=settings.control_host,
         port=settings.control_port,
         access_log=False,
