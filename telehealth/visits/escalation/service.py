@@ -180,7 +180,8 @@ async def reopen(unit: Unit, alert_id: UUID) -> bool:
     last, counted = resumed(ladder, alert.step, unit.now)
     unit.audit("update", "alert", alert.id, patient_id=alert.patient_id)
     await _tell(unit, alert, (last, ladder[last]), visit)
-    unit.emit(AlertRaised(alert_id=alert.id, clinician_id=None if visit is None else visit.clinician_id))
+    if ladder[last].whom is not Audience.BOARD:  # which hear of it by being told
+        unit.emit(AlertRaised(alert_id=alert.id, clinician_id=None if visit is None else visit.clinician_id))
     due = next_at(ladder, last + 1, _counts_from(alert.kind, counted, visit))
     again = {"acknowledged_at": None, "acknowledged_by": None, "resumed_from": counted}
     await set_alert(unit, alert.id, step=last + 1, next_at=due, **again)
