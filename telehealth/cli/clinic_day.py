@@ -6,23 +6,20 @@ Everyone is a generator that acts and answers after how many minutes they act ag
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 from uuid import UUID
 
 from telehealth.access.rules import SCOPES
-from telehealth.cli.clinic_house import House, answered, open_desk, told_to_the_desk
+from telehealth.cli.clinic_house import House, answered, told_to_the_desk
+from telehealth.cli.clinic_plan import BORN, OPENS, SLOT, Plan, Setting, open_clinic
 from telehealth.core.actors import SYSTEM, Actor, Role
-from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
+from telehealth.core.ids import ClinicianId, PatientId, VisitId
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.people import service as people
-from telehealth.scheduling.availability import service as availability
-from telehealth.scheduling.availability.rules import Rule, WeeklyHours
-from telehealth.scheduling.booking import service as scheduling
-from telehealth.scheduling.booking.rules import VisitType
 from telehealth.visits.appointments import service as appointments
+from telehealth.visits.escalation.rules import AlertKind
 from telehealth.visits.escalation.service import acknowledge
 from telehealth.visits.gates.service import make_ready
 from telehealth.visits.lifecycle import attendance
@@ -34,25 +31,9 @@ from telehealth.visits.waiting_room import guests, service, standings, waiting
 from telehealth.visits.waiting_room.estimates import Estimate
 from telehealth.visits.waiting_room.queue import NobodyWaits, QueueEntry, QueueLeft
 
-OPENS = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
-BORN = date(1960, 1, 1)
-SLOT, ON_DEMAND = 20, 12  # minutes planned
 MINUTE = timedelta(minutes=1)
 Agent = AsyncIterator[float]
 S = VisitStatus
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """`on_call` clinicians serve the queue, `booked` ones have visits on the clock; `walk_ins` come without a time."""
-
-    seed: int = 1
-    hours: int = 6
-    on_call: int = 3
-    booked: int = 2
-    walk_ins: int = 60
-    ill_for: int = 90  # minutes in which the last of the booked clinicians is not there
-    desk: bool = True  # somebody is at the front desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +62,13 @@ class Wait:
 
 @dataclass
 class Day:
-    """What came of a day. `forgotten` are those who still wait when everyone has gone home; `unanswered` waited past
-    the last step of their escalation though nobody had taken that on, nor was it called the clinician's absence.
+    """What came of a day. `forgotten` are those who still wait when everyone has gone home; `unanswered` waited, or
+    were held up, past the last step of their escalation though nobody had taken that on, nor was it called the
+    clinician's absence.
     """
 
     waits: dict[UUID, Wait] = field(default_factory=dict)
+    lost: dict[UUID, bool] = field(default_factory=dict)  # by visit, whether somebody saw to it
     ended: dict[VisitStatus, int] = field(default_factory=dict)
     forgotten: int = 0
     alerts: int = 0
@@ -128,12 +111,13 @@ class ClinicDay:
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.plan.seed)  # noqa: S311 -- a made-up day
+        self.luck = random.Random(-1 - self.plan.seed)  # noqa: S311 -- the same days whoever gets lost
         self.closes = OPENS + timedelta(hours=self.plan.hours)
 
     async def play(self) -> Day:
         """From before the doors open until everybody has gone."""
         self.clock.advance(OPENS - timedelta(hours=12) - self.clock.now())
-        setting = await self.unit_of_work.run(_open, SYSTEM, self.plan)
+        setting = await self.unit_of_work.run(open_clinic, SYSTEM, self.plan)
         await self._bring_in(setting)
         while self._agents:
             at, number, agent = heappop(self._agents)
@@ -148,7 +132,7 @@ class ClinicDay:
     def enter(self, at: datetime, agent: Agent) -> None:
         heappush(self._agents, (at, next(self._numbers), agent))
 
-    async def _bring_in(self, setting: "Setting") -> None:
+    async def _bring_in(self, setting: Setting) -> None:
         for patient_id in setting.walk_ins:
             at = OPENS + self.dice.uniform(0, self.plan.hours * 60 - 30) * MINUTE
             self.enter(at, self._walk_in(setting, patient_id))
@@ -177,7 +161,7 @@ class ClinicDay:
 
     # Patients
 
-    async def _walk_in(self, setting: "Setting", patient_id: PatientId) -> Agent:
+    async def _walk_in(self, setting: Setting, patient_id: PatientId) -> Agent:
         run = self.unit_of_work.run
         urgent = int(self.dice.random() < 0.1)
         queued = await run(
@@ -236,12 +220,26 @@ class ClinicDay:
         )
         await run(lifecycle.arrive, patient, booked.visit.id)
         yield self.dice.uniform(1, 3)
+        async for minutes in self._get_lost(booked.visit.id):
+            yield minutes
+        if (await run(visits.find, SYSTEM, booked.visit.id)).status is not S.ARRIVED:
+            return  # nobody helped them in time
         await self._prepare(patient, booked.visit.id)
         wait = self.day.waits[booked.visit.id] = Wait(self.clock.now(), walk_in=False)
         while (visit := await run(visits.find, SYSTEM, booked.visit.id)).status is S.READY:
             estimate = await run(standings.estimate_of, SYSTEM, visit)
             wait.promises.append(Promise(self.clock.now(), estimate))
             yield 10
+
+    async def _get_lost(self, visit_id: UUID) -> Agent:
+        """One who needs help to get ready, until they get it or their visit is over."""
+        if self.luck.random() >= self.plan.lost:
+            return
+        self.day.lost[visit_id] = False
+        while not self.day.lost[visit_id]:
+            if (await self.unit_of_work.run(visits.find, SYSTEM, visit_id)).status is not S.ARRIVED:
+                return
+            yield 1
 
     # Clinicians
 
@@ -320,7 +318,9 @@ class ClinicDay:
             for alert in await self.unit_of_work.run(told_to_the_desk, desk):
                 at = seen.setdefault(alert, self.clock.now() + self.dice.uniform(0.5, 4) * MINUTE)
                 if at <= self.clock.now():
-                    await self.unit_of_work.run(acknowledge, desk, alert)
+                    taken = await self.unit_of_work.run(acknowledge, desk, alert)
+                    if taken.kind is AlertKind.HELD_UP and taken.visit_id in self.day.lost:
+                        self.day.lost[taken.visit_id] = True
             yield 1
 
     async def _past_policy(self) -> float:
@@ -338,55 +338,7 @@ class ClinicDay:
         for visit in await visits.agenda(unit, span):
             self.day.ended[visit.status] = self.day.ended.get(visit.status, 0) + 1
         waited = {each: wait.until - wait.since for each, wait in self.day.waits.items() if wait.until is not None}
-        self.day.alerts, self.day.unanswered = await answered(unit, waited)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Who works and who comes."""
-
-    on_demand: VisitTypeId
-    appointment: VisitTypeId
-    on_call: list[ClinicianId]
-    booked: list[ClinicianId]
-    walk_ins: list[PatientId]
-    appointed: list[PatientId]
-    desk: Actor | None
-
-
-async def _open(unit: Unit, plan: Plan) -> Setting:
-    await people.set_clinic(unit, name="Made-up clinic", phone="+1 507 555 0100", time_zone="UTC")
-    kinds = [VisitTypeId(unit.new_id()), VisitTypeId(unit.new_id())]
-    for kind, code, minutes in zip(kinds, ("now", "later"), (ON_DEMAND, SLOT), strict=True):
-        await scheduling.add_visit_type(
-            unit, VisitType(id=kind, code=code, name=code, minutes=minutes, grid=5, no_show_automatic=True)
-        )
-    clinicians = [await _clinician(unit, number) for number in range(plan.on_call + plan.booked)]
-    appointed = plan.booked * (plan.hours * 60 // SLOT)
-    patients = [await _patient(unit, number) for number in range(plan.walk_ins + appointed)]
-    return Setting(
-        on_demand=kinds[0],
-        appointment=kinds[1],
-        on_call=clinicians[: plan.on_call],
-        booked=clinicians[plan.on_call :],
-        walk_ins=patients[: plan.walk_ins],
-        appointed=patients[plan.walk_ins :],
-        desk=await open_desk(unit) if plan.desk else None,
-    )
-
-
-async def _clinician(unit: Unit, number: int) -> ClinicianId:
-    added = await people.add_clinician(
-        unit, given="Doctor", family=f"Number{number}", prefix="Dr.", email=f"{number}@clinic.example", time_zone="UTC"
-    )
-    always = tuple(Rule(weekday, 0, 24 * 60) for weekday in range(1, 8))
-    await availability.publish_hours(unit, added.id, WeeklyHours("UTC", always))
-    return added.id
-
-
-async def _patient(unit: Unit, number: int) -> PatientId:
-    added = await people.register_patient(unit, given="Patient", family=f"Number{number}", birth_date=BORN)
-    return added.id
+        self.day.alerts, self.day.unanswered = await answered(unit, waited, self.day.lost)
 
 
 def _acting(clinician_id: ClinicianId) -> Actor:

@@ -1,6 +1,6 @@
 """The house of a made-up clinic day: what beat and the workers do by themselves, and who is told of those who wait."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,7 +20,7 @@ from telehealth.visits.lifecycle import tasks as lifecycle
 from telehealth.visits.lifecycle.rules import VisitStatus
 from telehealth.visits.waiting_room import tasks as waiting_room
 
-ABOUT_WAITING = (AlertKind.WAITING, AlertKind.QUEUED)
+ABOUT_WAITING = (AlertKind.WAITING, AlertKind.HELD_UP, AlertKind.QUEUED)
 SWEEP = timedelta(minutes=1)
 REACTION = timedelta(
     minutes=7
@@ -41,6 +41,7 @@ class House:
             waiting_room.end_gone,
             waiting_room.watch_all,
             escalation.watch_all,
+            escalation.watch_held_up,
             escalation.escalate,
         ):
             await each(work)
@@ -64,25 +65,27 @@ async def told_to_the_desk(unit: Unit) -> list[UUID]:
     ]
 
 
-async def answered(unit: Unit, waited: Mapping[UUID, timedelta]) -> tuple[int, int]:
+async def answered(unit: Unit, waited: Mapping[UUID, timedelta], lost: Collection[UUID]) -> tuple[int, int]:
     """How many alerts about waiting there were, and how many people waited past the last step of theirs with nobody
     having taken it on; whoever waited longer than a sweep takes without an alert is one of them. `waited`: by visit or
-    entry.
+    entry; `lost`: visits whose patient needed help to get ready.
     """
     ladders = (await alerts.rules(unit)).ladders
     rows = await alerts.ever(unit, ABOUT_WAITING)
-    raised = {row.visit_id or row.queue_entry_id for row in rows}
+    raised = {row.visit_id or row.queue_entry_id for row in rows if row.kind is not AlertKind.HELD_UP}
+    held_up = {row.visit_id for row in rows if row.kind is AlertKind.HELD_UP}
     late = 0
     for row in rows:
         visit = None if row.visit_id is None else await visits.find(unit, row.visit_id)
         ladder = ladders[row.kind]
         begun = counts_from(row.kind, row.resumed_from or row.since, None if visit is None else visit.starts_at)
         last = _last(ladder, begun)
-        absent = visit is not None and visit.status is VisitStatus.PROVIDER_NO_SHOW
+        waiting = row.kind is AlertKind.WAITING
+        absent = waiting and visit is not None and visit.status is VisitStatus.PROVIDER_NO_SHOW
         waits = (row.closed_at or unit.now) > last
         late += waits and not absent and (row.acknowledged_at is None or row.acknowledged_at > last)
     unwatched = sum(each not in raised and time > SWEEP for each, time in waited.items())
-    return len(rows), late + unwatched
+    return len(rows), late + unwatched + len(set(lost) - held_up)
 
 
 def _last(ladder: tuple[Rung, ...], begun: datetime) -> datetime:

@@ -15,7 +15,8 @@ from rich.table import Table
 
 from alembic import command
 from telehealth.catalogue import read_catalogue
-from telehealth.cli.clinic_day import OPENS, ClinicDay, Day, Plan
+from telehealth.cli.clinic_day import ClinicDay, Day
+from telehealth.cli.clinic_plan import OPENS, Plan
 from telehealth.cli.errors import told_in_words
 from telehealth.cli.migrate import alembic_config
 from telehealth.cli.postgres import open_database, prepare_cluster, server

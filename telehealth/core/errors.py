@@ -48,6 +48,10 @@ class NotAllowed(Refusal):
     kind, slug, title = Kind.FORBIDDEN, "not-allowed", "Your credential does not allow this"
 
 
+class OpenedElsewhere(Refusal):
+    kind, slug, title = Kind.CONFLICT, "opened-elsewhere", "The same link was opened on another device since"
+
+
 class Stale(Refusal):
     kind, slug, title = Kind.STALE, "stale", "It was changed elsewhere since you read it"
 

@@ -6,7 +6,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from telehealth.core.actors import ANONYMOUS, Actor
-from telehealth.core.errors import NotAllowed, NotSignedIn
+from telehealth.core.errors import NotAllowed, NotSignedIn, OpenedElsewhere
 from telehealth.http.operation import Operation, Public
 from telehealth.http.ports import Authenticator
 from telehealth.http.problems import CrossSite
@@ -47,17 +47,19 @@ def _bearer(connection: HTTPConnection) -> str | None:
 def choose(candidates: list[Actor], operation: Operation) -> Actor:
     """The first actor who may, acting for the operation's purpose.
 
-    Raises NotSignedIn without any credential, NotAllowed when none suffices.
+    Raises NotSignedIn without any credential, NotAllowed when none suffices, OpenedElsewhere when it is that of a
+    device that was left for another: it reads on, and changes nothing more.
     """
     needs = operation.needs
     if isinstance(needs, Public):
         return replace(candidates[0] if candidates else ANONYMOUS, purpose=operation.purpose)
-    for actor in candidates:
-        if needs in actor.scopes:
+    able = [actor for actor in candidates if needs in actor.scopes]
+    for actor in able:
+        if operation.safe or operation.anywhere or not actor.elsewhere:
             return replace(actor, purpose=operation.purpose)
-    if candidates:
-        raise NotAllowed
-    raise NotSignedIn
+    if able:
+        raise OpenedElsewhere
+    raise NotAllowed if candidates else NotSignedIn
 
 
 def refuse_cross_site(request: Request, operation: Operation) -> None:

@@ -7,7 +7,8 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from telehealth.core.errors import NotAllowed, NotFound, NotSignedIn, Refusal
+from telehealth.core.actors import Scope
+from telehealth.core.errors import NotAllowed, NotFound, NotSignedIn, OpenedElsewhere, Refusal
 from telehealth.http.body import FORM_TYPE
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
 from telehealth.http.fhir import MEDIA_TYPE as FHIR_TYPE
@@ -26,6 +27,7 @@ from telehealth.http.problems import (
 from telehealth.http.schemas import Problem
 
 Json = dict[str, Any]
+OF_GUESTS = frozenset({Scope.VISITS_JOIN, Scope.VISITS_ATTEND})
 CONVERTERS: Mapping[str, Json] = {
     "uuid": {"type": "string", "format": "uuid"},
     "int": {"type": "integer", "minimum": 0},
@@ -186,6 +188,8 @@ def _usual(each: Operation) -> Iterable[type[Refusal]]:
         yield from (NotSignedIn, NotAllowed)
     if not each.safe:
         yield CrossSite
+        if each.needs in OF_GUESTS and not each.anywhere:
+            yield OpenedElsewhere
     if each.path_parameters:
         yield NotFound
     if each.query is not None:

@@ -51,7 +51,10 @@ class OperationError(TypeError):
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """`needs` is the scope a credential must have; `purpose` is what the data is used for (HL7 PurposeOfUse)."""
+    """`needs` is the scope a credential must have; `purpose` is what the data is used for (HL7 PurposeOfUse).
+
+    `anywhere`: it changes something, and may all the same be asked for by a device that was left for another.
+    """
 
     method: str
     path: str
@@ -64,6 +67,7 @@ class Operation:
     form: bool = False
     answers: tuple[Documented, ...] = ()
     keyed: bool = False
+    anywhere: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -126,13 +130,16 @@ def operation(  # noqa: PLR0913 -- a declaration, read by its keywords
     form: bool = False,
     answers: tuple[Documented, ...] = (),
     keyed: bool = False,
+    anywhere: bool = False,
 ) -> Operation:
     """One way in for programs. `form=True` reads an HTML form instead of JSON, as OAuth does (RFC 6749, 3.2).
 
     `answers` documents what the handler answers beside its message. `keyed`: it takes an Idempotency-Key though it
     creates nothing, because doing it twice is not the same as once.
     """
-    return _checked(Operation(method, path, handler, needs, purpose, status, errors, Face.API, form, answers, keyed))
+    return _checked(
+        Operation(method, path, handler, needs, purpose, status, errors, Face.API, form, answers, keyed, anywhere)
+    )
 
 
 def interaction(

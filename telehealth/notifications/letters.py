@@ -189,6 +189,11 @@ def _about_alert(facts: Facts, voice: Voice, link: str) -> Letter:
         case K.WAITING_UNANSWERED:
             subject = _("Someone is waiting and nobody has answered")
             first = _("Someone is in the waiting room, and whoever was told before you has not answered.")
+        case K.HELD_UP:
+            subject = _("Someone is held up before their visit")
+            first = _(
+                "Someone has come to their visit and is not in the waiting room yet, though it is time. Please help."
+            )
         case K.LINK_LOCKED:
             subject = _("Someone cannot open their visit")
             first = _("A personal link is locked after several wrong answers. Please call the person.")

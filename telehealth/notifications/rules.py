@@ -33,6 +33,7 @@ class MessageKind(StrEnum):
     OFFER = "offer"
     WAITING_FOR_YOU = "waiting_for_you"
     WAITING_UNANSWERED = "waiting_unanswered"
+    HELD_UP = "held_up"
     LINK_LOCKED = "link_locked"
     UNJOINABLE = "unjoinable"
     HOUSE_UNREADY = "house_unready"
@@ -61,7 +62,9 @@ MESSAGE_STEPS: Mapping[MessageState, frozenset[MessageState]] = {
 
 K = MessageKind
 OF_VISITS = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER})
-OF_ALERTS = frozenset({K.WAITING_FOR_YOU, K.WAITING_UNANSWERED, K.LINK_LOCKED, K.UNJOINABLE, K.HOUSE_UNREADY})
+OF_ALERTS = frozenset(
+    {K.WAITING_FOR_YOU, K.WAITING_UNANSWERED, K.HELD_UP, K.LINK_LOCKED, K.UNJOINABLE, K.HOUSE_UNREADY}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,8 @@ def alert_kind(kind: AlertKind, whom: Audience) -> MessageKind:
     match kind:
         case AlertKind.WAITING:
             return K.WAITING_FOR_YOU if whom is Audience.CLINICIAN else K.WAITING_UNANSWERED
+        case AlertKind.HELD_UP:
+            return K.HELD_UP
         case AlertKind.QUEUED:
             return K.WAITING_UNANSWERED
         case AlertKind.LOCKED_LINK:

@@ -94,12 +94,19 @@ CARE, OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
 VISIT = "/v1/visits/{visit:uuid}"
 JOIN, HOST, ATTEND = Scope.VISITS_JOIN, Scope.VISITS_HOST, Scope.VISITS_ATTEND
 
+# A device that was left for another stays in the call, also after a lost connection, until its seat is taken there.
 # Tickets answer 200, not 201: nothing of theirs may be kept for an Idempotency-Key, and asking twice does no harm.
 OPERATIONS = (
-    operation("POST", f"{VISIT}/tickets", join_ticket, needs=JOIN, purpose=CARE, errors=TICKET_ERRORS),
+    operation("POST", f"{VISIT}/tickets", join_ticket, needs=JOIN, purpose=CARE, errors=TICKET_ERRORS, anywhere=True),
     operation("POST", f"{VISIT}/host-tickets", host_ticket, needs=HOST, purpose=CARE, errors=TICKET_ERRORS),
     operation(
-        "POST", f"{VISIT}/attendance/tickets", companion_ticket, needs=ATTEND, purpose=CARE, errors=TICKET_ERRORS
+        "POST",
+        f"{VISIT}/attendance/tickets",
+        companion_ticket,
+        needs=ATTEND,
+        purpose=CARE,
+        errors=TICKET_ERRORS,
+        anywhere=True,
     ),
     operation("POST", "/v1/signalling/poll", poll_signalling, needs=PUBLIC, purpose=CARE, errors=POLL_ERRORS),
     operation("GET", f"{VISIT}/chat", read_chat, needs=JOIN, purpose=OWN, errors=(NotFound,)),

@@ -14,7 +14,7 @@ from alembic import command
 from telehealth.catalogue import read_catalogue
 from tests.kit.database import Databases, alembic_config, migrate
 
-OLDER = "0002"
+OLDER, BEFORE_HELD_UP = "0002", "0024"
 PATIENT, CLINICIAN, KIND, VISIT, PARTICIPANT = (UUID(int=number) for number in range(1, 6))
 THEN = "2026-03-02T09:00:00+00:00"
 AT_WORK: tuple[tuple[str, Mapping[str, Any]], ...] = (
@@ -190,6 +190,40 @@ def test_alerts_that_were_taken_on_are_kept_and_one_of_the_house_has_no_patient(
     with psycopg.connect(empty) as connection:
         assert connection.execute("SELECT id FROM alert").fetchall() == [(UUID(int=8),)]
         assert connection.execute("SELECT alert_id FROM alert_step").fetchall() == [(UUID(int=8),)]
+    migrate(empty)
+    command.check(alembic_config(empty))
+
+
+def test_who_was_held_up_is_forgotten_on_the_way_back_and_the_others_are_kept(empty: str) -> None:
+    migrate(empty, BEFORE_HELD_UP)
+    told = {"rung": 0, "number": 0, "at": THEN, "whom": "board", "way": "board"}
+    about = {"visit_id": VISIT, "patient_id": PATIENT, "since": THEN, "raised_at": THEN, "step": 1}
+    rule, again = {"rung": 0, "after": 0, "whom": "board"}, {"after": 60}
+
+    def write(kind: str, alert_id: UUID) -> None:
+        with psycopg.connect(empty) as connection:
+            insert(connection, "alert", {**about, "id": alert_id, "kind": kind})
+            insert(connection, "alert_step", {**told, "alert_id": alert_id})
+            insert(connection, "escalation_rule", {**rule, "kind": kind})
+            insert(connection, "escalation_reopening", {**again, "kind": kind})
+
+    with psycopg.connect(empty) as connection:
+        for table, row in AT_WORK[:4]:
+            insert(connection, table, {**row, **({**UNDER_WAY, "status": "arrived"} if table == "visit" else {})})
+    write("waiting", UUID(int=8))
+    with pytest.raises(psycopg.errors.CheckViolation):
+        write("held_up", UUID(int=9))
+    migrate(empty)
+    write("held_up", UUID(int=9))
+    command.downgrade(alembic_config(empty), BEFORE_HELD_UP)
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT id, kind FROM alert").fetchall() == [(UUID(int=8), "waiting")]
+        assert connection.execute("SELECT alert_id FROM alert_step").fetchall() == [(UUID(int=8),)]
+        for table in ("escalation_rule", "escalation_reopening"):
+            kept = connection.execute(SQL("SELECT kind FROM {}").format(Identifier(table))).fetchall()
+            assert kept == [("waiting",)]
+    with pytest.raises(psycopg.errors.RaiseException), psycopg.connect(empty) as connection:
+        connection.execute("DELETE FROM alert_step")
     migrate(empty)
     command.check(alembic_config(empty))
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from telehealth.cli.clinic_day import ClinicDay, Day, Plan
+from telehealth.cli.clinic_day import ClinicDay, Day
+from telehealth.cli.clinic_plan import Plan
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.visits.lifecycle.rules import UNFINISHED, VisitStatus
@@ -39,6 +40,23 @@ async def test_with_nobody_at_the_desk_it_is_seen(unit_of_work: UnitOfWork, cloc
     """The measure can fail: somebody waits past escalation when nobody takes anything on."""
     plan = Plan(seed=3, hours=2, on_call=1, booked=0, walk_ins=16, ill_for=0, desk=False)
     assert (await play(unit_of_work, clock, plan)).unanswered > 0
+
+
+async def test_who_is_lost_on_the_way_is_helped(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    plan = Plan(seed=4, hours=2, on_call=0, booked=1, walk_ins=0, ill_for=0, lost=1.0)
+    day = await play(unit_of_work, clock, plan)
+    nobody_is_forgotten(day)
+    assert len(day.lost) >= 2
+    assert all(day.lost.values())
+
+
+async def test_with_nobody_at_the_desk_it_is_seen_that_nobody_helped(
+    unit_of_work: UnitOfWork, clock: FixedClock
+) -> None:
+    plan = Plan(seed=4, hours=2, on_call=0, booked=1, walk_ins=0, ill_for=0, lost=1.0, desk=False)
+    day = await play(unit_of_work, clock, plan)
+    assert not any(day.lost.values())
+    assert day.unanswered >= len(day.lost) > 0
 
 
 @pytest.mark.soak

@@ -180,6 +180,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "exchange.book_appointment": lambda residents: chosen_slot(residents, days=9),
     "visits.set_escalation_rules": lambda _: {
         "waiting": [{"after": 0, "whom": "board"}, {"after": 60, "whom": "coordinator", "address": "c@clinic.example"}],
+        "held_up": None,
         "queued": None,
         "locked_link": None,
         "unjoinable": None,

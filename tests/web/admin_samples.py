@@ -64,11 +64,11 @@ def _steps(kind: str, **more: object) -> Data:
     return Data(**known | more)
 
 
-KINDS = [_steps(kind) for kind in ("waiting", "queued", "locked_link", "unjoinable", "house")]
+KINDS = [_steps(kind) for kind in ("waiting", "held_up", "queued", "locked_link", "unjoinable", "house")]
 WRONG = [FieldError("waiting-after_2", "minutes"), FieldError("waiting-address_4", "coordinator")]
 _ESCALATION = {**_CLINIC, "kinds": KINDS, "errors": [], "saved": "", "stale": ""}
 _REFUSED = {**_ESCALATION, "kinds": [_steps("waiting", own=True), *KINDS[1:]], "errors": WRONG, "stale": "queued"}
-_SAVED = {**_ESCALATION, "saved": "house", "kinds": [*KINDS[:4], _steps("house", rows=[], fresh=2, own=True)]}
+_SAVED = {**_ESCALATION, "saved": "house", "kinds": [*KINDS[:-1], _steps("house", rows=[], fresh=2, own=True)]}
 
 ADMINISTRATION = (
     Sample("admin", "admin.html", _CLINIC, "/admin"),

@@ -32,6 +32,7 @@ ALERTS = [
     _alert(4, "waiting", by=ME.name, own=True),
     _alert(5, "house", patient_name=None, affected=212),
     _alert(6, "waiting", again=True),
+    _alert(7, "held_up"),
 ]
 
 

@@ -97,7 +97,7 @@ async def identify_invited(call: Call, link: str, body: BirthForm) -> Response:
     """Check the date of birth; then to the times."""
     born = body.birth_date(date.max)  # a day to come is nobody's birth date either
     if born is None:
-        return await identity_step(call, body, error="incomplete", choosing=True)
+        return await identity_step(call, body, error=body.fault, choosing=True)
     match await call.run(self_booking.identify, link, born):
         case self_booking.Recognised(secret=secret, max_age=max_age):
             response = call.redirect("/times")

@@ -81,7 +81,7 @@ async def found(call: Call, body: FindForm) -> Response:
     desk = await call.run(_desk)
     shown = {**body.shown(), "zone": desk.zone.key}
     born = body.birth_date(desk.today)
-    errors = [] if born else [FieldError(first_box(call), "incomplete")]
+    errors = [] if born else [FieldError(first_box(call), body.fault)]
     errors += [] if body.name.strip() else [FieldError("name", "required")]
     if errors or born is None:
         return _finding(call, desk, shown, errors=errors)

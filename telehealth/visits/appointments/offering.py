@@ -86,7 +86,7 @@ async def answer(call: Call, secret: str, body: AnswerForm) -> Response:
     """Check the date of birth, then take the time or say no."""
     born = body.birth_date(date.max)
     if born is None:
-        return await _offer_page(call, secret, body, error="incomplete", status=422)
+        return await _offer_page(call, secret, body, error=body.fault, status=422)
     match await call.run(guests.identify, secret, born):
         case Mistaken(left):
             return await _offer_page(call, secret, body, error="mismatch", tries_left=left, status=422)
@@ -188,7 +188,7 @@ async def find_to_wait(call: Call, body: FindForm) -> Response:
     """The patients of that name and birth date."""
     born, errors = body.birth_date(date.max), []
     if born is None:
-        errors.append(FieldError(f"birth_{call.locale.date_order[0]}", "incomplete"))
+        errors.append(FieldError(f"birth_{call.locale.date_order[0]}", body.fault))
     if not body.name.strip():
         errors.append(FieldError("name", "required"))
     if errors or born is None:

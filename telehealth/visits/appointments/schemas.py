@@ -103,7 +103,7 @@ class NewPatientForm(BirthForm):
     def read(self, today: date, first_box: str) -> tuple[dict[str, Any], list[FieldError]]:
         """What to register, and what is wrong with the form."""
         born = self.birth_date(today)
-        errors = [] if born else [FieldError(first_box, "incomplete")]
+        errors = [] if born else [FieldError(first_box, self.fault)]
         values: dict[str, Any] = {"birth_date": born}
         for field, (name, adapter, required) in PATIENT_FIELDS.items():
             typed = str(getattr(self, field)).strip()

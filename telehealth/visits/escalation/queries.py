@@ -6,7 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, and_, bindparam, column, exists, false, func, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Uuid,
+    and_,
+    bindparam,
+    column,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from telehealth.access import queries as access
@@ -21,6 +34,7 @@ from telehealth.visits.escalation.rules import (
     DEFAULT_LADDERS,
     REOPEN_AFTER,
     SHORTEST_REOPENING,
+    STAYS,
     About,
     Alert,
     AlertKind,
@@ -34,7 +48,7 @@ from telehealth.visits.escalation.rules import (
     Telling,
     Way,
 )
-from telehealth.visits.lifecycle.models import ParticipantRow, VisitEventRow, VisitRow
+from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
 from telehealth.visits.lifecycle.parts import PATIENT_SIDE
 from telehealth.visits.lifecycle.rules import OVER, VisitStatus
 
@@ -83,7 +97,7 @@ def _concerns(clinician_id: Any) -> ColumnElement[bool]:
     """An id, or a column with ids."""
     own = exists().where(VisitRow.id == ROW.visit_id, VisitRow.clinician_id == clinician_id)
     told = exists().where(STEP.alert_id == ROW.id, STEP.recipient_id == clinician_id)
-    return or_(ROW.kind == AlertKind.QUEUED, and_(ROW.kind == AlertKind.WAITING, own), told)
+    return or_(ROW.kind == AlertKind.QUEUED, and_(ROW.kind.in_(STAYS), own), told)
 
 
 def still_so() -> ColumnElement[bool]:
@@ -96,7 +110,7 @@ def still_so() -> ColumnElement[bool]:
 
 def _as_the_alert_says() -> ColumnElement[bool]:
     return or_(
-        and_(ROW.kind == AlertKind.WAITING, VisitRow.status == VisitStatus.READY),
+        *(and_(ROW.kind == kind, VisitRow.status == status) for kind, status in STAYS.items()),
         and_(ROW.kind == AlertKind.LOCKED_LINK, VisitRow.status.in_(NOT_OVER)),
         and_(ROW.kind == AlertKind.UNJOINABLE, VisitRow.status == VisitStatus.BOOKED),
     )
@@ -237,30 +251,6 @@ async def moot(unit: Unit) -> list[UUID]:
     """Open alerts that nobody has closed and that are not so any more."""
     query = select(ROW.id).where(ROW.closed_at.is_(None), ~still_so()).order_by(ROW.id).limit(AT_ONCE)
     return list(await unit.session.scalars(query))
-
-
-async def waiting(unit: Unit, visit_id: UUID | None = None) -> list[Subject]:
-    """Visits whose patient waits without an alert, that one or any, with their rows locked. `since` is when they came
-    to wait as they wait now: one who was let in and found nobody waits anew.
-    """
-    visit, past = VisitRow, VisitEventRow
-    watched = exists().where(ROW.visit_id == visit.id, ROW.kind == AlertKind.WAITING, ROW.closed_at.is_(None))
-    came = (past.visit_id == visit.id, past.after == VisitStatus.READY, past.before != VisitStatus.READY)
-    since = func.coalesce(select(func.max(past.at)).where(*came).scalar_subquery(), unit.now)
-    which = (visit.status == VisitStatus.READY, ~watched, true() if visit_id is None else visit.id == visit_id)
-    columns = (visit.id, visit.patient_id, visit.clinician_id, visit.starts_at, since)
-    query = select(*columns).where(*which).order_by(visit.id).limit(AT_ONCE)
-    found = await unit.session.execute(query.with_for_update(skip_locked=True, of=visit))
-    return [
-        Subject(
-            patient_id=PatientId(patient_id),
-            since=since,
-            visit_id=VisitId(each),
-            clinician_id=ClinicianId(clinician_id),
-            starts_at=starts_at,
-        )
-        for each, patient_id, clinician_id, starts_at, since in found
-    ]
 
 
 async def watched_entries(unit: Unit) -> dict[AlertKind, set[UUID]]:

@@ -11,21 +11,24 @@ from uuid import UUID
 from telehealth.core.actors import Role
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.ids import AccountId, AlertId, ClinicianId, PatientId, VisitId
+from telehealth.visits.lifecycle.rules import VisitStatus
 
 LONGEST_AFTER = 24 * 3600  # seconds
 SHORTEST_REOPENING = 60  # seconds
 MOST_RUNGS = 10
 DAY_BEFORE, HOUR_BEFORE = timedelta(days=1), timedelta(hours=1)
+TO_GET_READY = timedelta(minutes=5)  # for whoever comes late, or is sent back
 
 
 class AlertKind(StrEnum):
-    """`waiting`: a patient waits and nobody has let them in. `queued`: one without a time waits for whoever is free.
-    `locked_link`: somebody gave too many wrong answers at
-    their personal link. `unjoinable`: a visit to come that could not be joined as things stand. `house`: the house
-    lacks what every visit needs; one alert, however many visits it affects.
+    """`waiting`: a patient waits and nobody has let them in. `held_up`: one has come, their time has begun, and they
+    are still not in the waiting room. `queued`: one without a time waits for whoever is free. `locked_link`: somebody
+    gave too many wrong answers at their personal link. `unjoinable`: a visit to come that could not be joined as things
+    stand. `house`: the house lacks what every visit needs; one alert, however many visits it affects.
     """
 
     WAITING = "waiting"
+    HELD_UP = "held_up"
     QUEUED = "queued"
     LOCKED_LINK = "locked_link"
     UNJOINABLE = "unjoinable"
@@ -102,6 +105,7 @@ A = Audience
 DEFAULT_LADDERS: Mapping[AlertKind, tuple[Rung, ...]] = MappingProxyType(
     {
         AlertKind.WAITING: (Rung(0, A.BOARD), Rung(120, A.CLINICIAN), Rung(240, A.POOL), Rung(360, A.COORDINATOR)),
+        AlertKind.HELD_UP: (Rung(0, A.BOARD), Rung(180, A.COORDINATOR)),
         AlertKind.QUEUED: (Rung(0, A.BOARD), Rung(900, A.POOL), Rung(1800, A.COORDINATOR)),
         AlertKind.LOCKED_LINK: (Rung(0, A.BOARD), Rung(300, A.COORDINATOR)),
         AlertKind.UNJOINABLE: (Rung(0, A.BOARD), Rung(900, A.COORDINATOR)),
@@ -111,6 +115,8 @@ DEFAULT_LADDERS: Mapping[AlertKind, tuple[Rung, ...]] = MappingProxyType(
 AUDIENCES: Mapping[AlertKind, frozenset[Audience]] = MappingProxyType(
     {
         AlertKind.WAITING: frozenset(A),
+        # A colleague can let in who waits, but not bring them there: that is for the desk, and for whose visit it is.
+        AlertKind.HELD_UP: frozenset(A) - {A.POOL},
         AlertKind.QUEUED: frozenset(A) - {A.CLINICIAN},  # nobody's visit yet
         AlertKind.LOCKED_LINK: frozenset(A),
         AlertKind.UNJOINABLE: frozenset(A),
@@ -121,11 +127,18 @@ AUDIENCES: Mapping[AlertKind, frozenset[Audience]] = MappingProxyType(
 REOPEN_AFTER: Mapping[AlertKind, int] = MappingProxyType(
     {
         AlertKind.WAITING: 600,
+        AlertKind.HELD_UP: 600,
         AlertKind.QUEUED: 900,
         AlertKind.LOCKED_LINK: 600,
         AlertKind.UNJOINABLE: 4 * 3600,
         AlertKind.HOUSE: 3600,
     }
+)
+
+
+# Alerts about where a patient is for too long, and where that is.
+STAYS: Mapping[AlertKind, VisitStatus] = MappingProxyType(
+    {AlertKind.WAITING: VisitStatus.READY, AlertKind.HELD_UP: VisitStatus.ARRIVED}
 )
 
 

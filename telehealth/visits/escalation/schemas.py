@@ -128,6 +128,7 @@ class ReopenAfter(Message):
     """Seconds after which what was taken on, and still stands, is raised again. Null: as the house does it."""
 
     waiting: Seconds | None = None
+    held_up: Seconds | None = None
     queued: Seconds | None = None
     unjoinable: Seconds | None = None
     house: Seconds | None = None
@@ -137,6 +138,7 @@ class RulesOfTheClinic(Message):
     """Who is told, kind by kind, in the order of time, the boards first and at once. Null: as the house does it."""
 
     waiting: Ladder | None
+    held_up: Ladder | None = None
     queued: Ladder | None
     locked_link: Ladder | None
     unjoinable: Ladder | None
@@ -161,6 +163,7 @@ class ReopenAfterView(Message):
     """Seconds after which what was taken on, and still stands, is raised again."""
 
     waiting: int
+    held_up: int
     queued: int
     unjoinable: int
     house: int
@@ -170,6 +173,7 @@ class EscalationRulesView(Message):
     """The rules in force; `defaults` names the kinds whose steps go as the house does it."""
 
     waiting: list[RungView]
+    held_up: list[RungView]
     queued: list[RungView]
     locked_link: list[RungView]
     unjoinable: list[RungView]

@@ -15,10 +15,11 @@ from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import AccountId, AlertId, ClinicianId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.visits.escalation import queries
+from telehealth.visits.escalation import queries, waiting
 from telehealth.visits.escalation.events import AlertAcknowledged, AlertClosed, AlertRaised, AlertTold
 from telehealth.visits.escalation.models import AlertRow, AlertStepRow
 from telehealth.visits.escalation.rules import (
+    STAYS,
     Alert,
     AlertKind,
     AlertOver,
@@ -35,7 +36,7 @@ from telehealth.visits.escalation.rules import (
 from telehealth.visits.lifecycle import check_in
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
-from telehealth.visits.lifecycle.rules import OVER, Visit, VisitStatus
+from telehealth.visits.lifecycle.rules import OVER, Visit
 
 ROW = AlertRow
 
@@ -53,17 +54,22 @@ class Recipient:
 
 
 async def watch(unit: Unit, visit_id: UUID) -> None:
-    """There is an alert as long as the patient of that visit waits to be let in, and none afterwards."""
+    """There is an alert as long as the patient of that visit waits to be let in, or is held up, and none afterwards."""
     visit = await visits.find(unit, visit_id, lock=True)
-    if visit.status is not VisitStatus.READY:
-        await _close_all(unit, ROW.visit_id == visit.id, ROW.kind == AlertKind.WAITING)
-        return
-    await raise_alerts(unit, AlertKind.WAITING, await queries.waiting(unit, visit.id))
+    moved_on = [kind for kind, status in STAYS.items() if visit.status is not status]
+    await _close_all(unit, ROW.visit_id == visit.id, ROW.kind.in_(moved_on))
+    await raise_alerts(unit, AlertKind.WAITING, await waiting.to_be_let_in(unit, visit.id))
+    await raise_alerts(unit, AlertKind.HELD_UP, await waiting.held_up(unit, visit.id))
 
 
 async def watch_waiting(unit: Unit) -> int:
     """Every patient who waits has an alert, whatever became of the event that should have raised it."""
-    return await raise_alerts(unit, AlertKind.WAITING, await queries.waiting(unit))
+    return await raise_alerts(unit, AlertKind.WAITING, await waiting.to_be_let_in(unit))
+
+
+async def watch_held_up(unit: Unit) -> int:
+    """Every patient whose time has begun, and who is there and not ready, has an alert."""
+    return await raise_alerts(unit, AlertKind.HELD_UP, await waiting.held_up(unit))
 
 
 async def watch_entries(unit: Unit, about: Sequence[Subject]) -> int:
@@ -174,7 +180,8 @@ async def reopen(unit: Unit, alert_id: UUID) -> bool:
     last, counted = resumed(ladder, alert.step, unit.now)
     unit.audit("update", "alert", alert.id, patient_id=alert.patient_id)
     await _tell(unit, alert, (last, ladder[last]), visit)
-    unit.emit(AlertRaised(alert_id=alert.id, clinician_id=None if visit is None else visit.clinician_id))
+    if ladder[last].whom is not Audience.BOARD:  # which hear of it by being told
+        unit.emit(AlertRaised(alert_id=alert.id, clinician_id=None if visit is None else visit.clinician_id))
     due = next_at(ladder, last + 1, _counts_from(alert.kind, counted, visit))
     again = {"acknowledged_at": None, "acknowledged_by": None, "resumed_from": counted}
     await set_alert(unit, alert.id, step=last + 1, next_at=due, **again)

@@ -11,6 +11,7 @@ from telehealth.visits.escalation import outlook, plans, queries, service
 from telehealth.visits.escalation.ports import Lacking
 from telehealth.visits.lifecycle.events import (
     NobodyAnswered,
+    PatientBack,
     PatientPutBack,
     PatientReady,
     VisitAdmitted,
@@ -30,6 +31,10 @@ async def watch_unanswered(unit: Unit, event: NobodyAnswered) -> None:
 
 
 async def watch_put_back(unit: Unit, event: PatientPutBack) -> None:
+    await service.watch(unit, event.visit_id)
+
+
+async def watch_back(unit: Unit, event: PatientBack) -> None:
     await service.watch(unit, event.visit_id)
 
 
@@ -79,6 +84,11 @@ async def watch_all(work: Work) -> int:
     return await work.run(service.watch_waiting) + await work.run(plans.replan)
 
 
+async def watch_held_up(work: Work) -> int:
+    """No event tells that a time has begun."""
+    return await work.run(service.watch_held_up)
+
+
 async def look_ahead(work: Work) -> int:
     """Visits of the next day that nobody could join, a page at a time."""
     changed, after = await work.run(outlook.look_at_house, work.port(Lacking)), None
@@ -93,6 +103,7 @@ SUBSCRIPTIONS = (
     subscription(PatientReady, watch_waiting),
     subscription(NobodyAnswered, watch_unanswered),
     subscription(PatientPutBack, watch_put_back),
+    subscription(PatientBack, watch_back),
     subscription(VisitCorrected, watch_corrected),
     subscription(VisitAdmitted, watch_admitted),
     subscription(LinkLocked, tell_locked),
@@ -100,5 +111,6 @@ SUBSCRIPTIONS = (
 SWEEPS = (
     sweep("visits.escalate", escalate, every=1.0),
     sweep("visits.watch_all", watch_all, every=60.0),
+    sweep("visits.watch_held_up", watch_held_up, every=10.0),
     sweep("visits.look_ahead", look_ahead, every=60.0),
 )

@@ -28,7 +28,7 @@ REASONS: Mapping[Command, tuple[str, ...]] = {
 
 
 class DeskQuery(Message):
-    """`told` is the command that has just been given."""
+    """`told` is the command that has just been given; or what became of a message: `message`, `gone`."""
 
     told: Annotated[str, Field(max_length=40)] = ""
     lang: str | None = None

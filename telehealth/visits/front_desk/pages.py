@@ -47,7 +47,7 @@ async def look_up(call: Call, body: FindForm) -> Response:
     """The patients of that name and birth date."""
     reader, today = await call.run(_today)
     born = body.birth_date(today)
-    errors = [] if born else [FieldError(first_box(call), "incomplete")]
+    errors = [] if born else [FieldError(first_box(call), body.fault)]
     errors += [] if body.name.strip() else [FieldError("name", "required")]
     matches = None if errors or born is None else await call.run(people.find_patients, body.name, born)
     shown = {**_finding(reader), "form": body.shown(), "errors": errors, "matches": matches}

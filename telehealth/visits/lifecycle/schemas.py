@@ -212,3 +212,9 @@ class BirthForm(Message):
         except ValueError:
             return None
         return found if found.year >= EARLIEST_YEAR and found <= today else None
+
+    @property
+    def fault(self) -> Literal["incomplete", "impossible"]:
+        """Why that is no date of birth, when it is none."""
+        filled = all(each.strip() for each in (self.birth_day, self.birth_month, self.birth_year))
+        return "impossible" if filled else "incomplete"

@@ -47,7 +47,7 @@ async def identify(call: Call, link: str, body: BirthForm) -> Response:
     """Check the date of birth; then to the visit."""
     born = body.birth_date(date.max)  # a day to come is nobody's birth date either
     if born is None:
-        return await identity_step(call, body, error="incomplete")
+        return await identity_step(call, body, error=body.fault)
     return await _answered(call, body, await call.run(guests.identify_guest, link, born))
 
 

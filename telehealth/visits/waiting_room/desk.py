@@ -56,7 +56,7 @@ async def find_to_queue(call: Call, body: FindToQueue) -> Response:
     """The patients of that name and birth date, to be put into the queue."""
     reader = await call.run(visits.reader)
     born = body.birth_date((await call.run(_now)).astimezone(reader.time_zone).date())
-    errors = [] if born else [FieldError(first_box(call), "incomplete")]
+    errors = [] if born else [FieldError(first_box(call), body.fault)]
     errors += [] if body.name.strip() else [FieldError("name", "required")]
     if errors or born is None:
         return await _queue(call, form=body.shown(), errors=errors)
@@ -94,7 +94,8 @@ async def tell_queued(call: Call, entry: UUID, body: TellForm) -> Response:
 
 async def tell_waiting(call: Call, visit: UUID, body: TellForm) -> Response:
     """A message to who waits for their visit."""
-    return call.redirect(f"/day?told={await _told(call, visit, body)}")
+    page = f"/visits/{visit}/desk" if body.back == "visit" else "/day"
+    return call.redirect(f"{page}?told={await _told(call, visit, body)}")
 
 
 async def run_late(call: Call, body: LateForm) -> Response:

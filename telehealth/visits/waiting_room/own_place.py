@@ -34,7 +34,7 @@ async def identify_waiting(call: Call, link: str, body: BirthForm) -> Response:
     """Check the date of birth; then to the place in the queue, or to the visit that has come of it."""
     born = body.birth_date(date.max)  # a day to come is nobody's birth date either
     if born is None:
-        return await identity_step(call, body, error="incomplete")
+        return await identity_step(call, body, error=body.fault)
     match await call.run(guests.identify, link, born):
         case links.Identified(secret=secret, max_age=max_age):
             return _entered(call, secret, max_age)

@@ -170,10 +170,11 @@ class LateForm(Message):
 
 
 class TellForm(Message):
-    """The words count before the code."""
+    """The words count before the code. `back`: to the page of the visit, on which it was written."""
 
     code: MessageCode
     words: Annotated[str, Field(max_length=MOST_WORDS)] = ""
+    back: Literal["", "visit"] = ""
 
 
 class FindToQueue(BirthForm):

@@ -77,6 +77,24 @@ async def test_a_visit_with_links_and_forms_alone(house: House) -> None:
     assert twice.status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("31 2 1980", "This cannot be a date of birth."),
+        ("1 1 1066", "This cannot be a date of birth."),
+        ("x 1 1980", "This cannot be a date of birth."),
+        ("31  1980", "Enter the day, the month and the year"),
+    ],
+)
+async def test_a_date_that_cannot_be_is_told_from_one_that_is_incomplete(house: House, typed: str, said: str) -> None:
+    _, link = await _book(house)
+    boxes = dict(zip(BIRTH, typed.split(" "), strict=True))
+    answer = await house.phone.post(link, data=boxes)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert said in (await house.desk.post("/desk", data={"name": "Rosa", **boxes})).text
+
+
 async def test_the_identity_step_never_says_which_part_is_wrong(house: House) -> None:
     _, link = await _book(house)
     incomplete = await house.phone.post(link, data={"birth_day": "5"})

@@ -50,6 +50,11 @@ def work_of(
     return Work(unit_of_work, Ports(ports), clock)
 
 
+async def relay(work: Work) -> None:
+    for _ in range(3):
+        await Relay(read_catalogue().subscriptions).sweep(work)
+
+
 @dataclass
 class Ward:
     """`own` gives the visit, `colleague` is the other clinician; `lacking` is what the house has not got."""
@@ -73,8 +78,7 @@ class Ward:
 
     async def relay(self) -> None:
         """Bring every event to whoever listens, and what they say about it too."""
-        for _ in range(3):
-            await Relay(read_catalogue().subscriptions).sweep(self.work)
+        await relay(self.work)
 
     async def wait(self, seconds: float = 0) -> list[str]:
         """Let time pass and the sweeps run; to whom mail went about what somebody has to see to."""

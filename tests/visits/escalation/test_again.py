@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from sqlalchemy import update
+import pytest
+from sqlalchemy import text, update
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
@@ -44,6 +45,22 @@ async def test_who_still_waits_ten_minutes_later_is_told_of_again(ward: Ward) ->
     assert await ward.wait(2 * MINUTE - 1) == []
     assert await ward.wait(1) == [GRACE]
     assert await ward.wait(2 * MINUTE) == [DESK]
+
+
+@pytest.mark.parametrize(("minutes", "last"), [(0, "board"), (2, "clinician")])
+async def test_whoever_it_is_raised_for_again_the_boards_hear_of_it_once(ward: Ward, minutes: int, last: str) -> None:
+    async def raised(unit: Unit) -> int:
+        query = text("SELECT count(*) FROM outbox WHERE kind = 'AlertRaised'")
+        return int((await unit.session.execute(query)).scalar_one())
+
+    await ward.come()
+    await ward.wait(minutes * MINUTE)
+    await take_on(ward)
+    before = await ward.unit_of_work.run(raised)
+    ward.clock.advance(timedelta(minutes=10))
+    await tasks.escalate(ward.work)
+    assert [whom for whom, _ in await ward.steps()][-1] == last
+    assert await ward.unit_of_work.run(raised) == before + 1
 
 
 async def test_at_the_top_of_the_ladder_whoever_is_there_is_told_again(ward: Ward) -> None:

@@ -70,6 +70,30 @@ async def test_what_is_missing_in_the_search_is_said(house: House, typed: dict[s
     assert "There is something to put right" in answer.text
 
 
+async def test_nothing_typed_is_answered_with_what_is_missing_and_no_browser_keeps_it_back(house: House) -> None:
+    answer = await house.desk.post("/desk", data=dict.fromkeys(("name", *BIRTH), ""))
+    assert answer.status_code == 422
+    assert 'id="name-error">Fill this in' in answer.text
+    assert 'id="birth-error">Enter the day, the month and the year' in answer.text
+    form = re.search(r'<form [^>]*role="search"[^>]*>', (await house.desk.get("/desk")).text)
+    assert form
+    assert "novalidate" in form[0]
+
+
+async def test_a_message_from_the_visits_page_leads_back_to_it(house: House, booked: Booked) -> None:
+    await at(house, -5)
+    await press(house, booked, "arrive")
+    form = f'action="/visits/{booked.visit.id}/message"><input type="hidden" name="back" value="visit">'
+    assert form in (await house.desk.get(desk_of(booked))).text
+    message = {"code": "soon", "back": "visit"}
+    sent = await house.desk.post(f"/visits/{booked.visit.id}/message", data=message)
+    assert sent.headers["location"] == f"{desk_of(booked)}?told=message"
+    assert "The message stands on the patient" in (await house.desk.get(sent.headers["location"])).text
+    await press(house, booked, "leave")
+    late = await house.desk.post(f"/visits/{booked.visit.id}/message", data=message)
+    assert "Nothing was sent" in (await house.desk.get(late.headers["location"])).text
+
+
 async def test_yesterdays_visit_is_not_listed_unless_it_can_be_corrected(house: House, booked: Booked) -> None:
     await at(house, 16)
     await press(house, booked, "patient_no_show")
