@@ -3,6 +3,7 @@ and sends nobody's media anywhere.
 """
 
 import asyncio
+from time import monotonic
 from typing import Any
 
 from aiortc import RTCCertificate
@@ -42,10 +43,10 @@ class CheckTransport(Transport):
         self._allowance = allowance
 
     def dtls(self, data: bytes) -> Drop | None:
-        return super().dtls(data) if self._allowance.take() else Drop.OVER_BUDGET
+        return super().dtls(data) if self._allowance.take(monotonic()) else Drop.OVER_BUDGET
 
-    def media(self, packet: Packet, length: int) -> Drop | None:
-        return super().media(packet, length) if self._allowance.take() else Drop.OVER_BUDGET
+    def media(self, packet: Packet, length: int, now: float) -> Drop | None:
+        return super().media(packet, length, now) if self._allowance.take(now) else Drop.OVER_BUDGET
 
 
 class EchoPeer:
@@ -53,7 +54,6 @@ class EchoPeer:
 
     def __init__(self, offer: Offer, *, turns: asyncio.Semaphore) -> None:
         self.probes = Probes()
-        self._loop = asyncio.get_running_loop()
         self._turns = turns
         self._labels: set[str] = set()
         self._bandwidth: Bandwidth | None = None
@@ -82,7 +82,7 @@ class EchoPeer:
         receiver = self._audio
         if receiver is None:
             return None
-        block = receiver.block(self._loop.time())
+        block = receiver.block(monotonic())
         return AudioView(
             packets=receiver.received, lost=max(0, block.packets_lost), jitter_ms=block.jitter * 1000 / OPUS_CLOCK_RATE
         )
@@ -95,7 +95,7 @@ class EchoPeer:
         if self._bandwidth is not None:
             self._bandwidth.stop()
 
-    def rtp(self, packet: Packet, length: int) -> None:
+    def rtp(self, packet: Packet, length: int, now: float) -> None:
         try:
             self._packet.load(bytes(packet.view[:length]), self._kinds)
         except Malformed:
@@ -105,7 +105,7 @@ class EchoPeer:
                 self._packet.ssrc, clock_rate=OPUS_CLOCK_RATE, sender="", room=AUDIO_ROOM, asks=False
             )
         if self._packet.ssrc == self._audio.ssrc:
-            self._packet = self._audio.accept(self._packet, self._loop.time()) or RtpPacket()
+            self._packet = self._audio.accept(self._packet, now) or RtpPacket()
 
     def rtcp(self, data: bytes) -> None:
         """Reports are not needed here."""
@@ -123,6 +123,6 @@ class EchoPeer:
     def _on_probe(self, channel: Any, message: bytes | str) -> None:
         if channel.readyState != "open" or channel.bufferedAmount > MOST_BUFFERED:
             return
-        echo = self.probes.answer(message, self._loop.time() * 1000)
+        echo = self.probes.answer(message, monotonic() * 1000)
         if echo is not None:
             channel.send(echo)

@@ -100,7 +100,7 @@ class MediaNode:
         self._mux, self._limits = mux, limits
         self._sessions: dict[MediaSessionId, Session] = {}
         self._certificate = RTCCertificate.generateCertificate()
-        self._allowance = Allowance(asyncio.get_running_loop().time, limits.datagrams)
+        self._allowance = Allowance(limits.datagrams)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._closing: set[asyncio.Task[None]] = set()
 
