@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from pydantic import SecretStr
@@ -44,7 +45,8 @@ from telehealth.tasks.work import Work
 from telehealth.video.media_client import HttpMediaNode
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.node_client import HttpMediaRooms
-from telehealth.video.ports import IceServers, MediaNode, MediaRooms, RoomBus
+from telehealth.video.ports import IceServers, MediaNode, MediaRooms, Recorders, RoomBus
+from telehealth.video.recorder_client import HttpRecorders
 from telehealth.video.valkey_rooms import ValkeyRooms
 from telehealth.visits.appointments.kept import VisitsOutsideHours
 from telehealth.visits.escalation.ports import Lacking
@@ -126,12 +128,18 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         MediaRooms: HttpMediaRooms(settings.media_url.split(), _signer(settings)),
         OwnDomain: OwnDomain(domain_of(settings.public_url)),
         PublicUrl: PublicUrl(settings.public_url),
+        Recorders: _recorders(settings),
         RecordService: await _record_service(settings, unit_of_work, stack),
         RoomBus: await _rooms(settings, unit_of_work, stack),
         SchedulingLinks: _scheduling_links(settings),
         Presence: Presence(unit_of_work),
         Versions: Versions(unit_of_work, follow_ups),
     }
+
+
+def _recorders(settings: Settings) -> HttpRecorders:
+    kept_for = timedelta(days=settings.recordings_kept_days)
+    return HttpRecorders(_signer(settings), settings.recordings_directory, kept_for)
 
 
 async def _record_service(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> RecordService:

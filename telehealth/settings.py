@@ -79,6 +79,22 @@ class Settings(BaseModel):
             description="IP addresses the media node listens on and offers to browsers, separated by spaces",
         ),
     ] = "127.0.0.1"
+    recordings_dir: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_RECORDINGS_DIR",
+            description="Directory of recordings, sealed, the same for web, worker and media node; none: no recording",
+        ),
+    ] = ""
+    recordings_kept_days: Annotated[
+        int,
+        Field(
+            alias="TELEHEALTH_RECORDINGS_KEPT_DAYS",
+            ge=1,
+            le=36_500,
+            description="Days after which a recording is deleted",
+        ),
+    ] = 30
     grant_private_key: Annotated[
         SecretStr | None,
         Field(alias="TELEHEALTH_GRANT_PRIVATE_KEY", description="Ed25519 JWK the web process signs media grants with"),
@@ -175,6 +191,10 @@ class Settings(BaseModel):
         return self
 
     @property
+    def recordings_directory(self) -> Path | None:
+        return Path(self.recordings_dir) if self.recordings_dir else None
+
+    @property
     def push_url(self) -> str:
         """Valkey address for push and leases: VALKEY_URL, else the broker when that is Valkey."""
         if self.valkey_url is not None:
@@ -224,10 +244,21 @@ class MediaSettings(BaseModel):
             description="Seconds a media node told to stop (SIGTERM) serves on at most, while its calls go elsewhere",
         ),
     ] = 20.0
+    recordings_dir: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_RECORDINGS_DIR",
+            description="Directory of recordings, sealed, the same for web, worker and media node; none: no recording",
+        ),
+    ] = ""
     grant_public_key: Annotated[
         str,
         Field(alias="TELEHEALTH_GRANT_PUBLIC_KEY", description="Ed25519 public JWK that media grants are checked with"),
     ]
+
+    @property
+    def recordings_directory(self) -> Path | None:
+        return Path(self.recordings_dir) if self.recordings_dir else None
 
     @property
     def media_hosts(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from telehealth.cli.licences import licences
 from telehealth.cli.logs import Logs
 from telehealth.cli.migrate import upgrade
 from telehealth.cli.procfile import find_procfile
+from telehealth.cli.recordings import recordings
 from telehealth.cli.reference import reference
 from telehealth.cli.simulate import simulate
 from telehealth.cli.token import fetch_token
@@ -38,6 +39,7 @@ app.add_typer(integrations, name="integrations")
 app.add_typer(visit_types, name="visit-types")
 app.add_typer(licences, name="licences")
 app.add_typer(visits, name="visits")
+app.add_typer(recordings, name="recordings")
 app.command()(clinic)
 app.command()(simulate)
 

@@ -22,11 +22,12 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class GrantKind(StrEnum):
-    """What a session is for: the pre-call check, or to send to a room, or to receive what is in it."""
+    """What a session is for: the pre-call check, or to send to a room, to receive what is in it, or to record it."""
 
     PRECHECK = "precheck"
     SEND = "send"
     RECEIVE = "receive"
+    RECORD = "record"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

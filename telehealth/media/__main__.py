@@ -45,7 +45,7 @@ def _serve(settings: MediaSettings, verifier: GrantVerifier) -> None:
         return held[0]
 
     config = uvicorn.Config(
-        control_app(MediaNode(hosts[0]), verifier, open_rooms),
+        control_app(MediaNode(hosts[0]), verifier, open_rooms, directory=settings.recordings_directory),
         host=settings.control_host,
         port=settings.control_port,
         access_log=False,

@@ -1,15 +1,18 @@
 """The control door of the media node: HTTP for the web process alone, shaped like WHIP (RFC 9725).
 
 PUT /sessions/{id} {type, sdp} -> 201 {type, sdp}; PATCH, a later offer of the same connection -> 200 {type, sdp};
-GET -> figures; DELETE -> 204; GET /healthz, GET /stats. Each request about a session spends one grant, whose kind says
-whether it is of a room or of the pre-call check. Errors are problem documents (RFC 9457).
+GET -> figures; DELETE -> 204; GET /healthz, GET /stats. PUT /recordings/{id} {key, participants} -> 201, PATCH
+{participants}, GET, DELETE -> what is recorded. Each request spends one grant, whose kind says what it is for. Errors
+are problem documents (RFC 9457).
 """
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, TypeVar
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -19,11 +22,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.core.grants import MediaGrant
+from telehealth.core.grants import GrantKind, MediaGrant
 from telehealth.media.grants import GrantInvalid, GrantVerifier
 from telehealth.media.node import MediaNode
+from telehealth.media.recordings import Recordings
 from telehealth.media.rooms import Rooms
-from telehealth.media.schemas import Answer, Offer, Wire
+from telehealth.media.schemas import Answer, Offer, Record, Renewal, Wire
+
+Body = TypeVar("Body", bound=Wire)
 
 LARGEST_BODY = 65_536
 LARGEST_ROOM_BODY = 196_608
@@ -46,36 +52,62 @@ EXTRA_HEADERS: Mapping[Kind, Mapping[str, str]] = {
 
 class BodyMalformed(Refusal):
     kind: ClassVar[Kind] = Kind.MALFORMED
-    slug, title = "body-malformed", 'The body is not {"type": "offer", "sdp": ...} in JSON'
+    slug, title = "body-malformed", "The body is not what this door takes, in JSON"
 
 
-def control_app(node: MediaNode, verifier: GrantVerifier, open_rooms: Callable[[], Rooms]) -> Starlette:
-    """The ASGI application. Opens the rooms' sockets when it starts, closes every session when it stops."""
-    held: list[Rooms] = []
+class Door:
+    """What the routes stand on. Its sockets are opened when the application starts."""
 
-    async def session(request: Request) -> Response:
-        grant = _spend(request, verifier)
+    def __init__(self, node: MediaNode, verifier: GrantVerifier) -> None:
+        self._node, self._verifier = node, verifier
+        self.rooms: Rooms
+        self.recordings: Recordings
+
+    async def session(self, request: Request) -> Response:
+        grant = _spend(request, self._verifier)
+        if grant.kind is GrantKind.RECORD:
+            raise GrantInvalid
         if grant.place is None:
-            return await _check(request, grant, node)
-        return await _call(request, grant, held[0])
+            return await _check(request, grant, self._node)
+        return await _call(request, grant, self.rooms)
 
-    async def healthz(_: Request) -> Response:
-        return _reply(node.health())
+    async def recording(self, request: Request) -> Response:
+        grant = _spend(request, self._verifier)
+        if grant.kind is not GrantKind.RECORD:
+            raise GrantInvalid
+        return await _record(request, grant, self.recordings)
 
-    async def stats(_: Request) -> Response:
-        return _reply(held[0].stats())
+    async def healthz(self, _: Request) -> Response:
+        return _reply(self._node.health())
+
+    async def stats(self, _: Request) -> Response:
+        return _reply(self.rooms.stats())
+
+
+def control_app(
+    node: MediaNode, verifier: GrantVerifier, open_rooms: Callable[[], Rooms], *, directory: Path | None = None
+) -> Starlette:
+    """The ASGI application. Opens the rooms' sockets when it starts, closes every session when it stops.
+
+    `directory` is where recordings are kept; none: there are none.
+    """
+    door = Door(node, verifier)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        held.append(open_rooms())
+        door.rooms = open_rooms()
+        door.recordings = Recordings(door.rooms, directory)
         yield
-        await asyncio.gather(node.shut_down(), held[0].shut_down())
+        await door.recordings.shut_down()
+        await asyncio.gather(node.shut_down(), door.rooms.shut_down())
 
+    methods = ["PUT", "PATCH", "GET", "DELETE"]
     return Starlette(
         routes=[
-            Route("/sessions/{session:uuid}", session, methods=["PUT", "PATCH", "GET", "DELETE"]),
-            Route("/healthz", healthz),
-            Route("/stats", stats),
+            Route("/sessions/{session:uuid}", door.session, methods=methods),
+            Route("/recordings/{session:uuid}", door.recording, methods=methods),
+            Route("/healthz", door.healthz),
+            Route("/stats", door.stats),
         ],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
@@ -86,7 +118,7 @@ async def _check(request: Request, grant: MediaGrant, node: MediaNode) -> Respon
     """A session of the pre-call check."""
     match request.method:
         case "PUT":
-            return _reply(Answer(sdp=await node.open(grant, (await _read_offer(request, LARGEST_BODY)).sdp)), 201)
+            return _reply(Answer(sdp=await node.open(grant, (await _read(request, LARGEST_BODY, Offer)).sdp)), 201)
         case "PATCH":
             raise HTTPException(405, headers={"Allow": "PUT, GET, HEAD, DELETE"})
         case "DELETE":
@@ -100,16 +132,32 @@ async def _call(request: Request, grant: MediaGrant, rooms: Rooms) -> Response:
     """A session of a room."""
     match request.method:
         case "PUT":
-            offer = await _read_offer(request, LARGEST_ROOM_BODY)
+            offer = await _read(request, LARGEST_ROOM_BODY, Offer)
             return _reply(Answer(sdp=rooms.open(grant, offer.sdp)), 201)
         case "PATCH":
-            offer = await _read_offer(request, LARGEST_ROOM_BODY)
+            offer = await _read(request, LARGEST_ROOM_BODY, Offer)
             return _reply(Answer(sdp=rooms.renew(grant, offer.sdp)))
         case "DELETE":
             await rooms.close(grant)
             return Response(status_code=204)
         case _:
             return _reply(rooms.view(grant))
+
+
+async def _record(request: Request, grant: MediaGrant, recordings: Recordings) -> Response:
+    """A recording of a room."""
+    match request.method:
+        case "PUT":
+            wanted = await _read(request, LARGEST_BODY, Record)
+            key = base64.b64decode(wanted.key)
+            return _reply(recordings.open(grant, key, allowed=wanted.participants), 201)
+        case "PATCH":
+            renewal = await _read(request, LARGEST_BODY, Renewal)
+            return _reply(recordings.renew(grant, allowed=renewal.participants))
+        case "DELETE":
+            return _reply(await recordings.close(grant))
+        case _:
+            return _reply(recordings.view(grant))
 
 
 def _spend(request: Request, verifier: GrantVerifier) -> MediaGrant:
@@ -122,7 +170,7 @@ def _spend(request: Request, verifier: GrantVerifier) -> MediaGrant:
     return grant
 
 
-async def _read_offer(request: Request, largest: int) -> Offer:
+async def _read(request: Request, largest: int, kind: type[Body]) -> Body:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415)
     body = bytearray()
@@ -137,7 +185,7 @@ async def _read_offer(request: Request, largest: int) -> Offer:
     except ClientDisconnect:
         raise BodyMalformed from None
     try:
-        return Offer.model_validate_json(bytes(body), strict=True)
+        return kind.model_validate_json(bytes(body), strict=True)
     except ValidationError:
         raise BodyMalformed from None
 

@@ -188,6 +188,12 @@ class Rooms:
             endings={ending.value: count for ending, count in self.endings.items()},
         )
 
+    def tracks(self, place: Place) -> dict[Key, Published]:
+        """What can be shown in that room just now. Raises EpochPast."""
+        self._check_epoch(place)
+        room = self._rooms.get(place.room)
+        return room.tracks() if room is not None and room.epoch == place.epoch else {}
+
     @property
     def count(self) -> int:
         return sum(len(room.sessions) for room in self._rooms.values())

@@ -1,15 +1,18 @@
 """What crosses the control door of the media node."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from telehealth.media.verdict import Verdict
 
 
 class Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class Offer(Wire):
@@ -87,6 +90,42 @@ class RoomSessionView(Wire):
     streams: list[StreamView]
     audio_only: bool = False
     estimate: int | None = None
+
+
+class Record(Wire):
+    """Begins a recording of those participants, sealed with that key (32 bytes, base64)."""
+
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
+    participants: Annotated[list[Name], Field(max_length=32)]
+
+
+class Renewal(Wire):
+    """Goes on with it, of those participants."""
+
+    participants: Annotated[list[Name], Field(max_length=32)]
+
+
+class RecordedTrack(Wire):
+    """A file: what it is of, its place in the recording in milliseconds, its chunks and the head of their chain."""
+
+    file: UUID
+    participant: str
+    kind: str
+    number: int
+    codec: str
+    offset_ms: int
+    duration_ms: int
+    chunks: int
+    octets: int
+    head: str
+
+
+class RecordingView(Wire):
+    """`paused`: nothing is written just now. `failed`: the disk does not take it; nothing more is written."""
+
+    recording: UUID
+    state: Literal["running", "paused", "failed", "over"]
+    tracks: list[RecordedTrack]
 
 
 class Stats(Wire):

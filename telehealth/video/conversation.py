@@ -11,9 +11,11 @@ from telehealth.core.errors import NotFound, Refusal
 from telehealth.core.ids import VisitId
 from telehealth.http.call import Kit
 from telehealth.video import chat, places, queries, service
+from telehealth.video.keeping import Keeping
 from telehealth.video.language import (
     Answer,
     Arrived,
+    Ask,
     Beat,
     Bye,
     Command,
@@ -21,15 +23,19 @@ from telehealth.video.language import (
     Dropped,
     Effect,
     Event,
+    Finish,
     FreshIce,
     Full,
     Keep,
+    KeepConsent,
     LetIn,
     Negotiate,
     NoSeat,
+    Pause,
     Placed,
     Promote,
     PutOut,
+    RecordRequest,
     Release,
     Resume,
     Said,
@@ -66,6 +72,7 @@ class Conversation:
         self._in_media = False
         self._credentials_at = self.now()
         self.session = ""
+        self._keeping = Keeping(kit, entry.visit.id, self._apply)
 
     @property
     def visit_id(self) -> VisitId:
@@ -89,7 +96,8 @@ class Conversation:
         finally:
             self._tell = tell
         self.session = welcome["session"]
-        return {**welcome, "ice_servers": self._ice_servers()}
+        self._keeping.hear(welcome)
+        return {**welcome, "records": self._keeping.offered, "ice_servers": self._ice_servers()}
 
     def tell_by(self, tell: Tell) -> None:
         self._tell = tell
@@ -105,8 +113,16 @@ class Conversation:
         if seat.connection != self._connection:
             raise SeatTaken
         self.session = seat.session
+        self._keeping.look(room)
+
+    async def keep_recording(self) -> None:
+        """For ever: while a recording is on, its recorder is told to go on."""
+        await self._keeping.keep()
 
     async def say(self, command: Command) -> None:
+        if isinstance(command, RecordRequest) and command.on and not self._keeping.offered:
+            await self._tell({"type": "error", "code": "no-recording", "id": command.id})
+            return
         room = await self._apply(Said(self.now(), self._connection, command))
         if not isinstance(command, Bye):
             await self._tell_visit(room)
@@ -128,6 +144,8 @@ class Conversation:
     def hears(self, delivery: Delivery, known: int) -> bool:
         """Whether this goes to our browser; not a state that is older than the welcome, which was newer."""
         old_news = delivery.seq <= known and delivery.message["type"] == "state"
+        if delivery.to == self.session and not old_news:
+            self._keeping.hear(delivery.message)
         return self.dismissed_by(delivery) or (delivery.to == self.session and not old_news)
 
     def dismissed_by(self, delivery: Delivery) -> bool:
@@ -140,6 +158,7 @@ class Conversation:
         outcome = await self._bus.apply(self._visit.id, event)
         for effect in outcome.effects:
             await self._perform(effect)
+        self._keeping.look(outcome.room)
         return outcome.room
 
     async def _perform(self, effect: Effect) -> None:
@@ -169,6 +188,8 @@ class Conversation:
                 await self._negotiate(task)
             case Promote() | Release() | Cut():
                 await self._arrange(task)
+            case Ask() | KeepConsent() | Pause() | Finish():
+                await self._keeping.perform(self._entry.actor, task)
 
     async def _obey_host(self, task: LetIn | PutOut) -> None:
         """As the host, by the visit's own rules; what these refuse is answered with their slug."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from telehealth.core.ids import ParticipantId
 from telehealth.video.room import MediaState, Mode, Who
@@ -95,6 +96,23 @@ class Deny:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordRequest:
+    """The host wants the call recorded, and agrees to it; or wants it no more."""
+
+    id: int
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """To that recording: given, or not given, or taken back."""
+
+    id: int
+    recording: UUID
+    given: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Want:
     """Once more what comes by itself, in case it got lost."""
 
@@ -108,7 +126,8 @@ class Bye:
 
 
 HostCommand = Admit | Hold | Deny
-Command = Signal | Offer | Report | Chat | Renew | Stats | HostCommand | Want | Bye
+OfRecording = RecordRequest | Consent
+Command = Signal | Offer | Report | Chat | Renew | Stats | HostCommand | OfRecording | Want | Bye
 
 
 # Events: what may happen to a room.
@@ -174,7 +193,15 @@ class Unplaced:
     epoch: int
 
 
-Event = Arrived | Said | Beat | Dropped | Placed | Unplaced
+@dataclass(frozen=True, slots=True)
+class RecordingOver:
+    """It goes on no more: the disk is full, the visit's consent is gone, nobody kept it alive."""
+
+    at: datetime
+    recording: UUID
+
+
+Event = Arrived | Said | Beat | Dropped | Placed | Unplaced | RecordingOver
 
 
 # Effects: what the shell is asked to do.
@@ -257,6 +284,41 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Keep that this participant asks for a recording, and agrees to it, before it is acknowledged."""
+
+    recording: UUID
+    participant: ParticipantId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepConsent:
+    """Keep what this participant says to a recording, before it is acknowledged."""
+
+    recording: UUID
+    participant: ParticipantId
+    given: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The recorder at the place of that epoch takes nothing, until it is renewed."""
+
+    recording: UUID
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The recorder stops at once, and the recording is over: `by` is who ended it, None when nobody did."""
+
+    recording: UUID
+    epoch: int
+    by: ParticipantId | None
+    why: Literal["stopped", "declined", "over"]
+
+
+@dataclass(frozen=True, slots=True)
 class LetIn:
     """Admit them to the visit, as the host."""
 
@@ -277,5 +339,6 @@ class FreshIce:
     """Tell whoever asked the ICE servers again."""
 
 
-Task = Promote | Release | Negotiate | Cut | Keep | LetIn | PutOut | FreshIce
+OfRecorder = Ask | KeepConsent | Pause | Finish
+Task = Promote | Release | Negotiate | Cut | Keep | OfRecorder | LetIn | PutOut | FreshIce
 Effect = Send | Answer | NoSeat | Taken | Full | Task

@@ -91,4 +91,64 @@ class MediaLeaseRow(Table):
     )
 
 
+class RecordingRow(Table):
+    """A recording of a call. `data_key` is what its files are sealed with, itself sealed; gone with the files.
+
+    `renewed_at` is when the recorder was last told to go on, None: it never began. `why` and `stopped_by` tell how it
+    ended, `delete_after` when it is deleted.
+    """
+
+    __tablename__ = "recording"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"))
+    asked_by: Mapped[UUID] = plain(ForeignKey("participant.id"))
+    asked_at: Mapped[datetime] = plain()
+    data_key: Mapped[bytes | None] = phi(LargeBinary)
+    started_at: Mapped[datetime | None] = plain()
+    renewed_at: Mapped[datetime | None] = plain()
+    stopped_at: Mapped[datetime | None] = plain()
+    stopped_by: Mapped[UUID | None] = plain(ForeignKey("participant.id"))
+    why: Mapped[str | None] = plain()
+    delete_after: Mapped[datetime | None] = plain()
+    deleted_at: Mapped[datetime | None] = plain()
+
+    __table_args__ = (
+        CheckConstraint("why IN ('stopped', 'declined', 'over')", name="why"),
+        CheckConstraint("(stopped_at IS NULL) = (why IS NULL)", name="ending"),
+        Index("ix_recording_visit_id", "visit_id"),
+        Index("ix_recording_asked_at_open", "asked_at", postgresql_where=text("stopped_at IS NULL")),
+        Index("ix_recording_delete_after_kept", "delete_after", postgresql_where=text("deleted_at IS NULL")),
+    )
+
+
+class RecordingConsentRow(Table):
+    """What a participant said to a recording; without `given_at` they never agreed."""
+
+    __tablename__ = "recording_consent"
+
+    recording_id: Mapped[UUID] = plain(ForeignKey("recording.id"), primary_key=True)
+    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id"), primary_key=True)
+    given_at: Mapped[datetime | None] = plain()
+    withdrawn_at: Mapped[datetime | None] = plain()
+
+
+class RecordingTrackRow(Table):
+    """A file of a recording, as the media node told of it last: `head` is that of its chain (core/sealed.py)."""
+
+    __tablename__ = "recording_track"
+
+    file: Mapped[UUID] = plain(primary_key=True)
+    recording_id: Mapped[UUID] = plain(ForeignKey("recording.id"), index=True)
+    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id"))
+    kind: Mapped[str] = plain()
+    number: Mapped[int] = plain()
+    codec: Mapped[str] = plain()
+    offset_ms: Mapped[int] = plain(BigInteger)
+    duration_ms: Mapped[int] = plain(BigInteger)
+    chunks: Mapped[int] = plain()
+    octets: Mapped[int] = plain(BigInteger)
+    head: Mapped[str] = plain()
+
+
 CONFLICTS: Mapping[str, type[Refusal]] = {}

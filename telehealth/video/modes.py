@@ -13,12 +13,14 @@ TOO_OFTEN = 2  # renewals that brought nothing
 
 
 def wanted(room: Room) -> Mode:
-    """The node for a third, for one who only receives, by policy, or when browsers do not reach each other."""
+    """The node for a third, for one who only receives, for a recorder, by policy, or when browsers do not reach each
+    other.
+    """
     inside = room.inside
     if len(inside) < 2:
         return Mode.P2P
     company = len(inside) > 2 or not all(seat.who.sends for seat in inside)
-    needed = company or room.least is Mode.NODE or room.failures >= TOO_OFTEN
+    needed = company or room.may_record or room.least is Mode.NODE or room.failures >= TOO_OFTEN
     return Mode.NODE if needed else Mode.P2P
 
 

@@ -69,6 +69,15 @@ async def standing_place(unit: Unit, visit_id: VisitId, epoch: int) -> Place:
     return place
 
 
+async def last_place(unit: Unit, visit_id: VisitId) -> Place:
+    """The newest place there was, whether it stands or not. Raises MediaAway when there is none to speak to."""
+    row = await unit.session.get(MediaLeaseRow, visit_id)
+    place = None if row is None else _place(_lease(row), await _nodes(unit))
+    if place is None:
+        raise MediaAway
+    return place
+
+
 async def release(unit: Unit, visit_id: VisitId, epoch: int) -> None:
     """The room needs its place no more; a newer one stays."""
     row = MediaLeaseRow

@@ -64,11 +64,14 @@ class Turn:
     async def take(self, messages: list[Message]) -> Polled:
         """Say what there is to say, then wait for something to hear."""
         await self._conversation.sit_again()
+        keeping = asyncio.create_task(self._conversation.keep_recording())
         try:
             if not await self._say(messages):
                 await self._wait()
         except VisitOver:
             self._heard.append({"type": "bye", "reason": "ended"})
+        finally:
+            await stop({keeping})
         return Polled(messages=self._heard, after=self._after)
 
     async def _say(self, messages: list[Message]) -> bool:

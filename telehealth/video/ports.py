@@ -1,15 +1,16 @@
 """What video needs from outside: a place for rooms that every web process reaches, media nodes, TURN servers."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.grants import MediaSessionId
-from telehealth.core.ids import VisitId
+from telehealth.core.ids import ParticipantId, VisitId
 from telehealth.video.language import Cut, Effect, Event, Negotiate
 from telehealth.video.placement import Place, Reports
 from telehealth.video.room import Room
@@ -96,6 +97,60 @@ class MediaRooms(Protocol):
 
     async def cut(self, place: Place, task: Cut, now: datetime) -> None:
         """Forward nothing more on those ways; one that is not there is no fault."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """What a recorder may do for the next moments: `key` is base64, `participants` all who are recorded; none: wait."""
+
+    recording: UUID
+    key: str
+    participants: tuple[ParticipantId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """A file of a recording, as the media node tells of it (media/schemas.py)."""
+
+    file: UUID
+    participant: UUID
+    kind: str
+    number: int
+    codec: str
+    offset_ms: int
+    duration_ms: int
+    chunks: int
+    octets: int
+    head: str
+
+
+class RecorderLost(Refusal):
+    """The recorder has ended by itself: nobody renewed it, or its disk took nothing more."""
+
+    kind, slug, title = Kind.GONE, "recorder-lost", "The recording has ended"
+
+
+class RecorderLine(Protocol):
+    """Both raise MediaAway."""
+
+    async def renew(self, place: Place, permit: Permit, now: datetime) -> Sequence[Track]:
+        """The recorder at that place goes on, or begins, as the permit says: what it has written. Or RecorderLost."""
+        ...
+
+    async def stop(self, place: Place, recording: UUID, now: datetime) -> Sequence[Track]:
+        """It takes nothing more; what it has written. Nothing when there is none at that place."""
+        ...
+
+
+class Recorders(Protocol):
+    """`directory` is where the media nodes write to; none: nothing can be recorded here."""
+
+    directory: Path | None
+    kept_for: timedelta
+
+    def line(self) -> AbstractAsyncContextManager[RecorderLine]:
+        """To the media nodes, for as long as it is held."""
         ...
 
 

@@ -7,10 +7,13 @@ from telehealth.video.language import (
     Bye,
     Chat,
     Command,
+    Consent,
     Deny,
     Hold,
     HostCommand,
     Offer,
+    OfRecording,
+    RecordRequest,
     Renew,
     Report,
     Signal,
@@ -19,7 +22,7 @@ from telehealth.video.language import (
 )
 from telehealth.video.room import Mode, Room, Seat
 
-Spoken = Signal | Offer | Report | Chat | Renew | Stats | HostCommand
+Spoken = Signal | Offer | Report | Chat | Renew | Stats | HostCommand | OfRecording
 
 
 def refusal(room: Room, seat: Seat, command: Command) -> str | None:
@@ -45,6 +48,8 @@ def _spoken(room: Room, seat: Seat, command: Spoken) -> str | None:
             return "alone" if isinstance(command, Chat) and not room.peers(seat) else None
         case Admit() | Hold() | Deny():
             return _of_host(room, seat, command)
+        case RecordRequest() | Consent():
+            return _of_recording(room, seat, command)
         case _:
             assert_never(command)
 
@@ -71,3 +76,12 @@ def _of_host(room: Room, seat: Seat, command: HostCommand) -> str | None:
     if command.participant == seat.id or (isinstance(command, Hold) and known is None):
         return "nobody"
     return None
+
+
+def _of_recording(room: Room, seat: Seat, command: OfRecording) -> str | None:
+    known = room.recording
+    if isinstance(command, Consent):
+        return None if known is not None and known.id == command.recording else "no-recording"
+    if not seat.who.host:
+        return "host-only"
+    return "recording-already" if command.on and known is not None else None

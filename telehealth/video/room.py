@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
+from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.ids import ParticipantId
@@ -108,6 +109,14 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """One that the host asked for. `agreed` are those who consent to it, whether they are here just now or not."""
+
+    id: UUID
+    agreed: tuple[ParticipantId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """`seq` numbers every event of the room, `generation` every pair of peer connections, `epoch` every place on a
     media node, also when the room has left it. `partners` are connected browser to browser, the impolite one first.
@@ -127,6 +136,7 @@ class Room:
     failures: int = 0
     asked_at: datetime | None = None
     calm_since: datetime | None = None
+    recording: Recording | None = None
 
     def of_connection(self, connection: str) -> Seat | None:
         return next((seat for seat in self.seats if seat.connection == connection), None)
@@ -141,6 +151,22 @@ class Room:
     @property
     def inside(self) -> tuple[Seat, ...]:
         return tuple(seat for seat in self.seats if seat.inside)
+
+    @property
+    def unasked(self) -> tuple[Seat, ...]:
+        """Of those inside, who has not agreed to be recorded; nobody when no recording is asked for."""
+        return () if self.recording is None else tuple(s for s in self.inside if s.id not in self.recording.agreed)
+
+    @property
+    def may_record(self) -> bool:
+        """The host is there, and everybody inside agrees."""
+        host = self.host
+        return self.recording is not None and host is not None and host.inside and not self.unasked
+
+    @property
+    def records(self) -> bool:
+        """A recorder takes part: it sits at the media node."""
+        return self.mode is Mode.NODE and self.may_record
 
     def peers(self, seat: Seat) -> tuple[Seat, ...]:
         """Whom this seat may hear and reach: nobody, until both are inside."""

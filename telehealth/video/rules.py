@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.video import modes
+from telehealth.video import modes, recording
 from telehealth.video.language import (
     Admit,
     Answer,
@@ -17,6 +17,7 @@ from telehealth.video.language import (
     Bye,
     Chat,
     Command,
+    Consent,
     Deny,
     Dropped,
     Effect,
@@ -31,6 +32,8 @@ from telehealth.video.language import (
     Offer,
     Placed,
     PutOut,
+    RecordingOver,
+    RecordRequest,
     Renew,
     Report,
     Said,
@@ -80,6 +83,7 @@ def step(room: Room, event: Event) -> Decided:
     if any(isinstance(effect, Taken | Full) for effect in effects):
         return room, effects
     settled, tasks = (changed, ()) if isinstance(event, Dropped) else modes.arranged(room, changed, event.at)
+    tasks = (*tasks, *recording.paused(room, settled))
     settled = replace(settled, together=agreed(settled, event.at))
     told, news = _announce(room, settled)
     if isinstance(event, Arrived):
@@ -95,6 +99,8 @@ def _react(room: Room, event: Event) -> Decided:
             return _move(room, event)
         case Unplaced():
             return modes.unplaced(room, event), ()
+        case RecordingOver():
+            return recording.over(room, event)
         case Said() | Beat() | Dropped():
             return _heard(room, event)
         case _:
@@ -185,7 +191,7 @@ def _once_more(room: Room, seat: Seat, command: Command) -> tuple[Effect, ...]:
     """What was said is kept before it is acknowledged: whoever repeats it has no acknowledgement yet."""
     if isinstance(command, Chat) and refusal(room, seat, command) is None:
         return (_keep(room, seat, command),)
-    return ()
+    return recording.repeated(seat, command) if isinstance(command, RecordRequest | Consent) else ()
 
 
 def _take_effect(room: Room, seat: Seat, command: Command) -> Decided:
@@ -196,6 +202,8 @@ def _take_effect(room: Room, seat: Seat, command: Command) -> Decided:
             return _tell_all(room, seat, command)
         case Admit() | Hold() | Deny():
             return _host(room, command)
+        case RecordRequest() | Consent():
+            return recording.obeyed(room, seat, command)
         case Want(_, what):
             return room, (FreshIce() if what == "ice" else Answer({"type": "state", **view(room, seat)}),)
         case Bye():

@@ -13,8 +13,10 @@ from telehealth.video.language import (
     Bye,
     Chat,
     Command,
+    Consent,
     Deny,
     Hold,
+    RecordRequest,
     Renew,
     Report,
     Resume,
@@ -38,7 +40,7 @@ Number = Annotated[int, Field(ge=1, lt=2**53)]
 Sdp = Annotated[str, Field(min_length=1, max_length=60_000)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Secret = Annotated[str, Field(max_length=128)]
-Participant = Annotated[UUID, BeforeValidator(_uuid)]
+Id = Annotated[UUID, BeforeValidator(_uuid)]
 
 
 class TicketView(Message):
@@ -202,7 +204,7 @@ class StatsSaid(Message):
 class AdmitSaid(Message):
     type: Literal["admit"]
     id: Number
-    participant: Participant
+    participant: Id
 
     def command(self) -> Command:
         return Admit(self.id, ParticipantId(self.participant))
@@ -211,7 +213,7 @@ class AdmitSaid(Message):
 class HoldSaid(Message):
     type: Literal["hold"]
     id: Number
-    participant: Participant
+    participant: Id
 
     def command(self) -> Command:
         return Hold(self.id, ParticipantId(self.participant))
@@ -220,10 +222,29 @@ class HoldSaid(Message):
 class DenySaid(Message):
     type: Literal["deny"]
     id: Number
-    participant: Participant
+    participant: Id
 
     def command(self) -> Command:
         return Deny(self.id, ParticipantId(self.participant))
+
+
+class RecordRequestSaid(Message):
+    type: Literal["record_request"]
+    id: Number
+    on: bool
+
+    def command(self) -> Command:
+        return RecordRequest(self.id, self.on)
+
+
+class ConsentSaid(Message):
+    type: Literal["consent"]
+    id: Number
+    recording: Id
+    given: bool
+
+    def command(self) -> Command:
+        return Consent(self.id, self.recording, self.given)
 
 
 class WantSaid(Message):
@@ -276,6 +297,8 @@ Said = (
     | AdmitSaid
     | HoldSaid
     | DenySaid
+    | RecordRequestSaid
+    | ConsentSaid
     | WantSaid
     | ByeSaid
 )

@@ -53,7 +53,8 @@ class Line:
         missed_from = hello.resume.last_seq if hello.resume and welcome["resumed"] else welcome["seq"]
         bus = self._socket.kit.ports.get(RoomBus)
         async with bus.follow(self._conversation.visit_id, missed_from) as deliveries:
-            await _until_first_ends(self._listen(), self._deliver(deliveries, welcome["seq"]), self._watch())
+            hearing = self._deliver(deliveries, welcome["seq"])
+            await _until_first_ends(self._listen(), hearing, self._watch(), self._conversation.keep_recording())
 
     async def _listen(self) -> None:
         while True:

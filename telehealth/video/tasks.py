@@ -2,14 +2,17 @@
 rooms on media nodes kept where they can be.
 """
 
+import asyncio
+import shutil
 from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
 from telehealth.tasks.work import Work, sweep
-from telehealth.video import places
-from telehealth.video.language import Placed, Unplaced
+from telehealth.video import places, recordings
+from telehealth.video.language import Finish, Placed, Unplaced
 from telehealth.video.placement import REPORTS_EVERY, Standing
-from telehealth.video.ports import MediaRooms, RoomBus
+from telehealth.video.ports import MediaAway, MediaRooms, RecorderLost, Recorders, RoomBus
 from telehealth.video.room import silent
 from telehealth.video.service import forget_tickets, interrupt_silent
 from telehealth.visits.lifecycle import queries as visits
@@ -17,6 +20,8 @@ from telehealth.visits.lifecycle.rules import NotNow
 
 TICKETS_EVERY_SECONDS = 600.0
 SILENCE_EVERY_SECONDS = 15.0
+RECORDINGS_EVERY_SECONDS = 5.0
+EXPIRED_EVERY_SECONDS = 3600.0
 
 
 async def sweep_tickets(work: Work) -> int:
@@ -54,8 +59,35 @@ async def sweep_places(work: Work) -> int:
     return len(moved)
 
 
+async def sweep_recordings(work: Work) -> int:
+    """A recording that nobody keeps alive any more, or whose visit is over, is over too: what it wrote is noted."""
+    recorders, settled = work.port(Recorders), 0
+    for recording, visit_id in await work.run(recordings.left_open):
+        end = Finish(recording, 0, None, "over")
+        with suppress(MediaAway, RecorderLost):
+            place = await work.run(places.last_place, visit_id)
+            async with recorders.line() as line:
+                tracks = await line.stop(place, recording, work.clock.now())
+            await work.run(recordings.note, recording, tracks)
+        await work.run(recordings.finish, visit_id, end, kept_for=recorders.kept_for)
+        settled += 1
+    return settled
+
+
+async def sweep_expired(work: Work) -> int:
+    """Recordings whose time is over: first what opens them, then the files."""
+    directory, gone = work.port(Recorders).directory, 0
+    for recording in await work.run(recordings.expired) if directory is not None else ():
+        await work.run(recordings.delete, recording)
+        await asyncio.to_thread(shutil.rmtree, Path(directory or "", str(recording)), ignore_errors=True)
+        gone += 1
+    return gone
+
+
 SWEEPS = (
     sweep("video.tickets", sweep_tickets, every=TICKETS_EVERY_SECONDS),
     sweep("video.places", sweep_places, every=REPORTS_EVERY.total_seconds()),
+    sweep("video.recordings", sweep_recordings, every=RECORDINGS_EVERY_SECONDS),
+    sweep("video.expired", sweep_expired, every=EXPIRED_EVERY_SECONDS),
     sweep("video.silence", sweep_silence, every=SILENCE_EVERY_SECONDS),
 )

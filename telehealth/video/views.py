@@ -18,6 +18,7 @@ def view(room: Room, seat: Seat) -> Wire:
         "partner": None if partner is None else str(partner.id),
         "polite": seat.id == room.partners[-1] if partner is not None else not seat.who.host,
         "peers": [_peer(room, each, seat) for each in room.peers(seat)] + _held(room, seat),
+        **(_recording(room) if inside else {}),
     }
 
 
@@ -61,3 +62,13 @@ def _held(room: Room, seat: Seat) -> list[dict[str, Any]]:
 
 def _quality(seat: Seat) -> dict[str, Any]:
     return {} if seat.quality is None else {"quality": seat.quality}
+
+
+def _recording(room: Room) -> dict[str, Any]:
+    """Seen by everybody inside, from when it is asked for until it is over."""
+    if room.recording is None:
+        return {}
+    agreed = [str(each) for each in room.recording.agreed]
+    waits_for = [str(each.id) for each in room.unasked]
+    told = {"id": str(room.recording.id), "on": room.records, "agreed": agreed, "waits_for": waits_for}
+    return {"recording": told}

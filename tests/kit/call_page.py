@@ -49,6 +49,7 @@ window.call = joinCall({
   local: window.local,
   remoteVideo: document.querySelector("video"),
   onState: (state) => window.states.push(state),
+  onRoom: (room) => (window.room = room),
   onChat: ({ from, text }) => (document.title = `${from}: ${text}`),
 });
 """

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -33,7 +35,8 @@ from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.node_client import HttpMediaRooms
-from telehealth.video.ports import IceServers, MediaRooms, RoomBus
+from telehealth.video.ports import IceServers, MediaRooms, Recorders, RoomBus
+from telehealth.video.recorder_client import HttpRecorders
 from telehealth.video.routes import OPERATIONS, SOCKETS
 from telehealth.video.valkey_rooms import ValkeyRooms
 from tests.kit.call_page import CALL_PAGE
@@ -54,6 +57,7 @@ class Behind:
     turn_urls: tuple[str, ...] = ()
     turn_secret: str | None = None
     grant_key: str | None = None
+    recordings: str | None = None
     port: int = field(default_factory=free_port)
     pid: int = 0
 
@@ -106,6 +110,11 @@ def _media_rooms(behind: Behind) -> MediaRooms:
     return HttpMediaRooms((), GrantSigner(behind.grant_key)) if behind.grant_key else RehearsedNodes()
 
 
+def _recorders(behind: Behind) -> Recorders:
+    signer = GrantSigner(behind.grant_key) if behind.grant_key else None
+    return HttpRecorders(signer, Path(behind.recordings) if behind.recordings else None, timedelta(days=30))
+
+
 async def serve(behind: Behind) -> None:
     engine = open_engine(behind.database)
     vault = Vault({"test": b"k" * 32})
@@ -119,6 +128,7 @@ async def serve(behind: Behind) -> None:
         Signals: signals,
         RoomBus: rooms,
         MediaRooms: _media_rooms(behind),
+        Recorders: _recorders(behind),
         IceServers: IceServers(tuple(behind.turn_urls), behind.turn_secret),
     }
     unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, nudge)

@@ -23,8 +23,10 @@ const FAILED_MS = 20000;
  *   new to see for a second); reconnecting; failed (20 s without media; still trying); left (they hung up). Final:
  *   ended (the visit is over); replaced (the call goes on in another window); refused
  * @param {(message: {from: string, text: string}) => void} [options.onChat]
+ * @param {(room: object) => void} [options.onRoom] each `welcome` and `state`, as they came
  * @returns {{close(): void, toggle(kind: "audio"|"video", on?: boolean): boolean, replaceLocal(stream: MediaStream):
- *   Promise<void>, chat(text: string): void}} close hangs up: the visit stays open, the tracks stay the caller's
+ *   Promise<void>, chat(text: string): void, say(type: string, body: object): void}} close hangs up: the visit stays
+ *   open, the tracks stay the caller's; say sends a command
  */
 export function joinCall({
   visitId,
@@ -35,6 +37,7 @@ export function joinCall({
   others = "",
   onState = () => {},
   onChat = () => {},
+  onRoom = () => {},
 }) {
   const stop = new AbortController();
   const link = openSignalling(`/v1/visits/${visitId}/${tickets}`, { onMessage, onGone });
@@ -61,7 +64,7 @@ export function joinCall({
   function onMessage(message) {
     const { type } = message;
     if (message.ice_servers) iceServers = message.ice_servers;
-    if (type === "welcome" || type === "state") settle((room = message));
+    if (type === "welcome" || type === "state") onRoom(message), settle((room = message));
     else if (type === "chat") onChat(message);
     else if (type === "limits") picture(message.video);
     else if (type === "answer" || type === "error") node?.hear(message);
@@ -308,6 +311,7 @@ export function joinCall({
       for (const track of stream.getTracks()) await put(track);
     },
     chat: (text) => link.send("chat", { text }),
+    say: (type, body) => link.send(type, body),
   };
 }
 

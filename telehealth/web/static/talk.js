@@ -2,6 +2,7 @@
 
 import { joinCall } from "./call.js";
 import { explain, openDevices, release } from "./devices.js";
+import { recordingSign } from "./recording.js";
 import { t } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -17,6 +18,7 @@ export function talk({ visitId, host = false, tickets, onTrouble, onEnd }) {
   let handle = null;
   let local = null;
   let starting = false;
+  const sign = recordingSign({ host, say: (type, body) => handle?.say(type, body) });
 
   const say = (text) => {
     if ($("say").textContent !== text) $("say").textContent = text;
@@ -75,6 +77,7 @@ export function talk({ visitId, host = false, tickets, onTrouble, onEnd }) {
   function stop() {
     handle?.close();
     handle = null;
+    sign.clear();
     release(local);
     local = near.srcObject = remote.srcObject = null;
     $("connecting").hidden = false;
@@ -94,7 +97,8 @@ export function talk({ visitId, host = false, tickets, onTrouble, onEnd }) {
     if (!local) return start(null, { video: false });
     near.srcObject = local;
     keys();
-    handle = joinCall({ visitId, host, tickets, local, remoteVideo: remote, others: t("Another person in the call"), onState });
+    const others = t("Another person in the call");
+    handle = joinCall({ visitId, host, tickets, local, remoteVideo: remote, others, onState, onRoom: sign.show });
     return undefined;
   }
 
