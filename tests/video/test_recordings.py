@@ -3,7 +3,8 @@
 import asyncio
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_bytes
@@ -17,15 +18,18 @@ from typer.testing import CliRunner, Result
 from telehealth.cli.commands import app
 from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import ParticipantId
+from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.media.keyframes import Codec
 from telehealth.media.matroska import Writer, form_of
 from telehealth.media.sealing import SealedFile
+from telehealth.tasks.work import Work
 from telehealth.video import recordings
 from telehealth.video.language import Finish, KeepConsent
 from telehealth.video.opening import examine, export, path_of
-from telehealth.video.ports import Permit, RecorderLost, Track
+from telehealth.video.ports import MediaAway, Permit, RecorderLine, RecorderLost, Recorders, Track
+from telehealth.video.tasks import sweep_expired, sweep_recordings
 from telehealth.visits.lifecycle import service as visits
 from telehealth.visits.participants import queries as participants
 from tests.cli.test_accounts import settings
@@ -246,3 +250,42 @@ async def test_verified_and_exported_from_the_command_line(
     refused = await tell("export", str(recording.id), "--to", str(tmp_path / "again"))
     assert refused.exit_code == 1
     assert not list((tmp_path / "again").glob("*.webm"))
+
+
+def files_in(directory: Path) -> list[str]:
+    return [each.name for each in directory.rglob("*")]
+
+
+class NoNode:
+    """`Recorders` whose nodes do not answer."""
+
+    kept_for = MONTH
+
+    def __init__(self, directory: Path) -> None:
+        self.directory: Path | None = directory
+
+    @asynccontextmanager
+    async def line(self) -> AsyncIterator[RecorderLine]:
+        raise MediaAway
+        yield
+
+
+async def test_what_nobody_keeps_alive_is_over_and_deleted_in_its_time(
+    recording: Recording, unit_of_work: UnitOfWork, clock: FixedClock, tmp_path: Path
+) -> None:
+    recorders: Recorders = NoNode(tmp_path)
+    work = Work(unit_of_work, Ports({Recorders: recorders}), clock)
+    film(tmp_path, recording.id)
+    await recording.permit()
+    clock.advance(timedelta(seconds=14))
+    assert await sweep_recordings(work) == 0
+    clock.advance(timedelta(seconds=2))
+    assert await sweep_recordings(work) == 1
+    kept = await unit_of_work.run(recordings.read, SYSTEM, recording.id)
+    assert (kept.why, kept.stopped_by, kept.stopped_at) == ("over", None, clock.now())
+    assert await sweep_expired(work) == 0
+    clock.advance(MONTH)
+    assert await sweep_expired(work) == 1
+    assert files_in(tmp_path) == []
+    with pytest.raises(recordings.RecordingGone):
+        await unit_of_work.run(recordings.read, SYSTEM, recording.id)

@@ -1,0 +1,60 @@
+"""The sign of a recorded call, as each side has it on their page."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.browsing import stage
+
+pytestmark = pytest.mark.browser
+ME, OTHER = "me", "other"
+BEGIN = """async (host) => {
+  const { recordingSign } = await import("/static/recording.js");
+  window.said = [];
+  window.sign = recordingSign({ host, say: (type, body) => said.push([type, body]) });
+}"""
+
+
+def told(page: Page, *, kind: str = "state", **recording: Any) -> None:
+    you = {"participant": ME, "admitted": True}
+    room = {"type": kind, "records": True, "you": you} | ({"recording": recording} if recording else {})
+    page.evaluate("(room) => sign.show(room)", room)
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_patient_is_asked_sees_that_it_is_on_and_stops_it(chromium: Browser, language: str) -> None:
+    with stage(chromium, "visit_call", language=language) as staged:
+        page = staged.open()
+        page.evaluate(BEGIN, False)
+        root = page.locator("#recording")
+        told(page, kind="welcome")
+        expect(root).to_be_hidden()
+        told(page, id="r", on=False, agreed=[OTHER], waits_for=[ME])
+        expect(root.get_by_role("button")).to_have_count(2)
+        root.get_by_role("button").first.click()
+        told(page, id="r", on=True, agreed=[OTHER, ME], waits_for=[])
+        expect(root.get_by_role("button")).to_have_count(1)
+        expect(root).to_have_class("note bad")
+        root.get_by_role("button").click()
+        told(page)
+        expect(root).to_be_hidden()
+        given, taken = ({"recording": "r", "given": each} for each in (True, False))
+        assert page.evaluate("said") == [["consent", given], ["consent", taken]]
+
+
+def test_the_clinician_asks_and_ends_it(chromium: Browser) -> None:
+    with stage(chromium, "room_waiting") as staged:
+        page = staged.open()
+        page.evaluate(BEGIN, True)
+        root = page.locator("#recording")
+        told(page, kind="welcome")
+        root.get_by_role("button", name="Record the call").click()
+        told(page, id="r", on=False, agreed=[ME], waits_for=[OTHER])
+        expect(root).to_contain_text("Nothing is recorded yet")
+        told(page, id="r", on=True, agreed=[ME, OTHER], waits_for=[])
+        expect(root).to_contain_text("This call is being recorded.")
+        root.get_by_role("button", name="Stop recording").click()
+        told(page)
+        expect(root.get_by_role("button")).to_have_text(["Record the call"])
+        assert page.evaluate("said") == [["record_request", {"on": True}], ["record_request", {"on": False}]]
