@@ -1,6 +1,6 @@
 """Debian's programs that some tests need. A missing one is told loudly at the end; under CI it is a failure.
 
-A test says what it needs with a marker: `browser`, `relay` or `rabbitmq`.
+A test says what it needs with a marker: `browser`, `firefox`, `relay` or `rabbitmq`.
 """
 
 import os
@@ -10,8 +10,8 @@ from collections import Counter
 import pytest
 
 REMEDY = "run deploy/install-test-deps"
-PROGRAMS = {"browser": "chromium", "relay": "turnserver", "rabbitmq": "rabbitmq-server"}
-PACKAGES = {"browser": "chromium", "relay": "coturn", "rabbitmq": "rabbitmq-server"}
+PROGRAMS = {"browser": "chromium", "firefox": "firefox-esr", "relay": "turnserver", "rabbitmq": "rabbitmq-server"}
+PACKAGES = {"browser": "chromium", "firefox": "firefox-esr", "relay": "coturn", "rabbitmq": "rabbitmq-server"}
 _MARK = "NOT RUN: needs "
 
 
