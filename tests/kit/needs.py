@@ -1,6 +1,6 @@
 """Debian's programs that some tests need. A missing one is told loudly at the end; under CI it is a failure.
 
-A test says what it needs with a marker: `browser`, `relay`, `rabbitmq` or `namespaces`, which needs root too.
+A test says what it needs with a marker: `browser`, `firefox`, `relay`, `rabbitmq` or `namespaces`, which needs root too.
 """
 
 import os
@@ -10,10 +10,17 @@ from collections import Counter
 import pytest
 
 REMEDY = "run deploy/install-test-deps"
-PROGRAMS = {"browser": "chromium", "relay": "turnserver", "rabbitmq": "rabbitmq-server", "namespaces": "nft"}
+PROGRAMS = {
+    "browser": "chromium",
+    "firefox": "firefox-esr",
+    "relay": "turnserver",
+    "rabbitmq": "rabbitmq-server",
+    "namespaces": "nft",
+}
 ROOT_ONLY = frozenset({"namespaces"})
 PACKAGES = {
     "browser": "chromium",
+    "firefox": "firefox-esr",
     "relay": "coturn",
     "rabbitmq": "rabbitmq-server",
     "namespaces": "nftables, iproute2 and root",

@@ -63,14 +63,36 @@ async def test_a_cut_of_four_seconds(node: RunningNode) -> None:
 
 
 async def test_a_narrow_way_gets_less_and_a_wide_one_the_upper_layer_again(node: RunningNode) -> None:
-    """On 200 kb/s the lower layer, or sound alone while the browser's estimate of its way is too low even for that."""
+    """On 200 kb/s the lower layer is decoded, after sound alone while the browser's estimate is too low for that."""
     async with call(node, by="down", simulcast=True) as (_, bob, proxy):
         assert (await picture(bob, "down"))["rid"] == "h"
+        assert await width(bob) == 640
         proxy.narrow = 200_000
         await becomes(bob, "l", "")
+        await becomes(bob, "l")
+        await decodes(bob, 320)
         proxy.narrow = None
         await becomes(bob, "h")
-        await bob.sees("ann", more=30)
+        await decodes(bob, 640)
+
+
+WIDTH = """(async () => [...(await down.getStats()).values()]
+  .find(({ type, kind }) => type === "inbound-rtp" && kind === "video").frameWidth)()"""
+
+
+async def width(person: Person) -> int:
+    """Of the picture that was decoded last."""
+    return int(await person.page.evaluate(WIDTH))
+
+
+async def decodes(person: Person, wanted: int, *, within: float = 30.0) -> None:
+    """Waits until pictures of that width are decoded, and some more of them."""
+    for _ in range(int(within / 0.1)):
+        if await width(person) == wanted:
+            break
+        await asyncio.sleep(0.1)
+    await person.sees("ann", more=20, within=within)
+    assert await width(person) == wanted
 
 
 async def picture(person: Person, direction: str) -> dict[str, Any]:
