@@ -65,6 +65,7 @@ async def test_a_device_that_was_left_changes_nothing_more(house: House) -> None
     link, check = f"/join/{booked.link_secret}", f"/v1/visits/{booked.visit.id}/check"
     fine = {"camera": "ok", "microphone": "ok", "speaker": "ok"}
     first = await enter(house, link, BIRTH)
+    house.phone.headers["Cookie"] = first
     assert (await house.phone.post(check, json=fine)).status_code == 200
     second = await enter(house, link, BIRTH)
     house.phone.headers["Cookie"] = first
