@@ -33,7 +33,6 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "ParticipantRemoved",
         "PatientArrived",
         "PatientAway",
-        "PatientBack",
         "PatientTold",
         "VisitCompleted",
         "VisitExpired",

@@ -1,6 +1,7 @@
 """Debian's programs that some tests need. A missing one is told loudly at the end; under CI it is a failure.
 
-A test says what it needs with a marker: `browser`, `firefox`, `relay`, `rabbitmq` or `namespaces`, which needs root too.
+A test says what it needs with a marker: `browser`, `firefox`, `relay`, `rabbitmq`, or `namespaces`, which needs root
+too.
 """
 
 import os
