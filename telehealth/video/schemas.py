@@ -197,9 +197,7 @@ class StatsSaid(Message):
     jitter_ms: Annotated[int, Field(ge=0, le=60_000)] = 0
 
     def command(self) -> Command:
-        return Stats(
-            self.id, self.rtt_ms, self.loss, self.kbps, self.frozen_ms, self.relayed, jitter_ms=self.jitter_ms
-        )
+        return Stats(self.id, self.rtt_ms, self.loss, self.kbps, self.frozen_ms, self.relayed, jitter_ms=self.jitter_ms)
 
 
 class AdmitSaid(Message):
