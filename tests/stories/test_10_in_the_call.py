@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.kit.calls import FLAGS
-from tests.kit.demo import DESK, Demo, Json
+from tests.kit.demo import DESK, Demo, Json, eventually
 from tests.kit.needs import program
 from tests.stories.call_pages import ask_in, open_clinician, open_companion, open_patient, own_page, ready, sees
 
@@ -99,10 +99,10 @@ def _share(clinician: Page, patient: Page) -> None:
     before = patient.evaluate(width)
     clinician.click("#share")
     expect(clinician.locator("#share")).to_have_attribute("aria-pressed", "true")
-    patient.wait_for_function(f"{width} !== {before}", timeout=30_000)
+    eventually(lambda: patient.evaluate(width) != before, within=30)
     sees(patient, 1, more=3)
     clinician.click("#share")
-    patient.wait_for_function(f"{width} === {before}", timeout=30_000)
+    eventually(lambda: patient.evaluate(width) == before, within=30)
     sees(patient, 1)
 
 

@@ -53,9 +53,9 @@ export function chatPanel({ path, send, nameOf }) {
   async function recall() {
     const { body } = await call("GET", path).catch(() => ({ body: null }));
     if (gone || !body) return;
-    log.ariaBusy = "true"; // read when it was said, not now
+    $("chat-box").ariaBusy = "true"; // read when it was said, not now
     log.replaceChildren(...body.items.map(item));
-    log.ariaBusy = "false";
+    $("chat-box").ariaBusy = "false";
     down();
   }
 
@@ -97,18 +97,17 @@ export function chatPanel({ path, send, nameOf }) {
   async function say(event) {
     event.preventDefault();
     const words = text.value.trim();
-    if (!words || text.readOnly) return;
-    text.readOnly = true;
+    if (!words) return;
+    text.value = ""; // who types on is not held up
     const fault = await send(words);
-    text.readOnly = false;
     $("chat-fault").textContent = fault ? t("This was not sent. Try again.") : "";
+    if (fault) text.value = [words, text.value].filter(Boolean).join("\n");
     if (fault) return;
-    text.value = "";
     log.append(item({ participant: me, text: words }));
     down();
   }
 
-  const down = () => (log.scrollTop = log.scrollHeight);
+  const down = () => $("chat-box").scrollTo(0, log.scrollHeight);
 
   return {
     follow,

@@ -133,6 +133,7 @@ export function talk({
 
   function stop() {
     turn += 1;
+    starting = false;
     handle?.close();
     up?.close();
     written?.close();
@@ -157,9 +158,9 @@ export function talk({
       if (loaded) join(loaded);
     } catch {
       release(found.stream);
-      onTrouble(t("That did not work. Please try again."));
+      if (mine === turn) onTrouble(t("That did not work. Please try again."));
     } finally {
-      starting = false;
+      if (mine === turn) starting = false;
     }
   }
 
