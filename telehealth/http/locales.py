@@ -31,7 +31,7 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "es": "Español", "fr": "Franç
 COOKIE = "lang"
 _TAG = re.compile(r"([a-z]{2,3})(?:-[a-z]{4})?(?:-([a-z]{2}|[0-9]{3}))?(?:-.*)?", re.IGNORECASE)
 _QUALITY = re.compile(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
-_IMPORT = re.compile(r"""from\s+["']\./([\w.-]+)["']""")
+_IMPORT = re.compile(r"""(?:from\s+|\bimport\()["']\./([\w.-]+)["']""")
 _HEADER_LIMIT = 500  # characters of Accept-Language that are looked at
 
 Direction = Literal["ltr", "rtl"]

@@ -67,7 +67,7 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What one browser receives: round trip and freezing in ms, loss as a fraction, received kb/s."""
+    """What one browser receives: round trip, freezing and jitter in ms, loss as a fraction, received kb/s."""
 
     id: int
     rtt_ms: int
@@ -75,6 +75,7 @@ class Stats:
     kbps: int
     frozen_ms: int
     relayed: bool
+    jitter_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def pair(room: Room) -> tuple[ParticipantId, ...]:
 
 def renewed(room: Room) -> Room:
     """A new pair of peer connections: what was reported of the old one no longer counts."""
-    fresh = {"media": MediaState.NEW, "bad": 0, "fine": 0, "sees_video": True}
+    fresh = {"media": MediaState.NEW, "bad_since": None, "fine_since": None, "sees_video": True}
     seats = tuple(replace(seat, **fresh) for seat in room.seats)  # type: ignore[arg-type]  # by the names above
     return replace(room, generation=room.generation + 1, seats=seats)
 

@@ -1,14 +1,17 @@
 """What reports of received media come down to: how good it is, and when only sound gets through."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from telehealth.video.language import Stats
 from telehealth.video.room import Quality, Seat
 
 MOST_LOSS = 0.12
 LEAST_KBPS = 120
-FROZEN_MS = 1000
-RUNNING = 2  # reports, five seconds apart
+FROZEN_MS = 800
+COVERED = timedelta(seconds=1)  # what a report tells of while things are bad
+BAD_FOR = timedelta(seconds=3)
+FINE_FOR = timedelta(seconds=10)
 
 
 def rated(stats: Stats) -> Quality:
@@ -18,10 +21,15 @@ def rated(stats: Stats) -> Quality:
 
 
 def reported(seat: Seat, stats: Stats) -> Seat:
-    """The seat after a report: without a picture after two bad ones running, with it again after two good ones."""
-    bad, fine = (seat.bad + 1, 0) if _bad(stats) else (0, seat.fine + 1)
-    sees = bad < RUNNING if seat.sees_video else fine >= RUNNING
-    return replace(seat, quality=rated(stats), bad=bad, fine=fine, sees_video=sees)
+    """The seat after a report: without a picture after three bad seconds, with it again after ten without a fault."""
+    at, bad = seat.seen_at, _bad(stats)
+    bad_since = (seat.bad_since or at) if bad else None
+    fine_since = None if bad else seat.fine_since or at
+    if seat.sees_video:
+        sees = bad_since is None or at - bad_since + COVERED < BAD_FOR
+    else:
+        sees = fine_since is not None and at - fine_since + COVERED >= FINE_FOR
+    return replace(seat, quality=rated(stats), bad_since=bad_since, fine_since=fine_since, sees_video=sees)
 
 
 def _bad(stats: Stats) -> bool:

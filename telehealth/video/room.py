@@ -9,11 +9,10 @@ from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.ids import ParticipantId
-from telehealth.visits.lifecycle.parts import PATIENT_SIDE, ParticipantKind
+from telehealth.visits.lifecycle.parts import NO_SENDERS, PATIENT_SIDE, ParticipantKind
 
 RESUMABLE = timedelta(seconds=60)  # how long a seat without a socket is kept, and its media believed
 MOST_SEATS = 12
-NO_SENDERS = frozenset({ParticipantKind.TRAINEE})
 
 
 class MediaState(StrEnum):
@@ -80,7 +79,8 @@ class Seat:
     """`session` outlives a broken socket, `connection` is one socket (None: away), `ack` the last command obeyed.
 
     `admitted` is what the visit says, `held` what the host said in the call. `ways` are connections with the media node
-    that were offered at the room's place, `live_epoch` where they last ran. `bad` and `fine` count reports running.
+    that were offered at the room's place, `live_epoch` where they last ran. `bad_since` and `fine_since` tell of
+    what they receive.
     """
 
     who: Who
@@ -92,8 +92,8 @@ class Seat:
     media: MediaState = MediaState.NEW
     held: bool = False
     quality: Quality | None = None
-    bad: int = 0
-    fine: int = 0
+    bad_since: datetime | None = None
+    fine_since: datetime | None = None
     sees_video: bool = True
     ways: tuple[str, ...] = ()
     live_epoch: int = 0

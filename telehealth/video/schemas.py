@@ -196,9 +196,10 @@ class StatsSaid(Message):
     kbps: Annotated[int, Field(ge=0, le=10**6)]
     frozen_ms: Annotated[int, Field(ge=0, le=60_000)]
     relayed: bool
+    jitter_ms: Annotated[int, Field(ge=0, le=60_000)] = 0
 
     def command(self) -> Command:
-        return Stats(self.id, self.rtt_ms, self.loss, self.kbps, self.frozen_ms, self.relayed)
+        return Stats(self.id, self.rtt_ms, self.loss, self.kbps, self.frozen_ms, self.relayed, jitter_ms=self.jitter_ms)
 
 
 class AdmitSaid(Message):

@@ -11,7 +11,7 @@ def view(room: Room, seat: Seat) -> Wire:
     inside = seat.inside
     partner = room.partner(seat)
     return {
-        "you": {**_person(seat), "admitted": inside, **_quality(seat)},
+        "you": {**_person(seat), "admitted": inside, **_quality(seat), **_picture(room, seat)},
         "mode": (room.mode if inside else Mode.P2P).value,
         "epoch": room.epoch if inside else 0,
         "generation": room.generation if inside else 0,
@@ -58,6 +58,11 @@ def _held(room: Room, seat: Seat) -> list[dict[str, Any]]:
     if not (seat.who.host and seat.inside):
         return []
     return [{**_peer(room, each, seat), "held": True} for each in room.seats if each.admitted and each.held]
+
+
+def _picture(room: Room, seat: Seat) -> dict[str, Any]:
+    """Over the media node everybody receives what gets through to them."""
+    return {} if seat.sees_video or room.mode is Mode.NODE else {"video": False}
 
 
 def _quality(seat: Seat) -> dict[str, Any]:

@@ -25,6 +25,13 @@ def test_files_are_short() -> None:
     assert long == []
 
 
+def test_modules_of_the_browser_are_short() -> None:
+    modules = sorted((ROOT / "telehealth/web/static").glob("*.js"))
+    long = [f"{path.name}: {lines} lines" for path in modules if (lines := path.read_text().count("\n")) > LONGEST_FILE]
+    assert modules
+    assert long == []
+
+
 def test_functions_are_short() -> None:
     long = [
         f"{path}:{each.lineno} {each.name}: {lines} lines"

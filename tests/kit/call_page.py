@@ -12,6 +12,7 @@ HTML = """<!doctype html><title>Call</title><body><video autoplay playsinline mu
 # What a test looks at: states, the call itself, and what the browser says of its connection.
 SCRIPT = """
 import { joinCall } from "/static/call.js";
+import { uplink } from "/static/uplink.js";
 const { searchParams } = new URL(location.href);
 const Real = RTCPeerConnection;
 window.states = [];
@@ -42,6 +43,14 @@ window.figures = async () => {
   const names = ["type", "kind", "packetsReceived", "packetsSent", "framesDecoded", "framesEncoded"];
   return JSON.stringify(stats.map((each) => names.map((name) => each[name])));
 };
+window.audible = async () => {
+  const stats = [...(await window.peers.at(-1).getStats()).values()];
+  return stats.find(({ type, kind }) => type === "inbound-rtp" && kind === "audio")?.packetsReceived ?? 0;
+};
+window.room = null;
+window.losses = [];
+window.limits = [];
+window.sharing = [];
 window.local = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 240 } });
 window.call = joinCall({
   visitId: searchParams.get("visit"),
@@ -51,10 +60,17 @@ window.call = joinCall({
   remoteVideo: document.querySelector("video"),
   onState: (state) => window.states.push(state),
   onRoom: (room) => (window.room = room),
+  onLimit: (picture) => window.limits.push(picture),
   onChat({ from, text }) {
     document.title = `${from}: ${text}`;
     window.heard.push(text);
   },
+});
+window.up = uplink({
+  local: window.local,
+  put: (track) => window.call.put(track),
+  onLost: (kinds) => window.losses.push(kinds),
+  onShare: (now) => window.sharing.push(now),
 });
 """
 

@@ -71,7 +71,7 @@ async def test_two_browsers_in_a_call(sides: tuple[Side, Side], meeting: Meeting
 
     # Another camera, without a new connection.
     await guest.do(
-        """navigator.mediaDevices.getUserMedia({ video: true }).then((stream) => call.replaceLocal(stream))"""
+        """navigator.mediaDevices.getUserMedia({ video: true }).then((stream) => call.put(stream.getTracks()[0]))"""
     )
     await host.sees_the_other()
     assert await host.do("peers.length") == 1

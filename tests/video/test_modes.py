@@ -288,17 +288,20 @@ def test_the_clinician_sees_how_well_the_patient_receives(stats: Stats, quality:
     assert "quality" not in seen_by(room, PATIENT)["peers"][0]
 
 
-def test_two_bad_reports_stop_the_picture_and_two_good_ones_bring_it_back() -> None:
-    bad, good = (Stats(0, 40, loss, 900, 0, relayed=False) for loss in (0.2, 0.0))
+def test_three_bad_seconds_stop_the_picture_and_ten_good_ones_bring_it_back() -> None:
     told = list[tuple[int, bool]]()
     room = connect(both_here())
-    for number, each in enumerate((bad, good, bad, bad, bad, good, good), start=2):
-        stats = Stats(number, each.rtt_ms, each.loss, each.kbps, each.frozen_ms, each.relayed)
-        room, effects = run(said("p", stats), room=room)
+    losses = (0.2, 0.2, 0.0, 0.2, 0.2, 0.2, 0.2, *[0.0] * 5, 0.2, *[0.0] * 12)  # of one second each
+    for second, loss in enumerate(losses, start=1):
+        stats = Stats(second + 1, 40, loss, 900, 0, relayed=False, jitter_ms=4)
+        room, effects = run(said("p", stats, at=second), room=room)
         limits = [send for send in sends(effects) if send.message["type"] == "limits"]
         assert all(send.to == "session-c" for send in limits)
-        told += [(number, send.message["video"]) for send in limits]
-    assert told == [(5, False), (8, True)]
+        told += [(second, send.message["video"]) for send in limits]
+        sees = not told or told[-1][1]
+        assert seen_by(room, PATIENT)["you"].get("video", True) is sees
+        assert "video" not in seen_by(room, CLINICIAN)["you"]
+    assert told == [(6, False), (23, True)]
 
 
 def test_a_room_that_was_lost_goes_on_where_its_media_run() -> None:

@@ -39,7 +39,7 @@ REFUSED: Mapping[str, Any] = {
     "refused": "too-many-invited",
     "errors": [Data(field="name", code="required"), Data(field="email", code="invalid")],
 }
-COMPANION: Mapping[str, Any] = {"zone": ZoneInfo("America/Chicago"), "visit": VISIT}
+COMPANION: Mapping[str, Any] = {"zone": ZoneInfo("America/Chicago"), "visit": VISIT, "sends": True}
 ASKED: Mapping[str, Any] = {"form": {"name": "Ines"}, "by_name": True}
 PARTICIPANTS: tuple[tuple[str, str, Mapping[str, Any], str, bool], ...] = (
     ("invited", "join.html", {**ASKED, "error": None, "tries_left": None}, "/invited/x", False),
@@ -48,6 +48,7 @@ PARTICIPANTS: tuple[tuple[str, str, Mapping[str, Any], str, bool], ...] = (
         (f"attend_{stage}", "attend.html", {**COMPANION, "stage": stage}, "/attend", False)
         for stage in ("early", "waiting", "let_in", "left", "over")
     ),
+    ("attend_watches", "attend.html", {**COMPANION, "stage": "let_in", "sends": False}, "/attend", False),
     ("elsewhere", "elsewhere.html", {}, "/visit", False),
     ("companions", "companions.html", {**INVITING, "people": PEOPLE[2:5]}, "/visit/people", False),
     ("people", "people.html", {**INVITING, "people": PEOPLE, "visit": VISIT, "stale": True}, "/visits/v1/people", True),

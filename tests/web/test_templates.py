@@ -73,6 +73,7 @@ def test_the_content_policy_can_be_strict(sample: Sample) -> None:
 def test_every_template_has_a_sample() -> None:
     drawn = {sample.template for sample in SAMPLES} | {
         "layout.html",
+        "call.html",
         "macros.html",
         "waiting.html",
         "desk_words.html",

@@ -26,6 +26,7 @@ class ParticipantKind(StrEnum):
 
 K = ParticipantKind
 PATIENT_SIDE = frozenset({K.PATIENT, K.PROXY})
+NO_SENDERS = frozenset({K.TRAINEE})  # they see and hear, and are neither seen nor heard
 BY_PATIENT = frozenset({K.FAMILY, K.INTERPRETER, K.CARE_ASSISTANT})
 
 

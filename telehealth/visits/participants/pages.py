@@ -17,7 +17,7 @@ from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
-from telehealth.visits.lifecycle.parts import BY_PATIENT, ParticipantKind, Step, StepRefused, allowed
+from telehealth.visits.lifecycle.parts import BY_PATIENT, NO_SENDERS, ParticipantKind, Step, StepRefused, allowed
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import LinkOver
 from telehealth.visits.lifecycle.schemas import BirthForm
@@ -144,6 +144,7 @@ async def _attend(unit: Unit) -> dict[str, Any]:
             "clinician_name": (await people.clinician(unit, visit.clinician_id)).name,
         },
         "stage": attendance_of(participant.state, visit, unit.now),
+        "sends": participant.kind not in NO_SENDERS,
     }
 
 

@@ -9,8 +9,16 @@ export class Refused extends Error {
   }
 }
 
-/** Returns {body, etag}. Throws Refused. */
+/**
+ * Throws Refused.
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body] sent as JSON
+ * @param {Record<string, string>} [headers]
+ * @returns {Promise<{body: any, etag: string | null}>}
+ */
 export async function call(method, path, body, headers = {}) {
+  /** @type {RequestInit & {headers: Record<string, string>}} */
   const options = { method, headers: { Accept: "application/json", ...headers }, cache: "no-store" };
   if (body !== undefined) {
     options.body = JSON.stringify(body);
@@ -28,7 +36,11 @@ export async function call(method, path, body, headers = {}) {
   return { body: answer, etag: response.headers.get("ETag") };
 }
 
-/** The same page as the server draws it now; null when it could not be had. */
+/**
+ * The same page as the server draws it now; null when it could not be had.
+ * @param {() => void} onSignedOut
+ * @returns {Promise<any>} a Document, of which the reader knows what is in it
+ */
 export async function reread(onSignedOut) {
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });

@@ -4,14 +4,23 @@
 import { reread } from "./api.js";
 import { coalesced, listen } from "./stream.js";
 import { talk } from "./talk.js";
-import { announce } from "./words.js";
+import { announce, t } from "./words.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const part = $("attend");
 const visitId = part.dataset.visit;
 let calling = false;
 
-const conversation = talk({ visitId, tickets: "attendance/tickets", onTrouble: out, onEnd: (words) => (out(words), refresh()) });
+const conversation = talk({
+  visitId,
+  tickets: "attendance/tickets",
+  chat: "attendance/chat",
+  sends: !("watches" in part.dataset),
+  nameOf: ({ role }) => (role === "clinician" ? part.dataset.clinician : role === "patient" ? t("Patient") : ""),
+  onTrouble: out,
+  onEnd: (words) => (out(words), refresh()),
+});
 
 const refresh = coalesced(async () => {
   const page = await reread(gone);
@@ -31,6 +40,7 @@ function show() {
   part.hidden = calling;
   $("call").hidden = !calling;
   $("back").hidden = calling || part.dataset.stage !== "let_in";
+  if ($("watches")) $("watches").hidden = $("back").hidden;
 }
 
 function out(words) {

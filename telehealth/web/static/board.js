@@ -5,11 +5,13 @@ import { chime } from "./devices.js";
 import { coalesced, listen } from "./stream.js";
 import { announce, minutes, secondsAgo, t } from "./words.js";
 
-const board = document.getElementById("board");
-const fresh = document.getElementById("fresh");
-const banner = document.getElementById("arrived");
-const sound = document.getElementById("sound");
-const refused = document.getElementById("refused");
+/** @type {(id: string) => any} */
+const $ = (id) => document.getElementById(id);
+const board = $("board");
+const fresh = $("fresh");
+const banner = $("arrived");
+const sound = $("sound");
+const refused = $("refused");
 const title = document.title;
 const drift = Date.parse(fresh.dataset.now) - Date.now(); // the server's clock against ours
 const sources = new Map(); // row id -> how the server drew it
@@ -44,14 +46,14 @@ function redraw(page) {
   else board.replaceChildren(...[...next.children].map((part) => document.importNode(part, true)));
   remember(next);
   for (const each of unfolded.filter((part) => !part.isConnected)) {
-    document.getElementById(each.firstElementChild.id)?.parentElement.replaceWith(each);
+    $(each.firstElementChild.id)?.parentElement.replaceWith(each);
   }
   if (focused && document.activeElement !== focused) refocus(focused);
 }
 
 function refocus(lost) {
   const { id } = lost;
-  const now = id && (document.getElementById(id) || document.getElementById(id.replace("admit", "open")));
+  const now = id && ($(id) || $(id.replace("admit", "open")));
   (lost.isConnected ? lost : now)?.focus();
 }
 
@@ -67,14 +69,14 @@ const refresh = coalesced(async () => {
 });
 
 function welcome(id) {
-  const row = document.getElementById(id);
+  const row = $(id);
   const text = t("{name} is in the waiting room", { name: row.dataset.name });
   banner.replaceChildren();
   banner.append(Object.assign(document.createElement("p"), { textContent: text, className: "big" }));
   const admit = row.querySelector("form button");
   if (admit) {
     const press = Object.assign(document.createElement("button"), { textContent: t("Admit"), className: "button small" });
-    press.addEventListener("click", () => document.getElementById(admit.id)?.click());
+    press.addEventListener("click", () => $(admit.id)?.click());
     banner.append(press);
   }
   banner.dataset.of = id;
@@ -146,14 +148,15 @@ function tick() {
   fresh.textContent = stale ? t("Not live. Last updated {ago}", { ago }) : t("Updated {ago}", { ago });
   if (stale !== wasStale) announce(stale ? t("The board is not live. Trying to connect.") : t("The board is live again."));
   wasStale = stale;
-  for (const time of document.querySelectorAll("[data-since]")) {
-    time.textContent = minutes(Math.max(0, Math.floor((Date.now() + drift - Date.parse(time.dataset.since)) / 60_000)));
+  for (const time of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-since]"))) {
+    const since = Date.parse(time.dataset.since ?? "");
+    time.textContent = minutes(Math.max(0, Math.floor((Date.now() + drift - since) / 60_000)));
   }
   const ready = board.querySelectorAll('[data-status="ready"]').length;
   const alerts = unheard().length;
   document.title = [alerts && "(!)", ready && `(${ready})`, title].filter(Boolean).join(" ");
   if (alerts && Date.now() - rang > AGAIN) ring();
-  if (document.getElementById(banner.dataset.of)?.dataset.status !== "ready") banner.hidden = true;
+  if ($(banner.dataset.of)?.dataset.status !== "ready") banner.hidden = true;
 }
 
 sound.hidden = false;

@@ -1,6 +1,7 @@
 // The call, set up as telehealth/video/PROTOCOL.md says: browser to browser for two, by perfect negotiation (W3C WebRTC,
 // 10.7), over the media node for more. A watchdog of our own: the browser takes seven seconds to say that nothing arrives.
 
+import { gauge } from "./quality.js";
 import { openSignalling } from "./signalling.js";
 
 const TICK_MS = 250;
@@ -12,6 +13,13 @@ const RENEW_MS = 14000; // restarting did not help: ask for new connections on b
 const FAILED_MS = 20000;
 
 /**
+ * @typedef {{participant: string, role: string, kind: string, sends: boolean, admitted?: boolean, presence?: string,
+ *   live?: boolean, held?: boolean, quality?: "good"|"fair"|"poor", video?: boolean}} Person
+ * @typedef {{you: Person, mode: "p2p"|"node", epoch: number, generation: number, partner: string|null, polite: boolean,
+ *   peers: Person[]}} Room
+ */
+
+/**
  * @param {object} options
  * @param {string} options.visitId
  * @param {boolean} [options.host] true for the clinician's side
@@ -19,14 +27,13 @@ const FAILED_MS = 20000;
  * @param {MediaStream} options.local what is sent
  * @param {HTMLVideoElement} options.remoteVideo where the other side is shown
  * @param {string} [options.others] what the pictures of further people are called
- * @param {(state: string) => void} [options.onState] connecting; waiting (nobody there yet); connected; frozen (nothing
- *   new to see for a second); reconnecting; failed (20 s without media; still trying); left (they hung up). Final:
- *   ended (the visit is over); replaced (the call goes on in another window); refused
- * @param {(message: {from: string, text: string}) => void} [options.onChat]
- * @param {(room: object) => void} [options.onRoom] each `welcome` and `state`, as they came
- * @returns {{close(): void, toggle(kind: "audio"|"video", on?: boolean): boolean, replaceLocal(stream: MediaStream):
- *   Promise<void>, chat(text: string): void, say(type: string, body: object): void}} close hangs up: the visit stays
- *   open, the tracks stay the caller's; say sends a command
+ * @param {(state: string) => void} [options.onState] connecting; waiting (nobody there yet); held (the clinician has put
+ *   us out of hearing); connected; frozen (nothing new to see for a second); sound (only that gets through to us);
+ *   reconnecting; failed (20 s without media; still trying); left (they hung up). Final: ended (the visit is over);
+ *   replaced (the call goes on in another window); refused
+ * @param {(message: {participant: string, from: string, text: string}) => void} [options.onChat]
+ * @param {(room: Room) => void} [options.onRoom] whenever it has changed
+ * @param {(picture: boolean) => void} [options.onLimit] whether our picture gets through to the other side
  */
 export function joinCall({
   visitId,
@@ -38,13 +45,16 @@ export function joinCall({
   onState = () => {},
   onChat = () => {},
   onRoom = () => {},
+  onLimit = () => {},
 }) {
   const stop = new AbortController();
   const link = openSignalling(`/v1/visits/${visitId}/${tickets}`, { onMessage, onGone });
   let node = null; // the call over the media node, once there is one
   let room = null; // the last that was told of the room
   let session = ""; // what the media node knows our connections by
+  /** @type {RTCPeerConnection | null} */
   let pc = null;
+  let arriving = new MediaStream(); // from the other browser
   let generation = 0;
   let polite = true;
   let iceServers = [];
@@ -56,6 +66,11 @@ export function joinCall({
   let seen = {};
   let order = Promise.resolve();
   const timer = setInterval(watch, TICK_MS);
+  const quality = gauge({
+    connection: () => (room?.mode === "node" ? node?.down() : pc),
+    expected: () => room?.you.video !== false,
+    tell: (report) => link.mention("stats", report),
+  });
   show("connecting");
 
   function show(state) {
@@ -66,13 +81,15 @@ export function joinCall({
     const { type } = message;
     if (message.ice_servers) iceServers = message.ice_servers;
     if (type === "welcome") session = message.session;
-    if (type === "welcome" || type === "state") onRoom(message), settle((room = message));
-    else if (type === "chat") onChat(message);
+    if (type === "welcome" || type === "state") {
+      settle((room = message));
+      onRoom(room);
+    } else if (type === "chat") onChat(message);
     else if (type === "limits") picture(message.video);
     else if (type === "answer" || type === "error") node?.hear(message);
     else if (type === "description" || type === "candidate") {
       const peer = pc; // one after the other: an answer is in place before what follows it
-      order = order.then(() => peer === pc && message.generation === generation && negotiate(message)).catch(() => {});
+      order = order.then(() => (peer && peer === pc && message.generation === generation ? negotiate(peer, message) : undefined)).catch(() => {});
     }
   }
 
@@ -82,7 +99,8 @@ export function joinCall({
     away = other?.presence === "away"; // their socket only: media may well go on
     if (mode === "node") goOver();
     else if (!you.admitted || !other || (away && !pc)) {
-      show(pc || node ? "left" : shown === "left" ? "left" : "waiting");
+      if (you.admitted) show(pc || node ? "left" : shown === "left" ? "left" : "waiting");
+      else show("held");
       drop();
       leaveNode();
     } else if (!pc || now !== generation) {
@@ -93,11 +111,15 @@ export function joinCall({
 
   /** Beside what connects two, which goes on until the first picture has come this way. */
   async function goOver() {
+    onLimit(true);
     if (!pc) show("connecting");
     const [{ overPlaces }, { faces }] = await Promise.all([import("./moving.js"), import("./faces.js")]);
     if (stop.signal.aborted || room.mode !== "node") return;
     node ??= open(overPlaces, faces(remoteVideo, others));
-    node.settle(`${session} ${room.epoch}`, room.epoch, room.peers.filter(({ live, sends }) => live && sends).map(({ participant }) => participant));
+    const people = room.peers.filter(({ live, sends }) => live && sends).map(({ participant }) => participant);
+    if (people.join() !== seen.people) quality.renew();
+    seen.people = people.join();
+    node.settle(`${session} ${room.epoch}`, room.epoch, people);
   }
 
   function open(overPlaces, shownFaces) {
@@ -115,7 +137,7 @@ export function joinCall({
         if (room.mode !== "node") return;
         if (pc && over.flows()) drop();
         put();
-        if (!pc) show(state);
+        if (!pc) show(state === "connected" && quality.still() ? "sound" : state);
       },
     });
     return { ...over, close: () => (over.close(), shownFaces.clear()) };
@@ -133,6 +155,7 @@ export function joinCall({
   }
 
   function picture(on) {
+    onLimit(on);
     for (const sender of pc?.getSenders().filter(({ track }) => track?.kind === "video") ?? []) {
       const parameters = sender.getParameters();
       for (const encoding of parameters.encodings) encoding.active = on;
@@ -142,9 +165,10 @@ export function joinCall({
 
   function connect() {
     drop();
+    onLimit(true);
     show(seen.ever ? "reconnecting" : "connecting");
     const peer = (pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" }));
-    const remote = new MediaStream();
+    const remote = (arriving = new MediaStream());
     const now = performance.now();
     seen = { ever: seen.ever, packets: 0, frames: 0, alive: now, moved: now, renewed: now };
     seen.restarted = 0;
@@ -159,7 +183,6 @@ export function joinCall({
       remote.addTrack(track);
       if (peer === pc && !node) shownHere(remote);
     };
-    peer.remote = remote;
     for (const track of local.getTracks()) peer.addTrack(track, local);
   }
 
@@ -192,8 +215,7 @@ export function joinCall({
     }
   }
 
-  async function negotiate({ type, description, candidate }) {
-    const peer = pc;
+  async function negotiate(peer, { type, description, candidate }) {
     if (type === "candidate") return peer.addIceCandidate(candidate); // rejects what belongs to an ignored offer
     const collision = description.type === "offer" && (making || peer.signalingState !== "stable");
     if (collision && !polite) return undefined;
@@ -211,24 +233,25 @@ export function joinCall({
     if (peer !== pc || peer.signalingState === "closed") return;
     const now = performance.now();
     if (total.packets > seen.packets || (!total.any && peer.connectionState === "connected")) seen.alive = now;
-    if (total.frames > seen.frames || !total.frames) seen.moved = now;
+    if (total.frames > seen.frames || !total.frames || room.you.video === false) seen.moved = now;
     Object.assign(seen, total);
     if (room.mode === "node") return; // which watches for itself; this connection goes on as long as it does
     if (node && total.frames > 0) {
       leaveNode();
-      shownHere(peer.remote);
+      shownHere(arriving);
     }
     judge(now, now - seen.alive);
   }
 
   function judge(now, silent) {
-    const up = pc.connectionState === "connected" && silent < FROZEN_MS;
+    const up = pc?.connectionState === "connected" && silent < FROZEN_MS;
     const stuck = now - seen.moved > STUCK_MS;
     if (up) {
       seen.ever = true;
       seen.renewed = now;
       report("connected");
-      show(stuck ? "frozen" : "connected");
+      if (room.you.video === false) show("sound");
+      else show(stuck ? "frozen" : "connected");
     } else if (silent > FAILED_MS) show(away ? "left" : "failed");
     else if (silent > LOST_MS && seen.ever) show("reconnecting");
     else if (silent > FROZEN_MS && shown === "connected") show("frozen");
@@ -249,7 +272,7 @@ export function joinCall({
   }
 
   function onConnection() {
-    const { type } = navigator.connection; // the event also tells of mere estimates
+    const type = navigator.connection?.type; // the event also tells of mere estimates
     if (type !== carrier) onNetwork();
     carrier = type;
   }
@@ -259,20 +282,11 @@ export function joinCall({
     restart();
   }
 
-  async function onVisible() {
-    if (document.visibilityState !== "visible") return;
-    if (performance.now() - seen.alive > FROZEN_MS) restart();
-    // A phone call takes camera and microphone away and does not give them back (iOS): ask again, never rejoin.
-    const ended = local.getTracks().filter(({ readyState }) => readyState === "ended");
-    if (ended.length === 0) return;
-    const wanted = Object.fromEntries(ended.map(({ kind }) => [kind, true]));
-    const fresh = await navigator.mediaDevices.getUserMedia(wanted).catch(() => null);
-    for (const track of fresh?.getTracks() ?? []) {
-      track.enabled = ended.find(({ kind }) => kind === track.kind).enabled;
-      await put(track);
-    }
+  function onVisible() {
+    if (document.visibilityState === "visible" && performance.now() - seen.alive > FROZEN_MS) restart();
   }
 
+  /** @param {MediaStreamTrack} track sent from now on in place of the one of its kind, without a new connection */
   async function put(track) {
     for (const old of local.getTracks().filter(({ kind }) => kind === track.kind)) local.removeTrack(old);
     local.addTrack(track);
@@ -290,6 +304,7 @@ export function joinCall({
   function finish() {
     stop.abort();
     clearInterval(timer);
+    quality.close();
     drop();
     leaveNode();
   }
@@ -299,21 +314,27 @@ export function joinCall({
   navigator.connection?.addEventListener?.("change", onConnection, { signal });
   document.addEventListener("visibilitychange", onVisible, { signal });
 
+  const ask = (type, body) => new Promise((/** @type {(code: string) => void} */ told) => link.send(type, body, told));
+
   return {
+    /** Hangs up: the visit stays open, the tracks stay the caller's. */
     close() {
       finish();
       link.close();
     },
-    toggle(kind, on) {
+    put,
+    /** @param {"audio"|"video"} kind */
+    toggle(kind, on = undefined) {
       const tracks = local.getTracks().filter((track) => track.kind === kind);
       for (const track of tracks) track.enabled = on ?? !track.enabled;
       return tracks.some(({ enabled }) => enabled);
     },
-    async replaceLocal(stream) {
-      for (const track of stream.getTracks()) await put(track);
-    },
-    chat: (text) => link.send("chat", { text }),
-    say: (type, body) => link.send(type, body),
+    /** Answers "" once it is kept with the visit, else why it has not been said. */
+    chat: (/** @type {string} */ text) => ask("chat", { text }),
+    /** The host's admit, hold and deny of a participant; answered like chat. */
+    order: (/** @type {string} */ command, /** @type {string} */ participant) => ask(command, { participant }),
+    /** A command that nobody answers. */
+    say: (/** @type {string} */ type, /** @type {object} */ body) => link.send(type, body),
   };
 }
 

@@ -4,8 +4,10 @@ import { reread } from "./api.js";
 import { coalesced, listen } from "./stream.js";
 import { announce } from "./words.js";
 
-const may = document.getElementById("may");
-const changed = document.getElementById("changed");
+/** @type {(id: string) => any} */
+const $ = (id) => document.getElementById(id);
+const may = $("may");
+const changed = $("changed");
 
 const look = coalesced(async () => {
   const page = await reread(() => location.reload());

@@ -25,10 +25,8 @@ export async function openDevices({ video = true, cameraId = "", microphoneId = 
   const inApp = APPS.test(navigator.userAgent);
   if (!isSecureContext) throw new Trouble("insecure");
   if (!navigator.mediaDevices?.getUserMedia) throw new Trouble(inApp ? "in_app" : "unsupported");
-  const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...exact(microphoneId) };
-  const picture = { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user", ...exact(cameraId) };
   try {
-    return await navigator.mediaDevices.getUserMedia({ audio, video: video && picture });
+    return await navigator.mediaDevices.getUserMedia({ audio: sound(microphoneId), video: video && picture(cameraId) });
   } catch (error) {
     const code = REASONS[error.name] || "in_use";
     if (code === "blocked" && inApp) throw new Trouble("in_app");
@@ -36,6 +34,23 @@ export async function openDevices({ video = true, cameraId = "", microphoneId = 
   }
 }
 
+/**
+ * One track, of the device with that id or of any.
+ * @param {string} kind audio or video
+ * @param {string} [deviceId]
+ * @returns {Promise<MediaStreamTrack>} throws Trouble
+ */
+export async function openTrack(kind, deviceId = "") {
+  const wanted = kind === "audio" ? { audio: sound(deviceId) } : { video: picture(deviceId) };
+  try {
+    return (await navigator.mediaDevices.getUserMedia(wanted)).getTracks()[0];
+  } catch (error) {
+    throw new Trouble(REASONS[error.name] || "in_use");
+  }
+}
+
+const sound = (id) => ({ echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...exact(id) });
+const picture = (id) => ({ width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user", ...exact(id) });
 const exact = (id) => (id ? { deviceId: { exact: id } } : {});
 
 async function whichIsMissing(video) {

@@ -28,6 +28,7 @@ export function faces(large, label) {
         element.playsInline = element.autoplay = true;
         element.dataset.participant = person;
         element.ariaLabel = label;
+        if (large.sinkId) element.setSinkId(large.sinkId);
         small.set(person, element);
         others.append(element);
       }

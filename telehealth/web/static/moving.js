@@ -79,6 +79,7 @@ export function overPlaces({ onPeople, onState, ...options }) {
     restart: () => here?.over.restart(),
     replace: (track) => each((over) => over.replace(track)),
     flows: () => Boolean(here?.over.flows()),
+    down: () => here?.over.down(),
     close() {
       each((over) => over.close());
       before = null;

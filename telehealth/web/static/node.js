@@ -25,11 +25,12 @@ const LAYERS = [
  * @param {(state: string) => void} options.onState connecting, waiting (nobody else's media run), connected,
  *   reconnecting, failed (still trying)
  * @returns {{settle(epoch: number, live: string[]): void, hear(message: object): void, restart(): void, replace(track:
- *   MediaStreamTrack): void, flows(): boolean, shows(person: string): boolean, retire(): void, close(): void}} flows: there
- *   is something to see, or sound alone for long; shows: of that person; retire: another place takes over, go on as it
- *   is and say nothing more
+ *   MediaStreamTrack): void, flows(): boolean, shows(person: string): boolean, retire(): void, down():
+ *   RTCPeerConnection|undefined, close(): void}} flows: there is something to see, or sound alone for long; shows: of that
+ *   person; retire: another place takes over, go on as it is and say nothing more; down: what receives
  */
 export function overNode({ send, local, iceServers, onPeople, onState }) {
+  /** @type {{send: any, recv: any}} */
   const sides = { send: null, recv: null };
   const made = { send: 0, recv: 0 };
   const asked = new Map();
@@ -80,6 +81,7 @@ export function overNode({ send, local, iceServers, onPeople, onState }) {
     const side = open("send");
     for (const track of local.getTracks()) {
       const large = track.kind === "video" && (track.getSettings().height ?? 0) >= 360;
+      /** @type {RTCRtpTransceiverInit} */
       const init = { direction: "sendonly", streams: [local] };
       side.pc.addTransceiver(track, large ? { ...init, sendEncodings: LAYERS } : init);
     }
@@ -197,6 +199,7 @@ export function overNode({ send, local, iceServers, onPeople, onState }) {
     settle,
     hear,
     restart,
+    down: () => sides.recv?.pc,
     flows: () => seen.frames > 0 || (seen.packets > 0 && performance.now() - seen.first > PATIENCE_MS),
     shows: (person) => Boolean(streams.get(person)?.getTracks().some(({ id }) => flowing(arrived.get(id)))),
     retire: () => (retired = true),

@@ -3,6 +3,7 @@
 import { Refused, call } from "./api.js";
 import { announce, t, timeOf } from "./words.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const PAUSE = 800;
 const LONGEST = 15_000;
@@ -67,7 +68,7 @@ export function keepNote({ visitId, onSigned }) {
   }
 
   async function differ() {
-    const { body, etag } = await call("GET", path).catch(() => ({}));
+    const { body, etag } = await call("GET", path).catch(() => ({ body: null, etag: null }));
     if (!body) return void plan(wait);
     conflict = { content: body.content, version: unquoted(etag) || String(body.version) };
     if (conflict.content === text.value) return settle(text.value);

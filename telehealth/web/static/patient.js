@@ -7,11 +7,13 @@ import { coalesced, listen } from "./stream.js";
 import { talk } from "./talk.js";
 import { announce, t } from "./words.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const root = $("visit");
 const visitId = root.dataset.visit;
 const api = `/v1/visits/${visitId}`;
 const ORDER = ["check", "waiting", "call", "ended"];
+/** @type {{camera: string, microphone: string, speaker: string, network: any}} */
 const found = { camera: "unchecked", microphone: "unchecked", speaker: "unchecked", network: null };
 let stage = root.dataset.stage;
 let local = null;
@@ -23,6 +25,7 @@ let away = false; // left the call on purpose
 
 const conversation = talk({
   visitId,
+  nameOf: ({ role }) => (role === "clinician" ? root.dataset.clinician : ""),
   onTrouble(words) {
     away = true;
     show("left");

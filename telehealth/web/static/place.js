@@ -5,8 +5,10 @@ import { coalesced, listen } from "./stream.js";
 import { announce, t } from "./words.js";
 
 const OLD = 60_000; // an estimate is not older than this
-const place = document.getElementById("place");
-const notice = document.getElementById("notice");
+/** @type {(id: string) => any} */
+const $ = (id) => document.getElementById(id);
+const place = $("place");
+const notice = $("notice");
 
 function said(root) {
   return [...root.querySelectorAll("h2, #estimate, .note p:first-child")].map((each) => each.textContent.trim());
@@ -27,7 +29,7 @@ const refresh = coalesced(async () => {
   const before = said(place);
   const focused = document.activeElement?.id;
   place.replaceChildren(...[...next.childNodes].map((node) => document.importNode(node, true)));
-  if (focused) document.getElementById(focused)?.focus();
+  if (focused) $(focused)?.focus();
   const news = said(place).filter((each) => !before.includes(each));
   if (news.length) announce(news.join(" "));
   if (next.dataset.waits !== "true") stream.close();

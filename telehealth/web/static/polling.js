@@ -11,6 +11,7 @@ const TRIES = 5;
  *   string}) => void, send(text: string): void, close(): void}}
  */
 export function polling(ticket) {
+  /** @type {{onopen: ?() => void, onmessage: ?(event: {data: string}) => void, onclose: ?(event: {code: number, reason: string}) => void, send(text: string): void, close(): void}} */
   const line = { onopen: null, onmessage: null, onclose: null, send, close };
   let out = [];
   let after = null;

@@ -8,6 +8,7 @@ const STRAGGLERS_MS = 1000;
 const PROBE_BYTES = 160; // about a packet of speech
 
 // The same table as telehealth/media/verdict.py: ITU-T G.114 for delay; Opus conceals a few per cent of loss.
+/** @type {["good"|"fair", {rtt_ms: number, jitter_ms: number, loss: number}][]} */
 const TABLE = [
   ["good", { rtt_ms: 200, jitter_ms: 30, loss: 0.02 }],
   ["fair", { rtt_ms: 400, jitter_ms: 60, loss: 0.08 }],
@@ -38,7 +39,7 @@ export async function checkNetwork({ iceServers = [], exchange, signal, onProgre
   signal?.throwIfAborted();
   const peer = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
   const stop = new AbortController();
-  const quit = () => stop.abort(signal.reason);
+  const quit = () => stop.abort(signal?.reason);
   signal?.addEventListener("abort", quit, { once: true });
   try {
     const relay = watchRelay(peer, iceServers);
@@ -46,7 +47,7 @@ export async function checkNetwork({ iceServers = [], exchange, signal, onProgre
     if (track) peer.addTrack(track);
     await peer.setLocalDescription();
     // No waiting for candidates: the node answers whoever shows the ICE password, from wherever they are.
-    const { type, sdp } = peer.localDescription;
+    const { type, sdp } = /** @type {RTCSessionDescription} */ (peer.localDescription);
     await peer.setRemoteDescription(await orAborted(exchange({ type, sdp }), stop.signal));
     const open = await opened(peer, channel, stop.signal);
     const figures = open ? await probe(channel, stop.signal, onProgress) : { rtt_ms: null, jitter_ms: 0, loss: 1 };
@@ -82,7 +83,7 @@ async function opened(peer, channel, signal) {
 async function probe(channel, signal, onProgress) {
   const roundTrips = new Map();
   const heard = { node: 0, at: 0 };
-  const all = new Promise((resolve) => {
+  const all = new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
     channel.binaryType = "arraybuffer";
     channel.addEventListener("message", ({ data }) => {
       note(data, roundTrips, heard);

@@ -4,6 +4,7 @@ import { Refused, call } from "./api.js";
 import { coalesced, listen } from "./stream.js";
 import { announce, t, timeOf } from "./words.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const root = $("prepare");
 const api = `/v1/visits/${root.dataset.visit}`;
@@ -125,7 +126,7 @@ function keep() {
   }
 
   async function differ() {
-    const { body } = await call("GET", `${api}/intake`).catch(() => ({}));
+    const { body } = await call("GET", `${api}/intake`).catch(() => ({ body: null }));
     if (!body) return void plan(wait);
     const theirs = Object.fromEntries(Object.entries(body.answers).map(([link, each]) => [link, String(each)]));
     conflict = { theirs, revision: body.revision };
@@ -204,7 +205,7 @@ function keep() {
 
   function recall() {
     try {
-      return JSON.parse(localStorage.getItem(kept));
+      return JSON.parse(localStorage.getItem(kept) ?? "null");
     } catch {
       return null;
     }

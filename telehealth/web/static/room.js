@@ -1,11 +1,13 @@
 // The clinician's room: the call follows the visit, the page follows the server, the note keeps itself.
 
 import { call, reread } from "./api.js";
+import { company } from "./company.js";
 import { keepNote, parseStroke } from "./note.js";
 import { coalesced, listen } from "./stream.js";
 import { talk } from "./talk.js";
 import { announce, minutes, t } from "./words.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const strip = $("strip");
 const visitId = strip.dataset.visit;
@@ -16,10 +18,27 @@ let away = false;
 const conversation = talk({
   visitId,
   host: true,
+  nameOf,
+  onRoom({ peers }) {
+    $("company").hidden = peers.length === 0;
+    others(peers);
+  },
   onTrouble: left,
   onEnd: (words) => (words && left(words), refresh()),
 });
 const note = keepNote({ visitId, onSigned: () => refresh() });
+
+const others = company({
+  list: $("peers"),
+  nameOf,
+  order: (command, participant) => conversation.order(command, participant),
+  onRefused: notice,
+});
+
+function nameOf({ participant, role }) {
+  if (role === "patient") return strip.querySelector("h1").textContent;
+  return $(`participant-${participant}`)?.querySelector("bdi").textContent ?? "";
+}
 
 function notice(text) {
   $("notice").textContent = text;
@@ -34,7 +53,8 @@ function left(words) {
 }
 
 function keys(talking) {
-  for (const id of ["mute", "camera", "leave"]) $(id).hidden = !talking;
+  for (const id of ["mute", "camera", "device-key", "chat-key", "leave"]) $(id).hidden = !talking;
+  if (!talking) $("share").hidden = $("company").hidden = true;
   $("back").hidden = talking;
 }
 
@@ -43,7 +63,7 @@ function follow() {
   $("keys").hidden = !live;
   if (!live) {
     if (conversation.running()) conversation.stop();
-    $("near").hidden = true;
+    $("near").hidden = $("company").hidden = true;
     return;
   }
   if (away || conversation.running()) return;
@@ -81,7 +101,7 @@ function exchange(mine, theirs) {
   if (!mine || !theirs || mine.dataset.source === theirs.innerHTML) return;
   if (mine.id === "before" && mine.querySelector("details[open]")) return; // a reason is being written
   const spoken = mine.id === "record" && mine.textContent.trim() !== theirs.textContent.trim();
-  const held = mine.contains(document.activeElement) && document.activeElement.closest("form")?.id;
+  const held = mine.contains(document.activeElement) && document.activeElement?.closest("form")?.id;
   mine.dataset.source = theirs.innerHTML;
   mine.replaceChildren(...[...theirs.childNodes].map((each) => document.importNode(each, true)));
   if (held) ($(held) || mine).querySelector("button")?.focus();
@@ -104,6 +124,18 @@ strip.addEventListener("submit", async (event) => {
     button.disabled = false;
     notice(error.problem?.detail || error.problem?.title || t("That did not work. Please try again."));
   }
+});
+
+// Somebody who waits is let in or turned away without leaving the call.
+$("participants").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { participant, step } = event.target.dataset;
+  try {
+    await call("POST", `${api}/participants/${participant}/${step}`);
+  } catch {
+    notice(t("That did not work. Please try again."));
+  }
+  await refresh();
 });
 
 $("leave").addEventListener("click", () => {
@@ -135,8 +167,8 @@ $("follow-up").addEventListener("submit", async (event) => {
 });
 
 setInterval(() => {
-  for (const time of document.querySelectorAll("[data-since]")) {
-    time.textContent = minutes(Math.max(0, Math.floor((Date.now() - Date.parse(time.dataset.since)) / 60_000)));
+  for (const time of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-since]"))) {
+    time.textContent = minutes(Math.max(0, Math.floor((Date.now() - Date.parse(time.dataset.since ?? "")) / 60_000)));
   }
 }, 5000);
 

@@ -7,7 +7,11 @@ const SHUT = 2; // sockets that did not open, one after the other
 const FINAL = { 400: "refused", 401: "refused", 403: "refused", 404: "refused", 409: "refused", 410: "ended" };
 const REASONS = { ended: "ended", replaced: "replaced", "seat-taken": "replaced" };
 
-/** The socket: a fresh ticket each time, resumed where it broke, commands repeated until they are acknowledged. */
+/**
+ * The socket: a fresh ticket each time, resumed where it broke, commands repeated until they are acknowledged.
+ * @param {string} tickets address
+ * @param {{onMessage: (message: any) => void, onGone: (state: string) => void}} options
+ */
 export function openSignalling(tickets, { onMessage, onGone }) {
   let socket = null;
   let attempt = 0;
@@ -16,6 +20,7 @@ export function openSignalling(tickets, { onMessage, onGone }) {
   let seq = 0;
   let next = 1;
   let heard = 0;
+  /** @type {{command: {id: number}, done: (code: string) => void}[]} */
   let pending = [];
   let ready = false;
   let closed = false;
@@ -72,20 +77,27 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     const { type, id } = message;
     if (type === "welcome") welcome(message);
     else seq = message.seq ?? seq;
-    if (id) pending = pending.filter((each) => each.id > id);
+    if (id) settled(({ command }) => command.id <= id, (command) => (type === "error" && command.id === id ? message.code : ""));
     if (type === "bye") end(REASONS[message.reason]);
     else if (!["ack", "pong"].includes(type)) onMessage(message);
+  }
+
+  /** Tells who waits for these commands how they went: "" well, else why not. */
+  function settled(which, how) {
+    const over = pending.filter(which);
+    pending = pending.filter((each) => !which(each));
+    for (const { command, done } of over) done(how(command));
   }
 
   function welcome(message) {
     if (!message.resumed) {
       ({ seq } = message); // a resumed session counts on from the last it heard: what it missed comes now
-      pending = [];
+      settled(() => true, () => "lost");
       next = 1;
     }
     ({ session } = message);
-    pending = pending.filter(({ id }) => id > message.ack);
-    for (const command of pending) socket.send(JSON.stringify(command));
+    settled(({ command }) => command.id <= message.ack, () => "");
+    for (const { command } of pending) socket.send(JSON.stringify(command));
     ready = true;
     tries = 0;
   }
@@ -116,16 +128,22 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     clearInterval(pulse);
     clearTimeout(retry);
     abandon();
+    settled(() => true, () => "lost");
     onGone(state);
   }
 
   return {
-    send(type, body) {
+    /** A command; answers its number. `done` hears once how it went: "" well, else the code of the error, or "lost". */
+    send(type, body, done = (/** @type {string} */ _code) => {}) {
       const command = { type, id: next, ...body };
       next += 1;
-      pending.push(command);
+      pending.push({ command, done });
       if (ready) socket.send(JSON.stringify(command));
       return command.id;
+    },
+    /** What is said again soon need not be said later: only while somebody listens. */
+    mention(type, body) {
+      if (ready) this.send(type, body);
     },
     reopen() {
       if (!closed) open();

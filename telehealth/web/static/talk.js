@@ -1,41 +1,74 @@
-// The call as a person sees it: pictures, keys, and words for what happens. Both sides use it.
+// The call as a person sees it: pictures, keys, and words for what happens. All sides use it.
 
-import { joinCall } from "./call.js";
 import { explain, openDevices, release } from "./devices.js";
 import { recordingSign } from "./recording.js";
 import { t } from "./words.js";
 
+const WARM_MS = 2000;
+const NO_PICTURE = ["waiting", "held", "left"];
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
+
+// What a call needs comes once the page is there; whoever begins earlier waits for it.
+const modules = () =>
+  Promise.all([import("./call.js"), import("./uplink.js"), import("./chat.js"), import("./choices.js"), import("./link.js")]);
 
 /**
  * start(stream?) opens the devices unless given a stream, and joins; stop() hangs up and lets the devices go.
- * onTrouble(words) when the devices cannot be opened; onEnd(words) when the call is over for this page, with words
- * unless the visit itself has ended.
+ * @param {object} options
+ * @param {string} options.visitId
+ * @param {boolean} [options.host] the clinician's side
+ * @param {boolean} [options.sends] false for who only sees and hears: their devices are left alone
+ * @param {string} [options.tickets] where tickets are had, under the visit
+ * @param {string} [options.chat] where what was written is read, under the visit
+ * @param {(person: import("./call.js").Person) => string} [options.nameOf] what the page calls somebody, if it knows
+ * @param {(words: string) => void} options.onTrouble when it cannot begin
+ * @param {(words: string) => void} options.onEnd when the call is over for this page, with words unless the visit has ended
+ * @param {(room: import("./call.js").Room) => void} [options.onRoom]
  */
-export function talk({ visitId, host = false, tickets, onTrouble, onEnd }) {
+export function talk({
+  visitId,
+  host = false,
+  sends = true,
+  tickets = host ? "host-tickets" : "tickets",
+  chat = host ? "host-chat" : "chat",
+  nameOf = () => "",
+  onTrouble,
+  onEnd,
+  onRoom = () => {},
+}) {
   const remote = $("remote");
   const near = $("near");
+  const told = { state: "", devices: "", limit: "" };
   let handle = null;
   let local = null;
+  let up = null;
+  let written = null;
   let starting = false;
   const sign = recordingSign({ host, say: (type, body) => handle?.say(type, body) });
+  let turn = 0; // a call that was ended before it began does not begin
+  setTimeout(() => modules().catch(() => {}), WARM_MS);
 
-  const say = (text) => {
-    if ($("say").textContent !== text) $("say").textContent = text;
-  };
+  function say(part, text) {
+    told[part] = text;
+    const now = told.state || told.devices || told.limit;
+    if ($("say").textContent !== now) $("say").textContent = now;
+  }
 
   function onState(state) {
     const words = {
       waiting: t("Waiting for the other side…"),
+      held: t("You are on hold. Nobody sees or hears you until the clinician lets you in again."),
       reconnecting: t("The connection was lost. We are bringing it back; you keep your place."),
       frozen: t("The picture has stopped. We are bringing it back."),
+      sound: t("Your connection is weak: sound only. The picture comes back by itself."),
       left: t("The other side has left the call. They may come back."),
       failed: t("The connection does not come back. Check your network; we keep trying."),
     };
     const ending = { ended: "", replaced: t("The call goes on in another window."), refused: t("You cannot join the call just now.") };
     $("connecting").hidden = state !== "connecting";
-    remote.hidden = ["waiting", "left"].includes(state);
-    say(words[state] || "");
+    remote.hidden = NO_PICTURE.includes(state);
+    say("state", words[state] || "");
     if (state === "connected") play();
     if (!(state in ending)) return;
     stop();
@@ -47,18 +80,21 @@ export function talk({ visitId, host = false, tickets, onTrouble, onEnd }) {
       await remote.play();
     } catch (error) {
       if (error.name !== "NotAllowedError") return;
-      say(t("Press anywhere to hear the other side."));
-      addEventListener("pointerup", () => (remote.play(), say("")), { once: true });
-      addEventListener("keyup", () => (remote.play(), say("")), { once: true });
+      say("state", t("Press anywhere to hear the other side."));
+      addEventListener("pointerup", () => (remote.play(), say("state", "")), { once: true });
+      addEventListener("keyup", () => (remote.play(), say("state", "")), { once: true });
     }
   }
 
   function keys() {
-    const picture = local?.getVideoTracks().length > 0;
+    const picture = local.getVideoTracks().length > 0;
     $("camera").hidden = !picture;
+    $("mute").hidden = $("device-key").hidden = !sends;
+    $("share").hidden = !sends || !navigator.mediaDevices?.getDisplayMedia;
     near.hidden = !picture;
     label("mute", t("Mute"));
     label("camera", t("Camera off"));
+    shared(false);
   }
 
   function label(id, text) {
@@ -73,34 +109,105 @@ export function talk({ visitId, host = false, tickets, onTrouble, onEnd }) {
   }
   $("mute").addEventListener("click", () => toggle("mute", "audio"));
   $("camera").addEventListener("click", () => toggle("camera", "video"));
+  $("share").addEventListener("click", () => {
+    if ($("share").getAttribute("aria-pressed") === "true") up?.unshare();
+    else up?.share().catch(() => {}); // decided against it
+  });
+
+  function shared(now) {
+    $("share").setAttribute("aria-pressed", String(now));
+    near.classList.toggle("mirror", !now);
+    near.hidden = !local?.getVideoTracks().length;
+    $("camera").hidden = now || near.hidden;
+  }
+
+  function lost(kinds) {
+    const words = {
+      audio: t("Your microphone was interrupted. We are getting it back."),
+      video: t("Your camera was interrupted. We are getting it back."),
+    };
+    say("devices", kinds.map((kind) => words[kind]).join(" "));
+  }
+
+  function limited(picture) {
+    say("limit", picture ? "" : t("The other side's connection is weak: they hear you. Your picture comes back by itself."));
+  }
 
   function stop() {
+    turn += 1;
+    starting = false;
     handle?.close();
-    handle = null;
+    up?.close();
+    written?.close();
+    handle = up = written = null;
     sign.clear();
     release(local);
     local = near.srcObject = remote.srcObject = null;
     $("connecting").hidden = false;
-    say("");
+    $("link").hidden = true;
+    for (const part of Object.keys(told)) say(part, "");
   }
 
-  async function start(stream, { video = true } = {}) {
+  async function start(stream = null, { video = true } = {}) {
     if (handle || starting) return;
     starting = true;
+    const mine = turn;
+    const found = { stream: null };
     try {
-      local = stream?.active ? stream : await openDevices({ video });
-    } catch (error) {
-      if (error.code !== "missing_camera" || !video) return onTrouble(explain(error.code));
+      found.stream = await devices(stream, video);
+      const loaded = found.stream && (await modules());
+      if (mine !== turn) return release(found.stream);
+      local = found.stream;
+      if (loaded) join(loaded);
+    } catch {
+      release(found.stream);
+      if (mine === turn) onTrouble(t("That did not work. Please try again."));
     } finally {
-      starting = false;
+      if (mine === turn) starting = false;
     }
-    if (!local) return start(null, { video: false });
-    near.srcObject = local;
-    keys();
-    const others = t("Another person in the call");
-    handle = joinCall({ visitId, host, tickets, local, remoteVideo: remote, others, onState, onRoom: sign.show });
-    return undefined;
   }
 
-  return { running: () => Boolean(handle) || starting, start, stop };
+  /** The stream to send; null once the person has been told why there is none. */
+  async function devices(stream, video) {
+    if (!sends) return new MediaStream();
+    if (stream?.active) return stream;
+    try {
+      return await openDevices({ video });
+    } catch (error) {
+      if (error.code === "missing_camera" && video) return devices(null, false);
+      return onTrouble(explain(error.code)), null;
+    }
+  }
+
+  function join([{ joinCall }, { uplink }, { chatPanel }, { choices }, { ownLink }]) {
+    near.srcObject = local;
+    keys();
+    handle = joinCall({
+      visitId,
+      tickets,
+      local,
+      remoteVideo: remote,
+      others: t("Another person in the call"),
+      onState,
+      onLimit: limited,
+      onChat: (message) => written.hear(message),
+      onRoom(room) {
+        written.follow(room);
+        ownLink($("link"), room);
+        sign.show(room);
+        onRoom(room);
+      },
+    });
+    up = uplink({ local, put: (track) => handle.put(track), onLost: lost, onShare: shared });
+    choices({ local, use: (kind, id) => up.use(kind, id) });
+    written = chatPanel({ path: `/v1/visits/${visitId}/${chat}`, send: (text) => handle.chat(text), nameOf });
+  }
+
+  return {
+    running: () => Boolean(handle) || starting,
+    start,
+    stop,
+    /** The host's admit, hold or deny; answers "" or why not. */
+    order: (command, participant) => handle?.order(command, participant) ?? Promise.resolve("lost"),
+  };
 }

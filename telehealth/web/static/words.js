@@ -20,13 +20,13 @@ export function secondsAgo(count) {
 
 /** The time of day of an instant, in the page's zone. */
 export function timeOf(instant) {
-  const timeZone = document.querySelector("[data-zone]")?.dataset.zone;
+  const timeZone = /** @type {HTMLElement | null} */ (document.querySelector("[data-zone]"))?.dataset.zone;
   return new Intl.DateTimeFormat(lang, { timeStyle: "short", timeZone }).format(instant);
 }
 
 /** Says it to people who listen, once (the page's role=status region). */
 export function announce(text) {
-  const live = document.getElementById("live");
+  const live = /** @type {HTMLElement} */ (document.getElementById("live"));
   live.textContent = "";
   setTimeout(() => (live.textContent = text), 100);
 }

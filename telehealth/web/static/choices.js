@@ -1,0 +1,58 @@
+// Another camera, microphone or speaker, in the middle of a call.
+
+import { explain, listDevices } from "./devices.js";
+import { disclosure } from "./panels.js";
+import { t } from "./words.js";
+
+/** @type {(id: string) => any} */
+const $ = (id) => document.getElementById(id);
+const SELECTS = /** @type {const} */ ([["use-camera", "videoinput", "video"], ["use-microphone", "audioinput", "audio"]]);
+
+/**
+ * @param {object} options
+ * @param {MediaStream} options.local what is sent
+ * @param {(kind: "audio"|"video", deviceId: string) => Promise<void>} options.use
+ */
+export function choices({ local, use }) {
+  const { isOpen, close } = disclosure($("device-key"), offer);
+  const speaker = $("use-speaker");
+  close();
+  navigator.mediaDevices.ondevicechange = () => isOpen() && offer();
+
+  async function offer() {
+    const devices = await listDevices();
+    for (const [id, list, kind] of SELECTS) {
+      const used = local.getTracks().find((track) => track.kind === kind)?.getSettings().deviceId;
+      fill($(id), devices[list], used);
+    }
+    fill(speaker, devices.audiooutput, $("remote").sinkId);
+    $("speaker-field").hidden = !("setSinkId" in HTMLMediaElement.prototype) || devices.audiooutput.length === 0;
+    $("camera-field").hidden = devices.videoinput.length === 0;
+  }
+
+  for (const [id, , kind] of SELECTS) $(id).onchange = () => tell(use(kind, $(id).value));
+  speaker.onchange = () =>
+    tell(Promise.all([...document.querySelectorAll(".far video")].map((each) => /** @type {any} */ (each).setSinkId(speaker.value))));
+
+  /** @param {Promise<unknown>} change */
+  async function tell(change) {
+    try {
+      await change;
+      $("device-told").textContent = t("Changed.");
+    } catch (error) {
+      $("device-told").textContent = explain(error.code);
+    }
+    offer();
+  }
+}
+
+/**
+ * @param {HTMLSelectElement} select
+ * @param {MediaDeviceInfo[]} devices
+ * @param {string | undefined} used
+ */
+function fill(select, devices, used) {
+  const options = devices.map(({ label, deviceId }, at) => new Option(label || t("Device {number}", { number: at + 1 }), deviceId));
+  select.replaceChildren(...options);
+  if (devices.some(({ deviceId }) => deviceId === used)) select.value = used ?? "";
+}

@@ -1,0 +1,150 @@
+// What is sent: microphone, camera, or the screen in the camera's place. What the system takes away (a phone call, a
+// headset that is pulled out) is opened again and put where it was: nobody rejoins.
+
+import { openTrack } from "./devices.js";
+
+const MUTED_MS = 2000; // the system lets a device pause for a moment by itself
+const AGAIN_MS = 3000;
+const SHOWN = { video: { frameRate: { max: 15 } } };
+
+/**
+ * @param {object} options
+ * @param {MediaStream} options.local what is sent now; kept up to date by `put`
+ * @param {(track: MediaStreamTrack) => Promise<void>} options.put sends it in place of the track of its kind
+ * @param {(lost: string[]) => void} options.onLost the kinds that are interrupted; empty when all is well again
+ * @param {(sharing: boolean) => void} options.onShare
+ */
+export function uplink({ local, put, onLost, onShare }) {
+  const stop = new AbortController();
+  const { signal } = stop;
+  /** @type {Map<string, {timer: number, busy: boolean}>} */
+  const lost = new Map();
+  /** @type {MediaStreamTrack | null} */
+  let camera = null; // while the screen has its place
+  /** @type {MediaStreamTrack | null} */
+  let screen = null;
+  let ending = false;
+  for (const track of local.getTracks()) watch(track);
+  navigator.mediaDevices?.addEventListener("devicechange", again, { signal });
+  document.addEventListener("visibilitychange", again, { signal });
+
+  /** @param {MediaStreamTrack} track */
+  function watch(track) {
+    let pause = 0;
+    const current = () => !signal.aborted && local.getTracks().includes(track);
+    track.addEventListener("ended", () => current() && lose(track.kind), { signal });
+    track.addEventListener("unmute", () => (clearTimeout(pause), current() && find(track.kind)), { signal });
+    track.addEventListener(
+      "mute",
+      () => (pause = window.setTimeout(() => current() && track.muted && lose(track.kind), MUTED_MS)),
+      { signal },
+    );
+  }
+
+  /** @param {string} kind */
+  function lose(kind) {
+    if (lost.has(kind)) return;
+    lost.set(kind, { timer: window.setInterval(() => reopen(kind), AGAIN_MS), busy: false });
+    onLost([...lost.keys()]);
+    reopen(kind);
+  }
+
+  /** @param {string} kind */
+  function find(kind) {
+    clearInterval(lost.get(kind)?.timer);
+    if (lost.delete(kind)) onLost([...lost.keys()]);
+  }
+
+  /** A camera gone while the page was hidden tells nobody (iOS). */
+  function again() {
+    if (document.visibilityState !== "visible") return;
+    for (const track of local.getTracks()) if (track.readyState === "ended" && track !== screen) lose(track.kind);
+    for (const kind of lost.keys()) reopen(kind);
+  }
+
+  /** @param {string} kind */
+  async function reopen(kind) {
+    const state = lost.get(kind);
+    if (!state || state.busy || document.visibilityState !== "visible") return;
+    state.busy = true;
+    const track = await openTrack(kind).catch(() => null);
+    state.busy = false;
+    if (!track) return;
+    if (lost.get(kind) !== state) return track.stop();
+    await take(track);
+    find(kind);
+  }
+
+  /** @param {MediaStreamTrack} track in place of the one of its kind, which is let go */
+  async function take(track) {
+    const old = local.getTracks().find(({ kind }) => kind === track.kind);
+    if (old) track.enabled = old.enabled;
+    watch(track);
+    await put(track);
+    if (old !== camera) old?.stop();
+  }
+
+  /** Another camera or microphone. Throws Trouble when it cannot be had; then the one before goes on, or is had again. */
+  async function use(kind, deviceId) {
+    if (kind === "video" && screen) return void (camera = await exchanged(camera, kind, deviceId));
+    const old = local.getTracks().find((each) => each.kind === kind);
+    await take(await exchanged(old, kind, deviceId));
+    find(kind);
+    return undefined;
+  }
+
+  /** A phone opens one camera at a time: where both at once are refused, the old one goes first. */
+  async function exchanged(old, kind, deviceId) {
+    const fresh = await openTrack(kind, deviceId).catch(() => (old?.stop(), openTrack(kind, deviceId)));
+    old?.stop();
+    return fresh;
+  }
+
+  /** Asks which screen or window, and shows it. Rejects when the person does not want to, after all. */
+  async function share() {
+    const display = await navigator.mediaDevices.getDisplayMedia(SHOWN);
+    const [track] = display.getVideoTracks();
+    if (signal.aborted) return track.stop();
+    track.contentHint = "detail";
+    track.addEventListener("ended", unshare, { signal });
+    camera = local.getVideoTracks()[0] ?? null;
+    screen = track;
+    await put(track);
+    onShare(true);
+  }
+
+  async function unshare() {
+    if (!screen || ending) return;
+    ending = true;
+    screen.stop();
+    const live = camera?.readyState === "live" ? camera : null;
+    const back = live ?? (camera ? await openTrack("video").catch(() => null) : null) ?? darkness();
+    if (signal.aborted) return back.stop();
+    if (back !== live) watch(back);
+    await put(back);
+    camera = screen = null;
+    ending = false;
+    onShare(false);
+  }
+
+  return {
+    use,
+    share,
+    unshare,
+    close() {
+      stop.abort();
+      for (const { timer } of lost.values()) clearInterval(timer);
+      camera?.stop();
+      screen?.stop();
+    },
+  };
+}
+
+/** Where no camera is: the other side shall not go on seeing the last of the screen. */
+function darkness() {
+  const canvas = document.createElement("canvas");
+  const paint = canvas.getContext("2d");
+  const [track] = canvas.captureStream().getVideoTracks();
+  const timer = setInterval(() => (track.readyState === "ended" ? clearInterval(timer) : paint?.fillRect(0, 0, 300, 150)), 500);
+  return track;
+}

@@ -1,0 +1,123 @@
+"""What people do in a call besides talking: write, hold, share a screen, watch; on the pages as they are served."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.kit.calls import FLAGS
+from tests.kit.demo import DESK, Demo, Json, eventually
+from tests.kit.needs import program
+from tests.stories.call_pages import ask_in, open_clinician, open_companion, open_patient, own_page, ready, sees
+
+pytestmark = pytest.mark.browser
+ASKED_FOR_DEVICES = "window.asked"
+COUNT_ASKING = """window.asked = 0;
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = (wanted) => (window.asked += 1, real(wanted));"""
+
+
+@pytest.mark.timeout(300)
+def test_in_the_call(demo: Demo) -> None:
+    with demo.staff(DESK) as desk:
+        booked = demo.book_now(desk, demo.register(desk, "Amira"))
+        invited = ask_in(desk, booked, kind="trainee", name="Tom Ash")
+    ready(demo, booked)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program("browser"), args=list(FLAGS))
+        with own_page(browser) as clinician, own_page(browser) as patient, own_page(browser) as trainee:
+            open_patient(demo, patient, booked)
+            open_clinician(demo, clinician, booked["visit"]["id"])
+            clinician.click("#admit button")
+            for page in (clinician, patient):
+                sees(page, 1)
+            _write(clinician, patient)
+            _hear_how_good_it_is(clinician, patient)
+            _hold(clinician, patient)
+            _share(clinician, patient)
+            _watch(clinician, trainee, invited)
+        browser.close()
+
+
+def _write(clinician: Page, patient: Page) -> None:
+    """By keyboard, counted while nobody looks, read again after a reload."""
+    clinician.focus("#chat-key")
+    clinician.keyboard.press("Enter")
+    expect(clinician.locator("#chat-text")).to_be_focused()
+    clinician.keyboard.type("Please hold the box\nto the camera")
+    expect(patient.locator("#chat-key")).to_have_text("Chat (1 new)", timeout=15_000)
+    expect(patient.locator("#live")).to_contain_text("Please hold the box")
+    expect(clinician.locator("#chat-text")).to_have_value("to the camera")  # Enter sends a line
+    clinician.keyboard.press("Escape")
+    expect(clinician.locator("#chat-key")).to_be_focused()
+    expect(clinician.locator("#chat")).to_be_hidden()
+
+    patient.click("#chat-key")
+    expect(patient.locator("#chat-key")).to_have_text("Chat")
+    expect(patient.get_by_role("log")).to_contain_text("Please hold the box")
+    patient.fill("#chat-text", "Like this?")
+    patient.click("#chat-send")
+    expect(patient.locator("#chat-log .mine")).to_contain_text("Like this?")
+    expect(clinician.locator("#chat-key")).to_have_text("Chat (1 new)")
+    for page in (patient, clinician):
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert Axe().run(patient).violations_count == 0
+    patient.reload()
+    sees(patient, 1)
+    patient.click("#chat-key")
+    expect(patient.locator("#chat-log li")).to_have_count(2)
+
+
+def _hear_how_good_it_is(clinician: Page, patient: Page) -> None:
+    for page in (clinician, patient):
+        expect(page.locator("#link")).to_have_text(re.compile("Connection: "), timeout=20_000)
+    row = clinician.locator("#peers > li")
+    expect(row).to_have_count(1)
+    expect(row.locator(".tag")).to_have_text(re.compile("Connection: "), timeout=20_000)
+    expect(row).to_contain_text("Amira")
+
+
+def _hold(clinician: Page, patient: Page) -> None:
+    hold = clinician.locator("#peers button").first
+    expect(hold).to_have_text("Put Amira Marlow on hold")
+    hold.click()
+    expect(patient.locator("#say")).to_have_text(re.compile("You are on hold"))
+    expect(patient.locator("#chat-text")).to_be_disabled()
+    expect(hold).to_be_focused()
+    expect(clinician.locator("#peers .tag")).to_have_text("On hold")
+    expect(hold).to_have_text("Let Amira Marlow back in")
+    assert Axe().run(clinician).violations_count == 0
+    hold.click()
+    for page in (clinician, patient):
+        sees(page, 1)
+    expect(patient.locator("#chat-text")).to_be_enabled()
+
+
+def _share(clinician: Page, patient: Page) -> None:
+    width = "document.querySelector('#remote').videoWidth"
+    before = patient.evaluate(width)
+    clinician.click("#share")
+    expect(clinician.locator("#share")).to_have_attribute("aria-pressed", "true")
+    eventually(lambda: patient.evaluate(width) != before, within=30)
+    sees(patient, 1, more=3)
+    clinician.click("#share")
+    eventually(lambda: patient.evaluate(width) == before, within=30)
+    sees(patient, 1)
+
+
+def _watch(clinician: Page, trainee: Page, invited: Json) -> None:
+    """Who only watches is asked for no device, sees the two others, and can be put out."""
+    trainee.add_init_script(COUNT_ASKING)
+    open_companion(trainee, invited)
+    entry = clinician.locator(f"#participant-{invited['participant']['id']}")
+    expect(entry).to_contain_text("Turn away", timeout=20_000)
+    entry.get_by_role("button", name="Let in").click()
+    expect(trainee.locator("#watches")).to_be_visible(timeout=20_000)
+    trainee.click("#back")
+    sees(trainee, 2)
+    assert trainee.evaluate(ASKED_FOR_DEVICES) == 0
+    assert [trainee.is_visible(key) for key in ("#mute", "#camera", "#share", "#device-key")] == [False] * 4
+    sees(clinician, 1)
+    clinician.get_by_role("button", name="Put Tom Ash out of the visit").click()
+    trainee.wait_for_selector("text=This link no longer leads here", timeout=20_000)
