@@ -11,7 +11,9 @@ const LONGEST_MS = 10000; // who is not seen anew by then has gone
  * @returns what `overNode` returns, but that `settle(place, epoch, live)` says at which place too
  */
 export function overPlaces({ onPeople, onState, ...options }) {
+  /** @type {any} */
   let here = null;
+  /** @type {any} */
   let before = null; // the place we come from, as long as it is of use
   let told = new Map();
 
@@ -29,7 +31,8 @@ export function overPlaces({ onPeople, onState, ...options }) {
   }
 
   function open(place) {
-    const mine = { place, people: new Map(), state: "connecting", connected: 0, complete: 0, over: null };
+    /** @type {any} */
+    const mine = { place, people: new Map(), state: "connecting", connected: 0, complete: 0 };
     mine.over = overNode({
       ...options,
       onPeople(people) {

@@ -9,7 +9,7 @@ import { announce, t } from "./words.js";
  * @returns {{show(room: object): void, clear(): void}} show takes each `welcome` and `state` of the call
  */
 export function recordingSign({ host, say }) {
-  const root = document.getElementById("recording");
+  const root = /** @type {HTMLElement} */ (document.getElementById("recording"));
   let offered = false;
   let drawn = "none";
   let now = null;
