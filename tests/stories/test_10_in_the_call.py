@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.kit.calls import FLAGS
-from tests.kit.demo import DESK, Demo, Json, eventually
+from tests.kit.demo import DESK, Demo, Json
 from tests.kit.needs import program
 from tests.stories.call_pages import ask_in, open_clinician, open_companion, open_patient, own_page, ready, sees
 
@@ -95,14 +95,15 @@ def _hold(clinician: Page, patient: Page) -> None:
 
 
 def _share(clinician: Page, patient: Page) -> None:
-    width = "document.querySelector('#remote').videoWidth"
-    before = patient.evaluate(width)
+    sent = "document.querySelector('#near').srcObject.getVideoTracks()[0].label"
+    camera = clinician.evaluate(sent)
     clinician.click("#share")
     expect(clinician.locator("#share")).to_have_attribute("aria-pressed", "true")
-    eventually(lambda: patient.evaluate(width) != before, within=30)
+    assert clinician.evaluate(sent) != camera
     sees(patient, 1, more=3)
     clinician.click("#share")
-    eventually(lambda: patient.evaluate(width) == before, within=30)
+    expect(clinician.locator("#share")).to_have_attribute("aria-pressed", "false")
+    assert clinician.evaluate(sent) == camera
     sees(patient, 1)
 
 
