@@ -1,5 +1,7 @@
 """The commands, each a few lines: options in, one function called, errors shown in words."""
 
+import subprocess
+import sys
 from os import environ
 from pathlib import Path
 from typing import Annotated
@@ -142,6 +144,17 @@ def doctor(
     report(findings, is_json=is_json)
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def check_call(
+    url: Annotated[str, typer.Argument(help="Address of an installation, such as https://visits.clinic.example")],
+    *,
+    is_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON")] = False,
+) -> None:
+    """Check from here whether video calls with an installation will do, by every way they can take: 0 when they do."""
+    argv = [sys.executable, "-m", "telehealth.cli.check_call", url, *(["--json"] if is_json else [])]
+    raise typer.Exit(subprocess.call(argv))  # noqa: S603 - ourselves
 
 
 @app.command()

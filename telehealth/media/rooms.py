@@ -194,6 +194,11 @@ class Rooms:
         return room.tracks() if room is not None and room.epoch == place.epoch else {}
 
     @property
+    def mux(self) -> Mux:
+        """The sockets, which the network checks share."""
+        return self._mux
+
+    @property
     def count(self) -> int:
         return sum(len(room.sessions) for room in self._rooms.values())
 
