@@ -194,11 +194,6 @@ class Rooms:
         return room.tracks() if room is not None and room.epoch == place.epoch else {}
 
     @property
-    def mux(self) -> Mux:
-        """The sockets, which the network checks share."""
-        return self._mux
-
-    @property
     def count(self) -> int:
         return sum(len(room.sessions) for room in self._rooms.values())
 
@@ -274,7 +269,7 @@ class Rooms:
             fragment=session.transport.fragment,
             password=session.transport.pwd,
             fingerprints=session.transport.fingerprints,
-            addresses=tuple((wire.host, wire.port) for wire in self._mux.wires),
+            addresses=self._mux.addresses,
             session=session.number,
             version=session.version,
         )
