@@ -52,6 +52,10 @@ _MediaPort = Annotated[
 ]
 _RecordPort = Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the embedded record service")]
 _SmtpPort = Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the local mailbox that takes mail")]
+_TurnPort = Annotated[int, typer.Option(min=1, max=65535, help="Port of the TURN relay, UDP and TCP")]
+_Turn = Annotated[
+    bool, typer.Option("--turn", help="Start the machine's coturn too, by the rules of deploy/coturn.conf")
+]
 _MailboxPort = Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the local mailbox's page")]
 _State = Annotated[Path, typer.Option(help="Directory that keeps data and keys")]
 _Procfile = Annotated[
@@ -74,13 +78,22 @@ def up(  # noqa: PLR0913 - each is an option of the command
     record_service_port: _RecordPort = 8090,
     smtp_port: _SmtpPort = 1025,
     mailbox_port: _MailboxPort = 8025,
+    turn_port: _TurnPort = 3478,
+    with_turn: _Turn = False,
     is_free_ports: _FreePorts = False,
     record_service: _RecordService = None,
     procfile: _Procfile = None,
     ready_file: _ReadyFile = None,
 ) -> None:
     """Start everything: embedded PostgreSQL, Valkey, record service and mailbox, migrations, every process."""
-    ports = Ports(web=port, media=media_port, record_service=record_service_port, smtp=smtp_port, mailbox=mailbox_port)
+    ports = Ports(
+        web=port,
+        media=media_port,
+        record_service=record_service_port,
+        smtp=smtp_port,
+        mailbox=mailbox_port,
+        turn=turn_port,
+    )
     with told_in_words():
         _start(
             Options(
@@ -89,6 +102,7 @@ def up(  # noqa: PLR0913 - each is an option of the command
                 ports=free_ports() if is_free_ports else ports,
                 ready_file=ready_file,
                 record_service=record_service,
+                turn=with_turn,
             )
         )
 
