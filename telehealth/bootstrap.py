@@ -45,7 +45,7 @@ from telehealth.tasks.work import Work
 from telehealth.video.media_client import HttpMediaNode
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.node_client import HttpMediaRooms
-from telehealth.video.ports import IceServers, MediaNode, MediaRooms, Recorders, RoomBus
+from telehealth.video.ports import IceServers, MediaNode, MediaRooms, OpenChecks, Recorders, RoomBus
 from telehealth.video.recorder_client import HttpRecorders
 from telehealth.video.valkey_rooms import ValkeyRooms
 from telehealth.visits.appointments.kept import VisitsOutsideHours
@@ -126,6 +126,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         Mailer: SmtpMailer(settings.smtp_url.get_secret_value()),
         MediaNode: HttpMediaNode(settings.media_url, _signer(settings)),
         MediaRooms: HttpMediaRooms(settings.media_url.split(), _signer(settings)),
+        OpenChecks: OpenChecks(),
         OwnDomain: OwnDomain(domain_of(settings.public_url)),
         PublicUrl: PublicUrl(settings.public_url),
         Recorders: _recorders(settings),

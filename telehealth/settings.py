@@ -6,7 +6,7 @@ Read only by bootstrap, the process doors, the command line and the media node.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from os import environ
 from pathlib import Path
 from typing import Annotated
@@ -226,6 +226,13 @@ class MediaSettings(BaseModel):
             description="IP addresses the media node listens on and offers to browsers, separated by spaces",
         ),
     ] = "127.0.0.1"
+    media_advertised: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_MEDIA_ADVERTISED",
+            description="Where browsers reach these addresses behind a NAT, one for each in order; none: as they are",
+        ),
+    ] = ""
     media_udp_port: Annotated[
         int,
         Field(
@@ -264,6 +271,24 @@ class MediaSettings(BaseModel):
     def media_hosts(self) -> tuple[str, ...]:
         """The addresses one by one."""
         return tuple(self.media_host.split())
+
+    @property
+    def media_shown(self) -> tuple[str, ...]:
+        """What answers offer in place of each."""
+        return tuple(self.media_advertised.split()) or self.media_hosts
+
+    @model_validator(mode="after")
+    def _one_for_each(self) -> "MediaSettings":
+        try:
+            families = [ip_address(each).version for each in self.media_hosts]
+            shown = [ip_address(each).version for each in self.media_shown]
+        except ValueError:
+            raise ValueError("TELEHEALTH_MEDIA_HOST and TELEHEALTH_MEDIA_ADVERTISED are IP addresses") from None
+        if families != shown:
+            raise ValueError(
+                "TELEHEALTH_MEDIA_ADVERTISED has one address of the same family for each of TELEHEALTH_MEDIA_HOST"
+            )
+        return self
 
 
 def read_settings(env: Mapping[str, str] = environ) -> Settings:

@@ -18,6 +18,7 @@ class Ports:
     record_service: int = 8090
     smtp: int = 1025
     mailbox: int = 8025
+    turn: int = 3478
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,14 @@ class Door:
 
 
 def free_ports() -> Ports:
-    """Five different ports nobody listens on."""
+    """Six different ports nobody listens on."""
     with ExitStack() as held:
         found = []
-        for _ in range(5):
+        for _ in range(6):
             listener = held.enter_context(socket.socket())
             listener.bind((LOOPBACK, 0))
             found.append(int(listener.getsockname()[1]))
-    return Ports(web=found[0], media=found[1], record_service=found[2], smtp=found[3], mailbox=found[4])
+    return Ports(web=found[0], media=found[1], record_service=found[2], smtp=found[3], mailbox=found[4], turn=found[5])
 
 
 def require_free(doors: Iterable[Door]) -> None:

@@ -1,5 +1,7 @@
 """The commands, each a few lines: options in, one function called, errors shown in words."""
 
+import subprocess
+import sys
 from os import environ
 from pathlib import Path
 from typing import Annotated
@@ -50,6 +52,10 @@ _MediaPort = Annotated[
 ]
 _RecordPort = Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the embedded record service")]
 _SmtpPort = Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the local mailbox that takes mail")]
+_TurnPort = Annotated[int, typer.Option(min=1, max=65535, help="Port of the TURN relay, UDP and TCP")]
+_Turn = Annotated[
+    bool, typer.Option("--turn", help="Start the machine's coturn too, by the rules of deploy/coturn.conf")
+]
 _MailboxPort = Annotated[int, typer.Option(min=1, max=65535, help="TCP port of the local mailbox's page")]
 _State = Annotated[Path, typer.Option(help="Directory that keeps data and keys")]
 _Procfile = Annotated[
@@ -72,13 +78,22 @@ def up(  # noqa: PLR0913 - each is an option of the command
     record_service_port: _RecordPort = 8090,
     smtp_port: _SmtpPort = 1025,
     mailbox_port: _MailboxPort = 8025,
+    turn_port: _TurnPort = 3478,
+    with_turn: _Turn = False,
     is_free_ports: _FreePorts = False,
     record_service: _RecordService = None,
     procfile: _Procfile = None,
     ready_file: _ReadyFile = None,
 ) -> None:
     """Start everything: embedded PostgreSQL, Valkey, record service and mailbox, migrations, every process."""
-    ports = Ports(web=port, media=media_port, record_service=record_service_port, smtp=smtp_port, mailbox=mailbox_port)
+    ports = Ports(
+        web=port,
+        media=media_port,
+        record_service=record_service_port,
+        smtp=smtp_port,
+        mailbox=mailbox_port,
+        turn=turn_port,
+    )
     with told_in_words():
         _start(
             Options(
@@ -87,6 +102,7 @@ def up(  # noqa: PLR0913 - each is an option of the command
                 ports=free_ports() if is_free_ports else ports,
                 ready_file=ready_file,
                 record_service=record_service,
+                turn=with_turn,
             )
         )
 
@@ -142,6 +158,17 @@ def doctor(
     report(findings, is_json=is_json)
     if not all(finding.is_ok for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def check_call(
+    url: Annotated[str, typer.Argument(help="Address of an installation, such as https://visits.clinic.example")],
+    *,
+    is_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON")] = False,
+) -> None:
+    """Check from here whether video calls with an installation will do, by every way they can take: 0 when they do."""
+    argv = [sys.executable, "-m", "telehealth.cli.check_call", url, *(["--json"] if is_json else [])]
+    raise typer.Exit(subprocess.call(argv))  # noqa: S603 - ourselves
 
 
 @app.command()

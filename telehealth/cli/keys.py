@@ -22,6 +22,7 @@ class Keys:
     grant_private_key: str
     grant_public_key: str
     record_private_key: str
+    turn_secret: str
     record_jwks: str
     """The public half of the record key as a JWK Set (RFC 7517 section 5), to be registered at a record service."""
 
@@ -34,6 +35,7 @@ def open_keys(directory: Path) -> Keys:
         secret_key=_once(directory / "secret-key", lambda: token_urlsafe(48)),
         data_keys=_once(directory / "data-keys", lambda: f"k1:{b64encode(token_bytes(32)).decode()}"),
         grant_private_key=grant,
+        turn_secret=_once(directory / "turn-secret", lambda: token_urlsafe(32)),
         grant_public_key=_once(directory / "grant-public.jwk", lambda: json.dumps(_public(grant))),
         record_private_key=record,
         record_jwks=_once(directory / "record-jwks.json", lambda: json.dumps({"keys": [_public(record)]})),

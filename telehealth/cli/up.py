@@ -17,7 +17,7 @@ from shutil import rmtree
 from typing import Any
 from urllib.parse import urlsplit
 
-from telehealth.cli import postgres, record_service, valkey
+from telehealth.cli import postgres, record_service, turn, valkey
 from telehealth.cli.addresses import LOOPBACK, Door, Ports, require_free
 from telehealth.cli.environment import Environments, divide, given
 from telehealth.cli.errors import CannotStart
@@ -43,6 +43,7 @@ class Options:
     record_service: str | None = None
     follow_up_speed: float | None = None
     seed: bool = False
+    turn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,8 @@ class Installation:
         self._procfile: Procfile = read_procfile(options.procfile)
         self._embedded = choose_embedded(env, options)
         self._keys: Keys = open_keys(state.keys)
+        ports = options.ports
+        self._relay = turn.open_relay(env, port=ports.turn, secret=self._keys.turn_secret) if options.turn else None
         self._is_ready = False
         self._run_file = RunFile(state.run_file)
         self._supervisor: Supervisor
@@ -132,6 +135,9 @@ class Installation:
             self._supervisor.start(valkey.server(self._state, valkey.find_valkey(self._env), plain))
         if self._embedded.mail:
             self._supervisor.start(mailbox_program(self._state, ports, plain))
+        if self._relay is not None:
+            rules = self._options.procfile.absolute().parent / turn.RULES
+            self._supervisor.start(self._relay.server(self._state, rules, plain))
         if self._embedded.record:
             record_service.require_installed()
             self._supervisor.start(
@@ -181,6 +187,8 @@ class Installation:
             "TELEHEALTH_RECORD_PRIVATE_KEY": keys.record_private_key,
             **_grant_pair(self._env, keys),
         }
+        if self._relay is not None:
+            defaults |= self._relay.settings
         if self._cluster is not None:
             defaults["DATABASE_URL"] = self._cluster.url
         if embedded.broker:
@@ -211,7 +219,8 @@ class Installation:
             Door("mail (SMTP)", "--smtp-port", ports.smtp): self._embedded.mail,
             Door("mailbox page", "--mailbox-port", ports.mailbox): self._embedded.mail,
         }
-        return [door for door, is_opened in doors.items() if is_opened]
+        relay = [] if self._relay is None else [self._relay.door]
+        return [*(door for door, is_opened in doors.items() if is_opened), *relay]
 
     def _questions(self) -> dict[str, Question]:
         ports, processes = self._options.ports, self._procfile.processes

@@ -49,7 +49,7 @@ def _serve(settings: MediaSettings, verifier: GrantVerifier) -> None:
     config = uvicorn.Config(
         control_app(
             verifier,
-            lambda: Mux(hosts, settings.media_udp_port),
+            lambda: Mux(hosts, settings.media_udp_port, shown=settings.media_shown),
             open_rooms,
             directory=settings.recordings_directory,
         ),

@@ -86,8 +86,10 @@ class Owner(Protocol):
 class Mux:
     """The sockets of the node. Made in a running event loop; `close` it there."""
 
-    def __init__(self, hosts: Sequence[str], port: int = 0) -> None:
-        """Binds `port` at each of the addresses; 0 finds one that is free. Raises OSError."""
+    def __init__(self, hosts: Sequence[str], port: int = 0, *, shown: Sequence[str] = ()) -> None:
+        """Binds `port` at each of the addresses; 0 finds one that is free. `shown` is where browsers reach each of
+        them, when a NAT stands in between. Raises OSError.
+        """
         self.drops: Counter[Drop] = Counter()
         self.received = 0
         self._fragments: dict[str, Owner] = {}
@@ -95,6 +97,7 @@ class Mux:
         self._told, self._quiet_until = 0, 0.0
         self._loop = asyncio.get_running_loop()
         self.wires = _bind(hosts, port)
+        self.addresses = tuple((host, self.wires[0].port) for host in (shown or hosts))  # as answers offer them
         for wire in self.wires:
             self._loop.add_reader(wire.socket.fileno(), self._readable, wire)
 

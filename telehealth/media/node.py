@@ -137,7 +137,7 @@ class MediaNode:
             fragment=transport.fragment,
             password=transport.pwd,
             fingerprints=transport.fingerprints,
-            addresses=tuple((wire.host, wire.port) for wire in self._mux.wires),
+            addresses=self._mux.addresses,
             session=secrets.randbits(40),
         )
         return Session(grant, peer, transport), render(offer, replies, local)

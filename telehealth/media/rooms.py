@@ -269,7 +269,7 @@ class Rooms:
             fragment=session.transport.fragment,
             password=session.transport.pwd,
             fingerprints=session.transport.fingerprints,
-            addresses=tuple((wire.host, wire.port) for wire in self._mux.wires),
+            addresses=self._mux.addresses,
             session=session.number,
             version=session.version,
         )

@@ -1,5 +1,6 @@
 """What video needs from outside: a place for rooms that every web process reaches, media nodes, TURN servers."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -160,3 +161,31 @@ class IceServers:
 
     urls: tuple[str, ...] = ()
     secret: str | None = None
+
+
+class CheckBusy(Refusal):
+    """`retry_after` says in how many seconds."""
+
+    kind, slug, title = Kind.BUSY, "check-busy", "Too many network checks at once: wait before the next one"
+
+
+class OpenChecks:
+    """How many offers of network checks without a visit are taken: a check makes five. Each web process counts its own;
+    the media node bounds what all of them cost.
+    """
+
+    def __init__(self, *, each: int = 60, together: int = 300) -> None:
+        """So many in a minute of one address, and of all addresses."""
+        self._each, self._together = each, together
+        self._minute = -1
+        self._count: Counter[str] = Counter()
+
+    def take(self, address: str, now: datetime) -> None:
+        """One more. Raises CheckBusy."""
+        minute = int(now.timestamp()) // 60
+        if minute != self._minute:
+            self._minute = minute
+            self._count.clear()
+        if self._count[address] >= self._each or self._count.total() >= self._together:
+            raise CheckBusy(retry_after=60 - int(now.timestamp()) % 60)
+        self._count[address] += 1

@@ -1,15 +1,19 @@
 """All the ways into a call."""
 
-from uuid import UUID
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from starlette.responses import Response
 
 from telehealth.core.actors import Purpose, Scope
 from telehealth.core.errors import NotAllowed, NotFound
+from telehealth.core.grants import MediaSessionId
 from telehealth.http.call import Call
-from telehealth.http.operation import PUBLIC, operation
+from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.socket import socket
 from telehealth.video import chat, service
 from telehealth.video.polling import NoHello, poll
-from telehealth.video.ports import IceServers, MediaAway, MediaNode, OfferRefused, RoomsAway
+from telehealth.video.ports import CheckBusy, IceServers, MediaAway, MediaNode, OfferRefused, OpenChecks, RoomsAway
 from telehealth.video.rules import NotAdmitted, RoomFull, SeatTaken, TicketInvalid, VisitOver
 from telehealth.video.schemas import (
     Answer,
@@ -22,7 +26,7 @@ from telehealth.video.schemas import (
     TicketView,
 )
 from telehealth.video.signalling import signalling
-from telehealth.video.turn import ice_servers
+from telehealth.video.turn import CHECK_LIFE, ice_servers
 
 
 async def join_ticket(call: Call, visit: UUID) -> TicketView:
@@ -70,6 +74,30 @@ async def list_ice_servers(call: Call, visit: UUID) -> IceServersView:
     """TURN servers and credentials, the same the call will use."""
     now = await call.run(service.open_ice, visit)
     return IceServersView(ice_servers=ice_servers(call.port(IceServers), _holder(call), now))
+
+
+async def open_check(call: Call, body: Offer) -> Answer:
+    """Answer the offer of a network check that belongs to no visit. Nothing of it is kept."""
+    now = _counted(call)
+    return Answer(sdp=await call.port(MediaNode).answer(MediaSessionId(uuid4()), body.sdp, sub=uuid4(), now=now))
+
+
+async def list_open_ice_servers(call: Call) -> IceServersView:
+    """TURN servers that calls use, and credentials for the length of a network check."""
+    now = _counted(call)
+    return IceServersView(ice_servers=ice_servers(call.port(IceServers), uuid4(), now, life=CHECK_LIFE))
+
+
+async def test_page(call: Call) -> Response:
+    """Check a device and a network before any visit; nothing is kept."""
+    return call.render("test.html")
+
+
+def _counted(call: Call) -> datetime:
+    """The present instant, of one more step of a check by this address. Raises CheckBusy."""
+    now, client = call.kit.unit_of_work.clock.now(), call.request.client
+    call.port(OpenChecks).take("" if client is None else client.host, now)
+    return now
 
 
 async def _ticket(call: Call, visit: UUID) -> dict[str, object]:
@@ -120,6 +148,9 @@ OPERATIONS = (
         purpose=CARE,
         errors=(NotFound, OfferRefused, MediaAway),
     ),
+    operation("POST", "/v1/check", open_check, needs=PUBLIC, errors=(OfferRefused, MediaAway, CheckBusy)),
+    operation("GET", "/v1/check/ice-servers", list_open_ice_servers, needs=PUBLIC, errors=(CheckBusy,)),
     operation("GET", f"{VISIT}/ice-servers", list_ice_servers, needs=JOIN, purpose=CARE, errors=(NotFound,)),
 )
+PAGES = (page("GET", "/test", test_page, needs=PUBLIC),)
 SOCKETS = (socket("/v1/signalling", signalling),)

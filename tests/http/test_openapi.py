@@ -46,6 +46,7 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "people.replace_locations": "ISO 3166 is a list, and dates have an order",
     "visits.attest_location": "ISO 3166 is a list",
     "visits.move_visit": "ISO 3166 is a list",
+    "video.open_check": "an offer is a text whose grammar is RFC 8866's",
     "video.precheck": "an offer is a text whose grammar is RFC 8866's",
     "video.poll_signalling": "the first poll says hello, and the ticket twice",
     "exchange.list_summaries": "a cursor is signed",

@@ -33,11 +33,12 @@ from telehealth.http.notices import Notices
 from telehealth.http.pages import open_pages
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
+from telehealth.video.media_client import HttpMediaNode
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.node_client import HttpMediaRooms
-from telehealth.video.ports import IceServers, MediaRooms, Recorders, RoomBus
+from telehealth.video.ports import IceServers, MediaNode, MediaRooms, OpenChecks, Recorders, RoomBus
 from telehealth.video.recorder_client import HttpRecorders
-from telehealth.video.routes import OPERATIONS, SOCKETS
+from telehealth.video.routes import OPERATIONS, PAGES, SOCKETS
 from telehealth.video.valkey_rooms import ValkeyRooms
 from tests.kit.call_page import CALL_PAGE
 from tests.kit.media_process import free_port
@@ -59,6 +60,7 @@ class Behind:
     grant_key: str | None = None
     host: str = "127.0.0.1"
     recordings: str | None = None
+    media_url: str = "http://127.0.0.1:9"
     port: int = field(default_factory=free_port)
     pid: int = 0
 
@@ -134,11 +136,13 @@ async def serve(behind: Behind) -> None:
         RoomBus: rooms,
         MediaRooms: _media_rooms(behind),
         Recorders: _recorders(behind),
+        MediaNode: HttpMediaNode(behind.media_url, GrantSigner(behind.grant_key) if behind.grant_key else None),
+        OpenChecks: OpenChecks(),
         IceServers: IceServers(tuple(behind.turn_urls), behind.turn_secret),
     }
     unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, nudge)
     kit = Kit(unit_of_work, Ports(ports), open_pages(Locales.load()), behind.origin)
-    app = build_app(kit, (*OPERATIONS, *CALL_PAGE), SOCKETS)
+    app = build_app(kit, (*OPERATIONS, *PAGES, *CALL_PAGE), SOCKETS)
     limits: dict[str, Any] = {"ws_ping_interval": 5, "ws_ping_timeout": 5, "ws_max_size": 65536}
     config = uvicorn.Config(app, host=behind.host, port=behind.port, log_level="warning", access_log=False, **limits)
     await uvicorn.Server(config).serve()

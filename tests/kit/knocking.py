@@ -243,6 +243,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "visits.mark_participant": lambda _: {"step": "leave"},
     "visits.invite_companion": lambda _: {"kind": "family", "name": "Marta Moreno", "email": "m@family.example"},
     "visits.invite_on_page": lambda _: {"kind": "trainee", "name": "Kim Ode", "email": "kim@clinic.example"},
+    "video.open_check": lambda _: {"type": "offer", "sdp": "v=0\r\n"},
     "video.precheck": lambda _: {"type": "offer", "sdp": "v=0\r\n"},
     "video.poll_signalling": lambda _: {"ticket": "made-up", "after": 0, "messages": []},
     "records.save_note": lambda _: {"content": "Better."},

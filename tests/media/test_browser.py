@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,10 @@ from playwright.async_api import Page, Route, async_playwright
 import telehealth
 from telehealth.core.grants import MediaSessionId
 from telehealth.core.verdict import judge
+from telehealth.video.ports import IceServers
+from telehealth.video.schemas import IceServer
+from telehealth.video.turn import ice_servers
+from tests.kit.coturn import SECRET, running_coturn
 from tests.kit.media_process import RunningNode
 from tests.kit.needs import program
 
@@ -26,7 +31,7 @@ LOOPBACK = ("--allow-loopback-in-peer-connection", "--disable-features=WebRtcHid
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Network check</title><h1>Network check</h1></html>'
 
 RUN = """async (options) => {
-  const { checkNetwork } = await import("/precheck.js");
+  const { checkNetwork, checkWays } = await import("/precheck.js");
   const exchange = async (offer) => {
     const answer = await fetch("/offer", { method: "POST", body: JSON.stringify(offer) });
     if (!answer.ok) throw new Error(`exchange ${answer.status}`);
@@ -39,6 +44,7 @@ RUN = """async (options) => {
   const seen = [];
   const onProgress = ({ done, total }) => seen.push(done / total);
   try {
+    if (options.ways) return await checkWays({ exchange, iceServers: options.iceServers });
     const found = await checkNetwork({
       exchange, onProgress, signal: controller.signal, iceServers: options.iceServers ?? [],
       track: stream?.getAudioTracks()[0],
@@ -55,6 +61,7 @@ class Clinic:
 
     def __init__(self, node: RunningNode) -> None:
         self.session = MediaSessionId(uuid4())
+        self.anew = False  # another session for each offer
         self.sees: list[str] = []
         self._node = node
 
@@ -71,6 +78,8 @@ class Clinic:
                 await route.abort()
 
     async def _exchange(self, route: Route) -> None:
+        if self.anew:
+            self.session = MediaSessionId(uuid4())
         async with httpx.AsyncClient(base_url=self._node.url) as client:
             told = await client.put(
                 f"/sessions/{self.session}",
@@ -118,6 +127,7 @@ async def test_the_check_measures_a_round_trip(node: RunningNode, flags: tuple[s
         assert found["loss"] <= 0.02
         assert found["candidate_type"] in {"host", "prflx"}
         assert (found["progress"], found["steps"]) == (1, 50)
+        assert min(found["kbps_up"], found["kbps_down"]) > 0, found
         figures = await clinic.figures()
     assert figures["verdict"] == "good"
     assert figures["probes"]["received"] >= 49
@@ -139,6 +149,26 @@ async def test_no_way_through_is_none(node: RunningNode) -> None:
         assert (found["verdict"], found["rtt_ms"], found["loss"], found["relay"]) == ("none", None, 1, False)
 
 
+@pytest.mark.relay
+async def test_every_way_is_tried_by_itself(node: RunningNode) -> None:
+    clinic = Clinic(node)
+    clinic.anew = True
+    with running_coturn() as coturn:
+        async with page_in_chromium(clinic, *LOOPBACK, "--ignore-certificate-errors") as page:
+            servers = [each.model_dump() for each in _servers((*coturn.urls, *coturn.tcp, *coturn.tls))]
+            found = await page.evaluate(RUN, {"ways": True, "iceServers": servers})
+            assert found == dict.fromkeys(("udp", "turn_udp", "turn_tcp", "turn_tls"), "open")
+            for server in servers:
+                server["credential"] = "of another secret"
+            nothing = {"ways": True, "iceServers": [each | {"urls": [*coturn.urls, *coturn.tcp]} for each in servers]}
+            found = await page.evaluate(RUN, nothing)
+            assert found == {"udp": "open", "turn_udp": "blocked", "turn_tcp": "blocked", "turn_tls": None}
+
+
+def _servers(urls: tuple[str, ...]) -> list[IceServer]:
+    return ice_servers(IceServers(urls, SECRET), uuid4(), datetime.now(UTC))
+
+
 def turn(url: str) -> dict[str, str]:
     return {"urls": url, "username": "u", "credential": "c"}
 
@@ -153,13 +183,16 @@ async def test_the_check_can_be_left(node: RunningNode) -> None:
 
 async def test_both_sides_judge_alike(node: RunningNode) -> None:
     grid = [
-        {"rtt_ms": rtt, "jitter_ms": jitter, "loss": loss}
+        {"rtt_ms": rtt, "jitter_ms": jitter, "loss": loss, "kbps": kbps}
         for rtt in (None, 0, 199, 200, 201, 400, 401)
         for jitter in (0, 30, 31, 60, 61)
         for loss in (0, 0.02, 0.021, 0.08, 0.081, 1)
+        for kbps in (None, 249, 250, 999, 1000)
     ]
     async with page_in_chromium(Clinic(node)) as page:
         told = await page.evaluate(
             'async (grid) => { const { judge } = await import("/precheck.js"); return grid.map(judge); }', grid
         )
-    assert told == [judge(rtt_ms=at["rtt_ms"], jitter_ms=at["jitter_ms"] or 0, loss=at["loss"] or 0) for at in grid]
+    assert told == [
+        judge(rtt_ms=at["rtt_ms"], jitter_ms=at["jitter_ms"] or 0, loss=at["loss"] or 0, kbps=at["kbps"]) for at in grid
+    ]

@@ -100,6 +100,8 @@ async def test_other_paths_and_methods(door: httpx.AsyncClient, session: MediaSe
         ("TELEHEALTH_GRANT_PUBLIC_KEY", key_pair()[0]),
         ("TELEHEALTH_MEDIA_HOST", "203.0.113.250"),
         ("TELEHEALTH_MEDIA_HOST", "canary"),
+        ("TELEHEALTH_MEDIA_ADVERTISED", "canary"),
+        ("TELEHEALTH_MEDIA_ADVERTISED", "2001:db8::c4"),
     ],
 )
 def test_settings_that_cannot_work_stop_the_start(name: str, value: str) -> None:
@@ -144,6 +146,21 @@ async def test_the_check_has_no_later_offer(
 ) -> None:
     refused = await door.patch(f"/sessions/{session}", json={}, headers=node.bearer(session))
     assert (refused.status_code, refused.headers["Allow"]) == (405, "PUT, GET, HEAD, DELETE")
+
+
+async def test_a_node_behind_a_nat_offers_the_address_outside(session: MediaSessionId) -> None:
+    """It listens on the one inside: whoever comes through the NAT is answered."""
+    outside = {"TELEHEALTH_MEDIA_HOST": "127.0.0.1 ::1", "TELEHEALTH_MEDIA_ADVERTISED": "203.0.113.7 2001:db8::7"}
+    with running_node(outside) as node:
+        async with httpx.AsyncClient(base_url=node.url, timeout=10) as door, lone_peer(fragment="someone") as peer:
+            headers = node.bearer(session, sub="ann", kind=GrantKind.SEND, place=PLACE)
+            body = {"type": "offer", "sdp": peer.offer(audio("0"))}
+            answer = (await door.put(f"/sessions/{session}", json=body, headers=headers)).json()["sdp"]
+            offered = [line.split()[4:6] for line in answer.splitlines() if line.startswith("a=candidate:")]
+            (_, port), _ = offered
+            assert offered == [["2001:db8::7", port], ["203.0.113.7", port]]
+            translated = answer.replace("203.0.113.7", "127.0.0.1").replace("2001:db8::7", "::1")
+            assert await peer.accept(translated)
 
 
 async def test_a_node_of_two_families() -> None:

@@ -98,6 +98,7 @@ AGREED = {
 }
 _WRONG = [Data(field="a.smokes", code="required"), Data(field="a.day", code="required")]
 PREPARED: tuple[tuple[str, str, Mapping[str, object], str], ...] = (
+    ("test", "test.html", {"clinic": "Riverside Clinic"}, "/test"),
     ("prepare_consent", "prepare.html", {**PREPARE, "stage": "consent"}, "/visit/prepare"),
     ("prepare_unticked", "prepare.html", {**PREPARE, "stage": "consent", "unticked": True}, "/visit/consent"),
     ("prepare", "prepare.html", {**PREPARE, "consent": None, "prefilled": True}, "/visit/prepare"),

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped
 
 from telehealth.db.tables import Table, phi, pii, plain
@@ -80,6 +81,18 @@ class VisitRow(Table):
         Index("ix_visit_changed_at", "changed_at", "id"),
         Index("ix_visit_status_unfinished", "status", postgresql_where=text(f"status IN ({OPEN_STATUSES})")),
     )
+
+
+class DeviceCheckRow(Table):
+    """What the patient's page found out about their devices and their network, as `CheckReport` says it."""
+
+    __tablename__ = "device_check"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), index=True)
+    at: Mapped[datetime] = plain()
+    verdict: Mapped[str] = plain()
+    report: Mapped[dict[str, Any]] = plain(JSONB)
 
 
 class SeriesRow(Table):

@@ -20,10 +20,10 @@ from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.visits.lifecycle.histories import Step
 from telehealth.visits.lifecycle.joining import JoinDecision, JoinReason, join_reason, what_to_do
-from telehealth.visits.lifecycle.models import ParticipantRow, SeriesRow, VisitEventRow, VisitRow
+from telehealth.visits.lifecycle.models import DeviceCheckRow, ParticipantRow, SeriesRow, VisitEventRow, VisitRow
 from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.repeats import Policy, Series
-from telehealth.visits.lifecycle.rules import Command, DeviceCheck, Visit, VisitStatus
+from telehealth.visits.lifecycle.rules import Checked, Command, DeviceCheck, Visit, VisitStatus
 
 APPOINTMENTS = "appointments"
 LINK_PATH = "/join/"
@@ -98,6 +98,13 @@ def _invited(participant_id: Any, visit_id: Any) -> ColumnElement[bool]:
     own = aliased(ParticipantRow)
     belongs = exists().where(own.id == participant_id, own.visit_id == VisitRow.id, own.revoked_at.is_(None))
     return and_(VisitRow.id == visit_id, belongs)
+
+
+async def checks_of(unit: Unit, visit_id: VisitId) -> list[Checked]:
+    """The newest first."""
+    row = DeviceCheckRow
+    theirs = select(row).where(row.visit_id == visit_id).order_by(row.at.desc(), row.id.desc())
+    return [Checked(each.at, DeviceCheck(each.verdict), each.report) for each in await unit.session.scalars(theirs)]
 
 
 def visit_of(row: VisitRow) -> Visit:

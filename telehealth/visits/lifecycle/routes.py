@@ -24,6 +24,8 @@ from telehealth.visits.lifecycle.schemas import (
     AttestLocation,
     CancelVisit,
     CheckReport,
+    ChecksView,
+    CheckView,
     CorrectVisit,
     FailVisit,
     GuestVisitView,
@@ -129,7 +131,14 @@ async def arrive(call: Call, visit: UUID) -> GuestVisitView:
 
 async def check_devices(call: Call, visit: UUID, body: CheckReport) -> GuestVisitView:
     """Tell how camera, microphone and network did."""
-    return _to_guest(await call.run(service.record_check, visit, body.judged()))
+    report = body.model_dump(mode="json")
+    return _to_guest(await call.run(service.record_check, visit, body.judged(), report=report))
+
+
+async def read_checks(call: Call, visit: UUID) -> ChecksView:
+    """What the patient's checks of devices and network found."""
+    found = await call.run(service.read_checks, visit)
+    return ChecksView(items=[CheckView.of(each) for each in found])
 
 
 async def attest_location(call: Call, visit: UUID, body: AttestLocation) -> GuestVisitView:
@@ -208,6 +217,7 @@ OPERATIONS = (
     operation("GET", f"{VISIT}/changes", follow_visit_as_staff, needs=_READ, purpose=_CARE, answers=EVENTS),
     operation("POST", f"{VISIT}/arrive", arrive, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("POST", f"{VISIT}/check", check_devices, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
+    operation("GET", f"{VISIT}/checks", read_checks, needs=_READ, purpose=_CARE, errors=(NotFound,)),
     operation("POST", f"{VISIT}/location", attest_location, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("POST", f"{VISIT}/leave", leave, needs=_JOIN, purpose=_OWN, errors=(NotFound, NotNow)),
     operation("GET", f"{VISIT}/join", read_join, needs=_JOIN, purpose=_OWN, errors=(NotFound,)),

@@ -1,6 +1,6 @@
 """The visit lifecycle as data, and the decisions taken from it. Pure: no clock, no database."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -77,6 +77,15 @@ class DeviceCheck(StrEnum):
     POOR = "poor"
     FAILED = "failed"
     WAIVED = "waived"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one check of the patient's devices and network found; `report` as the page told it."""
+
+    at: datetime
+    verdict: DeviceCheck
+    report: Mapping[str, Any]
 
 
 S, R, C = VisitStatus, Role, Command

@@ -14,6 +14,7 @@ from telehealth.visits.lifecycle.drawing import diagram
 from telehealth.visits.lifecycle.joining import JoinReason
 from telehealth.visits.lifecycle.rules import (
     TRANSITIONS,
+    Checked,
     Command,
     DeviceCheck,
     Visit,
@@ -131,12 +132,27 @@ class JoinView(Message):
     elsewhere: bool
 
 
+Way = Literal["open", "blocked"]
+
+
+class WaysReport(Message):
+    """Which ways led to the media node: straight, or over a TURN server; null for a server the clinic has not."""
+
+    udp: Way | None = None
+    turn_udp: Way | None = None
+    turn_tcp: Way | None = None
+    turn_tls: Way | None = None
+
+
 class NetworkReport(Message):
-    """Round trip and jitter in milliseconds, loss from 0 to 1, as the browser measured them."""
+    """Round trip and jitter in milliseconds, loss from 0 to 1, kilobits per second, as the browser measured them."""
 
     rtt_ms: Annotated[float, Field(ge=0, le=600_000)] | None = None
     jitter_ms: Annotated[float, Field(ge=0, le=600_000)] | None = None
     loss: Annotated[float, Field(ge=0, le=1)] | None = None
+    kbps_up: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    kbps_down: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    ways: WaysReport | None = None
     verdict: Literal["good", "fair", "poor", "none"]
 
 
@@ -151,6 +167,24 @@ class CheckReport(Message):
     def judged(self) -> DeviceCheck:
         verdict = None if self.network is None else self.network.verdict
         return judge_check((self.camera, self.microphone, self.speaker), verdict)
+
+
+class CheckView(Message):
+    """A check of a visit's patient, as it was told."""
+
+    at: datetime
+    verdict: DeviceCheck
+    report: CheckReport
+
+    @classmethod
+    def of(cls, found: Checked) -> Self:
+        return cls(at=found.at, verdict=found.verdict, report=CheckReport.model_validate(found.report))
+
+
+class ChecksView(Message):
+    """The newest first."""
+
+    items: list[CheckView]
 
 
 class TransitionView(Message):

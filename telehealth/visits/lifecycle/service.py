@@ -1,5 +1,6 @@
 """Commands on visits. Each transition writes its history entry and its event in the transaction that makes it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,9 +16,11 @@ from telehealth.people import service as registration
 from telehealth.scheduling.booking import service as booking
 from telehealth.visits.lifecycle import attendance, check_in, guests, queries, timers
 from telehealth.visits.lifecycle.deadlines import CONSEQUENCES, Deadline, Outcome, deadlines_of, patience
+from telehealth.visits.lifecycle.models import DeviceCheckRow
 from telehealth.visits.lifecycle.rules import (
     IN_CALL,
     WAITING,
+    Checked,
     Command,
     DeviceCheck,
     NotNow,
@@ -54,10 +57,24 @@ async def arrive(unit: Unit, visit_id: UUID, *, revision: int | None = None) -> 
     return await change(unit, visit_id, Command.ARRIVE, revision=revision, facts=facts)
 
 
-async def record_check(unit: Unit, visit_id: UUID, check: DeviceCheck, *, cause: str = "") -> Visit:
-    """How the patient's devices and network did; `cause` is a code, such as why it was waived."""
+async def record_check(
+    unit: Unit, visit_id: UUID, check: DeviceCheck, *, cause: str = "", report: Mapping[str, Any] | None = None
+) -> Visit:
+    """How the patient's devices and network did; `cause` is a code, such as why it was waived, `report` what was
+    found, kept with the visit.
+    """
     await arrive(unit, visit_id)
+    if report is not None:
+        kept = DeviceCheckRow(
+            id=unit.new_id(), visit_id=visit_id, at=unit.now, verdict=check.value, report=dict(report)
+        )
+        unit.session.add(kept)
     return await change(unit, visit_id, Command.CHECK, cause=cause, values={"check": check})
+
+
+async def read_checks(unit: Unit, visit_id: UUID) -> list[Checked]:
+    """What the patient's checks found, the newest first. Raises NotFound."""
+    return await queries.checks_of(unit, (await open_visit(unit, visit_id)).id)
 
 
 async def attest_location(unit: Unit, visit_id: UUID, jurisdiction: str) -> Visit:

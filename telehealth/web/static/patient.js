@@ -1,8 +1,7 @@
 // The patient's page: follows the visit from the device check to its end. The page reads well without it, too.
 
 import { call, reread } from "./api.js";
-import { Trouble, chime, explain, listDevices, meter, openDevices, release } from "./devices.js";
-import { checkNetwork } from "./precheck.js";
+import { checkup } from "./checkup.js";
 import { coalesced, listen } from "./stream.js";
 import { talk } from "./talk.js";
 import { announce, t } from "./words.js";
@@ -13,15 +12,15 @@ const root = $("visit");
 const visitId = root.dataset.visit;
 const api = `/v1/visits/${visitId}`;
 const ORDER = ["check", "waiting", "call", "ended"];
-/** @type {{camera: string, microphone: string, speaker: string, network: any}} */
-const found = { camera: "unchecked", microphone: "unchecked", speaker: "unchecked", network: null };
 let stage = root.dataset.stage;
-let local = null;
-let stopMeter = () => {};
-let soundOnly = false;
 let rechecking = false;
 let opening = 0;
 let away = false; // left the call on purpose
+
+const check = checkup({
+  iceServers: async () => (await call("GET", `${api}/ice-servers`)).body.ice_servers,
+  exchange: async (offer) => (await call("POST", `${api}/precheck`, offer)).body,
+});
 
 const conversation = talk({
   visitId,
@@ -32,7 +31,7 @@ const conversation = talk({
     notice(words);
   },
   onEnd(words) {
-    local = null;
+    check.handOver();
     away = Boolean(words);
     if (words) show("left");
     if (words) notice(words);
@@ -119,138 +118,26 @@ function comeWhenOpen() {
 function follow(next = stage) {
   if (next !== "call") {
     if (conversation.running()) conversation.stop();
-    if (["ended", "over"].includes(next)) letGo();
+    if (["ended", "over"].includes(next)) check.letGo();
     if (away) notice("");
     away = false;
     return show(next);
   }
   if (away) return show("left");
   show("call");
-  stopMeter();
-  conversation.start(local, { video: !soundOnly });
+  check.stopMeter();
+  conversation.start(check.stream, { video: !check.soundOnly });
 }
 
 // Put out, or the link is another one now: nothing of the call is left running.
 function gone() {
   stream.close();
   if (conversation.running()) conversation.stop();
-  letGo();
+  check.letGo();
   show("gone");
 }
 
-function letGo() {
-  stopMeter();
-  release(local);
-  local = null;
-}
-
 // the check
-
-function result(id, kind, text) {
-  $(id).className = `tag ${kind}`;
-  $(id).textContent = text;
-}
-
-async function openAndShow(choice = {}) {
-  $("trouble").hidden = true;
-  letGo();
-  try {
-    local = await openDevices({ video: !soundOnly, ...choice });
-  } catch (error) {
-    return troubled(error);
-  }
-  const picture = local.getVideoTracks().length > 0;
-  $("self").srcObject = local;
-  $("self").hidden = !picture;
-  $("dark").hidden = picture;
-  $("start").hidden = true;
-  $("enter").classList.remove("quiet");
-  $("results").hidden = false;
-  found.camera = picture ? "ok" : "off";
-  result("camera-result", picture ? "good" : "warn", picture ? t("Works") : t("Off"));
-  listenToVoice();
-  await offerChoice();
-  if (!found.network) measure();
-}
-
-function troubled(error) {
-  if (!(error instanceof Trouble)) throw error;
-  found.camera = error.code;
-  found.microphone = error.code;
-  $("trouble").querySelector("p").textContent = explain(error.code);
-  $("trouble").hidden = false;
-  $("sound-only").hidden = soundOnly || ["insecure", "in_app", "unsupported", "missing", "missing_microphone"].includes(error.code);
-}
-
-function listenToVoice() {
-  found.microphone = "silent";
-  result("microphone-result", "", t("Say a few words"));
-  stopMeter = meter(local, (level) => {
-    $("level").value = level;
-    if (level < 0.35 || found.microphone === "ok") return;
-    found.microphone = "ok";
-    result("microphone-result", "good", t("Works"));
-  });
-}
-
-async function offerChoice() {
-  const { videoinput, audioinput } = await listDevices();
-  fill($("cameras"), videoinput, local.getVideoTracks()[0]);
-  fill($("microphones"), audioinput, local.getAudioTracks()[0]);
-  $("choice").hidden = videoinput.length < 2 && audioinput.length < 2;
-}
-
-function fill(select, devices, track) {
-  const used = track?.getSettings().deviceId;
-  select.replaceChildren(...devices.map((each) => new Option(each.label, each.deviceId, false, each.deviceId === used)));
-}
-
-async function measure() {
-  const bar = $("network-progress");
-  bar.hidden = false;
-  result("network-result", "", t("Checking…"));
-  try {
-    const { body: door } = await call("GET", `${api}/ice-servers`).catch(() => ({ body: {} }));
-    const { rtt_ms, jitter_ms, loss, verdict } = await checkNetwork({
-      iceServers: door.ice_servers || [],
-      exchange: async (offer) => (await call("POST", `${api}/precheck`, offer)).body,
-      onProgress: ({ done, total }) => (bar.value = done / total),
-    });
-    found.network = { rtt_ms, jitter_ms, loss, verdict };
-  } catch {
-    found.network = { rtt_ms: null, jitter_ms: 0, loss: 1, verdict: "none" };
-  }
-  bar.hidden = true;
-  const said = {
-    good: ["good", t("Good")],
-    fair: ["warn", t("Good enough")],
-    poor: ["bad", t("Weak. Move closer to your Wi-Fi, or join with sound only.")],
-    none: ["bad", t("No connection for calls. Try another network, such as mobile data.")],
-  };
-  result("network-result", ...said[found.network.verdict]);
-}
-
-$("devices").hidden = false;
-$("enter").classList.add("quiet"); // the check comes first
-$("start").addEventListener("click", () => openAndShow());
-$("again").addEventListener("click", () => openAndShow());
-$("sound-only").addEventListener("click", () => ((soundOnly = true), openAndShow()));
-for (const id of ["cameras", "microphones"]) {
-  $(id).addEventListener("change", () => openAndShow({ cameraId: $("cameras").value, microphoneId: $("microphones").value }));
-}
-$("play").addEventListener("click", async () => {
-  await chime().catch(() => {});
-  $("heard").hidden = false;
-});
-$("heard-yes").addEventListener("click", () => heard("ok", "good", t("Works")));
-$("heard-no").addEventListener("click", () => heard("silent", "warn", t("Turn the volume up, then play it again")));
-
-function heard(code, kind, text) {
-  found.speaker = code;
-  result("speaker-result", kind, text);
-  $("heard").hidden = true;
-  $("play").focus();
-}
 
 async function told() {
   if (!$("jurisdiction")) return true;
@@ -263,7 +150,7 @@ $("ready").addEventListener("submit", async (event) => {
   event.preventDefault();
   $("enter").disabled = true;
   try {
-    await call("POST", `${api}/check`, found);
+    await call("POST", `${api}/check`, check.found);
     if (!(await told())) return;
     rechecking = false;
     await call("POST", `${api}/ready`, {}).catch((error) => {
@@ -290,7 +177,7 @@ $("recheck").addEventListener("click", () => {
 $("leave").addEventListener("click", () => {
   away = true;
   conversation.stop();
-  local = null;
+  check.handOver();
   show("left");
 });
 $("back").addEventListener("click", () => {

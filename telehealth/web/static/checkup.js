@@ -1,0 +1,143 @@
+// The check of camera, microphone, speaker and connection, on the elements that check.html draws.
+
+import { Trouble, chime, explain, listDevices, meter, openDevices, release } from "./devices.js";
+import { t } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+
+function result(id, kind, text) {
+  $(id).className = `tag ${kind}`;
+  $(id).textContent = text;
+}
+
+function fill(select, devices, track) {
+  const used = track?.getSettings().deviceId;
+  select.replaceChildren(...devices.map((each) => new Option(each.label, each.deviceId, false, each.deviceId === used)));
+}
+
+/**
+ * `iceServers` and `exchange` as of `checkNetwork`; `onMeasured` when all of `found.network` is there. Returns what was
+ * found (ok, off, silent, unchecked, or the code of a fault) and the stream; handOver: it is somebody else's now.
+ */
+export function checkup({ iceServers, exchange, onMeasured = () => {} }) {
+  const check = {
+    found: { camera: "unchecked", microphone: "unchecked", speaker: "unchecked", network: null },
+    stream: null,
+    soundOnly: false,
+    letGo() {
+      check.stopMeter();
+      release(check.stream);
+      check.stream = null;
+    },
+    handOver() {
+      check.stream = null;
+    },
+    stopMeter() {},
+  };
+  const { found } = check;
+  let measuring = false;
+
+  async function open(choice = {}) {
+    $("trouble").hidden = true;
+    check.letGo();
+    try {
+      check.stream = await openDevices({ video: !check.soundOnly, ...choice });
+    } catch (error) {
+      return troubled(error);
+    }
+    const picture = check.stream.getVideoTracks().length > 0;
+    $("self").srcObject = check.stream;
+    $("self").hidden = !picture;
+    $("dark").hidden = picture;
+    $("start").hidden = true;
+    $("enter")?.classList.remove("quiet");
+    $("results").hidden = false;
+    found.camera = picture ? "ok" : "off";
+    result("camera-result", picture ? "good" : "warn", picture ? t("Works") : t("Off"));
+    listenToVoice();
+    await offerChoice();
+    measure();
+  }
+
+  function troubled(error) {
+    if (!(error instanceof Trouble)) throw error;
+    found.camera = error.code;
+    found.microphone = error.code;
+    $("trouble").querySelector("p").textContent = explain(error.code);
+    $("trouble").hidden = false;
+    $("sound-only").hidden = check.soundOnly || ["insecure", "in_app", "unsupported", "missing", "missing_microphone"].includes(error.code);
+  }
+
+  function listenToVoice() {
+    found.microphone = "silent";
+    result("microphone-result", "", t("Say a few words"));
+    check.stopMeter = meter(check.stream, (level) => {
+      $("level").value = level;
+      if (level < 0.35 || found.microphone === "ok") return;
+      found.microphone = "ok";
+      result("microphone-result", "good", t("Works"));
+    });
+  }
+
+  async function offerChoice() {
+    const { videoinput, audioinput } = await listDevices();
+    fill($("cameras"), videoinput, check.stream.getVideoTracks()[0]);
+    fill($("microphones"), audioinput, check.stream.getAudioTracks()[0]);
+    $("choice").hidden = videoinput.length < 2 && audioinput.length < 2;
+  }
+
+  async function measure() {
+    if (measuring) return;
+    measuring = true;
+    const bar = $("network-progress");
+    bar.hidden = false;
+    result("network-result", "", t("Checking…"));
+    const servers = await iceServers().catch(() => []);
+    let ways = null;
+    try {
+      const { checkNetwork, checkWays } = await import("./precheck.js"); // not before somebody wants it
+      ways = checkWays({ iceServers: servers, exchange }).catch(() => null);
+      const { rtt_ms, jitter_ms, loss, kbps_up, kbps_down, verdict } = await checkNetwork({
+        iceServers: servers,
+        exchange,
+        onProgress: ({ done, total }) => (bar.value = done / total),
+      });
+      found.network = { rtt_ms, jitter_ms, loss, kbps_up, kbps_down, ways: null, verdict };
+    } catch {
+      found.network = { rtt_ms: null, jitter_ms: 0, loss: 1, kbps_up: null, kbps_down: null, ways: null, verdict: "none" };
+    }
+    bar.hidden = true;
+    const said = {
+      good: ["good", t("Good")],
+      fair: ["warn", t("Good enough")],
+      poor: ["bad", t("Weak. Move closer to your Wi-Fi, or join with sound only.")],
+      none: ["bad", t("No connection for calls. Try another network, such as mobile data.")],
+    };
+    result("network-result", ...said[found.network.verdict]);
+    found.network.ways = await ways;
+    onMeasured();
+  }
+
+  function heard(code, kind, text) {
+    found.speaker = code;
+    result("speaker-result", kind, text);
+    $("heard").hidden = true;
+    $("play").focus();
+  }
+
+  $("devices").hidden = false;
+  $("enter")?.classList.add("quiet"); // the check comes first
+  $("start").addEventListener("click", () => open());
+  $("again").addEventListener("click", () => open());
+  $("sound-only").addEventListener("click", () => ((check.soundOnly = true), open()));
+  for (const id of ["cameras", "microphones"]) {
+    $(id).addEventListener("change", () => open({ cameraId: $("cameras").value, microphoneId: $("microphones").value }));
+  }
+  $("play").addEventListener("click", async () => {
+    await chime().catch(() => {});
+    $("heard").hidden = false;
+  });
+  $("heard-yes").addEventListener("click", () => heard("ok", "good", t("Works")));
+  $("heard-no").addEventListener("click", () => heard("silent", "warn", t("Turn the volume up, then play it again")));
+  return check;
+}
