@@ -14,7 +14,7 @@ from alembic import command
 from telehealth.catalogue import read_catalogue
 from tests.kit.database import Databases, alembic_config, migrate
 
-OLDER, BEFORE_HELD_UP = "0002", "0024"
+OLDER, BEFORE_HELD_UP = "0002", "0025"
 PATIENT, CLINICIAN, KIND, VISIT, PARTICIPANT = (UUID(int=number) for number in range(1, 6))
 THEN = "2026-03-02T09:00:00+00:00"
 AT_WORK: tuple[tuple[str, Mapping[str, Any]], ...] = (

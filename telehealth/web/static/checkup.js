@@ -3,6 +3,7 @@
 import { Trouble, chime, explain, listDevices, meter, openDevices, release } from "./devices.js";
 import { t } from "./words.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 
 function result(id, kind, text) {
@@ -20,6 +21,7 @@ function fill(select, devices, track) {
  * found (ok, off, silent, unchecked, or the code of a fault) and the stream; handOver: it is somebody else's now.
  */
 export function checkup({ iceServers, exchange, onMeasured = () => {} }) {
+  /** @type {{found: Record<string, any>, stream: any, soundOnly: boolean, letGo(): void, handOver(): void, stopMeter(): void}} */
   const check = {
     found: { camera: "unchecked", microphone: "unchecked", speaker: "unchecked", network: null },
     stream: null,

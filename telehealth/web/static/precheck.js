@@ -68,6 +68,7 @@ export async function checkNetwork({ iceServers = [], exchange, signal, onProgre
     const figures = open ? await probe(channel, stop.signal, onProgress) : { rtt_ms: null, jitter_ms: 0, loss: 1 };
     const { candidateType: candidate_type = null } = await ownCandidate(peer);
     const rates = open ? await bandwidth(bulk, turn, stop.signal) : NO_RATES;
+    /** @type {any} */
     const kbps = rates.kbps_up === null ? null : Math.min(rates.kbps_up, rates.kbps_down);
     return { ...figures, ...rates, candidate_type, relay: relay(), verdict: judge({ ...figures, kbps }) };
   } finally {
@@ -180,7 +181,7 @@ async function tryWay(way, iceServers, exchange, signal) {
   try {
     const channel = peer.createDataChannel("probe", { ordered: false, maxRetransmits: 0 });
     await peer.setLocalDescription();
-    const { type, sdp } = peer.localDescription;
+    const { type, sdp } = /** @type {RTCSessionDescription} */ (peer.localDescription);
     await peer.setRemoteDescription(await orAborted(exchange({ type, sdp }), signal));
     return (await opened(peer, channel, signal)) ? "open" : "blocked";
   } finally {
@@ -188,11 +189,13 @@ async function tryWay(way, iceServers, exchange, signal) {
   }
 }
 
+/** @type {{kbps_up: number|null, kbps_down: number|null}} */
 const NO_RATES = { kbps_up: null, kbps_down: null };
 
 function arrival(channel) {
   const words = [];
   const meter = { began: 0, last: 0, octets: 0 };
+  /** @type {(value?: any) => void} */
   let wake = () => {};
   channel.binaryType = "arraybuffer";
   channel.addEventListener("message", ({ data }) => {

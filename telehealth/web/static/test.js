@@ -5,6 +5,7 @@ import { checkup } from "./checkup.js";
 import { WAYS } from "./precheck.js";
 import { announce, t } from "./words.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 
 const check = checkup({
