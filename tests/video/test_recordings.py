@@ -21,14 +21,20 @@ from telehealth.core.ids import ParticipantId
 from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
+from telehealth.http.call import Kit
+from telehealth.http.locales import Locales
+from telehealth.http.pages import open_pages
 from telehealth.media.keyframes import Codec
 from telehealth.media.matroska import Writer, form_of
 from telehealth.media.sealing import SealedFile
 from telehealth.tasks.work import Work
 from telehealth.video import recordings
-from telehealth.video.language import Finish, KeepConsent
+from telehealth.video.keeping import Keeping
+from telehealth.video.language import Event, Finish, KeepConsent
+from telehealth.video.memory import MemoryRooms
 from telehealth.video.opening import examine, export, path_of
-from telehealth.video.ports import MediaAway, Permit, RecorderLine, RecorderLost, Recorders, Track
+from telehealth.video.ports import MediaAway, Permit, RecorderLine, RecorderLost, Recorders, RoomBus, Track
+from telehealth.video.room import Room
 from telehealth.video.tasks import sweep_expired, sweep_recordings
 from telehealth.visits.lifecycle import service as visits
 from telehealth.visits.participants import queries as participants
@@ -106,6 +112,27 @@ async def test_who_is_there_without_a_consent_stops_it(
     withdrawn = await recording.permit()
     assert withdrawn is not None
     assert withdrawn.participants == ()
+
+
+async def test_an_answer_waits_until_the_recording_is_written_down(
+    unit_of_work: UnitOfWork, meeting: Meeting, tmp_path: Path
+) -> None:
+    """The room tells of it a moment earlier, perhaps at another process."""
+    present = [each.id for each in await unit_of_work.run(participants.participants_of, SYSTEM, meeting.visit_id)]
+    late = Recording(unit_of_work, meeting, present)
+    ports = Ports({RoomBus: MemoryRooms(), Recorders: NoNode(tmp_path)})
+    keeping = Keeping(Kit(unit_of_work, ports, open_pages(Locales.load()), ""), meeting.visit_id, _nothing)
+    async with asyncio.TaskGroup() as together:
+        together.create_task(keeping.perform(SYSTEM, KeepConsent(late.id, present[1], given=True)))
+        await asyncio.sleep(0.2)
+        await late.ask()
+    permit = await late.permit()
+    assert permit is not None
+    assert set(permit.participants) == set(present)
+
+
+async def _nothing(event: Event) -> Room:
+    raise AssertionError(event)
 
 
 async def test_it_ends_with_the_visit(
