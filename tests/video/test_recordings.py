@@ -270,7 +270,8 @@ async def test_verified_and_exported_from_the_command_line(
     assert [each["name"] for each in told["files"]] == ["1-audio.webm"]
     assert len(told["consents"]) == 1
     path = path_of(tmp_path / "kept", recording.id, track)
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    held = path.read_bytes()
+    path.write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
     broken = await tell("verify", str(recording.id))
     assert broken.exit_code == 1
     assert "chunk 3 is not what was written there" in broken.output
