@@ -32,8 +32,9 @@ from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
 from telehealth.notifications.ports import Mailer, MailFrom, PublicUrl
 from telehealth.notifications.smtp import SmtpMailer
-from telehealth.records.fhir_client import open_record_service
-from telehealth.records.ports import RecordService, RoomFollowUps
+from telehealth.records.charting.ports import RoomFollowUps
+from telehealth.records.delivery.fhir_client import open_record_service
+from telehealth.records.delivery.ports import RecordService
 from telehealth.scheduling.availability.ports import KeptVisits
 from telehealth.scheduling.calendars.ports import OwnDomain
 from telehealth.scheduling.calendars.rules import domain_of

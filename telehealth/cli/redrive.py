@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from telehealth.db.unit import Unit
-from telehealth.records import queries as records_read
-from telehealth.records import service as records
+from telehealth.records.delivery import queries as deliveries_read
+from telehealth.records.delivery import service as deliveries
 from telehealth.tasks import relay
 
 
@@ -18,9 +18,9 @@ class Stuck:
 
 async def count_stuck(unit: Unit) -> Stuck:
     """How many of each wait for a person."""
-    return Stuck(await relay.count_parked(unit), await records_read.count_given_up(unit))
+    return Stuck(await relay.count_parked(unit), await deliveries_read.count_given_up(unit))
 
 
 async def redrive(unit: Unit) -> Stuck:
     """Both kinds become due at once. Answers how many of each."""
-    return Stuck(await relay.redrive(unit), await records.redrive_all(unit))
+    return Stuck(await relay.redrive(unit), await deliveries.redrive_all(unit))

@@ -31,7 +31,7 @@ from telehealth.db.unit import Unit
 from telehealth.people import queries as people_read
 from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient
-from telehealth.records.backend_services import BackendServices, read_key
+from telehealth.records.delivery.backend_services import BackendServices, read_key
 from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import queries as scheduling_read

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from telehealth.cli.errors import CannotStart
 from telehealth.core.time import SystemClock
-from telehealth.records.backend_services import BackendServices, TokenAway, TokenRefused, read_key
+from telehealth.records.delivery.backend_services import BackendServices, TokenAway, TokenRefused, read_key
 from telehealth.tasks.outbound import open_client
 
 

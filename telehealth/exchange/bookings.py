@@ -21,7 +21,7 @@ from telehealth.exchange.schemas import ScheduleSearch, SlotSearch
 from telehealth.http.call import Call
 from telehealth.http.fhir import BASE_PATH, issue, resource_response
 from telehealth.http.paging import CursorKey, Cursors
-from telehealth.records.rules import CLINICIAN_SYSTEM
+from telehealth.records.delivery.rules import CLINICIAN_SYSTEM
 from telehealth.scheduling.availability.queries import MOST_RESOURCES
 
 NDJSON = "application/fhir+ndjson"

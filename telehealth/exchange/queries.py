@@ -25,8 +25,8 @@ from telehealth.exchange.rules import (
 )
 from telehealth.people import queries as people
 from telehealth.people.rules import Clinician, Patient
-from telehealth.records import queries as records
-from telehealth.records.queries import START, Summary, SummaryFilter
+from telehealth.records.charting import queries as records
+from telehealth.records.charting.queries import START, Summary, SummaryFilter
 from telehealth.scheduling.calendars import queries as calendars
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.queries import VisitFilter

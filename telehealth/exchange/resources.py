@@ -17,9 +17,10 @@ from telehealth.exchange.rules import (
     instant,
 )
 from telehealth.people.rules import Clinician
-from telehealth.records.documents import CATEGORY, CONTENT_TYPE, LOINC
-from telehealth.records.queries import Summary
-from telehealth.records.rules import CLINICIAN_SYSTEM, TITLES, VISIT_SYSTEM, Identifier, document_identifiers
+from telehealth.records.charting.queries import Summary
+from telehealth.records.delivery.documents import CATEGORY, CONTENT_TYPE, LOINC
+from telehealth.records.delivery.rules import CLINICIAN_SYSTEM, VISIT_SYSTEM, Identifier, document_identifiers
+from telehealth.records.notes.rules import TITLES
 from telehealth.scheduling.booking.rules import Hold, VisitType
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 

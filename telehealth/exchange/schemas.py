@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from telehealth.http.schemas import Instant, Message
-from telehealth.records.rules import NoteKind
+from telehealth.records.notes.rules import NoteKind
 
 LARGEST_PAGE = 100
 

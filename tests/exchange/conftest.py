@@ -19,8 +19,8 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.exchange.ports import SchedulingLinks
 from telehealth.exchange.routes import OPERATIONS
 from telehealth.http.paging import CursorKey
-from telehealth.records import service as records
-from telehealth.records.rules import NoteKind
+from telehealth.records.charting import service as records
+from telehealth.records.notes.rules import NoteKind
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.integrations import jwks_of, new_key
 from tests.kit.visits import Arranged, arrange_visit

@@ -18,7 +18,7 @@ from telehealth.core.ids import ClinicianId, VisitTypeId
 from telehealth.db.unit import Unit
 from telehealth.exchange.choices import SlotName, read_slot_name
 from telehealth.people import service as people
-from telehealth.records.rules import CLINICIAN_SYSTEM
+from telehealth.records.delivery.rules import CLINICIAN_SYSTEM
 from telehealth.scheduling.availability.rules import to_instant
 from telehealth.scheduling.booking import service as booking
 from tests.exchange.conftest import Exchange, checked, found

@@ -9,7 +9,8 @@ from sqlalchemy import insert, select
 from telehealth.access.rules import DataKind
 from telehealth.core.actors import Purpose
 from telehealth.db.unit import Unit
-from telehealth.records.models import NoteVersionRow, RecordDeliveryRow
+from telehealth.records.delivery.models import RecordDeliveryRow
+from telehealth.records.notes.models import NoteVersionRow
 from tests.exchange.conftest import Exchange
 
 FEED = "/v1/summaries"

@@ -15,9 +15,9 @@ from telehealth.core.time import FixedClock, SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
-from telehealth.records.fhir_client import open_record_service
-from telehealth.records.ports import RecordService
-from telehealth.records.tasks import Courier
+from telehealth.records.delivery.fhir_client import open_record_service
+from telehealth.records.delivery.ports import RecordService
+from telehealth.records.delivery.tasks import Courier
 from telehealth.tasks.work import Work
 
 

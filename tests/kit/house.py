@@ -37,8 +37,8 @@ from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.followups import service as followups
 from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient, Relationship
-from telehealth.records import service as records
-from telehealth.records.rules import NoteKind
+from telehealth.records.charting import service as records
+from telehealth.records.notes.rules import NoteKind
 from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import HolidayCalendar, Rule, TimeOff, WeeklyHours
 from telehealth.scheduling.booking import queries as times

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from telehealth.core.ids import uuid7
-from telehealth.records.ports import Document
-from telehealth.records.rules import CLINICIAN_SYSTEM, VISIT_SYSTEM, Identifier, NoteKind
+from telehealth.records.delivery.ports import Document
+from telehealth.records.delivery.rules import CLINICIAN_SYSTEM, VISIT_SYSTEM, Identifier
+from telehealth.records.notes.rules import NoteKind
 
 SIGNED_AT = datetime(2026, 3, 2, 15, 4, 5, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.requests import Request
 
-from telehealth.records.rules import NOTE_VERSION_SYSTEM
+from telehealth.records.delivery.rules import NOTE_VERSION_SYSTEM
 from tests.kit.demo import CLINICIAN, DESK, Demo, Json, begin_call, eventually, prepare
 from tests.kit.fault_proxy import Fault, no_faults, on_creates
 

@@ -7,11 +7,11 @@ import random
 from telehealth.core.failpoints import Failpoint
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
-from telehealth.records import queries, service
-from telehealth.records.events import NoteDelivered
-from telehealth.records.ports import Document, RecordService
-from telehealth.records.rules import Answer, Away, Breaker, Unsure, next_step
-from telehealth.records.service import Claim
+from telehealth.records.delivery import queries, service
+from telehealth.records.delivery.events import NoteDelivered
+from telehealth.records.delivery.ports import Document, RecordService
+from telehealth.records.delivery.rules import Answer, Away, Breaker, Unsure, next_step
+from telehealth.records.delivery.service import Claim
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as visit_service

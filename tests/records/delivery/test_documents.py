@@ -1,36 +1,12 @@
 import base64
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from telehealth.records.documents import Json, carries, document_reference, holds
-from telehealth.records.rules import Identifier, NoteKind, render
-from tests.kit.notes import SIGNED_AT, a_document
+from telehealth.records.delivery.documents import Json, carries, document_reference, holds
+from telehealth.records.delivery.rules import Identifier
+from tests.kit.notes import a_document
 
 PATIENT = Identifier("urn:example:mrn", "17")
-
-
-def rendered(body: str) -> str:
-    return render(body, kind=NoteKind.PROGRESS, author_name="Dr. A", started_at=SIGNED_AT, signed_at=SIGNED_AT)
-
-
-def test_the_text_has_a_head_and_the_words() -> None:
-    assert rendered("## Plan\r\nRest.\n") == (
-        "Progress note\nVisit: 2026-03-02T15:04:05Z\nSigned: 2026-03-02T15:04:05Z by Dr. A\n\n## Plan\nRest.\n"
-    )
-
-
-@given(st.text())
-def test_text_is_normal_whatever_was_typed(body: str) -> None:
-    text = rendered(body)
-    assert "\r" not in text
-    assert text.endswith("\n")
-    assert text.encode()
-    again = rendered(text.split("\n\n", 1)[1]) if "\n\n" in text else text
-    assert again == text
 
 
 def test_the_resource_has_the_fields_of_us_core() -> None:
@@ -83,13 +59,6 @@ def test_content_kept_elsewhere_is_compared_by_its_hash() -> None:
     resource = document_reference(document, patient="Patient/17")
     attachment = {name: value for name, value in attachment_of(resource).items() if name != "data"}
     assert holds(resource | {"content": [{"attachment": attachment}]}, document, patient="Patient/17")
-
-
-def test_instants_are_written_in_utc() -> None:
-    text = render(
-        "x", kind=NoteKind.PROGRESS, author_name="A", started_at=SIGNED_AT, signed_at=datetime(2026, 1, 1, tzinfo=UTC)
-    )
-    assert "2026-01-01T00:00:00Z" in text
 
 
 def attachment_of(resource: Json) -> Json:

@@ -15,8 +15,8 @@ from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
 from telehealth.core.ids import IntegrationId
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.records import queries
-from telehealth.records.routes import OPERATIONS
+from telehealth.records.charting import queries
+from telehealth.records.charting.routes import OPERATIONS
 from tests.kit.visits import Arranged, arrange_visit
 from tests.kit.web import bearer, client_of
 

@@ -1,20 +1,13 @@
 """The patient record service, in our words: a document goes in, what became of it comes out."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from telehealth.db.unit import Unit
-from telehealth.records.rules import (
-    Answer,
-    DocumentIdentifiers,
-    Identifier,
-    NoteKind,
-    document_identifiers,
-)
+from telehealth.records.delivery.rules import Answer, DocumentIdentifiers, Identifier, document_identifiers
+from telehealth.records.notes.rules import NoteKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +64,4 @@ class RecordService(Protocol):
 
     async def find(self, document: Document) -> Found:
         """Whether the record holds exactly this document. Creates nothing."""
-        ...
-
-
-class RoomFollowUp(Protocol):
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def due_at(self) -> datetime: ...
-
-
-class RoomFollowUps(Protocol):
-    """What the room shows of the visit's follow-up tasks, which a neighbour keeps. Bootstrap says who."""
-
-    async def of_visit(self, unit: Unit, visit_id: UUID, /) -> Sequence[RoomFollowUp]:
-        """The actor's tasks of that visit, audited."""
         ...

@@ -6,7 +6,8 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from telehealth.http.schemas import Instant, Message
-from telehealth.records.rules import NoteKind, NoteStatus
+from telehealth.records.charting.rules import NoteStatus
+from telehealth.records.notes.rules import NoteKind
 
 LONGEST_NOTE = 50_000
 

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from telehealth.records.memory import MemoryRecordService
-from telehealth.records.ports import Missing, RecordService
-from telehealth.records.rules import Accepted, Differs, Identifier, Unresolved
+from telehealth.records.delivery.memory import MemoryRecordService
+from telehealth.records.delivery.ports import Missing, RecordService
+from telehealth.records.delivery.rules import Accepted, Differs, Identifier, Unresolved
 from tests.kit.notes import a_document
 from tests.kit.record_service import RunningRecordService
-from tests.records.conftest import MRN, Clients
+from tests.records.delivery.conftest import MRN, Clients
 
 
 @dataclass(frozen=True, slots=True)

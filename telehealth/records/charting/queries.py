@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, false, func, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Select, false, select, text, true, tuple_
 
 from telehealth.access import queries as access
 from telehealth.access.rules import DataKind, Everyone, Granted
@@ -14,10 +14,12 @@ from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
 from telehealth.db.unit import Unit
-from telehealth.records.models import NoteRow, NoteVersionRow, RecordDeliveryRow
-from telehealth.records.rules import DeliveryState, NoteKind, NoteState, NoteStatus, note_status
-from telehealth.visits.lifecycle.rules import Visit
-from telehealth.visits.lifecycle.service import open_visit
+from telehealth.records.charting.rules import NoteStatus, note_status
+from telehealth.records.delivery.models import RecordDeliveryRow
+from telehealth.records.delivery.rules import DeliveryState
+from telehealth.records.notes.models import NoteRow, NoteVersionRow
+from telehealth.records.notes.queries import authored_visit
+from telehealth.records.notes.rules import NoteKind, NoteState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +62,14 @@ class Summary:
 async def open_note(unit: Unit, visit_id: UUID) -> Note:
     """The note of a visit, an empty one before the first save. Raises NotFound for all but the visit's clinician."""
     visit = await authored_visit(unit, visit_id)
-    row = await unit.session.scalar(select(NoteRow).where(NoteRow.visit_id == visit.id))
+    return await note_of(unit, visit.id)
+
+
+async def note_of(unit: Unit, visit_id: UUID) -> Note:
+    """The note of a visit that the actor has already been allowed, with how far its latest version has come."""
+    row = await unit.session.scalar(select(NoteRow).where(NoteRow.visit_id == visit_id))
     if row is None:
-        return Note(visit_id=visit.id, content="", kind=NoteKind.PROGRESS, version=0, state=NoteStatus.DRAFT)
-    return await note_of(unit, row)
-
-
-async def authored_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
-    """The visit, for the clinician who gives it. Raises NotFound."""
-    visit = await open_visit(unit, visit_id, action=action)
-    if unit.actor.role is not Role.CLINICIAN or unit.actor.person_id != visit.clinician_id:
-        raise NotFound
-    return visit
-
-
-async def note_of(unit: Unit, row: NoteRow) -> Note:
-    """A row that the actor has already been allowed, with how far its latest version has come."""
+        return Note(visit_id=VisitId(visit_id), content="", kind=NoteKind.PROGRESS, version=0, state=NoteStatus.DRAFT)
     latest = (
         select(NoteVersionRow, RecordDeliveryRow)
         .join(RecordDeliveryRow, RecordDeliveryRow.note_version_id == NoteVersionRow.id)
@@ -177,26 +171,6 @@ async def note_mark(unit: Unit, visit_id: UUID) -> str:
     )
     found = (await unit.session.execute(state)).one_or_none()
     return "0" if found is None else "-".join(map(str, found))
-
-
-async def note_is_in_record(unit: Unit, visit_id: UUID) -> bool:
-    """Whether a signed version of the visit's note has reached the record. Tells nothing of what is in it."""
-    delivered = (
-        select(RecordDeliveryRow.id)
-        .join(NoteVersionRow, NoteVersionRow.id == RecordDeliveryRow.note_version_id)
-        .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
-        .where(NoteRow.visit_id == visit_id, RecordDeliveryRow.state == DeliveryState.DELIVERED)
-    )
-    return await unit.session.scalar(delivered.limit(1)) is not None
-
-
-GIVEN_UP = (DeliveryState.HELD, DeliveryState.DEAD)
-
-
-async def count_given_up(unit: Unit) -> int:
-    """Deliveries that wait for a person: a number for whoever runs the house, of no patient, so it is not audited."""
-    query = select(func.count()).where(RecordDeliveryRow.state.in_(GIVEN_UP))
-    return await unit.session.scalar(query) or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,15 +23,3 @@ class NoteEvent(Event):
 
 class NoteSigned(NoteEvent):
     __slots__ = ()
-
-
-class NoteDelivered(NoteEvent):
-    """It is in the patient record."""
-
-    __slots__ = ()
-
-
-class NoteHeld(NoteEvent):
-    """It is signed and kept, and a person has to look before it reaches the record."""
-
-    __slots__ = ()

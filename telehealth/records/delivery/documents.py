@@ -3,8 +3,9 @@
 import base64
 import hashlib
 
-from telehealth.records.ports import Document
-from telehealth.records.rules import TITLES, Identifier, instant
+from telehealth.records.delivery.ports import Document
+from telehealth.records.delivery.rules import Identifier
+from telehealth.records.notes.rules import TITLES, instant
 
 LOINC = "http://loinc.org"
 PROFILE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-documentreference"

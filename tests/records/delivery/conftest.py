@@ -7,9 +7,9 @@ import pytest
 from joserfc.jwk import ECKey
 
 from telehealth.core.time import Clock, SystemClock
-from telehealth.records.backend_services import BackendServices
-from telehealth.records.fhir_client import FhirRecordService
-from telehealth.records.rules import US_CORE, Identifier
+from telehealth.records.delivery.backend_services import BackendServices
+from telehealth.records.delivery.fhir_client import FhirRecordService
+from telehealth.records.delivery.rules import US_CORE, Identifier
 from telehealth.tasks.outbound import open_client
 from tests.kit.fault_proxy import FaultProxy, fault_proxy
 from tests.kit.record_service import RunningRecordService, record_service

@@ -13,11 +13,13 @@ from telehealth.core.events import Event
 from telehealth.db.audit import AuditRow
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.records import queries, service
-from telehealth.records.events import NoteSigned
-from telehealth.records.models import NoteRow, NoteVersionRow, RecordDeliveryRow
-from telehealth.records.queries import Note
-from telehealth.records.rules import AlreadySigned, NoteKind, NoteStatus, NothingToSign, NotToBeSigned
+from telehealth.records.charting import queries, service
+from telehealth.records.charting.queries import Note
+from telehealth.records.charting.rules import NoteStatus
+from telehealth.records.delivery.models import RecordDeliveryRow
+from telehealth.records.notes.events import NoteSigned
+from telehealth.records.notes.models import NoteRow, NoteVersionRow
+from telehealth.records.notes.rules import AlreadySigned, NoteKind, NothingToSign, NotToBeSigned
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.visits import Arranged, arrange_visit
 

@@ -1,15 +1,11 @@
-"""Decisions about notes and their delivery to the patient record: states as data, no clock, no input or output."""
+"""Decisions about the delivery of notes to the patient record: states as data, no clock, no input or output."""
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
-
-from telehealth.core.errors import Kind, Refusal
-from telehealth.visits.lifecycle.rules import VisitStatus
 
 # Systems of the identifiers we mint. URNs of random UUIDs: global, stable when an address changes, owned by nobody.
 NOTE_SYSTEM = "urn:uuid:6f0c1f1e-7f0a-4f58-9d53-0a4a5b0f6c11"
@@ -22,66 +18,6 @@ LONGEST_BACK_OFF = timedelta(minutes=15)
 GIVE_UP_AFTER = timedelta(hours=72)
 FAILURES_TO_OPEN = 5
 PROBE_EVERY = timedelta(minutes=1)
-
-
-class NoteState(StrEnum):
-    DRAFT = "draft"
-    SIGNED = "signed"
-
-
-NOTE_STEPS: Mapping[NoteState, frozenset[NoteState]] = {
-    NoteState.DRAFT: frozenset({NoteState.DRAFT, NoteState.SIGNED}),
-    NoteState.SIGNED: frozenset(),
-}
-
-
-# A visit that never was leaves no note in the record.
-SIGNABLE = frozenset(
-    {
-        VisitStatus.IN_PROGRESS,
-        VisitStatus.INTERRUPTED,
-        VisitStatus.ENDED,
-        VisitStatus.COMPLETED,
-        VisitStatus.INCOMPLETE,
-    }
-)
-
-
-class NoteKind(StrEnum):
-    """LOINC codes of US Core's clinical note types that a visit ends with."""
-
-    PROGRESS = "11506-3"
-    CONSULTATION = "11488-4"
-
-
-TITLES: Mapping[NoteKind, str] = {NoteKind.PROGRESS: "Progress note", NoteKind.CONSULTATION: "Consultation note"}
-
-
-def render(body: str, *, kind: NoteKind, author_name: str, started_at: datetime, signed_at: datetime) -> str:
-    """The text that is signed, delivered and shown: a head of three lines, a blank line, the clinician's words.
-
-    Unicode NFC, lines end in LF, no control characters but LF and TAB, no lone
-    surrogates, one LF at the end: the same bytes everywhere.
-    """
-    head = (
-        TITLES[kind],
-        f"Visit: {instant(started_at)}",
-        f"Signed: {instant(signed_at)} by {author_name}",
-    )
-    return _normal("\n".join((*head, "", body))) + "\n"
-
-
-def _normal(text: str) -> str:
-    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = (
-        "".join(c for c in line if c == "\t" or unicodedata.category(c) not in ("Cc", "Cs")).rstrip() for line in lines
-    )
-    return "\n".join(kept).strip("\n")
-
-
-def instant(at: datetime) -> str:
-    """A FHIR instant: UTC, to the second."""
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class DeliveryState(StrEnum):
@@ -102,48 +38,6 @@ DELIVERY_STEPS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.HELD: frozenset({DeliveryState.PENDING}),  # re-driven by a person
     DeliveryState.DEAD: frozenset({DeliveryState.PENDING}),
 }
-
-
-class NoteStatus(StrEnum):
-    """A note as its author sees it. `waiting`: the record service is away and it is tried again by itself."""
-
-    DRAFT = "draft"
-    DELIVERING = "delivering"
-    WAITING = "waiting"
-    DELIVERED = "delivered"
-    HELD = "held"
-    DEAD = "dead"
-
-
-class AlreadySigned(Refusal):
-    kind, slug, title = Kind.CONFLICT, "note-already-signed", "The note is signed and does not change any more"
-
-
-class NotToBeSigned(Refusal):
-    kind, slug, title = Kind.CONFLICT, "note-not-to-be-signed", "A visit that has not taken place gets no signed note"
-
-
-class NothingToSign(Refusal):
-    kind, slug, title = Kind.INVALID, "nothing-to-sign", "The note is empty"
-
-
-def note_status(state: NoteState, delivery: DeliveryState | None, attempt: int) -> NoteStatus:
-    """`attempt` counts the tries begun."""
-    if state is NoteState.DRAFT or delivery is None:
-        return NoteStatus.DRAFT
-    match delivery:
-        case DeliveryState.SENDING:
-            return NoteStatus.DELIVERING if attempt <= 1 else NoteStatus.WAITING
-        case DeliveryState.PENDING | DeliveryState.VERIFYING:
-            return NoteStatus.DELIVERING if attempt == 0 else NoteStatus.WAITING
-        case DeliveryState.DELIVERED:
-            return NoteStatus.DELIVERED
-        case DeliveryState.HELD:
-            return NoteStatus.HELD
-        case DeliveryState.DEAD:
-            return NoteStatus.DEAD
-        case _:
-            assert_never(delivery)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,25 +16,27 @@ from telehealth.core.events import Event
 from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock, SystemClock
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.records import queries, service
-from telehealth.records.events import NoteDelivered, NoteHeld
-from telehealth.records.fhir_client import open_record_service
-from telehealth.records.memory import MemoryRecordService
-from telehealth.records.models import RecordDeliveryRow
-from telehealth.records.ports import Document, Found, RecordService
-from telehealth.records.rules import (
+from telehealth.records.charting import queries as charting_read
+from telehealth.records.charting import service as charting
+from telehealth.records.charting.rules import NoteStatus
+from telehealth.records.delivery import queries, service
+from telehealth.records.delivery.events import NoteDelivered, NoteHeld
+from telehealth.records.delivery.fhir_client import open_record_service
+from telehealth.records.delivery.memory import MemoryRecordService
+from telehealth.records.delivery.models import RecordDeliveryRow
+from telehealth.records.delivery.ports import Document, Found, RecordService
+from telehealth.records.delivery.rules import (
     Accepted,
     Away,
     DeliveryState,
     Identifier,
-    NoteKind,
-    NoteStatus,
     Rejected,
     Trip,
     Unsure,
     next_step,
 )
-from telehealth.records.tasks import SUBSCRIPTIONS, Courier
+from telehealth.records.delivery.tasks import SUBSCRIPTIONS, Courier
+from telehealth.records.notes.rules import NoteKind
 from telehealth.tasks.relay import Relay
 from telehealth.tasks.work import Work
 from telehealth.visits.lifecycle import queries as visits
@@ -42,21 +44,21 @@ from telehealth.visits.lifecycle import service as visit_service
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.record_service import RunningRecordService
 from tests.kit.visits import Arranged, arrange_visit
-from tests.records.conftest import MRN
+from tests.records.delivery.conftest import MRN
 
 
 async def signed_note(unit_of_work: UnitOfWork, identifier: Identifier | None = None) -> Arranged:
     patient = identifier or Identifier(MRN, str(uuid4()))
     arranged = await unit_of_work.run(arrange_visit, SYSTEM, identifier=f"{patient.system}|{patient.value}")
     await unit_of_work.run(
-        service.save_draft,
+        charting.save_draft,
         arranged.clinician,
         arranged.visit_id,
         version=0,
         content="CANARY. Rest.",
         kind=NoteKind.PROGRESS,
     )
-    await unit_of_work.run(service.sign, arranged.clinician, arranged.visit_id, version=1)
+    await unit_of_work.run(charting.sign, arranged.clinician, arranged.visit_id, version=1)
     return arranged
 
 
@@ -83,7 +85,7 @@ async def test_a_signed_note_arrives_and_its_author_sees_it(unit_of_work: UnitOf
     assert await Courier().sweep(work_with(unit_of_work, records)) == 1
     assert [document.text.splitlines()[-1] for document in records.kept] == ["CANARY. Rest."]
     assert isinstance(nudged[-1], NoteDelivered)
-    note = await unit_of_work.run(queries.open_note, arranged.clinician, arranged.visit_id)
+    note = await unit_of_work.run(charting_read.open_note, arranged.clinician, arranged.visit_id)
     assert (note.state, note.in_record) == (NoteStatus.DELIVERED, True)
     assert await unit_of_work.run(queries.note_is_in_record, SYSTEM, arranged.visit_id)
     assert await Courier().sweep(work_with(unit_of_work, records)) == 0
@@ -95,7 +97,7 @@ async def test_while_the_record_service_is_away_the_note_waits(unit_of_work: Uni
     for _ in range(10):
         await courier.sweep(work_with(unit_of_work, Everybody(before=lambda _: Away())))
         clock.advance(timedelta(minutes=16))
-    note = await unit_of_work.run(queries.open_note, arranged.clinician, arranged.visit_id)
+    note = await unit_of_work.run(charting_read.open_note, arranged.clinician, arranged.visit_id)
     assert note.state is NoteStatus.WAITING
     records = Everybody()
     await courier.sweep(work_with(unit_of_work, records))
@@ -131,7 +133,7 @@ async def test_a_rejection_is_kept_rings_without_words_and_can_be_sent_again(
 async def test_an_unknown_patient_is_left_to_a_person(unit_of_work: UnitOfWork) -> None:
     arranged = await signed_note(unit_of_work)
     await Courier().sweep(work_with(unit_of_work, MemoryRecordService()))
-    note = await unit_of_work.run(queries.open_note, arranged.clinician, arranged.visit_id)
+    note = await unit_of_work.run(charting_read.open_note, arranged.clinician, arranged.visit_id)
     assert note.state is NoteStatus.HELD
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telehealth.core.ids import uuid7
-from telehealth.records import rules
-from telehealth.records.rules import (
+from telehealth.records.delivery import rules
+from telehealth.records.delivery.rules import (
     DELIVERY_STEPS,
     Accepted,
     Answer,
@@ -147,13 +147,6 @@ def test_a_version_and_its_note_have_identifiers_of_their_own() -> None:
     assert first.note == second.note
     assert first.version.value == f"{note_id}-v1"
     assert first.version.value != second.version.value
-
-
-@given(st.sampled_from(DeliveryState), st.integers(0, 100))
-def test_only_a_delivered_note_is_shown_as_being_in_the_record(state: DeliveryState, attempt: int) -> None:
-    shown = rules.note_status(rules.NoteState.SIGNED, state, attempt)
-    assert shown is not rules.NoteStatus.DRAFT
-    assert (shown is rules.NoteStatus.DELIVERED) == (state is DeliveryState.DELIVERED)
 
 
 def test_an_identifier_is_read_from_a_token() -> None:

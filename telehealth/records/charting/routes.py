@@ -8,10 +8,10 @@ from telehealth.http.call import Call, Reply
 from telehealth.http.conditions import etag, required_match
 from telehealth.http.operation import operation, page
 from telehealth.http.sse import EVENTS
-from telehealth.records import pages, queries, service
-from telehealth.records.queries import Note
-from telehealth.records.rules import AlreadySigned, NothingToSign, NotToBeSigned
-from telehealth.records.schemas import NoteView, SaveNote, SummaryView
+from telehealth.records.charting import pages, queries, service
+from telehealth.records.charting.queries import Note
+from telehealth.records.charting.schemas import NoteView, SaveNote, SummaryView
+from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotToBeSigned
 
 
 async def read_note(call: Call, visit: UUID) -> Reply[NoteView]:

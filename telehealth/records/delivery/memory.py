@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from telehealth.records.ports import Document, Found, Missing
-from telehealth.records.rules import Accepted, Answer, Differs, Duplicated, Identifier, Unresolved
+from telehealth.records.delivery.ports import Document, Found, Missing
+from telehealth.records.delivery.rules import Accepted, Answer, Differs, Duplicated, Identifier, Unresolved
 
 Fault = Callable[[Document], Answer | None]
 

@@ -12,10 +12,11 @@ from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.http.sse import stream
 from telehealth.people import queries as people
-from telehealth.records import queries, service
-from telehealth.records.ports import RoomFollowUps
-from telehealth.records.rules import AlreadySigned, NothingToSign, NotToBeSigned
-from telehealth.records.schemas import NoteForm
+from telehealth.records.charting import queries, service
+from telehealth.records.charting.ports import RoomFollowUps
+from telehealth.records.charting.schemas import NoteForm
+from telehealth.records.notes.queries import authored_visit
+from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotToBeSigned
 from telehealth.visits.gates import queries as gates
 from telehealth.visits.gates.forms import answers_of
 from telehealth.visits.lifecycle import queries as visits
@@ -46,7 +47,7 @@ async def sign_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
 
 async def follow_room(call: Call, visit: UUID) -> Response:
     """Server-sent events: a version that changes with the visit, its note and the way of the note to the record."""
-    authored = await call.run(queries.authored_visit, visit)
+    authored = await call.run(authored_visit, visit)
 
     async def version() -> str:
         return await call.run(_mark, visit)
@@ -81,7 +82,7 @@ async def _save(unit: Unit, visit_id: UUID, form: NoteForm, sign: bool) -> None:
 async def _room(
     unit: Unit, visit_id: UUID, follow_ups: RoomFollowUps, language: str, *, fault: str = ""
 ) -> Mapping[str, Any]:
-    visit = await queries.authored_visit(unit, visit_id)
+    visit = await authored_visit(unit, visit_id)
     reader = await visits.reader(unit)
     patient = await people.patient(unit, visit.patient_id)
     note = await queries.open_note(unit, visit_id)

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from telehealth.core.time import FixedClock
-from telehealth.records.ports import Document, RecordService
-from telehealth.records.rules import (
+from telehealth.records.delivery.ports import Document, RecordService
+from telehealth.records.delivery.rules import (
     Accepted,
     Answer,
     Away,
@@ -26,7 +26,7 @@ from telehealth.records.rules import (
 from tests.kit.fault_proxy import Fault, FaultProxy, at_random, on_creates
 from tests.kit.notes import SIGNED_AT, a_document
 from tests.kit.record_service import RunningRecordService
-from tests.records.conftest import Clients, Count
+from tests.records.delivery.conftest import Clients, Count
 
 FAULTS = (Fault.COMMIT_THEN_CUT, Fault.COMMIT_THEN_500, Fault.UNAVAILABLE, Fault.THROTTLED)
 

@@ -14,10 +14,10 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from telehealth.core.time import Clock
-from telehealth.records.backend_services import BackendServices, TokenAway, TokenRefused, read_key
-from telehealth.records.documents import Json, carries, document_reference, holds
-from telehealth.records.ports import Document, Found, Missing
-from telehealth.records.rules import (
+from telehealth.records.delivery.backend_services import BackendServices, TokenAway, TokenRefused, read_key
+from telehealth.records.delivery.documents import Json, carries, document_reference, holds
+from telehealth.records.delivery.ports import Document, Found, Missing
+from telehealth.records.delivery.rules import (
     US_CORE,
     Accepted,
     Answer,

@@ -1,142 +1,48 @@
-"""Commands on notes: saved while typed, signed in one stroke, handed to the courier in the same transaction."""
+"""Commands on deliveries: queued by a signature, leased to one sender, settled by its answer, redriven by a person."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
 
-from telehealth.core.errors import NotFound, Stale
-from telehealth.core.ids import ClinicianId, DeliveryId, NoteId, PatientId, VisitId
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import DeliveryId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.records.events import NoteDelivered, NoteHeld, NoteSigned
-from telehealth.records.models import NoteRow, NoteVersionRow, RecordDeliveryRow
-from telehealth.records.ports import Document
-from telehealth.records.queries import GIVEN_UP, Note, authored_visit, note_of
-from telehealth.records.rules import (
+from telehealth.records.delivery.events import NoteDelivered, NoteHeld
+from telehealth.records.delivery.models import RecordDeliveryRow
+from telehealth.records.delivery.ports import Document
+from telehealth.records.delivery.queries import GIVEN_UP
+from telehealth.records.delivery.rules import (
     CLINICIAN_SYSTEM,
-    SIGNABLE,
     VISIT_SYSTEM,
-    AlreadySigned,
     DeliveryState,
     Identifier,
-    NoteKind,
-    NoteState,
-    NothingToSign,
-    NotToBeSigned,
     Step,
     Trip,
-    render,
 )
+from telehealth.records.notes import queries as notes
 from telehealth.visits.lifecycle import queries as visits
-from telehealth.visits.lifecycle.rules import Visit
 
 DESTINATION = "record-service"
 LEASE = timedelta(seconds=60)  # longer than one trip may take, so a lease runs out only under a dead sender
 
 
-async def save_draft(unit: Unit, visit_id: UUID, *, version: int, content: str, kind: NoteKind) -> Note:
-    """Save over that version, 0 for the first. Raises NotFound, Stale when it is not the latest, AlreadySigned."""
-    visit = await authored_visit(unit, visit_id, action="update")
-    row = await _locked(unit, visit)
-    if row is None:
-        if version != 0:
-            raise Stale
-        row = _first(unit, visit)
-        unit.session.add(row)
-    elif row.state == NoteState.SIGNED:
-        raise AlreadySigned
-    elif row.revision != version:
-        raise Stale
-    row.revision = version + 1
-    row.kind = kind
-    row.content = unit.vault.seal(("note", "content", row.id), content)
-    row.saved_at = unit.now
-    await unit.session.flush()
-    return await note_of(unit, row)
-
-
-async def sign(unit: Unit, visit_id: UUID, *, version: int) -> Note:
-    """Freeze that version, and send it on its way to the record. Signing twice is signing once.
-
-    Raises NotFound, Stale, NotToBeSigned before the visit has begun, NothingToSign.
-    """
-    visit = await authored_visit(unit, visit_id, action="execute")
-    row = await _locked(unit, visit)
-    if row is None or row.revision != version:
-        raise Stale
-    if row.state == NoteState.SIGNED:
-        return await note_of(unit, row)
-    if visit.status not in SIGNABLE:
-        raise NotToBeSigned
-    await _freeze(unit, row, visit)
-    row.state = NoteState.SIGNED
-    await unit.session.flush()
-    return await note_of(unit, row)
-
-
-async def _locked(unit: Unit, visit: Visit) -> NoteRow | None:
-    return await unit.session.scalar(select(NoteRow).where(NoteRow.visit_id == visit.id).with_for_update())
-
-
-def _first(unit: Unit, visit: Visit) -> NoteRow:
-    return NoteRow(
-        id=unit.new_id(),
-        visit_id=visit.id,
-        patient_id=visit.patient_id,
-        clinician_id=visit.clinician_id,
-        state=NoteState.DRAFT,
-        created_at=unit.now,
-    )
-
-
-async def _freeze(unit: Unit, row: NoteRow, visit: Visit) -> None:
-    content = unit.vault.open(("note", "content", row.id), row.content)
-    if not content.strip():
-        raise NothingToSign
-    author = await people.clinician(unit, visit.clinician_id)
-    text = render(
-        content,
-        kind=NoteKind(row.kind),
-        author_name=author.name,
-        started_at=visit.started_at or visit.starts_at,
-        signed_at=unit.now,
-    )
-    version = NoteVersionRow(
-        id=unit.new_id(),
-        note_id=row.id,
-        version=1,
-        kind=row.kind,
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-        author_id=author.id,
-        author_name=author.name,
-        signed_at=unit.now,
-    )
-    version.content = unit.vault.seal(("note_version", "content", version.id), text)
-    unit.session.add(version)
-    await unit.session.flush()
+async def queue(unit: Unit, note_version_id: UUID) -> None:
+    """A signed version is due at the record service from now on."""
     unit.session.add(
         RecordDeliveryRow(
             id=unit.new_id(),
             destination=DESTINATION,
-            note_version_id=version.id,
+            note_version_id=note_version_id,
             state=DeliveryState.PENDING,
             since=unit.now,
             next_attempt_at=unit.now,
             attempt=0,
         )
     )
-    unit.emit(
-        NoteSigned(
-            note_id=NoteId(row.id),
-            visit_id=visit.id,
-            patient_id=visit.patient_id,
-            clinician_id=visit.clinician_id,
-            version=version.version,
-        )
-    )
+    await unit.session.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +89,15 @@ async def claim_deliveries(unit: Unit, *, limit: int) -> list[Claim]:
 
 async def document_of(unit: Unit, claim: Claim) -> Document:
     """What is to be delivered, with the patient's identifier of today. The release is audited."""
-    version, note = await _signed(unit, claim)
-    visit = await visits.find(unit, note.visit_id)
+    version = await notes.signed_version(unit, claim.note_version_id)
+    visit = await visits.find(unit, version.visit_id)
     patient = await people.patient(unit, visit.patient_id)
     unit.audit("execute", "record_delivery", claim.delivery_id, patient_id=patient.id)
     return Document(
-        note_id=note.id,
+        note_id=version.note_id,
         version=version.version,
-        kind=NoteKind(version.kind),
-        text=unit.vault.open(("note_version", "content", version.id), version.content),
+        kind=version.kind,
+        text=await notes.signed_text(unit, version.id),
         signed_at=version.signed_at,
         patient=Identifier.parse(patient.identifier),
         author=Identifier(CLINICIAN_SYSTEM, str(version.author_id)),
@@ -224,15 +130,15 @@ async def settle_delivery(unit: Unit, claim: Claim, step: Step) -> bool:
     )
     if settled is None:
         return False
-    version, note = await _signed(unit, claim)
     happened = {DeliveryState.DELIVERED: NoteDelivered, DeliveryState.HELD: NoteHeld, DeliveryState.DEAD: NoteHeld}
     if (event := happened.get(step.state)) is not None:
+        version = await notes.signed_version(unit, claim.note_version_id)
         unit.emit(
             event(
-                note_id=NoteId(note.id),
-                visit_id=VisitId(note.visit_id),
-                patient_id=PatientId(note.patient_id),
-                clinician_id=ClinicianId(note.clinician_id),
+                note_id=version.note_id,
+                visit_id=version.visit_id,
+                patient_id=version.patient_id,
+                clinician_id=version.clinician_id,
                 version=version.version,
             )
         )
@@ -260,13 +166,3 @@ async def _redrive(unit: Unit, which: ColumnElement[bool]) -> int:
     for delivery_id in redriven:
         unit.audit("execute", "record_delivery", delivery_id)
     return len(redriven)
-
-
-async def _signed(unit: Unit, claim: Claim) -> tuple[NoteVersionRow, NoteRow]:
-    query = (
-        select(NoteVersionRow, NoteRow)
-        .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
-        .where(NoteVersionRow.id == claim.note_version_id)
-    )
-    version, note = (await unit.session.execute(query)).one()
-    return version, note

@@ -6,14 +6,14 @@ import pytest
 from joserfc.jwk import ECKey
 
 from telehealth.core.time import FixedClock, SystemClock
-from telehealth.records.backend_services import BackendServices, TokenAway, TokenRefused
-from telehealth.records.fhir_client import FhirRecordService
-from telehealth.records.rules import Accepted, Away, Identifier, Unauthorized
+from telehealth.records.delivery.backend_services import BackendServices, TokenAway, TokenRefused
+from telehealth.records.delivery.fhir_client import FhirRecordService
+from telehealth.records.delivery.rules import Accepted, Away, Identifier, Unauthorized
 from telehealth.tasks.outbound import open_client
 from tests.kit.fault_proxy import FaultProxy
 from tests.kit.notes import a_document
 from tests.kit.record_service import record_service
-from tests.records.conftest import MRN, Clients
+from tests.records.delivery.conftest import MRN, Clients
 
 WRONG_KEY = ECKey.generate_key("P-384", auto_kid=True).as_dict(private=True)
 

@@ -1,0 +1,81 @@
+"""Decisions about notes: states as data, what may be signed, the text that is signed. No clock, no input or output."""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from telehealth.core.errors import Kind, Refusal
+from telehealth.visits.lifecycle.rules import VisitStatus
+
+
+class NoteState(StrEnum):
+    DRAFT = "draft"
+    SIGNED = "signed"
+
+
+NOTE_STEPS: Mapping[NoteState, frozenset[NoteState]] = {
+    NoteState.DRAFT: frozenset({NoteState.DRAFT, NoteState.SIGNED}),
+    NoteState.SIGNED: frozenset(),
+}
+
+
+# A visit that never was leaves no note in the record.
+SIGNABLE = frozenset(
+    {
+        VisitStatus.IN_PROGRESS,
+        VisitStatus.INTERRUPTED,
+        VisitStatus.ENDED,
+        VisitStatus.COMPLETED,
+        VisitStatus.INCOMPLETE,
+    }
+)
+
+
+class NoteKind(StrEnum):
+    """LOINC codes of US Core's clinical note types that a visit ends with."""
+
+    PROGRESS = "11506-3"
+    CONSULTATION = "11488-4"
+
+
+TITLES: Mapping[NoteKind, str] = {NoteKind.PROGRESS: "Progress note", NoteKind.CONSULTATION: "Consultation note"}
+
+
+class AlreadySigned(Refusal):
+    kind, slug, title = Kind.CONFLICT, "note-already-signed", "The note is signed and does not change any more"
+
+
+class NotToBeSigned(Refusal):
+    kind, slug, title = Kind.CONFLICT, "note-not-to-be-signed", "A visit that has not taken place gets no signed note"
+
+
+class NothingToSign(Refusal):
+    kind, slug, title = Kind.INVALID, "nothing-to-sign", "The note is empty"
+
+
+def render(body: str, *, kind: NoteKind, author_name: str, started_at: datetime, signed_at: datetime) -> str:
+    """The text that is signed, delivered and shown: a head of three lines, a blank line, the clinician's words.
+
+    Unicode NFC, lines end in LF, no control characters but LF and TAB, no lone
+    surrogates, one LF at the end: the same bytes everywhere.
+    """
+    head = (
+        TITLES[kind],
+        f"Visit: {instant(started_at)}",
+        f"Signed: {instant(signed_at)} by {author_name}",
+    )
+    return _normal("\n".join((*head, "", body))) + "\n"
+
+
+def _normal(text: str) -> str:
+    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    kept = (
+        "".join(c for c in line if c == "\t" or unicodedata.category(c) not in ("Cc", "Cs")).rstrip() for line in lines
+    )
+    return "\n".join(kept).strip("\n")
+
+
+def instant(at: datetime) -> str:
+    """A FHIR instant: UTC, to the second."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
