@@ -39,9 +39,13 @@ window.pair = async () => {
   return [stats.get(pair.localCandidateId).candidateType, stats.get(pair.remoteCandidateId).candidateType];
 };
 window.figures = async () => {
-  const stats = [...(await window.peers.at(-1).getStats()).values()].filter(({ type }) => type.endsWith("bound-rtp"));
+  const peer = window.peers.at(-1);
+  if (!peer) return "no connection";
+  const stats = [...(await peer.getStats()).values()].filter(({ type }) => type.endsWith("bound-rtp"));
   const names = ["type", "kind", "packetsReceived", "packetsSent", "framesDecoded", "framesEncoded"];
-  return JSON.stringify(stats.map((each) => names.map((name) => each[name])));
+  const { connectionState, signalingState, iceConnectionState, iceGatheringState } = peer;
+  const about = [window.peers.length, connectionState, signalingState, iceConnectionState, iceGatheringState];
+  return JSON.stringify([about, window.room, stats.map((each) => names.map((name) => each[name]))]);
 };
 window.audible = async () => {
   const stats = [...(await window.peers.at(-1).getStats()).values()];

@@ -77,9 +77,11 @@ class Side:
             if await self.page.evaluate(condition):
                 return
             await asyncio.sleep(0.05)
-        raise AssertionError(
-            f"never: {condition}; states {await self.states()}; {self.complaints}; {await self.figures()}"
-        )
+        raise AssertionError(f"never: {condition}; {await self.account()}")
+
+    async def account(self) -> str:
+        """What there is to know of the page when something did not happen."""
+        return f"states {await self.states()}; {self.complaints}; {await self.figures()}"
 
 
 async def open_side(

@@ -32,9 +32,12 @@ async def sides(database: str, valkey: str, meeting: Meeting) -> AsyncIterator[t
 
 
 async def both_see(*sides: Side) -> None:
-    for side in sides:
-        await side.becomes("connected")
-        await side.sees_the_other()
+    try:
+        for side in sides:
+            await side.becomes("connected")
+            await side.sees_the_other()
+    except AssertionError as error:
+        raise AssertionError([await side.account() for side in sides]) from error
 
 
 async def status(unit_of_work: UnitOfWork, meeting: Meeting) -> VisitStatus:
@@ -90,6 +93,23 @@ async def test_two_browsers_in_a_call(sides: tuple[Side, Side], meeting: Meeting
     for side in sides:
         assert side.complaints == []
         assert all(address.split("/")[2].startswith("localhost:") for address in side.addresses)
+
+
+async def test_a_connection_closed_in_mid_negotiation_holds_up_no_later_one(sides: tuple[Side, Side]) -> None:
+    """What was begun on a connection that is closed meanwhile never settles (W3C WebRTC, 4.4.1.2)."""
+    host, guest = sides
+    await both_see(host, guest)
+    await host.do(
+        """void (RTCPeerConnection.prototype.setRemoteDescription = function () {
+          delete RTCPeerConnection.prototype.setRemoteDescription;
+          window.begun = true;
+          return new Promise(() => {});
+        })"""
+    )
+    await guest.page.reload()
+    await host.until("window.begun")
+    await guest.page.reload()
+    await both_see(host, guest)
 
 
 def test_the_call_is_small() -> None:

@@ -173,6 +173,7 @@ export function joinCall({
     seen = { ever: seen.ever, packets: 0, frames: 0, alive: now, moved: now, renewed: now };
     seen.restarted = 0;
     making = false;
+    order = Promise.resolve(); // what was begun on a connection that is closed meanwhile never ends (W3C WebRTC, 4.4.1.2)
     reported = "new";
     peer.onnegotiationneeded = () => offer(peer);
     peer.onicecandidate = ({ candidate }) => {

@@ -98,9 +98,11 @@ def test_what_is_typed_outlives_the_server_and_a_reload(page: Page, doors: Doors
     doors.stop()
     page.fill("[name='a.weight']", "70.5")
     expect(page.locator("#stamp")).to_contain_text("Not saved yet")
+    page.route("**/intake", lambda route: route.abort())  # or this page saves it itself before it is left
     doors.begin()
     page.reload()
     assert weight(page) == "70.5"
+    page.unroute("**/intake")
     saved(page)
     page.evaluate("localStorage.clear()")
     page.reload()
