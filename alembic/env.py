@@ -23,11 +23,13 @@ def run() -> None:
     tables = read_catalogue().tables
     url = context.config.attributes.get("url") or read_settings().database_url.get_secret_value()
     engine = create_engine(make_url(url).set(drivername=DRIVER), hide_parameters=True)
-    with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
-        context.configure(connection=connection, target_metadata=tables, compare_type=True, render_item=render_item)
-        context.run_migrations()
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+            context.configure(connection=connection, target_metadata=tables, compare_type=True, render_item=render_item)
+            context.run_migrations()
+    finally:
+        engine.dispose()
 
 
 run()

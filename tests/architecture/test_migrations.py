@@ -228,6 +228,33 @@ def test_who_was_held_up_is_forgotten_on_the_way_back_and_the_others_are_kept(em
     command.check(alembic_config(empty))
 
 
+def test_notes_that_were_signed_stand_and_one_that_was_amended_is_not_given_up(empty: str) -> None:
+    migrate(empty, "0027")
+    note = {"id": UUID(int=11), "visit_id": VISIT, "patient_id": PATIENT, "clinician_id": CLINICIAN, "state": "signed"}
+    text = {"kind": "11506-3", "content": b"sealed"}
+    times = {"created_at": THEN, "saved_at": THEN}
+    version = {"note_id": UUID(int=11), "author_id": CLINICIAN, "author_name": "A", "sha256": "x", "signed_at": THEN}
+    with psycopg.connect(empty) as connection:
+        for table, row in AT_WORK[:4]:
+            insert(connection, table, {**row, **(UNDER_WAY if table == "visit" else {})})
+        insert(connection, "note", {**note, **text, **times, "revision": 1})
+        insert(connection, "note_version", {**version, **text, "id": UUID(int=12), "version": 1})
+    migrate(empty)
+    command.check(alembic_config(empty))
+    with psycopg.connect(empty) as connection:
+        stands = connection.execute("SELECT note_version_id, status, changed_at FROM note_standing").fetchall()
+    assert stands == [(UUID(int=12), "current", datetime.fromisoformat(THEN))]
+    command.downgrade(alembic_config(empty), "0027")
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        addendum = {"id": UUID(int=13), "version": 2, "relation": "appends", "relates_to": 1}
+        insert(connection, "note_version", {**version, **text, **addendum})
+    with pytest.raises(RuntimeError, match="amended"):
+        command.downgrade(alembic_config(empty), "0027")
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT count(*) FROM note_version").fetchall() == [(2,)]
+
+
 def test_the_way_back_leaves_nothing(empty: str) -> None:
     migrate(empty)
     command.downgrade(alembic_config(empty), "base")

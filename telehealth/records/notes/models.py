@@ -1,23 +1,36 @@
 """Tables of notes: the working text and what was signed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal, Stale
 from telehealth.db.tables import Table, phi, plain
+from telehealth.records.notes.amendments import DocumentStatus, Relation
 from telehealth.records.notes.rules import NoteKind, NoteState
 
 
-def _one_of(column: str, values: type[NoteState | NoteKind]) -> str:
+def _one_of(column: str, values: Iterable[str]) -> str:
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
 class NoteRow(Table):
-    """The working text, one for a visit. `revision` counts saves; it is what If-Match compares."""
+    """The working text, one for a visit. `revision` counts changes; it is what If-Match compares.
+
+    `relation` is what a draft becomes once it is signed: null is a text of its own.
+    """
 
     __tablename__ = "note"
 
@@ -26,6 +39,7 @@ class NoteRow(Table):
     patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"))
     clinician_id: Mapped[UUID] = plain(ForeignKey("clinician.id"))
     state: Mapped[str] = plain()
+    relation: Mapped[str | None] = plain()
     kind: Mapped[str] = phi()
     revision: Mapped[int] = plain()
     content: Mapped[bytes] = phi(LargeBinary)
@@ -37,13 +51,15 @@ class NoteRow(Table):
         CheckConstraint(_one_of("state", NoteState), name="state"),
         CheckConstraint(_one_of("kind", NoteKind), name="kind"),
         CheckConstraint("revision > 0", name="revision"),
+        CheckConstraint("relation IN ('appends', 'replaces')", name="relation"),
         Index("ix_note_patient_id", "patient_id"),
     )
 
 
 class NoteVersionRow(Table):
-    """What was signed, to the byte. Never updated: a correction is another version.
+    """What was signed, to the byte. The database refuses to change or delete it: a correction is another version.
 
+    `relates_to` is the version of the same note that this one appends to, replaces or retracts.
     `written_in` is the transaction that wrote the row: what lies below the oldest running one is decided for ever.
     """
 
@@ -58,13 +74,34 @@ class NoteVersionRow(Table):
     author_id: Mapped[UUID] = plain(ForeignKey("clinician.id"))
     author_name: Mapped[str] = plain()
     signed_at: Mapped[datetime] = plain()
+    relation: Mapped[str | None] = plain()
+    relates_to: Mapped[int | None] = plain()
     written_in: Mapped[int] = plain(BigInteger, server_default=text("(pg_current_xact_id()::text::bigint)"))
 
     __table_args__ = (
         UniqueConstraint("note_id", "version"),
         CheckConstraint("version > 0", name="version"),
+        CheckConstraint(_one_of("relation", Relation), name="relation"),
+        CheckConstraint("(relation IS NULL) = (relates_to IS NULL) AND relates_to < version", name="relates_to"),
+        ForeignKeyConstraint(
+            ["note_id", "relates_to"],
+            ["note_version.note_id", "note_version.version"],
+            name="fk_note_version_relates_to",
+        ),
         Index("ix_note_version_written_in", "written_in", "id"),
     )
+
+
+class NoteStandingRow(Table):
+    """How a signed document stands, derived from the versions after it. One that retracts is no document: no row."""
+
+    __tablename__ = "note_standing"
+
+    note_version_id: Mapped[UUID] = plain(ForeignKey("note_version.id"), primary_key=True)
+    status: Mapped[str] = plain()
+    changed_at: Mapped[datetime] = plain()
+
+    __table_args__ = (CheckConstraint(_one_of("status", DocumentStatus), name="status"),)
 
 
 CONFLICTS: Mapping[str, type[Refusal]] = {"uq_note_visit_id": Stale, "uq_note_version_note_id_version": Stale}

@@ -1,7 +1,6 @@
 """Reading notes. A draft is its author's alone."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,6 +9,7 @@ from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
 from telehealth.db.unit import Unit
+from telehealth.records.notes.amendments import Relation, Signed
 from telehealth.records.notes.models import NoteRow, NoteVersionRow
 from telehealth.records.notes.rules import NoteKind
 from telehealth.visits.lifecycle.rules import Visit
@@ -17,7 +17,7 @@ from telehealth.visits.lifecycle.service import open_visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedVersion:
+class SignedVersion(Signed):
     """One signed version of a visit's note, without its text. `version` counts signatures from 1."""
 
     id: UUID
@@ -25,12 +25,10 @@ class SignedVersion:
     visit_id: VisitId
     patient_id: PatientId
     clinician_id: ClinicianId
-    version: int
     kind: NoteKind
     sha256: str
     author_id: ClinicianId
     author_name: str
-    signed_at: datetime
 
 
 async def authored_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
@@ -45,6 +43,17 @@ async def signed_version(unit: Unit, version_id: UUID) -> SignedVersion:
     """For whoever carries it on, with the actor's right looked at already."""
     version, note = await _signed(unit, version_id)
     return told(version, note)
+
+
+async def history(unit: Unit, note_id: UUID) -> list[SignedVersion]:
+    """All signed versions of a note in their order, for `amendments`. The actor's right was looked at already."""
+    query = (
+        select(NoteVersionRow, NoteRow)
+        .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
+        .where(NoteRow.id == note_id)
+        .order_by(NoteVersionRow.version)
+    )
+    return [told(version, note) for version, note in await unit.session.execute(query)]
 
 
 async def signed_text(unit: Unit, version_id: UUID) -> str:
@@ -66,6 +75,8 @@ def told(version: NoteVersionRow, note: NoteRow) -> SignedVersion:
         author_id=ClinicianId(version.author_id),
         author_name=version.author_name,
         signed_at=version.signed_at,
+        relation=None if version.relation is None else Relation(version.relation),
+        relates_to=version.relates_to,
     )
 
 

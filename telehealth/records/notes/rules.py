@@ -1,11 +1,11 @@
 """Decisions about notes: states as data, what may be signed, the text that is signed. No clock, no input or output."""
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from telehealth.core.errors import Kind, Refusal
+from telehealth.records.notes.wording import cleaned
 from telehealth.visits.lifecycle.rules import VisitStatus
 
 
@@ -16,7 +16,7 @@ class NoteState(StrEnum):
 
 NOTE_STEPS: Mapping[NoteState, frozenset[NoteState]] = {
     NoteState.DRAFT: frozenset({NoteState.DRAFT, NoteState.SIGNED}),
-    NoteState.SIGNED: frozenset(),
+    NoteState.SIGNED: frozenset({NoteState.DRAFT, NoteState.SIGNED}),  # an amendment is drafted, or one retracts
 }
 
 
@@ -50,18 +50,21 @@ class NotToBeSigned(Refusal):
     kind, slug, title = Kind.CONFLICT, "note-not-to-be-signed", "A visit that has not taken place gets no signed note"
 
 
+class NotSigned(Refusal):
+    kind, slug, title = Kind.CONFLICT, "note-not-signed", "Only a signed note is amended or retracted"
+
+
 class NothingToSign(Refusal):
     kind, slug, title = Kind.INVALID, "nothing-to-sign", "The note is empty"
 
 
-def render(body: str, *, kind: NoteKind, author_name: str, started_at: datetime, signed_at: datetime) -> str:
+def render(title: str, body: str, *, author_name: str, started_at: datetime, signed_at: datetime) -> str:
     """The text that is signed, delivered and shown: a head of three lines, a blank line, the clinician's words.
 
-    Unicode NFC, lines end in LF, no control characters but LF and TAB, no lone
-    surrogates, one LF at the end: the same bytes everywhere.
+    Cleaned, no spaces at the end of a line, one LF at the end: the same bytes everywhere.
     """
     head = (
-        TITLES[kind],
+        title,
         f"Visit: {instant(started_at)}",
         f"Signed: {instant(signed_at)} by {author_name}",
     )
@@ -69,11 +72,7 @@ def render(body: str, *, kind: NoteKind, author_name: str, started_at: datetime,
 
 
 def _normal(text: str) -> str:
-    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    kept = (
-        "".join(c for c in line if c == "\t" or unicodedata.category(c) not in ("Cc", "Cs")).rstrip() for line in lines
-    )
-    return "\n".join(kept).strip("\n")
+    return "\n".join(line.rstrip() for line in cleaned(text).split("\n")).strip("\n")
 
 
 def instant(at: datetime) -> str:

@@ -1,25 +1,41 @@
-"""Commands on notes: saved while typed, frozen by a signature."""
+"""Commands on notes: saved while typed, frozen by a signature, amended and retracted by more of them."""
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from telehealth.core.errors import Stale
+from telehealth.core.errors import NotFound, Stale
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
+from telehealth.records.notes.amendments import (
+    DocumentStatus,
+    Relation,
+    affected,
+    current,
+    heading,
+    retractable,
+    target,
+    words_of,
+)
 from telehealth.records.notes.events import NoteSigned
-from telehealth.records.notes.models import NoteRow, NoteVersionRow
-from telehealth.records.notes.queries import SignedVersion, authored_visit, told
+from telehealth.records.notes.markdown import only_headings
+from telehealth.records.notes.models import NoteRow, NoteStandingRow, NoteVersionRow
+from telehealth.records.notes.queries import SignedVersion, authored_visit, history, signed_text, told
 from telehealth.records.notes.rules import (
     SIGNABLE,
+    TITLES,
     AlreadySigned,
     NoteKind,
     NoteState,
     NothingToSign,
+    NotSigned,
     NotToBeSigned,
     render,
 )
+from telehealth.records.notes.wording import cleaned
 from telehealth.visits.lifecycle.rules import Visit
 
 
@@ -36,10 +52,8 @@ async def save_draft(unit: Unit, visit_id: UUID, *, version: int, content: str, 
         raise AlreadySigned
     elif row.revision != version:
         raise Stale
-    row.revision = version + 1
     row.kind = kind
-    row.content = unit.vault.seal(("note", "content", row.id), content)
-    row.saved_at = unit.now
+    _write(unit, row, content, revision=version + 1)
     await unit.session.flush()
 
 
@@ -56,19 +70,80 @@ async def freeze(unit: Unit, visit_id: UUID, *, version: int) -> SignedVersion |
         return None
     if visit.status not in SIGNABLE:
         raise NotToBeSigned
-    signed = told(await _signed(unit, row, visit), row)
-    row.state = NoteState.SIGNED
+    content = unit.vault.open(_place(row), row.content)
+    if only_headings(cleaned(content)):
+        raise NothingToSign
+    earlier = await history(unit, row.id)
+    relation = None if row.relation is None else Relation(row.relation)
+    step = Step(earlier, relation, target(earlier, relation), content)
+    row.state, row.relation = NoteState.SIGNED, None
+    return await _sign(unit, row, visit, step)
+
+
+async def amend(unit: Unit, visit_id: UUID, *, version: int, relation: Relation | None) -> None:
+    """Begin an addendum (empty), a replacement (with the words in force) or, once retracted, a new text.
+
+    It is drafted and signed as the first text was. Raises NotFound, Stale, NotSigned, NotToBeAmended.
+    """
+    row, _ = await _signed_note(unit, visit_id, version, action="update")
+    earlier = await history(unit, row.id)
+    target(earlier, relation)
+    words = await _words_in_force(unit, earlier) if relation is Relation.REPLACES else ""
+    row.state, row.relation = NoteState.DRAFT, relation
+    _write(unit, row, words, revision=version + 1)
     await unit.session.flush()
-    unit.emit(
-        NoteSigned(
-            note_id=signed.note_id,
-            visit_id=signed.visit_id,
-            patient_id=signed.patient_id,
-            clinician_id=signed.clinician_id,
-            version=signed.version,
-        )
-    )
-    return signed
+
+
+async def discard(unit: Unit, visit_id: UUID, *, version: int) -> None:
+    """Give up an amendment that is being drafted. Raises NotFound, Stale, AlreadySigned, NotSigned before the first
+    signature: that draft is the note.
+    """
+    visit = await authored_visit(unit, visit_id, action="update")
+    row = await _locked(unit, visit)
+    if row is None or row.revision != version:
+        raise Stale
+    if row.state == NoteState.SIGNED:
+        raise AlreadySigned
+    earlier = await history(unit, row.id)
+    if not earlier:
+        raise NotSigned
+    row.state, row.relation = NoteState.SIGNED, None
+    _write(unit, row, await _words_in_force(unit, earlier), revision=version + 1)
+    await unit.session.flush()
+
+
+async def retract(unit: Unit, visit_id: UUID, *, version: int, signed: int, reason: str) -> SignedVersion:
+    """Take a signed version back as entered in error: the text with all that belongs to it, or one addendum.
+
+    Raises NotFound, Stale, NotSigned, NotToBeRetracted, NothingToSign without a reason.
+    """
+    row, visit = await _signed_note(unit, visit_id, version, action="execute")
+    if not cleaned(reason).strip():
+        raise NothingToSign
+    earlier = await history(unit, row.id)
+    step = Step(earlier, Relation.RETRACTS, retractable(earlier, signed), reason)
+    row.revision = version + 1
+    return await _sign(unit, row, visit, step)
+
+
+async def _signed_note(unit: Unit, visit_id: UUID, version: int, *, action: str) -> tuple[NoteRow, Visit]:
+    visit = await authored_visit(unit, visit_id, action=action)
+    row = await _locked(unit, visit)
+    if row is None:
+        raise NotFound
+    if row.revision != version:
+        raise Stale
+    if row.state != NoteState.SIGNED:
+        raise NotSigned
+    return row, visit
+
+
+async def _words_in_force(unit: Unit, earlier: Iterable[SignedVersion]) -> str:
+    """The words of the text and its addenda, as the author wrote them."""
+    versions = list(earlier)
+    there = current(versions)
+    texts = [await signed_text(unit, each.id) for each in versions if each.version in there]
+    return "\n\n".join(map(words_of, texts))
 
 
 async def _locked(unit: Unit, visit: Visit) -> NoteRow | None:
@@ -86,14 +161,32 @@ def _first(unit: Unit, visit: Visit) -> NoteRow:
     )
 
 
-async def _signed(unit: Unit, row: NoteRow, visit: Visit) -> NoteVersionRow:
-    content = unit.vault.open(("note", "content", row.id), row.content)
-    if not content.strip():
-        raise NothingToSign
+def _place(row: NoteRow) -> tuple[str, str, UUID]:
+    return ("note", "content", row.id)
+
+
+def _write(unit: Unit, row: NoteRow, content: str, *, revision: int) -> None:
+    row.content = unit.vault.seal(_place(row), cleaned(content))
+    row.revision = revision
+    row.saved_at = unit.now
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next signature: after which versions, what it is to which of them, and its words."""
+
+    earlier: list[SignedVersion]
+    relation: Relation | None
+    relates_to: int | None
+    words: str
+
+
+async def _sign(unit: Unit, row: NoteRow, visit: Visit, step: Step) -> SignedVersion:
     author = await people.clinician(unit, visit.clinician_id)
+    kind = NoteKind(row.kind)
     text = render(
-        content,
-        kind=NoteKind(row.kind),
+        heading(TITLES[kind], step.relation, step.relates_to),
+        step.words,
         author_name=author.name,
         started_at=visit.started_at or visit.starts_at,
         signed_at=unit.now,
@@ -101,14 +194,46 @@ async def _signed(unit: Unit, row: NoteRow, visit: Visit) -> NoteVersionRow:
     version = NoteVersionRow(
         id=unit.new_id(),
         note_id=row.id,
-        version=1,
-        kind=row.kind,
+        version=len(step.earlier) + 1,
+        kind=kind,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         author_id=author.id,
         author_name=author.name,
         signed_at=unit.now,
+        relation=step.relation,
+        relates_to=step.relates_to,
     )
     version.content = unit.vault.seal(("note_version", "content", version.id), text)
     unit.session.add(version)
     await unit.session.flush()
-    return version
+    signed = told(version, row)
+    await _stand(unit, step.earlier, signed)
+    _tell(unit, signed)
+    return signed
+
+
+async def _stand(unit: Unit, earlier: list[SignedVersion], signed: SignedVersion) -> None:
+    """What stands otherwise from now on."""
+    changed = affected(earlier, signed)
+    status = DocumentStatus.SUPERSEDED if signed.relation is Relation.REPLACES else DocumentStatus.ENTERED_IN_ERROR
+    await unit.session.execute(
+        update(NoteStandingRow)
+        .where(NoteStandingRow.note_version_id.in_([each.id for each in earlier if each.version in changed]))
+        .values(status=status, changed_at=unit.now)
+    )
+    if signed.relation is not Relation.RETRACTS:
+        fresh = NoteStandingRow(note_version_id=signed.id, status=DocumentStatus.CURRENT, changed_at=unit.now)
+        unit.session.add(fresh)
+    await unit.session.flush()
+
+
+def _tell(unit: Unit, signed: SignedVersion) -> None:
+    unit.emit(
+        NoteSigned(
+            note_id=signed.note_id,
+            visit_id=signed.visit_id,
+            patient_id=signed.patient_id,
+            clinician_id=signed.clinician_id,
+            version=signed.version,
+        )
+    )

@@ -3,12 +3,12 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.records.notes.rules import NoteKind, render
+from telehealth.records.notes.rules import render
 from tests.kit.notes import SIGNED_AT
 
 
 def rendered(body: str) -> str:
-    return render(body, kind=NoteKind.PROGRESS, author_name="Dr. A", started_at=SIGNED_AT, signed_at=SIGNED_AT)
+    return render("Progress note", body, author_name="Dr. A", started_at=SIGNED_AT, signed_at=SIGNED_AT)
 
 
 def test_the_text_has_a_head_and_the_words() -> None:
@@ -28,7 +28,6 @@ def test_text_is_normal_whatever_was_typed(body: str) -> None:
 
 
 def test_instants_are_written_in_utc() -> None:
-    text = render(
-        "x", kind=NoteKind.PROGRESS, author_name="A", started_at=SIGNED_AT, signed_at=datetime(2026, 1, 1, tzinfo=UTC)
-    )
+    signed_at = datetime(2026, 1, 1, tzinfo=UTC)
+    text = render("x", "y", author_name="A", started_at=SIGNED_AT, signed_at=signed_at)
     assert "2026-01-01T00:00:00Z" in text
