@@ -25,18 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from telehealth.cli.errors import CannotStart
-from telehealth.core.probes import (
-    BANDWIDTH_LABEL,
-    BULK,
-    BULK_SECONDS,
-    END,
-    MOST_BULK_BUFFERED,
-    MOST_BULK_RATE,
-    PROBE_LABEL,
-    Echo,
-    Meter,
-    Probe,
-)
+from telehealth.core.probes import BANDWIDTH_LABEL, PROBE_LABEL, Echo, Meter, Probe, send_bulk
 from telehealth.core.verdict import Verdict, judge, round_trip
 from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, open_client
 
@@ -44,7 +33,6 @@ WAYS = ("udp", "turn_udp", "turn_tcp", "turn_tls")
 PROBES, EVERY, STRAGGLERS, SETUP = 50, 0.05, 1.0, 10.0
 PROBE_BYTES = 160  # about a packet of speech
 BANDWIDTH = 20.0  # its turn may have to be waited for
-TICK = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,22 +202,12 @@ class _Caller:
         try:
             async with asyncio.timeout(BANDWIDTH):
                 await self._words.get()  # go
-                await self._send()
+                await send_bulk(self._bulk)
                 up = (await self._words.get()).split()
                 await self._words.get()  # end
         except TimeoutError:
             return None, None
         return int(up[1]), self._meter.kbps
-
-    async def _send(self) -> None:
-        began, sent = self._loop.time(), 0
-        while (passed := self._loop.time() - began) < BULK_SECONDS and self._bulk.readyState == "open":
-            while sent < passed * MOST_BULK_RATE / 8 and self._bulk.bufferedAmount < MOST_BULK_BUFFERED:
-                self._bulk.send(BULK)
-                sent += len(BULK)
-            await asyncio.sleep(TICK)
-        if self._bulk.readyState == "open":
-            self._bulk.send(END)
 
     def _now(self) -> float:
         return self._loop.time() * 1000

@@ -9,8 +9,9 @@ On the channel `bandwidth` (ordered, reliable) the node says GO when it is this 
 and then END; the node says `up <kb/s>`, sends bulk, and END. Bulk is binary, words are text.
 """
 
+import asyncio
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 PROBE_LABEL, BANDWIDTH_LABEL = "probe", "bandwidth"
 GO, END, UP = "go", "end", "up"
@@ -21,6 +22,8 @@ BULK_SECONDS = 1.5
 SLOW_START = 0.5  # of them does not count
 MOST_BULK_BUFFERED = 16_384
 MOST_BULK_RATE = 4_000_000  # bits per second: more than a call takes
+
+TICK = 0.01
 
 _PROBE = struct.Struct("!Iddd")
 _ECHO = struct.Struct("!Idd")
@@ -79,3 +82,33 @@ class Meter:
         """0 when it is over before it can be told."""
         took = self._last - self._began - SLOW_START
         return round(self._octets * 8 / took / 1000) if took > 0 else 0
+
+
+class Channel(Protocol):
+    """What is asked of a data channel (W3C WebRTC, section 6.2)."""
+
+    @property
+    def readyState(self) -> str: ...  # noqa: N802 - as the standard spells it
+
+    @property
+    def bufferedAmount(self) -> int: ...  # noqa: N802
+
+    def send(self, data: bytes | str) -> None: ...
+
+
+def say(channel: Channel, word: str) -> None:
+    """A word, when somebody may still hear it."""
+    if channel.readyState == "open":
+        channel.send(word)
+
+
+async def send_bulk(channel: Channel) -> None:
+    """For BULK_SECONDS as much as the channel takes, up to MOST_BULK_RATE; then END."""
+    loop = asyncio.get_running_loop()
+    began, sent = loop.time(), 0
+    while (passed := loop.time() - began) < BULK_SECONDS and channel.readyState == "open":
+        while sent < passed * MOST_BULK_RATE / 8 and channel.bufferedAmount < MOST_BULK_BUFFERED:
+            channel.send(BULK)
+            sent += len(BULK)
+        await asyncio.sleep(TICK)
+    say(channel, END)

@@ -3,11 +3,10 @@
 import asyncio
 from typing import Any
 
-from telehealth.core.probes import BULK, BULK_SECONDS, END, GO, MOST_BULK_BUFFERED, MOST_BULK_RATE, UP, Meter
+from telehealth.core.probes import END, GO, UP, Meter, say, send_bulk
 
 AT_ONCE = 2  # measurements of a node: SCTP in Python costs a fifth of a core at full rate
 LONGEST = 8.0
-TICK = 0.01
 
 
 class Bandwidth:
@@ -34,23 +33,9 @@ class Bandwidth:
         async with self._turns:
             try:
                 async with asyncio.timeout(LONGEST):
-                    self._say(GO)
+                    say(self._channel, GO)
                     await self._ended.wait()
-                    self._say(f"{UP} {self._meter.kbps}")
-                    await self._send()
-                    self._say(END)
+                    say(self._channel, f"{UP} {self._meter.kbps}")
+                    await send_bulk(self._channel)
             except TimeoutError:
                 return
-
-    def _say(self, word: str) -> None:
-        if self._channel.readyState == "open":
-            self._channel.send(word)
-
-    async def _send(self) -> None:
-        loop = asyncio.get_running_loop()
-        began, sent = loop.time(), 0
-        while (passed := loop.time() - began) < BULK_SECONDS and self._channel.readyState == "open":
-            while sent < passed * MOST_BULK_RATE / 8 and self._channel.bufferedAmount < MOST_BULK_BUFFERED:
-                self._channel.send(BULK)
-                sent += len(BULK)
-            await asyncio.sleep(TICK)

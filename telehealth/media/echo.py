@@ -11,7 +11,7 @@ from aiortc import RTCCertificate
 from telehealth.core.probes import BANDWIDTH_LABEL, PROBE_LABEL
 from telehealth.media.answer import Idle, Receive, Refuse, Reply
 from telehealth.media.bandwidth import Bandwidth
-from telehealth.media.guard import Drop
+from telehealth.media.drops import Drop
 from telehealth.media.malformed import Malformed
 from telehealth.media.mux import Allowance, Mux
 from telehealth.media.probes import Probes

@@ -13,7 +13,7 @@ sent, that the way is poor. So it counts only where it is far below what is sent
 next better layer is tried. What fails is taken back, and the next trial waits twice as long.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +36,7 @@ SHORT: Final = 0.75  # of what is sent; a receiver that sees its way jam estimat
 SMOOTHED_OVER: Final = 1.5
 _GROWTH, _GROWS_WITHIN = 1.02, 2.5  # estimates come every second or so
 _STALE_AFTER = 5.0
+_NEWS_FOR = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,16 @@ def allocate(rate: float, demands: Sequence[Demand]) -> dict[str, int | None]:
                 rate -= extra
                 break
     return chosen
+
+
+def worst_loss(told: Collection[tuple[float, float]]) -> float:
+    """The worst loss that is news: of each stream, when its last report came, and the loss it told of.
+
+    Browsers report pictures every second and sound every five. What was told of sound, and holds a break that is over,
+    is news until something later is told of another stream.
+    """
+    newest = max((at for at, _ in told), default=0.0)
+    return max((loss for at, loss in told if at >= newest - _NEWS_FOR), default=0.0)
 
 
 def total(chosen: Mapping[str, int | None], demands: Sequence[Demand]) -> int:

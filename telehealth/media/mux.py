@@ -15,7 +15,7 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 from telehealth.media.datagrams import Address, Inbox, Outbox, Source, address_of
-from telehealth.media.guard import Drop
+from telehealth.media.drops import Drop
 from telehealth.media.malformed import Malformed
 from telehealth.media.rtp import ROOM
 from telehealth.media.secure import Packet

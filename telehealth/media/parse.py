@@ -1,16 +1,15 @@
-"""Every parser that meets the network, each with one error: Malformed. aiortc and aioice raise whatever comes.
+"""The parsers of aiortc and aioice that meet the network, each with one error: Malformed.
 
-Measured on aiortc 1.16: struct.error leaves its RTP and STUN parsers, and kills the task that carries the media.
+They raise whatever comes: struct.error leaves the STUN parser of aioice 0.13, and kills the task that carries media.
 """
 
 from collections import Counter
 from collections.abc import Callable
-from enum import StrEnum
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from aioice import stun
-from aiortc import rtcsctptransport, rtp, sdp
+from aiortc import rtcsctptransport, sdp
 
 from telehealth.media.malformed import Malformed
 
@@ -19,25 +18,6 @@ MOST_ALIKE_OF = {"a=rtpmap": 128, "a=rtcp-fb:*": 8}  # aiortc multiplies these w
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Protocol(StrEnum):
-    """What a datagram carries, by its first byte (RFC 7983, section 7)."""
-
-    STUN = "stun"
-    DTLS = "dtls"
-    RTP = "rtp"
-    UNKNOWN = "unknown"
-
-
-def protocol_of(first_byte: int) -> Protocol:
-    if first_byte <= 3:
-        return Protocol.STUN
-    if 20 <= first_byte <= 63:
-        return Protocol.DTLS
-    if 128 <= first_byte <= 191:
-        return Protocol.RTP
-    return Protocol.UNKNOWN
 
 
 def _only_malformed(parser: Callable[P, R]) -> Callable[P, R]:
@@ -78,30 +58,12 @@ def parse_dtls(data: bytes) -> None:
 
 
 @_only_malformed
-def parse_rtp(data: bytes, extensions: rtp.HeaderExtensionsMap) -> rtp.RtpPacket:
-    """An RTP packet (RFC 3550) with its header extensions (RFC 8285)."""
-    return rtp.RtpPacket.parse(data, extensions)
-
-
-@_only_malformed
-def parse_rtcp(data: bytes) -> list[rtp.AnyRtcpPacket]:
-    """A compound RTCP packet (RFC 3550, section 6.1)."""
-    return rtp.RtcpPacket.parse(data)
-
-
-@_only_malformed
 def parse_sctp(data: bytes) -> list[rtcsctptransport.Chunk]:
     """The chunks of an SCTP packet (RFC 9260). An INIT stands alone (section 3.3.2): aiortc asserts it."""
     _, _, _, chunks = rtcsctptransport.parse_packet(data)
     if len(chunks) != 1 and any(isinstance(chunk, rtcsctptransport.InitChunk) for chunk in chunks):
         raise Malformed("sctp")
     return chunks
-
-
-@_only_malformed
-def render_sdp(description: sdp.SessionDescription) -> str:
-    """The text of a description that was parsed: what aiortc reads without a word it may still not be able to write."""
-    return str(description)
 
 
 @_only_malformed

@@ -52,7 +52,7 @@ class Retransmission:
 
 @dataclass(slots=True, kw_only=True)
 class Quality:
-    """What the subscriber last told of this stream: fraction 0 to 1, seconds; None until it did.
+    """What the subscriber last told of this stream, and when: fraction 0 to 1, seconds; None until it did.
 
     `loss` is of the subscriber's own way: what was lost before, on the sender's, is not counted.
     """
@@ -60,6 +60,7 @@ class Quality:
     loss: float | None = None
     jitter: float | None = None
     rtt: float | None = None
+    told_at: float = 0.0
 
 
 class _Stretch:
@@ -294,7 +295,7 @@ class Outgoing:
     def hear(self, block: ReportBlock, now: float) -> None:
         """Takes a subscriber's report block: loss, jitter, and the round trip when it answers a report of ours."""
         current = self._current
-        self.quality.loss = self._own_loss(block.fraction_lost / 256)
+        self.quality.loss, self.quality.told_at = self._own_loss(block.fraction_lost / 256), now
         if current is not None:
             self.quality.jitter = block.jitter / current.receiver.clock_rate
         for middle, sent in reversed(self._reports):

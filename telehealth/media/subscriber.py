@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from telehealth.media.answer import ONLY_UP, Idle, Refuse, Reply, Send
-from telehealth.media.layers import Demand, LayerChooser
+from telehealth.media.layers import Demand, LayerChooser, worst_loss
 from telehealth.media.malformed import Malformed
 from telehealth.media.publisher import Published
 from telehealth.media.rtcp import (
@@ -213,8 +213,8 @@ class Subscriber:
             feed = self._feed(block.ssrc)
             if feed is not None:
                 feed.outgoing.hear(block, now)
-        heard = [feed.outgoing.quality.loss for feed in self.feeds.values()]
-        self._chooser.hear_loss(max((loss for loss in heard if loss is not None), default=0.0), now)
+        heard = (feed.outgoing.quality for feed in self.feeds.values())
+        self._chooser.hear_loss(worst_loss([(each.told_at, each.loss) for each in heard if each.loss is not None]), now)
 
     def _feed(self, ssrc: int) -> Feed | None:
         return next((feed for feed in self.feeds.values() if feed.outgoing.ssrc == ssrc), None)

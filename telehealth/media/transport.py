@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from aiortc import RTCCertificate, RTCDtlsFingerprint
 
-from telehealth.media.guard import Drop
+from telehealth.media.drops import Drop
 from telehealth.media.malformed import Malformed
 from telehealth.media.mux import MOST_FORGED, Allowance, Mux, Path
 from telehealth.media.rtp import ROOM

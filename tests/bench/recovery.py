@@ -100,6 +100,10 @@ async def address_changed(house: House) -> None:
     house.network.move(100 + house.said % 100)
 
 
+async def seen_from_elsewhere(house: House) -> None:
+    house.network.rebind(100 + house.said % 100)
+
+
 async def cut(house: House) -> None:
     house.network.cut()
     await asyncio.sleep(CUT)
@@ -132,7 +136,8 @@ class Failure:
 FAILURES = (
     Failure("media node killed", node_killed, 6.0),
     Failure("media node drained", drained, 1.0),
-    Failure("address changed", address_changed, 1.5),
+    Failure("address behind a NAT changed", seen_from_elsewhere, 1.5),
+    Failure("address of the machine changed", address_changed, 3.0),
     Failure("network cut for 4 s", cut, 2.0, off=CUT),
     Failure("connections of one page killed", socket_killed, 1.0, signalling=True),
     Failure("web process killed", web_killed, 1.0, signalling=True),

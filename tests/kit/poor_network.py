@@ -5,6 +5,7 @@ without TLS. Needs root, ip (iproute2) and nft (nftables).
 """
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -48,8 +49,8 @@ asyncio.run(main())
 """
 
 
-def _run(*argv: str, given: str | None = None) -> None:
-    subprocess.run(argv, check=True, input=given, text=True, capture_output=True)
+def _run(*argv: str, given: str | None = None) -> str:
+    return subprocess.run(argv, check=True, input=given, text=True, capture_output=True).stdout
 
 
 @dataclass
@@ -93,6 +94,31 @@ class PoorNetwork:
         """The browser's only address is another one from now on."""
         _run(*self.inside, "ip", "address", "flush", "dev", "eth0", "scope", "global")
         _run(*self.inside, "ip", "address", "add", f"{self.subnet}.{last}/24", "dev", "eth0")
+
+    def rebind(self, last: int) -> None:
+        """A NAT on the way lets this machine see another address from now on; the browser's own stays. What was
+        connected gets no answer any more.
+        """
+        seen = f"{self.subnet}.{last}"
+        mac = json.loads(_run(*self.inside, "ip", "-json", "link", "show", "eth0"))[0]["address"]
+        _run("ip", "neighbour", "replace", seen, "lladdr", mac, "dev", self.outer)
+        name = f"{self.name}nat"
+        far = f"{self.subnet}.2"
+        _run(
+            *self.inside,
+            "nft",
+            "-f",
+            "-",
+            given=f"""add table ip {name}
+            delete table ip {name}
+            table ip {name} {{
+              chain out {{ type filter hook postrouting priority 0; oifname eth0 ip saddr {far} ip saddr set {seen}; }}
+              chain in {{ type filter hook prerouting priority -300;
+                iifname eth0 tcp flags & rst == rst drop;
+                iifname eth0 ip daddr {far} drop;
+                iifname eth0 ip daddr {seen} ip daddr set {far}; }}
+            }}""",
+        )
 
     def serve(self, port: int) -> None:
         """Lets localhost and this port in there be that port of this machine."""

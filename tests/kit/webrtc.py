@@ -1,4 +1,4 @@
-"""An aiortc caller for the media node, grants to knock with, and the node's door without its guard."""
+"""An aiortc caller for the media node, grants to knock with, and an aiortc peer at an address of ours."""
 
 import asyncio
 import json
@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import google_crc32c
+from aioice import Candidate
+from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import StunProtocol
 from aiortc import RTCConfiguration, RTCDtlsTransport, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
@@ -18,9 +20,9 @@ from aiortc.rtcsctptransport import InitChunk
 from joserfc.jwk import OKPKey
 
 from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId
-from telehealth.media.guard import Guard, RtpSink, bind, transports
 
 Address = tuple[str, int]
+RECEIVE_BUFFER = 262_144
 
 
 def key_pair() -> tuple[str, str]:
@@ -40,10 +42,44 @@ def media_grant(session: MediaSessionId | None = None, *, sub: str = "p1") -> Me
     )
 
 
-def open_door(peer: RTCPeerConnection, guard: Guard, *, host: str, rtp_sink: RtpSink | None = None) -> None:
-    """Sabotage: the same address, and aiortc alone behind it."""
-    for dtls in transports(peer):
-        bind(dtls, host=host, protocol=StunProtocol)
+def open_door(peer: RTCPeerConnection, *, host: str) -> None:
+    """Lets a peer that has its remote description offer that address alone, with aiortc behind it."""
+    for dtls in _transports(peer):
+        _bind(dtls, host=host)
+
+
+def _transports(peer: RTCPeerConnection) -> set[RTCDtlsTransport]:
+    """Every DTLS transport of that peer; one when all is bundled."""
+    found = {transceiver.receiver.transport for transceiver in peer.getTransceivers()}
+    return found | {peer.sctp.transport} if peer.sctp is not None else found
+
+
+def _bind(dtls: RTCDtlsTransport, *, host: str) -> None:
+    """Makes that transport gather exactly one candidate: a UDP port of `host`.
+
+    aioice gathers all addresses of the machine but loopback, and has no parameter for it.
+    """
+    connection = dtls.transport.iceGatherer._connection
+
+    async def gather(component: int, **_: object) -> list[Candidate]:
+        transport, made = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: StunProtocol(connection), local_addr=(host, 0)
+        )
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        address = transport.get_extra_info("sockname")
+        made.local_candidate = Candidate(
+            foundation=candidate_foundation("host", "udp", address[0]),
+            component=component,
+            transport="udp",
+            priority=candidate_priority(component, "host"),
+            host=address[0],
+            port=address[1],
+            type="host",
+        )
+        connection._protocols.append(made)
+        return [made.local_candidate]
+
+    connection.get_component_candidates = gather  # type: ignore[assignment, method-assign]
 
 
 def address_in(answer: str) -> Address:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from telehealth.core.grants import MediaGrant
-from telehealth.media.guard import Drop
+from telehealth.media.drops import Drop
 from telehealth.media.mux import Mux
 from telehealth.media.node import MediaNode
 from telehealth.media.transport import MOST_STREAMS

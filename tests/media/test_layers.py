@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.media.layers import CLEAN_FOR, LONGEST_WAIT, POOR_FOR, Demand, LayerChooser, allocate, total
+from telehealth.media.layers import CLEAN_FOR, LONGEST_WAIT, POOR_FOR, Demand, LayerChooser, allocate, total, worst_loss
 
 HIGH, LOW = 1_500_000, 200_000
 TICK = 0.25
@@ -162,6 +162,21 @@ def test_a_short_spell_of_loss_does_not_end_pictures() -> None:
         chooser.hear_loss(0.3 if step % 30 < 25 else 0.0, step / 10)
         chooser.choose(ONE, sent=500_000, now=step / 10)
         assert not chooser.audio_only
+
+
+def test_a_break_that_is_over_does_not_end_pictures() -> None:
+    """Of a second and a half without a packet the pictures tell once; the sound tells for five seconds."""
+    chooser = LayerChooser()
+    told = {"sound": (0.0, 0.0), "picture": (0.0, 0.0)}
+    for step in range(150):
+        now = step / 10
+        if step % 50 == 25:
+            told["sound"] = (now, 0.3 if step == 25 else 0.0)
+        if step % 10 == 0:
+            told["picture"] = (now, 0.9 if step == 20 else 0.0)
+        chooser.hear_loss(worst_loss(tuple(told.values())), now)
+        assert chooser.choose(ONE, sent=500_000, now=now)["a"] is not None
+    assert worst_loss(()) == 0.0
 
 
 def test_old_reports_of_loss_do_not_count() -> None:

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from telehealth.core.errors import NotFound
-from telehealth.media.guard import Drop
+from telehealth.media.drops import Drop
 from telehealth.media.mux import Mux
 from telehealth.media.node import DEFAULT_LIMITS, Limits, MediaNode, NodeFull, OfferMalformed, SessionExists
 from tests.kit.webrtc import calling, media_grant

@@ -7,24 +7,13 @@ from contextlib import suppress
 
 import pytest
 from aioice import stun
-from aiortc import rtp, sdp
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpReceiveParameters
+from aiortc import sdp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from telehealth.media.malformed import Malformed
-from telehealth.media.offer import read_offer
-from telehealth.media.parse import (
-    Protocol,
-    parse_dtls,
-    parse_rtcp,
-    parse_rtp,
-    parse_sctp,
-    parse_sdp,
-    parse_stun,
-    protocol_of,
-)
-from telehealth.media.sections import read_offer as read_room_offer
+from telehealth.media.parse import parse_dtls, parse_sctp, parse_sdp, parse_stun
+from telehealth.media.sections import LONGEST_SDP, read_offer
 from tests.kit.examples import examples
 from tests.kit.mutations import torn_text
 from tests.kit.offers import audio, offer, video
@@ -75,29 +64,12 @@ CHROME_OFFER = "\r\n".join(
 )
 
 
-def extensions() -> rtp.HeaderExtensionsMap:
-    uris = (
-        "urn:ietf:params:rtp-hdrext:sdes:mid",
-        "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-        "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
-        "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
-    )
-    found = rtp.HeaderExtensionsMap()
-    found.configure(
-        RTCRtpReceiveParameters(
-            headerExtensions=[RTCRtpHeaderExtensionParameters(id=n, uri=uri) for n, uri in enumerate(uris, 1)]
-        )
-    )
-    return found
-
-
 def only_malformed(parse: Callable[[], object]) -> None:
     with suppress(Malformed):
         parse()
 
 
 BAD_STUN = struct.pack("!HHI12s", 1, 8, stun.COOKIE, b"twelve bytes") + struct.pack("!HH4s", 0x24, 2, b"xx")
-BAD_RTP = struct.pack("!BBHLL", 0x90, 111, 1, 1, 7) + struct.pack("!HH", 0xBEDE, 1) + bytes([2 << 4 | 1, 0, 0, 0])
 STUN_FRONT = st.builds(
     lambda kind, body: struct.pack("!HHI12s", kind, len(body), stun.COOKIE, b"twelve bytes") + body,
     st.sampled_from([0x001, 0x101, 0x111, 0x003]),
@@ -110,34 +82,12 @@ STUN_FRONT = st.builds(
         max_size=4,
     ).map(b"".join),
 )
-RTP_FRONT = st.builds(
-    lambda first, body: struct.pack("!BBHLL", 0x80 | first, 111, 1, 1, 7) + body,
-    st.integers(0, 63),
-    st.binary(max_size=80) | st.binary(max_size=40).map(lambda tail: b"\xbe\xde\x00\x02" + tail),
-)
-RTCP_FRONT = st.builds(
-    lambda count, kind, body: struct.pack("!BBH", 0x80 | count, kind, len(body) // 4) + body[: len(body) // 4 * 4],
-    st.integers(0, 63),
-    st.integers(200, 207),
-    st.binary(max_size=80),
-)
 
 
 @given(st.binary(max_size=200) | STUN_FRONT)
 @example(BAD_STUN)
 def test_stun(data: bytes) -> None:
     only_malformed(lambda: parse_stun(data))
-
-
-@given(st.binary(max_size=200) | RTP_FRONT)
-@example(BAD_RTP)
-def test_rtp(data: bytes) -> None:
-    only_malformed(lambda: parse_rtp(data, extensions()))
-
-
-@given(st.binary(max_size=200) | RTCP_FRONT)
-def test_rtcp(data: bytes) -> None:
-    only_malformed(lambda: parse_rtcp(data))
 
 
 @given(st.binary(max_size=200))
@@ -169,17 +119,6 @@ def test_the_libraries_raise_what_they_like() -> None:
     assert kinds >= {"ValueError", "AssertionError", "KeyError", "StopIteration"}
     with pytest.raises(struct.error):
         stun.parse_message(BAD_STUN)
-    with pytest.raises(struct.error):
-        rtp.RtpPacket.parse(BAD_RTP, extensions())
-
-
-def test_an_offer_is_read_without_its_candidates() -> None:
-    text = read_offer(CHROME_OFFER).sdp
-    assert "candidate" not in text
-    assert "203.0.113.9 53199" not in text
-    assert "opus/48000/2" in text
-    assert "PCMU" not in text
-    assert read_offer(text).sdp == text
 
 
 @pytest.mark.parametrize(
@@ -193,12 +132,8 @@ def test_an_offer_is_read_without_its_candidates() -> None:
         ("a=sctp-port:5000", ""),
         ("a=sctp-port:5000", "a=sctp-port:0"),
         ("a=ice-ufrag:Oyef", "a=ice-ufrag:x"),
-        ("a=ice-pwd:UTbXK7K4AXGGLZnzVsVGHSJB", ""),
         ("a=fingerprint:sha-256", "a=fingerprint:sha-1"),
         ("s=-", "s=-\r\na=ice-lite"),
-        ("m=audio", "m=video"),
-        ("opus/48000/2", "ilbc/8000"),
-        ("UDP/DTLS/SCTP", "TCP/DTLS/SCTP"),
     ],
 )
 def test_an_offer_the_node_does_not_take(line: str, instead: str) -> None:
@@ -209,7 +144,7 @@ def test_an_offer_the_node_does_not_take(line: str, instead: str) -> None:
 
 def test_an_offer_has_a_largest_size() -> None:
     with pytest.raises(Malformed):
-        read_offer(CHROME_OFFER + "a=x\r\n" * 700)
+        read_offer(CHROME_OFFER + "a=x\r\n" * (LONGEST_SDP // 5))
 
 
 COSTLY = {
@@ -227,12 +162,5 @@ COSTLY = {
 def test_an_offer_whose_lines_multiply_is_not_read(lines: list[str]) -> None:
     """A thousand codecs and three thousand lines of feedback for all, 78 kB, stopped a node for seven seconds."""
     with pytest.raises(Malformed):
-        read_room_offer(offer(audio("0"), [*video("1"), *lines]))
-    with pytest.raises(Malformed):
-        read_offer(CHROME_OFFER + "\r\n".join([*lines, ""]))
-    assert read_room_offer(offer(audio("0"), [*video("1"), *lines[:50]]))
-
-
-def test_the_first_byte_tells_the_protocol() -> None:
-    found = [protocol_of(first) for first in range(256)]
-    assert [found.count(kind) for kind in Protocol] == [4, 44, 64, 144]
+        read_offer(offer(audio("0"), [*video("1"), *lines]))
+    assert read_offer(offer(audio("0"), [*video("1"), *lines[:50]]))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiortc import RTCCertificate
 
-from telehealth.media.guard import Drop
+from telehealth.media.drops import Drop
 from telehealth.media.mux import Mux
 from telehealth.media.secure import Packet
 from telehealth.media.transport import (

@@ -18,6 +18,22 @@ from tests.kit.signalling import behind
 
 pytestmark = pytest.mark.browser
 
+# A network that lets nothing through, and says so to nobody: `deaf` sockets neither hear nor speak.
+DEAF = """
+const Real = WebSocket;
+window.WebSocket = class extends Real {
+  send(text) {
+    if (window.deaf !== this) super.send(text);
+  }
+  set onmessage(hear) {
+    super.onmessage = hear && ((event) => window.deaf === this || hear(event));
+  }
+  constructor(...address) {
+    super(...address);
+    window.socket = this;
+  }
+};
+"""
 CALL = Path(telehealth.__file__).parent / "web" / "static" / "call.js"
 
 
@@ -28,7 +44,7 @@ async def sides(database: str, valkey: str, meeting: Meeting) -> AsyncIterator[t
     with running_web(one, other):
         async with chromium() as browser:
             host = await open_side(browser, one, meeting, host=True)
-            yield host, await open_side(browser, other, meeting, host=False)
+            yield host, await open_side(browser, other, meeting, host=False, script=DEAF)
 
 
 async def both_see(*sides: Side) -> None:
@@ -42,6 +58,20 @@ async def both_see(*sides: Side) -> None:
 
 async def status(unit_of_work: UnitOfWork, meeting: Meeting) -> VisitStatus:
     return (await unit_of_work.run(visits.open_visit, SYSTEM, meeting.visit_id)).status
+
+
+async def leaves_a_deaf_socket(host: Side, guest: Side) -> None:
+    """Where media are quiet the socket is asked. One that answers stays; one that does not is not waited for."""
+    sockets = len(guest.addresses)
+    await host.do("window.sent = peers.at(-1).getSenders().map((sender) => [sender, sender.track])")
+    await host.do("void sent.forEach(([sender]) => sender.replaceTrack(null))")
+    await guest.becomes("reconnecting")
+    assert await guest.do("socket.readyState") == 1
+    assert all("/tickets" not in address for address in guest.addresses[sockets:])
+    await guest.do("void (window.deaf = socket)")
+    await guest.until("socket !== deaf", 6)  # without a doubt it would be nine seconds
+    await host.do("void sent.forEach(([sender, track]) => sender.replaceTrack(track))")
+    await both_see(host, guest)
 
 
 async def test_two_browsers_in_a_call(sides: tuple[Side, Side], meeting: Meeting, unit_of_work: UnitOfWork) -> None:
@@ -78,6 +108,8 @@ async def test_two_browsers_in_a_call(sides: tuple[Side, Side], meeting: Meeting
     )
     await host.sees_the_other()
     assert await host.do("peers.length") == 1
+
+    await leaves_a_deaf_socket(host, guest)
 
     # Hanging up ends no visit: the other side waits, and the caller may come back.
     await guest.do("call.close()")

@@ -4,10 +4,11 @@
 import { gauge } from "./quality.js";
 import { openSignalling } from "./signalling.js";
 
-const TICK_MS = 250;
-const FROZEN_MS = 1000; // no packets: a word to the person
+const TICK_MS = 200;
+const DOUBT_MS = 250; // no packets: ask whether the network is another one
+const FROZEN_MS = 1000; // a word to the person
 const STUCK_MS = 1800; // sound, but the picture stands still; a camera that is off sends black ones
-const LOST_MS = 2000; // no packets: restart ICE, and again every RESTART_MS
+const LOST_MS = 1500; // restart ICE, and again every RESTART_MS
 const RESTART_MS = 4000;
 const RENEW_MS = 14000; // restarting did not help: ask for new connections on both sides
 const FAILED_MS = 20000;
@@ -127,6 +128,7 @@ export function joinCall({
     const put = () => !pc && shownFaces.show(people, first);
     const over = overPlaces({
       send: (type, body) => link.send(type, body),
+      onQuiet: () => link.doubt(restart),
       local: room.you.sends ? local : new MediaStream(),
       iceServers: () => iceServers,
       onPeople(now) {
@@ -245,6 +247,7 @@ export function joinCall({
   }
 
   function judge(now, silent) {
+    if (seen.ever && silent > DOUBT_MS) link.doubt(restart);
     const up = pc?.connectionState === "connected" && silent < FROZEN_MS;
     const stuck = now - seen.moved > STUCK_MS;
     if (up) {

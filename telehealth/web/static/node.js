@@ -1,12 +1,13 @@
 // A call of more than two, over a media node: one connection up, one down, offered from here (telehealth/video/PROTOCOL.md).
 // This is one place of a room; moving.js goes from place to place.
 
-const TICK_MS = 250;
+const TICK_MS = 200;
 const ANSWER_MS = 5000;
 const PATIENCE_MS = 3000; // for a first picture, where sound has come
 const AGAIN_MS = 1000;
-const QUIET_MS = 700; // nothing arrives, where sound comes fifty times a second: restart ICE, and again every RESTART_MS
-const LOST_MS = 2000; // say so
+const DOUBT_MS = 250; // nothing arrives, where sound comes fifty times a second: ask whether the network is another one
+const QUIET_MS = 700; // and the browser says so too: restart ICE, and again every RESTART_MS
+const LOST_MS = 1500; // say so, and restart whatever the browser says
 const RESTART_MS = 4000;
 const RENEW_MS = 14000; // restarting did not help: new connections
 const FAILED_MS = 20000;
@@ -19,6 +20,7 @@ const LAYERS = [
 /**
  * @param {object} options
  * @param {(type: string, body: object) => number} options.send a command; answers its id
+ * @param {() => void} options.onQuiet nothing arrives, again and again for as long as that is so
  * @param {MediaStream} options.local what is sent; without tracks nothing is
  * @param {() => RTCIceServer[]} options.iceServers
  * @param {(people: Map<string, MediaStream>) => void} options.onPeople who is to be seen and heard, by participant
@@ -29,7 +31,7 @@ const LAYERS = [
  *   RTCPeerConnection|undefined, close(): void}} flows: there is something to see, or sound alone for long; shows: of that
  *   person; retire: another place takes over, go on as it is and say nothing more; down: what receives
  */
-export function overNode({ send, local, iceServers, onPeople, onState }) {
+export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }) {
   /** @type {{send: any, recv: any}} */
   const sides = { send: null, recv: null };
   const made = { send: 0, recv: 0 };
@@ -174,6 +176,7 @@ export function overNode({ send, local, iceServers, onPeople, onState }) {
   }
 
   function judge(now, silent) {
+    if (seen.first && silent > DOUBT_MS && !retired) onQuiet();
     if (state() === "connected" && silent < LOST_MS) {
       Object.assign(seen, { ever: true, renewed: now });
       report("connected");

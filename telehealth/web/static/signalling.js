@@ -3,6 +3,8 @@
 
 const PING_MS = 4000;
 const SILENT_MS = 9000;
+const DOUBT_MS = 350; // for an answer, where media are quiet too
+const CALM_MS = 3000; // between two doubts
 const SHUT = 2; // sockets that did not open, one after the other
 const FINAL = { 400: "refused", 401: "refused", 403: "refused", 404: "refused", 409: "refused", 410: "ended" };
 const REASONS = { ended: "ended", replaced: "replaced", "seat-taken": "replaced" };
@@ -20,6 +22,8 @@ export function openSignalling(tickets, { onMessage, onGone }) {
   let seq = 0;
   let next = 1;
   let heard = 0;
+  let doubted = -CALM_MS;
+  let doubt;
   /** @type {{command: {id: number}, done: (code: string) => void}[]} */
   let pending = [];
   let ready = false;
@@ -31,6 +35,7 @@ export function openSignalling(tickets, { onMessage, onGone }) {
 
   async function open() {
     clearTimeout(retry);
+    clearTimeout(doubt);
     const mine = (attempt += 1);
     abandon();
     const [ticket, final] = await ask();
@@ -42,7 +47,7 @@ export function openSignalling(tickets, { onMessage, onGone }) {
 
   async function ask() {
     try {
-      const answer = await fetch(tickets, { method: "POST", signal: AbortSignal.timeout(5000) });
+      const answer = await fetch(tickets, { method: "POST", signal: AbortSignal.timeout(tries > 0 ? 5000 : 2000) });
       return answer.ok ? [(await answer.json()).ticket] : [null, FINAL[answer.status]];
     } catch {
       return [null];
@@ -127,6 +132,7 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     closed = true;
     clearInterval(pulse);
     clearTimeout(retry);
+    clearTimeout(doubt);
     abandon();
     settled(() => true, () => "lost");
     onGone(state);
@@ -148,12 +154,26 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     reopen() {
       if (!closed) open();
     },
+    /** Media are quiet: whether the network is another one. `dead` hears when nobody answers here either; then a new
+     *  socket is on its way. */
+    doubt(dead = () => {}) {
+      const now = performance.now();
+      if (!ready || now - doubted < CALM_MS) return;
+      doubted = now;
+      socket.send('{"type":"ping"}');
+      doubt = setTimeout(() => {
+        if (!ready || heard > now) return;
+        open();
+        dead();
+      }, DOUBT_MS);
+    },
     close() {
       if (closed) return;
       if (ready) socket.send(JSON.stringify({ type: "bye", id: next }));
       closed = true;
       clearInterval(pulse);
       clearTimeout(retry);
+      clearTimeout(doubt);
       abandon();
     },
   };
