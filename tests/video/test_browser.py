@@ -60,6 +60,15 @@ async def status(unit_of_work: UnitOfWork, meeting: Meeting) -> VisitStatus:
     return (await unit_of_work.run(visits.open_visit, SYSTEM, meeting.visit_id)).status
 
 
+async def exchanges_cameras(host: Side, guest: Side) -> None:
+    """Another camera, without a new connection."""
+    await guest.do(
+        """navigator.mediaDevices.getUserMedia({ video: true }).then((stream) => call.put(stream.getTracks()[0]))"""
+    )
+    await host.sees_the_other()
+    assert await host.do("peers.length") == 1
+
+
 async def leaves_a_deaf_socket(host: Side, guest: Side) -> None:
     """Where media are quiet the socket is asked. One that answers stays; one that does not is not waited for."""
     sockets = len(guest.addresses)
@@ -102,13 +111,7 @@ async def test_two_browsers_in_a_call(sides: tuple[Side, Side], meeting: Meeting
     await guest.do("call.toggle('video', true)")
     assert (await host.states()) == before
 
-    # Another camera, without a new connection.
-    await guest.do(
-        """navigator.mediaDevices.getUserMedia({ video: true }).then((stream) => call.put(stream.getTracks()[0]))"""
-    )
-    await host.sees_the_other()
-    assert await host.do("peers.length") == 1
-
+    await exchanges_cameras(host, guest)
     await leaves_a_deaf_socket(host, guest)
 
     # Hanging up ends no visit: the other side waits, and the caller may come back.
