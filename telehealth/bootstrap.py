@@ -33,8 +33,9 @@ from telehealth.http.signals import ValkeySignals
 from telehealth.notifications.ports import Mailer, MailFrom, PublicUrl
 from telehealth.notifications.smtp import SmtpMailer
 from telehealth.records.charting.ports import RoomFollowUps
+from telehealth.records.delivery.destinations import RECORD_SERVICE, Target, parse_targets, profile_called
 from telehealth.records.delivery.fhir_client import open_record_service
-from telehealth.records.delivery.ports import RecordService
+from telehealth.records.delivery.ports import Destination, Destinations
 from telehealth.scheduling.availability.ports import KeptVisits
 from telehealth.scheduling.calendars.ports import OwnDomain
 from telehealth.scheduling.calendars.rules import domain_of
@@ -131,7 +132,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         OwnDomain: OwnDomain(domain_of(settings.public_url)),
         PublicUrl: PublicUrl(settings.public_url),
         Recorders: _recorders(settings),
-        RecordService: await _record_service(settings, unit_of_work, stack),
+        Destinations: await _destinations(settings, unit_of_work, stack),
         RoomBus: await _rooms(settings, unit_of_work, stack),
         SchedulingLinks: _scheduling_links(settings),
         Presence: Presence(unit_of_work),
@@ -144,14 +145,33 @@ def _recorders(settings: Settings) -> HttpRecorders:
     return HttpRecorders(_signer(settings), settings.recordings_directory, kept_for)
 
 
-async def _record_service(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> RecordService:
-    return await stack.enter_async_context(
-        open_record_service(
-            settings.record_service_url,
+async def _destinations(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> Destinations:
+    return Destinations(
+        tuple(
+            [
+                Destination(
+                    target.name,
+                    target.profile,
+                    await stack.enter_async_context(open_record_service(target, unit_of_work.clock)),
+                )
+                for target in record_targets(settings)
+            ]
+        )
+    )
+
+
+def record_targets(settings: Settings) -> tuple[Target, ...]:
+    """The record services of these settings. Raises ValueError, which names what is wrong and never shows a value."""
+    if settings.record_destinations is not None:
+        return parse_targets(settings.record_destinations.get_secret_value())
+    return (
+        Target(
+            name=RECORD_SERVICE,
+            url=settings.record_service_url.rstrip("/"),
+            profile=profile_called(settings.record_profile),
             client_id=settings.record_client_id,
             private_key=_secret(settings.record_private_key),
-            clock=unit_of_work.clock,
-        )
+        ),
     )
 
 

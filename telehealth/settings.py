@@ -112,6 +112,21 @@ class Settings(BaseModel):
             description="ES384 private JWK for the record service; none: no sign-in",
         ),
     ] = None
+    record_profile: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_RECORD_PROFILE",
+            description="How the record service behaves: us-core-9, generic-r4, millennium-r4, google or azure",
+        ),
+    ] = "us-core-9"
+    record_destinations: Annotated[
+        SecretStr | None,
+        Field(
+            alias="TELEHEALTH_RECORD_DESTINATIONS",
+            description="Several record services in place of the one: a JSON list of objects with name, url, profile, "
+            "client_id, private_key (JWK), scopes",
+        ),
+    ] = None
     turn_urls: Annotated[
         str, Field(alias="TELEHEALTH_TURN_URLS", description="turn: and turns: addresses, separated by spaces")
     ] = ""

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+from telehealth.bootstrap import record_targets
 from telehealth.cli.errors import CannotStart
 from telehealth.cli.house import in_house
 from telehealth.cli.migrate import heads
@@ -117,12 +118,17 @@ def _mail(settings: Settings) -> Finding:
 
 
 def _record_service(settings: Settings) -> Finding:
-    status = http_status(f"{settings.record_service_url.rstrip('/')}/metadata", PATIENCE)
-    if status != 200:
-        detail = "no answer" if status is None else f"/metadata answers {status}"
-        return Finding(
-            "record service", False, detail, "Start it, or correct RECORD_SERVICE_URL (the FHIR base address)."
-        )
+    try:
+        targets = record_targets(settings)
+    except ValueError as error:
+        return Finding("record service", False, str(error), "Correct TELEHEALTH_RECORD_DESTINATIONS or _PROFILE.")
+    for target in targets:
+        status = http_status(f"{target.url}/metadata", PATIENCE)
+        if status != 200:
+            detail = "no answer" if status is None else f"/metadata answers {status}"
+            named = detail if len(targets) == 1 else f"{target.name}: {detail}"
+            fix = "Start it, or correct RECORD_SERVICE_URL (the FHIR base address)."
+            return Finding("record service", False, named, fix)
     return Finding("record service", True, "/metadata answers")
 
 

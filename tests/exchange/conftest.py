@@ -20,6 +20,7 @@ from telehealth.exchange.ports import SchedulingLinks
 from telehealth.exchange.routes import OPERATIONS
 from telehealth.http.paging import CursorKey
 from telehealth.records.charting import service as records
+from telehealth.records.delivery.destinations import RECORD_SERVICE
 from telehealth.records.notes.rules import NoteKind
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.integrations import jwks_of, new_key
@@ -80,7 +81,9 @@ class Exchange:
             content=text,
             kind=NoteKind.PROGRESS,
         )
-        await self.unit_of_work.run(records.sign, arranged.clinician, arranged.visit_id, version=1)
+        await self.unit_of_work.run(
+            records.sign, arranged.clinician, arranged.visit_id, version=1, destinations=(RECORD_SERVICE,)
+        )
         return arranged
 
     async def traces(self) -> list[tuple[str, str, str, str]]:

@@ -15,8 +15,9 @@ from telehealth.core.time import FixedClock, SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
+from telehealth.records.delivery.destinations import RECORD_SERVICE, Target
 from telehealth.records.delivery.fhir_client import open_record_service
-from telehealth.records.delivery.ports import RecordService
+from telehealth.records.delivery.ports import Destination, Destinations
 from telehealth.records.delivery.tasks import Courier
 from telehealth.tasks.work import Work
 
@@ -29,10 +30,12 @@ async def deliver(given: dict[str, str]) -> None:
     clock = FixedClock(datetime.fromisoformat(given["now"]))
     engine = open_engine(given["database"])
     unit_of_work = UnitOfWork(engine, clock, Vault({"test": b"k" * 32}), read_catalogue().conflicts, nobody_listens)
-    async with open_record_service(
-        given["base_url"], client_id=given["client_id"], private_key=given["private_key"], clock=SystemClock()
-    ) as records:
-        await Courier().sweep(Work(unit_of_work, Ports({RecordService: records}), clock))
+    target = Target(
+        name=RECORD_SERVICE, url=given["base_url"], client_id=given["client_id"], private_key=given["private_key"]
+    )
+    async with open_record_service(target, SystemClock()) as records:
+        destinations = Destinations((Destination(target.name, target.profile, records),))
+        await Courier().sweep(Work(unit_of_work, Ports({Destinations: destinations}), clock))
     await engine.dispose()
 
 

@@ -1,6 +1,7 @@
 """A reverse proxy that misbehaves on purpose, in front of a real server: faults by plan, never a fake answer kept."""
 
 import asyncio
+import json
 import random
 import socket
 import threading
@@ -24,6 +25,7 @@ class Fault(StrEnum):
     """What goes wrong with one request. The first four happen before the server sees it, the others after."""
 
     UNAUTHORIZED = "401"
+    REFUSED_TYPE = "415"
     UNPROCESSABLE = "422"
     UNAVAILABLE = "503"
     THROTTLED = "429"
@@ -58,11 +60,16 @@ def _creates(request: Request) -> bool:
 
 @dataclass(slots=True)
 class FaultProxy:
-    """Change `plan`, `stripped` and `upstream` between requests at will. `seen` holds method, path and fault."""
+    """Change `plan`, `stripped`, `dropped` and `upstream` between requests at will.
+
+    `stripped` headers and `dropped` elements of resources never reach the server, as with servers that know neither.
+    `seen` holds method, path and fault.
+    """
 
     upstream: str
     plan: Plan = no_faults
     stripped: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
     seen: list[tuple[str, str, Fault | None]] = field(default_factory=list)
     url: str = ""
     connections: Collection[object] = ()
@@ -98,14 +105,22 @@ class FaultProxy:
         headers = {name: value for name, value in request.headers.items() if name not in HOP_BY_HOP | self.stripped}
         address = f"{self.upstream}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
         async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
-            return await client.request(request.method, address, content=await request.body(), headers=headers)
+            return await client.request(request.method, address, content=await self._body(request), headers=headers)
+
+    async def _body(self, request: Request) -> bytes:
+        body = await request.body()
+        if not self.dropped or not _creates(request):
+            return body
+        return json.dumps(
+            {name: value for name, value in json.loads(body).items() if name not in self.dropped}
+        ).encode()
 
 
 def _refusal(fault: Fault) -> Response:
     if fault is Fault.UNPROCESSABLE:
         outcome = b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"business-rule",'
         return Response(outcome + b'"diagnostics":"CANARY free text"}]}', 422, media_type="application/fhir+json")
-    headers = {} if fault is Fault.UNAUTHORIZED else {"retry-after": "0"}
+    headers = {} if fault in (Fault.UNAUTHORIZED, Fault.REFUSED_TYPE) else {"retry-after": "0"}
     return Response(status_code=int(fault.value), headers=headers)
 
 

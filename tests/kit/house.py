@@ -38,6 +38,7 @@ from telehealth.followups import service as followups
 from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient, Relationship
 from telehealth.records.charting import service as records
+from telehealth.records.delivery.destinations import RECORD_SERVICE
 from telehealth.records.notes.rules import NoteKind
 from telehealth.scheduling.availability import service as availability
 from telehealth.scheduling.availability.rules import HolidayCalendar, Rule, TimeOff, WeeklyHours
@@ -261,7 +262,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     await lifecycle.admit(hosting, visit)
     await lifecycle.connected(hosting, visit)
     await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
-    await records.sign(hosting, visit, version=1)
+    await records.sign(hosting, visit, version=1, destinations=(RECORD_SERVICE,))
     task = await followups.plan(hosting, visit, title="Check blood pressure", due_in="2w")
     offered = await _offered(unit, kind, clinician, patient)
     signed = "SELECT version.id FROM note_version version JOIN note ON note.id = note_id WHERE visit_id = :visit"

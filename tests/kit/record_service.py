@@ -19,7 +19,10 @@ import httpx
 from joserfc.jwk import ECKey
 
 CLIENT_ID = "telehealth"
-SCOPES = "system/DocumentReference.crs system/Patient.cruds system/Patient.rs"
+SCOPES = (
+    "system/DocumentReference.crus system/Provenance.c system/Encounter.rs system/Practitioner.rs "
+    "system/Patient.cruds system/Patient.rs"
+)
 READY_WITHIN = 20.0
 
 Json = dict[str, object]
@@ -64,12 +67,12 @@ class RunningRecordService:
 
     def add_patient(self, *, system: str, value: str) -> str:
         """The literal reference of a new patient who carries that identifier."""
-        patient: Json = {
-            "resourceType": "Patient",
-            "identifier": [{"system": system, "value": value}],
-            "name": [{"family": "Test"}],
-        }
-        return f"Patient/{self.administer('POST', 'Patient', body=patient)['id']}"
+        return self.add("Patient", system=system, value=value, name=[{"family": "Test"}])
+
+    def add(self, resource_type: str, *, system: str, value: str, **elements: object) -> str:
+        """The literal reference of a new resource that carries that identifier."""
+        resource: Json = {"resourceType": resource_type, "identifier": [{"system": system, "value": value}]}
+        return f"{resource_type}/{self.administer('POST', resource_type, body=resource | elements)['id']}"
 
     def documents(self, *, system: str, value: str) -> list[Json]:
         """Every DocumentReference that carries the identifier."""

@@ -1,6 +1,6 @@
 """The clinician's room: the call beside the note. Its forms work without scripts and never lose what was typed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from telehealth.people import queries as people
 from telehealth.records.charting import queries, service
 from telehealth.records.charting.ports import RoomFollowUps
 from telehealth.records.charting.schemas import NoteForm
+from telehealth.records.delivery.ports import Destinations
 from telehealth.records.notes.queries import authored_visit
 from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotToBeSigned
 from telehealth.visits.gates import queries as gates
@@ -37,12 +38,12 @@ async def room(call: Call, visit: UUID) -> Response:
 
 async def save_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
     """Save the note's form."""
-    return await _settled(call, visit, body, sign=False)
+    return await _settled(call, visit, body, sign_for=())
 
 
 async def sign_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
     """Save the note's form and sign it."""
-    return await _settled(call, visit, body, sign=True)
+    return await _settled(call, visit, body, sign_for=call.port(Destinations).names)
 
 
 async def follow_room(call: Call, visit: UUID) -> Response:
@@ -55,9 +56,9 @@ async def follow_room(call: Call, visit: UUID) -> Response:
     return stream(call, (visit_topic(authored.id),), version)
 
 
-async def _settled(call: Call, visit: UUID, form: NoteForm, *, sign: bool) -> Response:
+async def _settled(call: Call, visit: UUID, form: NoteForm, *, sign_for: Sequence[str]) -> Response:
     try:
-        await call.run(_save, visit, form, sign)
+        await call.run(_save, visit, form, sign_for)
     except FORGIVEN as refusal:
         return await _typed_again(call, visit, form, refusal)
     return call.redirect(f"/visits/{visit}")
@@ -71,12 +72,12 @@ async def _typed_again(call: Call, visit: UUID, form: NoteForm, refusal: Refusal
     return call.render("room.html", status=409, **context)
 
 
-async def _save(unit: Unit, visit_id: UUID, form: NoteForm, sign: bool) -> None:
+async def _save(unit: Unit, visit_id: UUID, form: NoteForm, sign_for: Sequence[str]) -> None:
     note = await queries.open_note(unit, visit_id)
     if note.content != form.content or note.version == 0:
         note = await service.save_draft(unit, visit_id, version=form.version, content=form.content, kind=note.kind)
-    if sign:
-        await service.sign(unit, visit_id, version=note.version)
+    if sign_for:
+        await service.sign(unit, visit_id, version=note.version, destinations=sign_for)
 
 
 async def _room(

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, false, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Select, false, func, literal, select, text, true, tuple_
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from telehealth.access import queries as access
 from telehealth.access.rules import DataKind, Everyone, Granted
@@ -15,6 +16,7 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.records.charting.rules import NoteStatus, note_status
+from telehealth.records.delivery import queries as deliveries
 from telehealth.records.delivery.models import RecordDeliveryRow
 from telehealth.records.delivery.rules import DeliveryState
 from telehealth.records.notes.models import NoteRow, NoteVersionRow
@@ -42,7 +44,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """One signed version, to the byte. `version` counts signatures from 1; `in_record`: the record service has it."""
+    """One signed version, to the byte. `version` counts signatures from 1; `in_record`: every destination has it."""
 
     id: UUID
     note_id: NoteId
@@ -70,25 +72,15 @@ async def note_of(unit: Unit, visit_id: UUID) -> Note:
     row = await unit.session.scalar(select(NoteRow).where(NoteRow.visit_id == visit_id))
     if row is None:
         return Note(visit_id=VisitId(visit_id), content="", kind=NoteKind.PROGRESS, version=0, state=NoteStatus.DRAFT)
-    latest = (
-        select(NoteVersionRow, RecordDeliveryRow)
-        .join(RecordDeliveryRow, RecordDeliveryRow.note_version_id == NoteVersionRow.id)
-        .where(NoteVersionRow.note_id == row.id)
-        .order_by(NoteVersionRow.version.desc())
-        .limit(1)
-    )
-    found = (await unit.session.execute(latest)).one_or_none()
-    version, delivery = (None, None) if found is None else (found[0], found[1])
+    latest = select(NoteVersionRow).where(NoteVersionRow.note_id == row.id).order_by(NoteVersionRow.version.desc())
+    version = await unit.session.scalar(latest.limit(1))
+    ways = () if version is None else await deliveries.ways(unit, version.id)
     return Note(
         visit_id=VisitId(row.visit_id),
         content=unit.vault.open(("note", "content", row.id), row.content),
         kind=NoteKind(row.kind),
         version=row.revision,
-        state=note_status(
-            NoteState(row.state),
-            None if delivery is None else DeliveryState(delivery.state),
-            0 if delivery is None else delivery.attempt,
-        ),
+        state=note_status(NoteState(row.state), ways),
         saved_at=row.saved_at,
         signed_at=None if version is None else version.signed_at,
         sha256=None if version is None else version.sha256,
@@ -161,13 +153,13 @@ async def signed_summaries(
 
 async def note_mark(unit: Unit, visit_id: UUID) -> str:
     """Changes whenever the note does, for streams: says that something changed, never what, so it is not audited."""
+    way = func.concat(RecordDeliveryRow.state, RecordDeliveryRow.attempt)
     state = (
-        select(NoteRow.revision, NoteRow.state, RecordDeliveryRow.state, RecordDeliveryRow.attempt)
+        select(NoteRow.revision, NoteRow.state, func.string_agg(way, aggregate_order_by(literal("-"), way)))
         .outerjoin(NoteVersionRow, NoteVersionRow.note_id == NoteRow.id)
         .outerjoin(RecordDeliveryRow, RecordDeliveryRow.note_version_id == NoteVersionRow.id)
         .where(NoteRow.visit_id == visit_id, NoteRow.clinician_id == unit.actor.person_id)
-        .order_by(NoteVersionRow.version.desc())
-        .limit(1)
+        .group_by(NoteRow.id)
     )
     found = (await unit.session.execute(state)).one_or_none()
     return "0" if found is None else "-".join(map(str, found))
@@ -202,16 +194,18 @@ async def _sight(unit: Unit, data_kind: DataKind = DataKind.SUMMARIES) -> Sight:
             return Sight(false())
 
 
-def _summaries(sight: Sight) -> Select[NoteVersionRow, NoteRow, str]:
+def _summaries(sight: Sight) -> Select[NoteVersionRow, NoteRow, bool]:
+    under_way = select(RecordDeliveryRow.id).where(
+        RecordDeliveryRow.note_version_id == NoteVersionRow.id, RecordDeliveryRow.state != DeliveryState.DELIVERED
+    )
     return (
-        select(NoteVersionRow, NoteRow, RecordDeliveryRow.state)
+        select(NoteVersionRow, NoteRow, ~under_way.exists())
         .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
-        .join(RecordDeliveryRow, RecordDeliveryRow.note_version_id == NoteVersionRow.id)
         .where(sight.condition)
     )
 
 
-def _told(unit: Unit, version: NoteVersionRow, note: NoteRow, delivery: str) -> Summary:
+def _told(unit: Unit, version: NoteVersionRow, note: NoteRow, in_record: bool) -> Summary:
     unit.audit("read", "note_version", version.id, patient_id=note.patient_id)
     return Summary(
         id=version.id,
@@ -225,6 +219,6 @@ def _told(unit: Unit, version: NoteVersionRow, note: NoteRow, delivery: str) -> 
         sha256=version.sha256,
         author_name=version.author_name,
         signed_at=version.signed_at,
-        in_record=delivery == DeliveryState.DELIVERED,
+        in_record=in_record,
         position=(version.written_in, version.id),
     )

@@ -11,6 +11,7 @@ from telehealth.http.sse import EVENTS
 from telehealth.records.charting import pages, queries, service
 from telehealth.records.charting.queries import Note
 from telehealth.records.charting.schemas import NoteView, SaveNote, SummaryView
+from telehealth.records.delivery.ports import Destinations
 from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotToBeSigned
 
 
@@ -28,7 +29,9 @@ async def save_note(call: Call, visit: UUID, body: SaveNote) -> Reply[NoteView]:
 
 async def sign_note(call: Call, visit: UUID) -> Reply[NoteView]:
     """Sign the version named by If-Match. It is frozen and goes to the patient record by itself."""
-    return _shown(await call.run(service.sign, visit, version=required_match(call)))
+    return _shown(
+        await call.run(service.sign, visit, version=required_match(call), destinations=call.port(Destinations).names)
+    )
 
 
 async def read_summary(call: Call, visit: UUID) -> SummaryView:

@@ -1,5 +1,6 @@
 """How far a note has come, as its author sees it."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import assert_never
 
@@ -18,10 +19,17 @@ class NoteStatus(StrEnum):
     DEAD = "dead"
 
 
-def note_status(state: NoteState, delivery: DeliveryState | None, attempt: int) -> NoteStatus:
-    """`attempt` counts the tries begun."""
-    if state is NoteState.DRAFT or delivery is None:
+def note_status(state: NoteState, deliveries: Sequence[tuple[DeliveryState, int]]) -> NoteStatus:
+    """Of each destination the state and the tries begun: the note is as far as where it is furthest behind."""
+    if state is NoteState.DRAFT or not deliveries:
         return NoteStatus.DRAFT
+    return max((_status(*each) for each in deliveries), key=BEHIND.index)
+
+
+BEHIND = (NoteStatus.DELIVERED, NoteStatus.DELIVERING, NoteStatus.WAITING, NoteStatus.HELD, NoteStatus.DEAD)
+
+
+def _status(delivery: DeliveryState, attempt: int) -> NoteStatus:
     match delivery:
         case DeliveryState.SENDING:
             return NoteStatus.DELIVERING if attempt <= 1 else NoteStatus.WAITING

@@ -1,5 +1,6 @@
 """What an author does with a note: save it, and sign it in one stroke that sends it on its way to the record."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from telehealth.db.unit import Unit
@@ -15,12 +16,12 @@ async def save_draft(unit: Unit, visit_id: UUID, *, version: int, content: str, 
     return await note_of(unit, visit_id)
 
 
-async def sign(unit: Unit, visit_id: UUID, *, version: int) -> Note:
-    """Freeze that version, and send it on its way to the record. Signing twice is signing once.
+async def sign(unit: Unit, visit_id: UUID, *, version: int, destinations: Sequence[str]) -> Note:
+    """Freeze that version, and send it on its way to each destination. Signing twice is signing once.
 
     Raises NotFound, Stale, NotToBeSigned before the visit has begun, NothingToSign.
     """
     signed = await notes.freeze(unit, visit_id, version=version)
     if signed is not None:
-        await delivery.queue(unit, signed.id)
+        await delivery.queue(unit, signed.id, destinations)
     return await note_of(unit, visit_id)

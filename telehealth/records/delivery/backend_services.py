@@ -19,8 +19,6 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFE = timedelta(minutes=4)  # Backend Services, section 3.3: at most five; one is left for a slow clock
 RENEW_BEFORE = timedelta(seconds=60)
 DISCOVERY_LIFE = timedelta(hours=1)
-SCOPES_V2 = "system/DocumentReference.crs system/Patient.rs"
-SCOPES_V1 = "system/DocumentReference.read system/DocumentReference.write system/Patient.read"
 
 
 class TokenRefused(Exception):
@@ -63,9 +61,9 @@ class BackendServices:
         client_id: str,
         key: ECKey,
         clock: Clock,
-        scopes: str | None = None,
+        scopes: str,
     ) -> None:
-        """`scopes` are those of note delivery, in the version the server speaks, unless they are named."""
+        """`scopes` are in the words of SMART version 2; a server that only knows version 1 is asked in its own."""
         self._outbound = outbound
         self._base_url = base_url.rstrip("/")
         self._client_id = client_id
@@ -130,8 +128,8 @@ class BackendServices:
             if not isinstance(url, str) or _weaker(url, self._base_url):
                 raise TokenAway(reply.status)
             versions = capabilities if isinstance(capabilities, list) else []
-            usual = SCOPES_V1 if "permission-v1" in versions and "permission-v2" not in versions else SCOPES_V2
-            self._endpoint = Endpoint(url, self._scopes or usual, now + DISCOVERY_LIFE)
+            old = "permission-v1" in versions and "permission-v2" not in versions
+            self._endpoint = Endpoint(url, in_version_1(self._scopes) if old else self._scopes, now + DISCOVERY_LIFE)
         return self._endpoint
 
     async def _send(self, method: str, url: str, *, form: dict[str, str] | None = None) -> Reply:
@@ -139,6 +137,19 @@ class BackendServices:
             return await self._outbound.send(method, url, form=form, headers={"accept": "application/json"})
         except (NotSent, NoAnswer):
             raise TokenAway(None) from None
+
+
+def in_version_1(scopes: str) -> str:
+    """`system/X.crus` of SMART 2 in the words of SMART 1: `system/X.read system/X.write`. Other words stay."""
+    return " ".join(word for scope in scopes.split() for word in _in_version_1(scope))
+
+
+def _in_version_1(scope: str) -> list[str]:
+    resource, _, rights = scope.rpartition(".")
+    if not resource.startswith("system/") or not rights or set(rights) - set("cruds"):
+        return [scope]
+    kinds = (("read", set("rs")), ("write", set("cud")))
+    return [f"{resource}.{kind}" for kind, letters in kinds if letters & set(rights)]
 
 
 def read_key(private_jwk: str) -> ECKey:

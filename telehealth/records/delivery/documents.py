@@ -2,25 +2,36 @@
 
 import base64
 import hashlib
+from dataclasses import dataclass
 
 from telehealth.records.delivery.ports import Document
+from telehealth.records.delivery.profiles import PLAIN_UTF8
 from telehealth.records.delivery.rules import Identifier
 from telehealth.records.notes.rules import TITLES, instant
 
 LOINC = "http://loinc.org"
 PROFILE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-documentreference"
 CATEGORY = "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category"
-CONTENT_TYPE = "text/plain; charset=utf-8"
+CONTENT_TYPE = PLAIN_UTF8
 
 Json = dict[str, object]
 
 
-def document_reference(document: Document, *, patient: str) -> Json:
-    """The resource to create. `patient` is the literal reference of the one patient found, such as `Patient/17`.
+@dataclass(frozen=True, slots=True)
+class References:
+    """Literal references of the ones that were found, such as `Patient/17`.
 
-    Author, encounter and custodian are logical references (FHIR R4, section 2.3.0.2): the record service links them
+    Without them author and encounter are logical references (FHIR R4, section 2.3.0.2): the record service links them
     to its own resources, and nothing of ours has to exist there first.
     """
+
+    patient: str
+    author: str | None = None
+    encounter: str | None = None
+
+
+def document_reference(document: Document, to: References, *, content_type: str = CONTENT_TYPE) -> Json:
+    """The resource to create."""
     identifiers = document.identifiers
     return {
         "resourceType": "DocumentReference",
@@ -31,11 +42,11 @@ def document_reference(document: Document, *, patient: str) -> Json:
         "docStatus": "final",
         "type": {"coding": [{"system": LOINC, "code": document.kind}], "text": TITLES[document.kind]},
         "category": [{"coding": [{"system": CATEGORY, "code": "clinical-note"}]}],
-        "subject": {"reference": patient},
+        "subject": {"reference": to.patient},
         "date": instant(document.signed_at),
-        "author": [{"identifier": _identifier(document.author), "display": document.author_name}],
-        "content": [{"attachment": _attachment(document)}],
-        "context": {"encounter": [{"identifier": _identifier(document.visit)}], "period": _period(document)},
+        "author": [_linked(document.author, to.author) | {"display": document.author_name}],
+        "content": [{"attachment": _attachment(document, content_type)}],
+        "context": {"encounter": [_linked(document.visit, to.encounter)], "period": _period(document)},
         **({"custodian": {"display": document.custodian}} if document.custodian else {}),  # FHIR has no empty strings
     }
 
@@ -62,9 +73,13 @@ def carries(resource: Json, identifier: Identifier) -> bool:
     )
 
 
-def _attachment(document: Document) -> Json:
+def _linked(identifier: Identifier, literal: str | None) -> Json:
+    return {"reference": literal} if literal else {"identifier": _identifier(identifier)}
+
+
+def _attachment(document: Document, content_type: str) -> Json:
     return {
-        "contentType": CONTENT_TYPE,
+        "contentType": content_type,
         "data": base64.b64encode(document.content).decode(),
         "size": len(document.content),
         "hash": _sha1(document.content),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from telehealth.records.delivery.profiles import Profile
 from telehealth.records.delivery.rules import Answer, DocumentIdentifiers, Identifier, document_identifiers
 from telehealth.records.notes.rules import NoteKind
 
@@ -65,3 +66,23 @@ class RecordService(Protocol):
     async def find(self, document: Document) -> Found:
         """Whether the record holds exactly this document. Creates nothing."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A record service by its name in the house, and how it behaves."""
+
+    name: str
+    profile: Profile
+    service: RecordService
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Every record service that signed notes go to. Bootstrap says which."""
+
+    each: tuple[Destination, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(destination.name for destination in self.each)

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import aliased
 
 from telehealth.db.unit import Unit
 from telehealth.records.delivery.models import RecordDeliveryRow
@@ -10,15 +11,36 @@ from telehealth.records.delivery.rules import DeliveryState
 from telehealth.records.notes.models import NoteRow, NoteVersionRow
 
 
+def _earlier_under_way() -> ColumnElement[bool]:
+    """Whether an earlier version of the same note has not reached the same destination."""
+    mine, theirs, earlier = aliased(NoteVersionRow), aliased(NoteVersionRow), aliased(RecordDeliveryRow)
+    return (
+        select(earlier.id)
+        .join(theirs, theirs.id == earlier.note_version_id)
+        .join(mine, mine.note_id == theirs.note_id)
+        .where(
+            mine.id == RecordDeliveryRow.note_version_id,
+            theirs.version < mine.version,
+            earlier.destination == RecordDeliveryRow.destination,
+            earlier.state != DeliveryState.DELIVERED,
+        )
+        .correlate(RecordDeliveryRow)
+        .exists()
+    )
+
+
+EARLIER_UNDER_WAY = _earlier_under_way()
+
+
 async def note_is_in_record(unit: Unit, visit_id: UUID) -> bool:
-    """Whether a signed version of the visit's note has reached the record. Tells nothing of what is in it."""
-    delivered = (
-        select(RecordDeliveryRow.id)
+    """Whether all that was signed of the visit's note has arrived everywhere. Tells nothing of what is in it."""
+    arrived = (
+        select(func.bool_and(RecordDeliveryRow.state == DeliveryState.DELIVERED))
         .join(NoteVersionRow, NoteVersionRow.id == RecordDeliveryRow.note_version_id)
         .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
-        .where(NoteRow.visit_id == visit_id, RecordDeliveryRow.state == DeliveryState.DELIVERED)
+        .where(NoteRow.visit_id == visit_id)
     )
-    return await unit.session.scalar(delivered.limit(1)) is not None
+    return bool(await unit.session.scalar(arrived))
 
 
 GIVEN_UP = (DeliveryState.HELD, DeliveryState.DEAD)
@@ -28,3 +50,11 @@ async def count_given_up(unit: Unit) -> int:
     """Deliveries that wait for a person: a number for whoever runs the house, of no patient, so it is not audited."""
     query = select(func.count()).where(RecordDeliveryRow.state.in_(GIVEN_UP))
     return await unit.session.scalar(query) or 0
+
+
+async def ways(unit: Unit, note_version_id: UUID) -> list[tuple[DeliveryState, int]]:
+    """How far a version is with each destination: its state and the tries begun."""
+    query = select(RecordDeliveryRow.state, RecordDeliveryRow.attempt).where(
+        RecordDeliveryRow.note_version_id == note_version_id
+    )
+    return [(DeliveryState(state), attempt) for state, attempt in await unit.session.execute(query)]

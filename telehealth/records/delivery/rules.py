@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from telehealth.records.delivery.profiles import US_CORE, Profile
+
 # Systems of the identifiers we mint. URNs of random UUIDs: global, stable when an address changes, owned by nobody.
 NOTE_SYSTEM = "urn:uuid:6f0c1f1e-7f0a-4f58-9d53-0a4a5b0f6c11"
 NOTE_VERSION_SYSTEM = "urn:uuid:0b4b9a8e-9a3e-4e0d-8a51-3a3a6a2f9d27"
@@ -66,19 +68,6 @@ def document_identifiers(note_id: UUID, version: int) -> DocumentIdentifiers:
     return DocumentIdentifiers(
         version=Identifier(NOTE_VERSION_SYSTEM, f"{note_id}-v{version}"), note=Identifier(NOTE_SYSTEM, str(note_id))
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """How one kind of record service behaves. `index_lag`: how long a new resource may be missing from searches."""
-
-    name: str
-    conditional_create: bool = True
-    index_lag: timedelta = timedelta(seconds=1)
-    max_bytes: int = 1_000_000
-
-
-US_CORE = Profile("us-core-9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +250,14 @@ def _later(trip: Trip, wait: timedelta, *, now: datetime, status: int | None, al
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """Spares a record service that is down: after five failures in a row, one probe a minute until one succeeds."""
+    """Spares a record service that is down: after five failures in a row, one probe a minute until one succeeds.
+
+    `refused`: it is our credential that is not accepted, which one alarm is enough for.
+    """
 
     failures: int = 0
     probe_at: datetime | None = None
+    refused: bool = False
 
     def allows(self, now: datetime) -> bool:
         return self.probe_at is None or now >= self.probe_at
@@ -272,11 +265,38 @@ class Breaker:
     def after(self, answer: Answer, now: datetime) -> "Breaker":
         match answer:
             case Unauthorized():
-                return Breaker(FAILURES_TO_OPEN, now + PROBE_EVERY)
+                return Breaker(FAILURES_TO_OPEN, now + PROBE_EVERY, refused=True)
             case Unsure() | Away():
                 failures = self.failures + 1
-                return Breaker(failures, now + PROBE_EVERY if failures >= FAILURES_TO_OPEN else None)
+                return Breaker(
+                    failures, now + PROBE_EVERY if failures >= FAILURES_TO_OPEN else None, refused=self.refused
+                )
             case Accepted() | Differs() | Rejected() | Forbidden() | Unresolved() | Duplicated() | Throttled():
                 return Breaker()
             case _:
                 assert_never(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Tokens for creates: `rate` a second, a second's worth at most; without a rate there is always enough."""
+
+    rate: float | None
+    tokens: float = 0.0
+    filled_at: datetime | None = None
+
+    def filled(self, now: datetime) -> "Bucket":
+        if self.rate is None:
+            return self
+        most = max(1.0, self.rate)
+        if self.filled_at is None:
+            return Bucket(self.rate, most, now)
+        passed = max(timedelta(), now - self.filled_at).total_seconds()
+        return Bucket(self.rate, min(most, self.tokens + passed * self.rate), now)
+
+    def holds(self, wanted: int) -> int:
+        """How many of these may go now."""
+        return wanted if self.rate is None else min(wanted, int(self.tokens))
+
+    def without(self, taken: int) -> "Bucket":
+        return Bucket(self.rate, self.tokens - taken if self.rate is not None else self.tokens, self.filled_at)

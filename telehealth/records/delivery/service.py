@@ -1,5 +1,6 @@
 """Commands on deliveries: queued by a signature, leased to one sender, settled by its answer, redriven by a person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -10,10 +11,10 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import DeliveryId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
+from telehealth.records.delivery import queries
 from telehealth.records.delivery.events import NoteDelivered, NoteHeld
 from telehealth.records.delivery.models import RecordDeliveryRow
 from telehealth.records.delivery.ports import Document
-from telehealth.records.delivery.queries import GIVEN_UP
 from telehealth.records.delivery.rules import (
     CLINICIAN_SYSTEM,
     VISIT_SYSTEM,
@@ -25,22 +26,22 @@ from telehealth.records.delivery.rules import (
 from telehealth.records.notes import queries as notes
 from telehealth.visits.lifecycle import queries as visits
 
-DESTINATION = "record-service"
 LEASE = timedelta(seconds=60)  # longer than one trip may take, so a lease runs out only under a dead sender
 
 
-async def queue(unit: Unit, note_version_id: UUID) -> None:
-    """A signed version is due at the record service from now on."""
-    unit.session.add(
+async def queue(unit: Unit, note_version_id: UUID, destinations: Sequence[str]) -> None:
+    """A signed version is due at each of these from now on."""
+    unit.session.add_all(
         RecordDeliveryRow(
             id=unit.new_id(),
-            destination=DESTINATION,
+            destination=destination,
             note_version_id=note_version_id,
             state=DeliveryState.PENDING,
             since=unit.now,
             next_attempt_at=unit.now,
             attempt=0,
         )
+        for destination in destinations
     )
     await unit.session.flush()
 
@@ -54,14 +55,17 @@ class Claim:
     trip: Trip
 
 
-async def claim_deliveries(unit: Unit, *, limit: int) -> list[Claim]:
-    """Lease what is due. A lease that ran out belonged to a sender that died: nobody knows how far it came."""
+async def claim_deliveries(unit: Unit, destination: str, *, limit: int) -> list[Claim]:
+    """Lease what is due there, each version after those before it have arrived.
+
+    A lease that ran out belonged to a sender that died: nobody knows how far it came.
+    """
     row = RecordDeliveryRow
     waiting = and_(row.state.in_((DeliveryState.PENDING, DeliveryState.VERIFYING)), row.next_attempt_at <= unit.now)
     abandoned = and_(row.state == DeliveryState.SENDING, row.lease_until <= unit.now)
     due = (
         select(row.id)
-        .where(or_(waiting, abandoned))
+        .where(row.destination == destination, or_(waiting, abandoned), ~queries.EARLIER_UNDER_WAY)
         .order_by(func.coalesce(row.next_attempt_at, row.lease_until))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -160,7 +164,7 @@ async def _redrive(unit: Unit, which: ColumnElement[bool]) -> int:
     row = RecordDeliveryRow
     again = {"state": DeliveryState.PENDING, "since": unit.now, "next_attempt_at": unit.now, "settled_at": None}
     found = await unit.session.scalars(
-        update(row).where(which, row.state.in_(GIVEN_UP)).values(again).returning(row.id)
+        update(row).where(which, row.state.in_(queries.GIVEN_UP)).values(again).returning(row.id)
     )
     redriven = found.all()
     for delivery_id in redriven:

@@ -9,8 +9,8 @@ from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
 from telehealth.records.delivery import queries, service
 from telehealth.records.delivery.events import NoteDelivered
-from telehealth.records.delivery.ports import Document, RecordService
-from telehealth.records.delivery.rules import Answer, Away, Breaker, Unsure, next_step
+from telehealth.records.delivery.ports import Destination, Destinations, Document, RecordService
+from telehealth.records.delivery.rules import Answer, Away, Breaker, Bucket, Unauthorized, Unsure, next_step
 from telehealth.records.delivery.service import Claim
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.lifecycle import queries as visits
@@ -25,44 +25,54 @@ log = logging.getLogger(__name__)
 
 
 class Courier:
-    """One for each worker process: the breaker is that process's own experience with the record service."""
+    """One for each worker process: breakers and buckets are that process's own experience with each record service."""
 
     def __init__(self) -> None:
-        self._breaker = Breaker()
+        self._breakers: dict[str, Breaker] = {}
+        self._buckets: dict[str, Bucket] = {}
 
     async def sweep(self, work: Work) -> int:
-        """Deliver what is due, a batch at a time side by side. Answers how many were settled."""
-        now = work.clock.now()
-        if not self._breaker.allows(now):
+        """Deliver what is due, to all destinations side by side. Answers how many were settled."""
+        destinations = work.port(Destinations).each
+        return sum(await asyncio.gather(*(self._serve(work, destination) for destination in destinations)))
+
+    async def _serve(self, work: Work, destination: Destination) -> int:
+        now, name = work.clock.now(), destination.name
+        breaker = self._breakers.get(name, Breaker())
+        bucket = self._buckets.get(name, Bucket(destination.profile.rate)).filled(now)
+        limit = bucket.holds(BATCH if breaker.probe_at is None else 1)
+        if limit == 0 or not breaker.allows(now):
             return 0
-        limit = BATCH if self._breaker.probe_at is None else 1
-        claims = await work.run(service.claim_deliveries, limit=limit)
+        claims = await work.run(service.claim_deliveries, name, limit=limit)
+        self._buckets[name] = bucket.without(len(claims))
         if claims:
             CLAIMED()
-        settled = await asyncio.gather(*(self._carry(work, claim) for claim in claims))
-        return sum(settled)
+        return sum(await asyncio.gather(*(self._carry(work, destination, claim) for claim in claims)))
 
-    async def _carry(self, work: Work, claim: Claim) -> bool:
-        answer = await self._answer(work, claim)
+    async def _carry(self, work: Work, destination: Destination, claim: Claim) -> bool:
+        answer = await self._answer(work, destination, claim)
         SENT()
         now = work.clock.now()
-        self._breaker = self._breaker.after(answer, now)
-        step = next_step(claim.trip, answer, now=now, jitter=random.random())  # noqa: S311 -- jitter, not a secret
-        if step.alarm is not None:
+        before = self._breakers.get(destination.name, Breaker())
+        self._breakers[destination.name] = before.after(answer, now)
+        jitter = random.random()  # noqa: S311 -- jitter, not a secret
+        step = next_step(claim.trip, answer, now=now, jitter=jitter, profile=destination.profile)
+        if step.alarm is not None and not (before.refused and isinstance(answer, Unauthorized)):
             codes = " ".join(step.codes) or "none"
-            log.error("delivery %s: %s, status %s, codes %s", claim.delivery_id, step.alarm, step.last_status, codes)
+            told = (claim.delivery_id, destination.name, step.alarm, step.last_status, codes)
+            log.error("delivery %s to %s: %s, status %s, codes %s", *told)
         settled = await work.run(service.settle_delivery, claim, step)
         if not settled:
             log.warning("delivery %s: settled by another sender meanwhile", claim.delivery_id)
         return settled
 
-    async def _answer(self, work: Work, claim: Claim) -> Answer:
+    async def _answer(self, work: Work, destination: Destination, claim: Claim) -> Answer:
         try:
             document = await work.run(service.document_of, claim)
         except Exception as error:  # noqa: BLE001 -- one broken row stops no other, and backs off like the rest
             log.error("delivery %s cannot be put together: %s", claim.delivery_id, type(error).__name__)  # noqa: TRY400
             return Away()
-        return await self._sent(work.port(RecordService), document, claim)
+        return await self._sent(destination.service, document, claim)
 
     async def _sent(self, record_service: RecordService, document: Document, claim: Claim) -> Answer:
         try:

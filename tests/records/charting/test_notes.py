@@ -16,6 +16,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.records.charting import queries, service
 from telehealth.records.charting.queries import Note
 from telehealth.records.charting.rules import NoteStatus
+from telehealth.records.delivery.destinations import RECORD_SERVICE
 from telehealth.records.delivery.models import RecordDeliveryRow
 from telehealth.records.notes.events import NoteSigned
 from telehealth.records.notes.models import NoteRow, NoteVersionRow
@@ -41,7 +42,9 @@ async def save(unit_of_work: UnitOfWork, arranged: Arranged, version: int, conte
 
 
 async def sign(unit_of_work: UnitOfWork, arranged: Arranged, version: int) -> Note:
-    return await unit_of_work.run(service.sign, arranged.clinician, arranged.visit_id, version=version)
+    return await unit_of_work.run(
+        service.sign, arranged.clinician, arranged.visit_id, version=version, destinations=(RECORD_SERVICE,)
+    )
 
 
 async def rows(unit: Unit, table: type) -> int:
@@ -132,7 +135,7 @@ async def test_nobody_but_the_visits_clinician_gets_to_the_note(
     with pytest.raises(NotFound):
         await unit_of_work.run(queries.open_note, stranger, arranged.visit_id)
     with pytest.raises(NotFound):
-        await unit_of_work.run(service.sign, stranger, arranged.visit_id, version=1)
+        await unit_of_work.run(service.sign, stranger, arranged.visit_id, version=1, destinations=(RECORD_SERVICE,))
 
 
 async def test_an_unsigned_note_has_no_summary(unit_of_work: UnitOfWork, arranged: Arranged) -> None:

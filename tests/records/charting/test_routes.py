@@ -17,6 +17,10 @@ from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.records.charting import queries
 from telehealth.records.charting.routes import OPERATIONS
+from telehealth.records.delivery.destinations import RECORD_SERVICE
+from telehealth.records.delivery.memory import MemoryRecordService
+from telehealth.records.delivery.ports import Destination, Destinations
+from telehealth.records.delivery.profiles import US_CORE
 from tests.kit.visits import Arranged, arrange_visit
 from tests.kit.web import bearer, client_of
 
@@ -45,7 +49,10 @@ async def http(unit_of_work: UnitOfWork, arranged: Arranged, machine: Actor) -> 
         "desk": Actor(uuid4(), Role.FRONT_DESK, SCOPES[Role.FRONT_DESK]),
         "machine": machine,
     }
-    async with client_of(unit_of_work, OPERATIONS, known) as client:
+    ports: dict[type, object] = {
+        Destinations: Destinations((Destination(RECORD_SERVICE, US_CORE, MemoryRecordService()),))
+    }
+    async with client_of(unit_of_work, OPERATIONS, known, ports=ports) as client:
         yield client
 
 

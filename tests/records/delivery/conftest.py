@@ -1,6 +1,6 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
@@ -9,7 +9,9 @@ from joserfc.jwk import ECKey
 from telehealth.core.time import Clock, SystemClock
 from telehealth.records.delivery.backend_services import BackendServices
 from telehealth.records.delivery.fhir_client import FhirRecordService
-from telehealth.records.delivery.rules import US_CORE, Identifier
+from telehealth.records.delivery.fhir_http import FhirServer
+from telehealth.records.delivery.profiles import US_CORE, Profile
+from telehealth.records.delivery.rules import Identifier
 from telehealth.tasks.outbound import open_client
 from tests.kit.fault_proxy import FaultProxy, fault_proxy
 from tests.kit.record_service import RunningRecordService, record_service
@@ -58,7 +60,7 @@ class Clients:
         *,
         clock: Clock | None = None,
         key: Mapping[str, str | list[str]] | None = None,
-        conditional: bool = True,
+        profile: Profile = US_CORE,
         deadline: float = 5,
     ) -> Client:
         outbound = await self.stack.enter_async_context(open_client(deadline=deadline))
@@ -70,10 +72,10 @@ class Clients:
             client_id=self.server.client_id,
             key=ECKey.import_key(dict(key or self.server.private_key)),
             clock=clock,
+            scopes=profile.scopes,
         )
-        profile = replace(US_CORE, conditional_create=conditional)
-        records = FhirRecordService(outbound, base_url, credential=credential, clock=clock, profile=profile)
-        return Client(records, credential)
+        server = FhirServer(outbound, base_url, credential=credential, clock=clock)
+        return Client(FhirRecordService(server, profile), credential)
 
 
 @pytest.fixture

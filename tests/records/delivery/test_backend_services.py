@@ -6,8 +6,10 @@ import pytest
 from joserfc.jwk import ECKey
 
 from telehealth.core.time import FixedClock, SystemClock
-from telehealth.records.delivery.backend_services import BackendServices, TokenAway, TokenRefused
+from telehealth.records.delivery.backend_services import BackendServices, TokenAway, TokenRefused, in_version_1
 from telehealth.records.delivery.fhir_client import FhirRecordService
+from telehealth.records.delivery.fhir_http import FhirServer
+from telehealth.records.delivery.profiles import US_CORE
 from telehealth.records.delivery.rules import Accepted, Away, Identifier, Unauthorized
 from telehealth.tasks.outbound import open_client
 from tests.kit.fault_proxy import FaultProxy
@@ -75,8 +77,16 @@ async def test_a_token_the_server_ends_early_is_replaced(tmp_path: Path) -> None
                 client_id=server.client_id,
                 key=ECKey.import_key(dict(server.private_key)),
                 clock=clock,
+                scopes=US_CORE.scopes,
             )
-            records = FhirRecordService(outbound, server.base_url, credential=credential, clock=clock)
+            endpoint = FhirServer(outbound, server.base_url, credential=credential, clock=clock)
+            records = FhirRecordService(endpoint, US_CORE)
             assert isinstance(await records.deliver(a_document(patient), search_first=False), Accepted)
             await asyncio.sleep(1.1)
             assert isinstance(await records.deliver(a_document(patient), search_first=False), Accepted)
+
+
+def test_a_server_that_speaks_version_1_is_asked_in_version_1() -> None:
+    asked = "system/DocumentReference.crus system/Patient.rs launch"
+    told = "system/DocumentReference.read system/DocumentReference.write system/Patient.read launch"
+    assert in_version_1(asked) == told

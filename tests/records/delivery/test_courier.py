@@ -17,14 +17,15 @@ from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock, SystemClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.records.charting import queries as charting_read
-from telehealth.records.charting import service as charting
 from telehealth.records.charting.rules import NoteStatus
 from telehealth.records.delivery import queries, service
+from telehealth.records.delivery.destinations import RECORD_SERVICE, Target
 from telehealth.records.delivery.events import NoteDelivered, NoteHeld
 from telehealth.records.delivery.fhir_client import open_record_service
 from telehealth.records.delivery.memory import MemoryRecordService
 from telehealth.records.delivery.models import RecordDeliveryRow
-from telehealth.records.delivery.ports import Document, Found, RecordService
+from telehealth.records.delivery.ports import Destination, Destinations, Document, RecordService
+from telehealth.records.delivery.profiles import US_CORE
 from telehealth.records.delivery.rules import (
     Accepted,
     Away,
@@ -36,30 +37,14 @@ from telehealth.records.delivery.rules import (
     next_step,
 )
 from telehealth.records.delivery.tasks import SUBSCRIPTIONS, Courier
-from telehealth.records.notes.rules import NoteKind
 from telehealth.tasks.relay import Relay
 from telehealth.tasks.work import Work
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as visit_service
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.record_service import RunningRecordService
-from tests.kit.visits import Arranged, arrange_visit
+from tests.kit.signed import Everybody, signed_note
 from tests.records.delivery.conftest import MRN
-
-
-async def signed_note(unit_of_work: UnitOfWork, identifier: Identifier | None = None) -> Arranged:
-    patient = identifier or Identifier(MRN, str(uuid4()))
-    arranged = await unit_of_work.run(arrange_visit, SYSTEM, identifier=f"{patient.system}|{patient.value}")
-    await unit_of_work.run(
-        charting.save_draft,
-        arranged.clinician,
-        arranged.visit_id,
-        version=0,
-        content="CANARY. Rest.",
-        kind=NoteKind.PROGRESS,
-    )
-    await unit_of_work.run(charting.sign, arranged.clinician, arranged.visit_id, version=1)
-    return arranged
 
 
 async def delivery(unit: Unit) -> RecordDeliveryRow:
@@ -67,16 +52,8 @@ async def delivery(unit: Unit) -> RecordDeliveryRow:
 
 
 def work_with(unit_of_work: UnitOfWork, records: RecordService) -> Work:
-    return Work(unit_of_work, Ports({RecordService: records}), unit_of_work.clock)
-
-
-class Everybody(MemoryRecordService):
-    """Knows every patient, each once."""
-
-    async def find(self, document: Document) -> Found:
-        if document.patient not in self.patients:
-            self.patients.append(document.patient)
-        return await super().find(document)
+    destinations = Destinations((Destination(RECORD_SERVICE, US_CORE, records),))
+    return Work(unit_of_work, Ports({Destinations: destinations}), unit_of_work.clock)
 
 
 async def test_a_signed_note_arrives_and_its_author_sees_it(unit_of_work: UnitOfWork, nudged: list[Event]) -> None:
@@ -149,11 +126,11 @@ async def test_many_couriers_carry_each_note_once(unit_of_work: UnitOfWork) -> N
 
 async def test_a_sender_that_lost_its_lease_settles_nothing(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
     await signed_note(unit_of_work)
-    (slow,) = await unit_of_work.run(service.claim_deliveries, SYSTEM, limit=1)
+    (slow,) = await unit_of_work.run(service.claim_deliveries, SYSTEM, RECORD_SERVICE, limit=1)
     assert not slow.trip.search_first
-    assert await unit_of_work.run(service.claim_deliveries, SYSTEM, limit=1) == []
+    assert await unit_of_work.run(service.claim_deliveries, SYSTEM, RECORD_SERVICE, limit=1) == []
     clock.advance(service.LEASE)
-    (fast,) = await unit_of_work.run(service.claim_deliveries, SYSTEM, limit=1)
+    (fast,) = await unit_of_work.run(service.claim_deliveries, SYSTEM, RECORD_SERVICE, limit=1)
     assert fast.trip.search_first  # nobody knows how far the first sender came
     step = next_step(Trip(1, clock.now()), Accepted("1", "1"), now=clock.now(), jitter=0)
     assert not await unit_of_work.run(service.settle_delivery, SYSTEM, slow, step)
@@ -226,9 +203,10 @@ async def test_a_sender_killed_around_the_delivery_leaves_exactly_one_document(
     assert (await unit_of_work.run(delivery)).state == DeliveryState.SENDING
 
     clock.advance(service.LEASE)
-    async with open_record_service(
-        server.base_url, client_id=server.client_id, private_key=given["private_key"], clock=SystemClock()
-    ) as records:
+    target = Target(
+        name=RECORD_SERVICE, url=server.base_url, client_id=server.client_id, private_key=given["private_key"]
+    )
+    async with open_record_service(target, SystemClock()) as records:
         assert await Courier().sweep(work_with(unit_of_work, records)) == 1
     row = await unit_of_work.run(delivery)
     assert row.state == DeliveryState.DELIVERED

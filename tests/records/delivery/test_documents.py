@@ -2,7 +2,7 @@ import base64
 import hashlib
 from dataclasses import replace
 
-from telehealth.records.delivery.documents import Json, carries, document_reference, holds
+from telehealth.records.delivery.documents import Json, References, carries, document_reference, holds
 from telehealth.records.delivery.rules import Identifier
 from tests.kit.notes import a_document
 
@@ -11,7 +11,7 @@ PATIENT = Identifier("urn:example:mrn", "17")
 
 def test_the_resource_has_the_fields_of_us_core() -> None:
     document = a_document(PATIENT)
-    resource = document_reference(document, patient="Patient/17")
+    resource = document_reference(document, References("Patient/17"))
     assert resource["masterIdentifier"] == {
         "system": document.identifiers.version.system,
         "value": f"{document.note_id}-v1",
@@ -27,12 +27,12 @@ def test_the_resource_has_the_fields_of_us_core() -> None:
 
 def test_a_clinic_without_a_name_is_left_out() -> None:
     document = replace(a_document(PATIENT), custodian="")
-    assert "custodian" not in document_reference(document, patient="Patient/17")
+    assert "custodian" not in document_reference(document, References("Patient/17"))
 
 
 def test_what_was_sent_is_recognised() -> None:
     document = a_document(PATIENT)
-    resource = document_reference(document, patient="Patient/17")
+    resource = document_reference(document, References("Patient/17"))
     assert holds(resource, document, patient="Patient/17")
     assert carries(resource, document.identifiers.version)
     assert carries(resource, document.identifiers.note)
@@ -41,13 +41,13 @@ def test_what_was_sent_is_recognised() -> None:
 
 def test_an_absolute_reference_to_the_same_patient_is_the_same() -> None:
     document = a_document(PATIENT)
-    resource = document_reference(document, patient="http://record.example/fhir/Patient/17")
+    resource = document_reference(document, References("http://record.example/fhir/Patient/17"))
     assert holds(resource, document, patient="Patient/17")
 
 
 def test_another_patient_content_or_status_is_not_ours() -> None:
     document = a_document(PATIENT)
-    resource = document_reference(document, patient="Patient/17")
+    resource = document_reference(document, References("Patient/17"))
     assert not holds(resource, document, patient="Patient/117")
     assert not holds(resource | {"status": "entered-in-error"}, document, patient="Patient/17")
     assert not holds(resource, a_document(PATIENT, text="Other words\n"), patient="Patient/17")
@@ -56,7 +56,7 @@ def test_another_patient_content_or_status_is_not_ours() -> None:
 
 def test_content_kept_elsewhere_is_compared_by_its_hash() -> None:
     document = a_document(PATIENT)
-    resource = document_reference(document, patient="Patient/17")
+    resource = document_reference(document, References("Patient/17"))
     attachment = {name: value for name, value in attachment_of(resource).items() if name != "data"}
     assert holds(resource | {"content": [{"attachment": attachment}]}, document, patient="Patient/17")
 

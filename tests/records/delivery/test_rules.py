@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from telehealth.core.ids import uuid7
 from telehealth.records.delivery import rules
+from telehealth.records.delivery.profiles import US_CORE
 from telehealth.records.delivery.rules import (
     DELIVERY_STEPS,
     Accepted,
@@ -103,7 +104,7 @@ def test_back_off_doubles_from_two_seconds_to_fifteen_minutes(attempt: int, jitt
 def test_a_doubtful_create_waits_for_the_search_index() -> None:
     step = next_step(Trip(1, NOON), Unsure(), now=NOON, jitter=0.0)
     assert step.state is DeliveryState.VERIFYING
-    assert step.next_attempt_at == NOON + rules.US_CORE.index_lag
+    assert step.next_attempt_at == NOON + US_CORE.index_lag
 
 
 @pytest.mark.parametrize(
