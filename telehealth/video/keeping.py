@@ -7,18 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from telehealth.core.actors import SYSTEM, Actor
-from telehealth.core.errors import NotFound, Refusal
+from telehealth.core.errors import Refusal
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import DatabaseFault
 from telehealth.http.call import Kit
 from telehealth.video import places, recordings
-from telehealth.video.language import Ask, Event, Finish, KeepConsent, OfRecorder, Pause, RecordingOver
+from telehealth.video.language import Ask, Event, Finish, KeepConsent, OfRecorder, Pause, RecordingAsked, RecordingOver
 from telehealth.video.ports import MediaAway, Permit, RecorderLine, RecorderLost, Recorders, RoomBus, Track
 from telehealth.video.room import Mode, Room
 
 RENEW_SECONDS = 0.4  # a recorder waits 1.5 (media/recorder.py)
 NOTE_EVERY = timedelta(seconds=5)
-WRITTEN_SOON = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds between looks
 
 
 class Keeping:
@@ -86,22 +85,14 @@ class Keeping:
         """What the room asks to be done about its recording."""
         match task:
             case Ask(recording, participant):
-                await self._unit_of_work.run(recordings.ask, actor, self._visit_id, recording, participant)
+                if await self._unit_of_work.run(recordings.ask, actor, self._visit_id, recording, participant):
+                    await self._apply(RecordingAsked(self._now(), recording, participant))
             case KeepConsent():
-                await self._answer(actor, task)
+                await self._unit_of_work.run(recordings.answer, actor, self._visit_id, task)
             case Pause(recording, epoch):
                 await self._hold_back(recording, epoch)
             case Finish():
                 await self._finish(task)
-
-    async def _answer(self, actor: Actor, said: KeepConsent) -> None:
-        """The room tells of a recording before it is written down: who answers quickly waits for that."""
-        for seconds in WRITTEN_SOON:
-            try:
-                return await self._unit_of_work.run(recordings.answer, actor, self._visit_id, said)
-            except NotFound:
-                await asyncio.sleep(seconds)
-        return await self._unit_of_work.run(recordings.answer, actor, self._visit_id, said)
 
     async def _hold_back(self, recording: UUID, epoch: int) -> None:
         """What cannot be told the recorder finds out: nobody renews it."""

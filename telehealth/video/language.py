@@ -197,6 +197,15 @@ class Unplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingAsked:
+    """It is written down that this participant asks for it and agrees: now it may be told."""
+
+    at: datetime
+    recording: UUID
+    participant: ParticipantId
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingOver:
     """It goes on no more: the disk is full, the visit's consent is gone, nobody kept it alive."""
 
@@ -204,7 +213,7 @@ class RecordingOver:
     recording: UUID
 
 
-Event = Arrived | Said | Beat | Dropped | Placed | Unplaced | RecordingOver
+Event = Arrived | Said | Beat | Dropped | Placed | Unplaced | RecordingAsked | RecordingOver
 
 
 # Effects: what the shell is asked to do.
@@ -288,7 +297,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Keep that this participant asks for a recording, and agrees to it, before it is acknowledged."""
+    """Keep that this participant asks for a recording, and agrees to it; then say so (`RecordingAsked`)."""
 
     recording: UUID
     participant: ParticipantId

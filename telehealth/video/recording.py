@@ -11,6 +11,7 @@ from telehealth.video.language import (
     OfRecorder,
     OfRecording,
     Pause,
+    RecordingAsked,
     RecordingOver,
     RecordRequest,
 )
@@ -31,8 +32,7 @@ def obeyed(room: Room, seat: Seat, command: OfRecording) -> Decided:
 
 def _asked(room: Room, seat: Seat, request: RecordRequest) -> Decided:
     if request.on:
-        recording = Recording(name_of(seat, request), (seat.id,))
-        return replace(room, recording=recording), (Ask(recording.id, seat.id),)
+        return room, (Ask(name_of(seat, request), seat.id),)
     if room.recording is None:
         return room, ()
     finish = Finish(room.recording.id, room.epoch, seat.id, "stopped")
@@ -58,6 +58,13 @@ def repeated(seat: Seat, command: OfRecording) -> tuple[OfRecorder, ...]:
             return (Ask(name_of(seat, command), seat.id),) if command.on else ()
         case Consent():
             return (KeepConsent(command.recording, seat.id, command.given),)
+
+
+def begun(room: Room, event: RecordingAsked) -> Room:
+    """It is told only now: whoever answers finds it written down."""
+    if room.recording is not None:
+        return room
+    return replace(room, recording=Recording(event.recording, (event.participant,)))
 
 
 def over(room: Room, event: RecordingOver) -> Decided:

@@ -59,8 +59,8 @@ class Kept:
 # While it goes on
 
 
-async def ask(unit: Unit, visit_id: VisitId, recording: UUID, by: ParticipantId) -> None:
-    """Somebody wants the call recorded, and agrees. What is kept already stays as it is."""
+async def ask(unit: Unit, visit_id: VisitId, recording: UUID, by: ParticipantId) -> bool:
+    """Somebody wants the call recorded, and agrees. What is kept already stays as it is: False when it is over."""
     visit = await visits.find(unit, visit_id)
     key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
     row = {
@@ -74,6 +74,7 @@ async def ask(unit: Unit, visit_id: VisitId, recording: UUID, by: ParticipantId)
     if await unit.session.scalar(new) is not None:
         unit.audit("create", "recording", recording, patient_id=visit.patient_id)
     await answer(unit, visit_id, KeepConsent(recording, by, given=True))
+    return await unit.session.scalar(_of(recording, visit.id).where(RecordingRow.stopped_at.is_(None))) is not None
 
 
 async def answer(unit: Unit, visit_id: VisitId, said: KeepConsent) -> None:

@@ -32,6 +32,7 @@ from telehealth.video.language import (
     Offer,
     Placed,
     PutOut,
+    RecordingAsked,
     RecordingOver,
     RecordRequest,
     Renew,
@@ -99,6 +100,8 @@ def _react(room: Room, event: Event) -> Decided:
             return _move(room, event)
         case Unplaced():
             return modes.unplaced(room, event), ()
+        case RecordingAsked():
+            return recording.begun(room, event), ()
         case RecordingOver():
             return recording.over(room, event)
         case Said() | Beat() | Dropped():

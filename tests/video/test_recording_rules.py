@@ -17,6 +17,7 @@ from telehealth.video.language import (
     Pause,
     Placed,
     Promote,
+    RecordingAsked,
     RecordingOver,
     RecordRequest,
 )
@@ -29,8 +30,15 @@ def of_recorder(effects: list[Effect]) -> list[OfRecorder]:
     return [each for each in effects if isinstance(each, Ask | KeepConsent | Pause | Finish)]
 
 
+def written(effects: list[Effect]) -> RecordingAsked:
+    """What is said once the asking is kept."""
+    [ask] = [each for each in effects if isinstance(each, Ask)]
+    return RecordingAsked(after(1), ask.recording, ask.participant)
+
+
 def asked() -> tuple[Room, UUID]:
-    room, _ = run(said("c", RecordRequest(1, on=True)), room=both_here())
+    room, effects = run(said("c", RecordRequest(1, on=True)), room=both_here())
+    room, _ = run(written(effects), room=room)
     assert room.recording is not None
     return room, room.recording.id
 
@@ -45,9 +53,10 @@ def recorded() -> tuple[Room, UUID]:
 
 def test_the_host_asks_and_nothing_is_recorded_until_all_agree() -> None:
     room, effects = run(said("c", RecordRequest(1, on=True)), room=both_here())
-    assert room.recording is not None
-    recording = room.recording.id
+    assert room.recording is None  # nobody is told, so nobody answers, before it is kept
+    recording = written(effects).recording
     assert of_recorder(effects) == [Ask(recording, CLINICIAN.participant)]
+    room, effects = run(written(effects), room=room)
     assert not any(isinstance(each, Promote) for each in effects)
     seen = view(room, room.seats[1])["recording"]
     assert (seen["on"], seen["waits_for"]) == (False, [str(PATIENT.participant)])
@@ -153,6 +162,7 @@ def test_what_is_repeated_is_kept_again_and_changes_nothing() -> None:
     again, effects = run(said("c", RecordRequest(1, on=True)), room=room)
     assert of_recorder(effects) == [Ask(recording, CLINICIAN.participant)]
     assert again.recording == room.recording
+    assert run(written(effects), room=again)[0] == again
     room, _ = recorded()
     room, _ = run(said("p", Consent(9, recording, given=False)), room=room)
     room, effects = run(said("p", Consent(9, recording, given=False)), room=room)

@@ -30,7 +30,7 @@ from telehealth.media.sealing import SealedFile
 from telehealth.tasks.work import Work
 from telehealth.video import recordings
 from telehealth.video.keeping import Keeping
-from telehealth.video.language import Event, Finish, KeepConsent
+from telehealth.video.language import Ask, Event, Finish, KeepConsent, RecordingAsked
 from telehealth.video.memory import MemoryRooms
 from telehealth.video.opening import examine, export, path_of
 from telehealth.video.ports import MediaAway, Permit, RecorderLine, RecorderLost, Recorders, RoomBus, Track
@@ -114,25 +114,29 @@ async def test_who_is_there_without_a_consent_stops_it(
     assert withdrawn.participants == ()
 
 
-async def test_an_answer_waits_until_the_recording_is_written_down(
+async def test_a_recording_is_told_of_once_it_is_written_down(
     unit_of_work: UnitOfWork, meeting: Meeting, tmp_path: Path
 ) -> None:
-    """The room tells of it a moment earlier, perhaps at another process."""
+    """However quickly somebody answers then, perhaps at another process; and one that is over is not told of again."""
     present = [each.id for each in await unit_of_work.run(participants.participants_of, SYSTEM, meeting.visit_id)]
-    late = Recording(unit_of_work, meeting, present)
+    asked = Recording(unit_of_work, meeting, present)
     ports = Ports({RoomBus: MemoryRooms(), Recorders: NoNode(tmp_path)})
-    keeping = Keeping(Kit(unit_of_work, ports, open_pages(Locales.load()), ""), meeting.visit_id, _nothing)
-    async with asyncio.TaskGroup() as together:
-        together.create_task(keeping.perform(SYSTEM, KeepConsent(late.id, present[1], given=True)))
-        await asyncio.sleep(0.2)
-        await late.ask()
-    permit = await late.permit()
+    told: list[Event] = []
+
+    async def apply(event: Event) -> Room:
+        told.append(event)
+        await asked.answer(present[1], given=True)
+        return Room()
+
+    keeping = Keeping(Kit(unit_of_work, ports, open_pages(Locales.load()), ""), meeting.visit_id, apply)
+    await keeping.perform(SYSTEM, Ask(asked.id, present[0]))
+    assert [type(each) for each in told] == [RecordingAsked]
+    permit = await asked.permit()
     assert permit is not None
     assert set(permit.participants) == set(present)
-
-
-async def _nothing(event: Event) -> Room:
-    raise AssertionError(event)
+    await asked.finish()
+    await keeping.perform(SYSTEM, Ask(asked.id, present[0]))
+    assert len(told) == 1
 
 
 async def test_it_ends_with_the_visit(

@@ -9,6 +9,7 @@ const DOUBT_MS = 250; // no packets: ask whether the network is another one
 const FROZEN_MS = 1000; // a word to the person
 const STUCK_MS = 1800; // sound, but the picture stands still; a camera that is off sends black ones
 const LOST_MS = 1500; // restart ICE, and again every RESTART_MS
+const AFRESH_MS = 1500; // after the first time: browsers find out two seconds late that their address is another one
 const RESTART_MS = 4000;
 const RENEW_MS = 14000; // restarting did not help: ask for new connections on both sides
 const FAILED_MS = 20000;
@@ -173,7 +174,7 @@ export function joinCall({
     const remote = (arriving = new MediaStream());
     const now = performance.now();
     seen = { ever: seen.ever, packets: 0, frames: 0, alive: now, moved: now, renewed: now };
-    seen.restarted = 0;
+    seen.restarted = seen.restarts = 0;
     making = false;
     order = Promise.resolve(); // what was begun on a connection that is closed meanwhile never ends (W3C WebRTC, 4.4.1.2)
     reported = "new";
@@ -253,6 +254,7 @@ export function joinCall({
     if (up) {
       seen.ever = true;
       seen.renewed = now;
+      if (silent < DOUBT_MS) seen.restarts = 0;
       report("connected");
       if (room.you.video === false) show("sound");
       else show(stuck ? "frozen" : "connected");
@@ -264,13 +266,14 @@ export function joinCall({
     if (now - seen.renewed > RENEW_MS && !away) {
       seen.renewed = now;
       tell("renew");
-    } else if (now - seen.restarted > RESTART_MS) restart();
+    } else if (now - seen.restarted > (seen.restarts === 1 ? AFRESH_MS : RESTART_MS)) restart();
   }
 
   function restart() {
     node?.restart();
     if (!pc || !pc.remoteDescription) return; // the first offer is still on its way
     seen.restarted = performance.now();
+    seen.restarts += 1;
     pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
     pc.restartIce();
   }

@@ -6,8 +6,9 @@ const ANSWER_MS = 5000;
 const PATIENCE_MS = 3000; // for a first picture, where sound has come
 const AGAIN_MS = 1000;
 const DOUBT_MS = 250; // nothing arrives, where sound comes fifty times a second: ask whether the network is another one
-const QUIET_MS = 700; // and the browser says so too: restart ICE, and again every RESTART_MS
+const QUIET_MS = 700; // and the browser says so too: restart ICE, and again after AFRESH_MS, then every RESTART_MS
 const LOST_MS = 1500; // say so, and restart whatever the browser says
+const AFRESH_MS = 1500; // after the first time: browsers find out two seconds late that their address is another one
 const RESTART_MS = 4000;
 const RENEW_MS = 14000; // restarting did not help: new connections
 const FAILED_MS = 20000;
@@ -42,7 +43,7 @@ export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }
   let reported = "";
   let retired = false;
   let arrived = new Map(); // of each track, its frames, and since when its packets come
-  let seen = { packets: 0, frames: 0, alive: performance.now(), restarted: 0, renewed: performance.now(), ever: false };
+  let seen = { packets: 0, frames: 0, alive: performance.now(), restarted: 0, restarts: 0, renewed: performance.now(), ever: false };
   const timer = setInterval(watch, TICK_MS);
 
   function settle(now, live) {
@@ -178,7 +179,7 @@ export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }
   function judge(now, silent) {
     if (seen.first && silent > DOUBT_MS && !retired) onQuiet();
     if (state() === "connected" && silent < LOST_MS) {
-      Object.assign(seen, { ever: true, renewed: now });
+      Object.assign(seen, { ever: true, renewed: now, restarts: silent > DOUBT_MS ? seen.restarts : 0 });
       report("connected");
       onState("connected");
       return;
@@ -187,11 +188,12 @@ export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }
     if (retired || silent <= (seen.first ? QUIET_MS : LOST_MS)) return;
     if (silent > LOST_MS && reported === "connected") report("disconnected");
     if (now - seen.renewed > RENEW_MS) begin();
-    else if (now - seen.restarted > RESTART_MS) restart();
+    else if (now - seen.restarted > (seen.restarts === 1 ? AFRESH_MS : RESTART_MS)) restart();
   }
 
   function restart() {
     seen.restarted = performance.now();
+    seen.restarts += 1;
     for (const side of Object.values(sides).filter((each) => each?.pc.remoteDescription)) {
       side.pc.restartIce();
       negotiate(side);
