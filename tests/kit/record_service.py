@@ -81,6 +81,12 @@ class RunningRecordService:
         assert isinstance(entries, list)
         return [entry["resource"] for entry in entries]
 
+    def remove(self, document_id: str) -> None:
+        """Delete a DocumentReference, as somebody at the record service may."""
+        address = f"{self.base_url}/DocumentReference/{document_id}"
+        headers = {"authorization": f"Bearer {self.admin_token}"}
+        httpx.delete(address, headers=headers, timeout=10, trust_env=False).raise_for_status()
+
     def administer(
         self, method: str, path: str, *, body: Json | None = None, query: Mapping[str, str] | None = None
     ) -> Json:

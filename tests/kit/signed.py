@@ -1,20 +1,19 @@
 """Signed notes in a database, and a record service in memory that knows every patient."""
 
-import hashlib
 from collections.abc import Sequence
 from uuid import uuid4
 
-from sqlalchemy import select
-
 from telehealth.core.actors import SYSTEM
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.records.charting import queries as charting_read
 from telehealth.records.charting import service as charting
 from telehealth.records.delivery import service as delivery
 from telehealth.records.delivery.destinations import RECORD_SERVICE
 from telehealth.records.delivery.memory import MemoryRecordService
 from telehealth.records.delivery.ports import Document, Found
 from telehealth.records.delivery.rules import Identifier
-from telehealth.records.notes.models import NoteRow, NoteVersionRow
+from telehealth.records.notes import service as notes
+from telehealth.records.notes.amendments import Relation
 from telehealth.records.notes.rules import NoteKind
 from tests.kit.visits import Arranged, arrange_visit
 
@@ -38,32 +37,31 @@ async def signed_note(
     return arranged
 
 
-async def add_version(unit_of_work: UnitOfWork, arranged: Arranged, destinations: Sequence[str]) -> None:
-    """The next signed version of the note, with words of its own."""
-    await unit_of_work.run(_add, arranged.clinician, arranged, destinations)
+async def amended_note(
+    unit_of_work: UnitOfWork, arranged: Arranged, relation: Relation, destinations: Sequence[str] = (RECORD_SERVICE,)
+) -> None:
+    """An addendum or a replacement of the note, signed."""
+    note = await unit_of_work.run(charting_read.open_note, arranged.clinician, arranged.visit_id)
+    mine = arranged.clinician, arranged.visit_id
+    await unit_of_work.run(notes.amend, *mine, version=note.version, relation=relation)
+    words = f"Amended: {relation}."
+    await unit_of_work.run(notes.save_draft, *mine, version=note.version + 1, content=words, kind=NoteKind.PROGRESS)
+    await unit_of_work.run(charting.sign, *mine, version=note.version + 2, destinations=destinations)
 
 
-async def _add(unit: Unit, arranged: Arranged, destinations: Sequence[str]) -> None:
-    query = select(NoteVersionRow).join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
-    found = await unit.session.scalars(
-        query.where(NoteRow.visit_id == arranged.visit_id).order_by(NoteVersionRow.version.desc()).limit(1)
-    )
-    last = found.one()
-    text = f"Version {last.version + 1}\n"
-    version = NoteVersionRow(
-        id=unit.new_id(),
-        note_id=last.note_id,
-        version=last.version + 1,
-        kind=last.kind,
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-        author_id=last.author_id,
-        author_name=last.author_name,
-        signed_at=unit.now,
-    )
-    version.content = unit.vault.seal(("note_version", "content", version.id), text)
-    unit.session.add(version)
-    await unit.session.flush()
-    await delivery.queue(unit, version.id, destinations)
+async def retracted_note(
+    unit_of_work: UnitOfWork, arranged: Arranged, signed: int, destinations: Sequence[str] = (RECORD_SERVICE,)
+) -> None:
+    """A signed version of the note, taken back."""
+    note = await unit_of_work.run(charting_read.open_note, arranged.clinician, arranged.visit_id)
+
+    async def retract(unit: Unit) -> None:
+        version = await notes.retract(
+            unit, arranged.visit_id, version=note.version, signed=signed, reason="Wrong patient."
+        )
+        await delivery.queue(unit, version.id, destinations)
+
+    await unit_of_work.run(retract, arranged.clinician)
 
 
 class Everybody(MemoryRecordService):

@@ -5,14 +5,17 @@ import hashlib
 from dataclasses import dataclass
 
 from telehealth.records.delivery.ports import Document
-from telehealth.records.delivery.profiles import PLAIN_UTF8
+from telehealth.records.delivery.profiles import PLAIN_UTF8, AmendMode
 from telehealth.records.delivery.rules import Identifier
+from telehealth.records.notes.amendments import DocumentStatus, doc_status
 from telehealth.records.notes.rules import TITLES, instant
 
 LOINC = "http://loinc.org"
 PROFILE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-documentreference"
 CATEGORY = "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category"
 CONTENT_TYPE = PLAIN_UTF8
+DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+PARTICIPANT_TYPE = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 
 Json = dict[str, object]
 
@@ -30,8 +33,14 @@ class References:
     encounter: str | None = None
 
 
-def document_reference(document: Document, to: References, *, content_type: str = CONTENT_TYPE) -> Json:
-    """The resource to create."""
+def document_reference(
+    document: Document,
+    to: References,
+    *,
+    content_type: str = CONTENT_TYPE,
+    amend: AmendMode = AmendMode.RELATES_TO,
+) -> Json:
+    """The resource to create; of an amendment with what it amends, where the record service keeps that."""
     identifiers = document.identifiers
     return {
         "resourceType": "DocumentReference",
@@ -39,7 +48,7 @@ def document_reference(document: Document, to: References, *, content_type: str 
         "masterIdentifier": _identifier(identifiers.version),
         "identifier": [_identifier(identifiers.version), _identifier(identifiers.note)],
         "status": "current",
-        "docStatus": "final",
+        "docStatus": doc_status(DocumentStatus.CURRENT, document.relation),
         "type": {"coding": [{"system": LOINC, "code": document.kind}], "text": TITLES[document.kind]},
         "category": [{"coding": [{"system": CATEGORY, "code": "clinical-note"}]}],
         "subject": {"reference": to.patient},
@@ -47,8 +56,36 @@ def document_reference(document: Document, to: References, *, content_type: str 
         "author": [_linked(document.author, to.author) | {"display": document.author_name}],
         "content": [{"attachment": _attachment(document, content_type)}],
         "context": {"encounter": [_linked(document.visit, to.encounter)], "period": _period(document)},
+        **(_relates_to(document) if amend is AmendMode.RELATES_TO else {}),
         **({"custodian": {"display": document.custodian}} if document.custodian else {}),  # FHIR has no empty strings
     }
+
+
+def provenance(document: Document, remote_id: str) -> Json:
+    """Who wrote the document, and from which it was made (FHIR R4, Provenance)."""
+    made_from = [
+        {"role": "revision", "what": {"reference": f"DocumentReference/{each}"}} for each in (document.amended,) if each
+    ]
+    return {
+        "resourceType": "Provenance",
+        "target": [{"reference": f"DocumentReference/{remote_id}"}],
+        "recorded": instant(document.signed_at),
+        "activity": {"coding": [{"system": DATA_OPERATION, "code": "UPDATE" if made_from else "CREATE"}]},
+        "agent": [
+            {
+                "type": {"coding": [{"system": PARTICIPANT_TYPE, "code": "author"}]},
+                "who": _linked(document.author, None) | {"display": document.author_name},
+            }
+        ],
+        **({"entity": made_from} if made_from else {}),
+    }
+
+
+def _relates_to(document: Document) -> Json:
+    if document.relation is None or document.amended is None:
+        return {}
+    target = {"reference": f"DocumentReference/{document.amended}"}
+    return {"relatesTo": [{"code": document.relation, "target": target}]}
 
 
 def holds(resource: Json, document: Document, *, patient: str) -> bool:

@@ -17,6 +17,7 @@ from telehealth.core.time import Clock
 from telehealth.records.delivery.backend_services import BackendServices, read_key
 from telehealth.records.delivery.destinations import Target
 from telehealth.records.delivery.documents import Json, References, document_reference, holds
+from telehealth.records.delivery.fhir_amending import change_status, leave_trace
 from telehealth.records.delivery.fhir_http import (
     FHIR_JSON,
     FhirServer,
@@ -29,13 +30,17 @@ from telehealth.records.delivery.profiles import CreateMode, DedupeQuery, Link, 
 from telehealth.records.delivery.rules import (
     Accepted,
     Answer,
+    Away,
     Differs,
     Duplicated,
     Identifier,
     Rejected,
+    Throttled,
+    Unauthorized,
     Unresolved,
     Unsure,
 )
+from telehealth.records.notes.amendments import DocumentStatus, Relation
 from telehealth.tasks.outbound import NoAnswer, Reply, open_client
 
 LOCATION = re.compile(r"(?:^|/)DocumentReference/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?$")
@@ -50,17 +55,39 @@ class FhirRecordService:
         self._profile = profile
 
     async def deliver(self, document: Document, *, search_first: bool) -> Answer:
-        if len(document.content) > self._profile.max_bytes:
-            return Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ("too-long",))
         try:
-            references = await self._resolved(document)
-            if search_first or self._profile.create_mode is CreateMode.SEARCH:
-                found = await self._search(document, references.patient)
-                if not isinstance(found, Missing):
-                    return found
-            return await self._created(document, references)
+            if document.relation is Relation.RETRACTS:
+                return await self._changed(document, DocumentStatus.ENTERED_IN_ERROR)
+            answer = await self._sent(document, search_first=search_first)
         except Settled as settled:
             return settled.answer
+        if not isinstance(answer, Accepted):
+            return answer
+        try:
+            if self._profile.needs_supersede_put:
+                await self._changed(document, DocumentStatus.SUPERSEDED)
+        except Settled as settled:
+            return _created_already(settled.answer)
+        if answer.status == HTTPStatus.CREATED and self._profile.provenance:
+            await leave_trace(self._server, document, answer.remote_id)
+        return answer
+
+    async def _changed(self, document: Document, status: DocumentStatus) -> Answer:
+        """Of a retraction what it takes back, of a replacement what it replaces: one after the other."""
+        changed = Accepted("", None, status=200)
+        for remote_id in document.affected:
+            changed = await change_status(self._server, remote_id, status)
+        return changed
+
+    async def _sent(self, document: Document, *, search_first: bool) -> Answer:
+        if len(document.content) > self._profile.max_bytes:
+            return Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ("too-long",))
+        references = await self._resolved(document)
+        if search_first or self._profile.create_mode is CreateMode.SEARCH:
+            found = await self._search(document, references.patient)
+            if not isinstance(found, Missing):
+                return found
+        return await self._created(document, references)
 
     async def find(self, document: Document) -> Found:
         try:
@@ -119,7 +146,7 @@ class FhirRecordService:
         if self._profile.create_mode is CreateMode.CONDITIONAL:
             key = document.identifiers.version
             headers["if-none-exist"] = f"identifier={key.system}|{key.value}"
-        resource = document_reference(document, references, content_type=content_type)
+        resource = document_reference(document, references, content_type=content_type, amend=self._profile.amend_mode)
         try:
             return await self._server.send(
                 "POST", "DocumentReference", headers=headers, content=json.dumps(resource).encode()
@@ -173,6 +200,19 @@ async def open_record_service(target: Target, clock: Clock) -> AsyncIterator[Fhi
             )
         server = FhirServer(outbound, target.url, credential=credential, clock=clock)
         yield FhirRecordService(server, target.profile)
+
+
+def _created_already(answer: Answer) -> Answer:
+    """What failed came after the create: it is looked for before it is sent again."""
+    match answer:
+        case Away(status, wait):
+            return Unsure(status, wait)
+        case Throttled(wait):
+            return Unsure(429, wait)
+        case Unauthorized(status):
+            return Unsure(status)
+        case _:
+            return answer
 
 
 def _located(reply: Reply) -> Answer:

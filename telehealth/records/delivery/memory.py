@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 from telehealth.records.delivery.ports import Document, Found, Missing
 from telehealth.records.delivery.rules import Accepted, Answer, Differs, Duplicated, Identifier, Unresolved
+from telehealth.records.notes.amendments import DocumentStatus, Relation
 
 Fault = Callable[[Document], Answer | None]
 
 
 @dataclass
 class MemoryRecordService:
-    """`patients` may hold an identifier twice, as real services do.
+    """`patients` may hold an identifier twice, as real services do; `standing` is what is not current any more, by id.
 
     `before` and `after` may answer in place of the service: before anything is kept, or after it was kept and the
     answer got lost.
@@ -19,17 +20,23 @@ class MemoryRecordService:
 
     patients: list[Identifier] = field(default_factory=list)
     kept: list[Document] = field(default_factory=list)
+    standing: dict[str, DocumentStatus] = field(default_factory=dict)
     before: Fault = lambda _: None
     after: Fault = lambda _: None
 
     async def deliver(self, document: Document, *, search_first: bool) -> Answer:  # noqa: ARG002 -- its search never lags
         found = await self.find(document)
-        if not isinstance(found, Missing):
+        if not isinstance(found, Missing) and document.relation is not Relation.RETRACTS:
             return found
         fault = self.before(document)
         if fault is not None:
             return fault
+        if document.relation is Relation.RETRACTS:
+            self.standing |= dict.fromkeys(document.affected, DocumentStatus.ENTERED_IN_ERROR)
+            return self.after(document) or Accepted("".join(document.affected[-1:]), "2", status=200)
         self.kept.append(document)
+        if document.relation is Relation.REPLACES:
+            self.standing |= dict.fromkeys(document.affected, DocumentStatus.SUPERSEDED)
         return self.after(document) or Accepted(str(len(self.kept)), "1")
 
     async def find(self, document: Document) -> Found:
@@ -37,7 +44,10 @@ class MemoryRecordService:
         if matches != 1:
             return Unresolved("Patient", matches)
         key = document.identifiers.version
-        return _judge(document, [(i, each) for i, each in enumerate(self.kept, 1) if each.identifiers.version == key])
+        found = [(i, each) for i, each in enumerate(self.kept, 1) if each.identifiers.version == key]
+        if len(found) == 1 and str(found[0][0]) in self.standing:
+            return Differs(str(found[0][0]))
+        return _judge(document, found)
 
 
 def _judge(document: Document, found: Iterable[tuple[int, Document]]) -> Found:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from telehealth.records.delivery.profiles import Profile
 from telehealth.records.delivery.rules import Answer, DocumentIdentifiers, Identifier, document_identifiers
+from telehealth.records.notes.amendments import Relation
 from telehealth.records.notes.rules import NoteKind
 
 
@@ -16,7 +17,8 @@ class Document:
     """One signed version of a note, as it goes to the record.
 
     `text` is what was signed, to the byte. `started_at` and `ended_at` are the visit's; identifiers name people and
-    visits as the record service knows them.
+    visits as the record service knows them. Of an amendment `amended` is the document it relates to and `affected` are
+    those that stand otherwise after it, by their ids in that record; one that retracts is no document itself.
     """
 
     note_id: UUID
@@ -31,6 +33,9 @@ class Document:
     started_at: datetime
     ended_at: datetime | None
     custodian: str
+    relation: Relation | None = None
+    amended: str | None = None
+    affected: tuple[str, ...] = ()
 
     @property
     def identifiers(self) -> DocumentIdentifiers:
@@ -58,6 +63,8 @@ class RecordService(Protocol):
 
     async def deliver(self, document: Document, *, search_first: bool) -> Answer:
         """One try: find the one patient, then create the document unless its version identifier is there already.
+
+        A replacement supersedes what it affects; a retraction only enters what it affects in error.
 
         `search_first` looks for it before creating: required after any try whose outcome is unknown.
         """

@@ -46,6 +46,7 @@ class Profile:
     `content_types`: of the text, the next when one is refused (415). `max_bytes`: of one attachment.
     `index_lag`: how long a new resource may be missing from searches. `rate`: creates a second, None as many as are
     due. `needs_supersede_put`: it leaves a replaced document `current`, so that we change it.
+    `provenance`: a Provenance is written afterwards, as well as may be.
     """
 
     name: str
@@ -58,13 +59,14 @@ class Profile:
     max_bytes: int = 1_000_000
     amend_mode: AmendMode = AmendMode.RELATES_TO
     needs_supersede_put: bool = True
+    provenance: bool = False
     index_lag: timedelta = timedelta(seconds=1)
     rate: float | None = None
     scopes: str = SCOPES
 
 
 US_CORE = Profile(name="us-core-9")
-GENERIC = Profile(name="generic-r4", max_bytes=500_000)
+GENERIC = Profile(name="generic-r4", max_bytes=500_000, provenance=True, scopes=f"{SCOPES} system/Provenance.c")
 # Its create drops what it does not know, identifiers and relatesTo among them, and demands its own Encounter.
 MILLENNIUM = Profile(
     name="millennium-r4",

@@ -1,5 +1,6 @@
 """Reading deliveries: whether a note has arrived, and what waits for a person."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
@@ -58,3 +59,17 @@ async def ways(unit: Unit, note_version_id: UUID) -> list[tuple[DeliveryState, i
         RecordDeliveryRow.note_version_id == note_version_id
     )
     return [(DeliveryState(state), attempt) for state, attempt in await unit.session.execute(query)]
+
+
+async def remote_ids(unit: Unit, destination: str, note_id: UUID) -> Mapping[int, str]:
+    """By version, the ids of a note's documents that have arrived at a destination."""
+    query = (
+        select(NoteVersionRow.version, RecordDeliveryRow.remote_id)
+        .join(RecordDeliveryRow, RecordDeliveryRow.note_version_id == NoteVersionRow.id)
+        .where(
+            NoteVersionRow.note_id == note_id,
+            RecordDeliveryRow.destination == destination,
+            RecordDeliveryRow.remote_id.is_not(None),
+        )
+    )
+    return {version: remote_id for version, remote_id in await unit.session.execute(query) if remote_id}

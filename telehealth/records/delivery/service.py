@@ -24,6 +24,7 @@ from telehealth.records.delivery.rules import (
     Trip,
 )
 from telehealth.records.notes import queries as notes
+from telehealth.records.notes.amendments import affected
 from telehealth.visits.lifecycle import queries as visits
 
 LEASE = timedelta(seconds=60)  # longer than one trip may take, so a lease runs out only under a dead sender
@@ -51,6 +52,7 @@ class Claim:
     """A delivery leased to one sender. `trip.attempt` is the fencing token."""
 
     delivery_id: DeliveryId
+    destination: str
     note_version_id: UUID
     trip: Trip
 
@@ -83,10 +85,15 @@ async def claim_deliveries(unit: Unit, destination: str, *, limit: int) -> list[
         update(row)
         .where(row.id.in_(select(due.c.id)))
         .values(leased)
-        .returning(row.id, row.note_version_id, row.attempt, row.since, row.first_ambiguous_at)
+        .returning(row.id, row.destination, row.note_version_id, row.attempt, row.since, row.first_ambiguous_at)
     )
     return [
-        Claim(DeliveryId(each.id), each.note_version_id, Trip(each.attempt, each.since, each.first_ambiguous_at))
+        Claim(
+            DeliveryId(each.id),
+            each.destination,
+            each.note_version_id,
+            Trip(each.attempt, each.since, each.first_ambiguous_at),
+        )
         for each in claimed
     ]
 
@@ -94,6 +101,8 @@ async def claim_deliveries(unit: Unit, destination: str, *, limit: int) -> list[
 async def document_of(unit: Unit, claim: Claim) -> Document:
     """What is to be delivered, with the patient's identifier of today. The release is audited."""
     version = await notes.signed_version(unit, claim.note_version_id)
+    earlier = [each for each in await notes.history(unit, version.note_id) if each.version < version.version]
+    there = await queries.remote_ids(unit, claim.destination, version.note_id)
     visit = await visits.find(unit, version.visit_id)
     patient = await people.patient(unit, visit.patient_id)
     unit.audit("execute", "record_delivery", claim.delivery_id, patient_id=patient.id)
@@ -110,6 +119,9 @@ async def document_of(unit: Unit, claim: Claim) -> Document:
         started_at=visit.started_at or visit.starts_at,
         ended_at=visit.ended_at,
         custodian=(await people.clinic(unit)).name,
+        relation=version.relation,
+        amended=there.get(version.relates_to or 0),  # a destination may be younger than the note
+        affected=tuple(there[each] for each in affected(earlier, version) if each in there),
     )
 
 
@@ -162,7 +174,13 @@ async def redrive_all(unit: Unit) -> int:
 
 async def _redrive(unit: Unit, which: ColumnElement[bool]) -> int:
     row = RecordDeliveryRow
-    again = {"state": DeliveryState.PENDING, "since": unit.now, "next_attempt_at": unit.now, "settled_at": None}
+    again = {
+        "state": DeliveryState.PENDING,
+        "since": unit.now,
+        "next_attempt_at": unit.now,
+        "settled_at": None,
+        "first_ambiguous_at": func.coalesce(row.first_ambiguous_at, unit.now),  # what a person did meanwhile is unknown
+    }
     found = await unit.session.scalars(
         update(row).where(which, row.state.in_(queries.GIVEN_UP)).values(again).returning(row.id)
     )

@@ -19,8 +19,9 @@ from telehealth.records.delivery.ports import Destination, Destinations, Documen
 from telehealth.records.delivery.profiles import MILLENNIUM, PROFILES, US_CORE
 from telehealth.records.delivery.rules import Away, DeliveryState, Unauthorized
 from telehealth.records.delivery.tasks import Courier
+from telehealth.records.notes.amendments import Relation
 from telehealth.tasks.work import Work
-from tests.kit.signed import Everybody, add_version, signed_note
+from tests.kit.signed import Everybody, amended_note, signed_note
 
 NAMES = ("north", "south")
 
@@ -81,7 +82,7 @@ async def test_a_version_waits_for_the_one_before_it_at_the_same_destination(
     arranged = await signed_note(unit_of_work, destinations=NAMES)
     north, south = Everybody(), Everybody(before=lambda _: Away())
     await Courier().sweep(work_with(unit_of_work, north, south))
-    await add_version(unit_of_work, arranged, destinations=NAMES)
+    await amended_note(unit_of_work, arranged, Relation.APPENDS, destinations=NAMES)
     await Courier().sweep(work_with(unit_of_work, north, south))
     assert [document.version for document in north.kept] == [1, 2]
 

@@ -9,6 +9,7 @@ import pytest
 from telehealth.records.delivery.memory import MemoryRecordService
 from telehealth.records.delivery.ports import Missing, RecordService
 from telehealth.records.delivery.rules import Accepted, Differs, Identifier, Unresolved
+from telehealth.records.notes.amendments import Relation
 from tests.kit.notes import a_document
 from tests.kit.record_service import RunningRecordService
 from tests.records.delivery.conftest import MRN, Clients
@@ -91,3 +92,26 @@ async def test_values_that_mean_something_in_a_search_are_just_values(subject: S
     patient = Identifier(MRN, f"a,b|c$d\\e {uuid4()}")
     subject.add_patient(patient)
     assert isinstance(await subject.service.deliver(a_document(patient), search_first=False), Accepted)
+
+
+async def test_a_replacement_and_a_retraction_take_back_what_was_there(subject: Subject, somebody: Identifier) -> None:
+    first = a_document(somebody)
+    there = await subject.service.deliver(first, search_first=False)
+    assert isinstance(there, Accepted)
+    corrected = replace(
+        first,
+        version=2,
+        text="Corrected\n",
+        relation=Relation.REPLACES,
+        amended=there.remote_id,
+        affected=(there.remote_id,),
+    )
+    now = await subject.service.deliver(corrected, search_first=False)
+    assert isinstance(now, Accepted)
+    assert now.remote_id != there.remote_id
+    affected = (there.remote_id, now.remote_id)
+    gone = replace(first, version=3, relation=Relation.RETRACTS, amended=now.remote_id, affected=affected)
+    for _ in range(2):
+        assert isinstance(await subject.service.deliver(gone, search_first=True), Accepted)
+    assert isinstance(await subject.service.find(corrected), Differs)
+    assert await subject.service.find(gone) == Missing()
