@@ -5,9 +5,11 @@ import json
 import random
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from enum import StrEnum
 
 import httpx
@@ -22,19 +24,23 @@ PASSED_BACK = frozenset({"content-type", "etag", "location", "last-modified", "r
 
 
 class Fault(StrEnum):
-    """What goes wrong with one request. The first four happen before the server sees it, the others after."""
+    """What goes wrong with one request: with COMMIT after the server has done it, else before it sees it."""
 
     UNAUTHORIZED = "401"
     REFUSED_TYPE = "415"
     UNPROCESSABLE = "422"
     UNAVAILABLE = "503"
     THROTTLED = "429"
+    THROTTLED_UNTIL = "429, until a date"
+    STALLED = "say nothing"
     COMMIT_THEN_CUT = "commit, then cut the connection"
     COMMIT_THEN_500 = "commit, then 500"
     COMMIT_THEN_HANG = "commit, then say nothing"
+    COMMIT_THEN_TRUNCATE = "commit, then half an answer"
 
 
-AFTER = frozenset({Fault.COMMIT_THEN_CUT, Fault.COMMIT_THEN_500, Fault.COMMIT_THEN_HANG})
+AFTER = frozenset({Fault.COMMIT_THEN_CUT, Fault.COMMIT_THEN_500, Fault.COMMIT_THEN_HANG, Fault.COMMIT_THEN_TRUNCATE})
+ALL_FOR_A_WHILE = tuple(each for each in Fault if each not in (Fault.UNPROCESSABLE, Fault.REFUSED_TYPE))
 Plan = Callable[[Request], Fault | None]
 
 
@@ -52,6 +58,12 @@ def at_random(seed: int, share: float, faults: Iterable[Fault]) -> Plan:
     """Creates fail in this share of cases, reproducibly for a seed and an order of requests."""
     dice, kinds = random.Random(seed), tuple(faults)
     return lambda request: dice.choice(kinds) if _creates(request) and dice.random() < share else None
+
+
+def anywhere_at_random(seed: int, share: float, faults: Iterable[Fault]) -> Plan:
+    """Any request fails in this share of cases: searches, tokens and discovery too."""
+    dice, kinds = random.Random(seed), tuple(faults)
+    return lambda _: dice.choice(kinds) if dice.random() < share else None
 
 
 def _creates(request: Request) -> bool:
@@ -77,6 +89,8 @@ class FaultProxy:
     async def answer(self, request: Request) -> Response:
         fault = self.plan(request)
         self.seen.append((request.method, request.url.path, fault))
+        if fault is Fault.STALLED:
+            await self._hang(request)
         if fault is not None and fault not in AFTER:
             return _refusal(fault)
         reply = await self._forwarded(request)
@@ -86,10 +100,18 @@ class FaultProxy:
             case Fault.COMMIT_THEN_500:
                 return Response(status_code=500)
             case Fault.COMMIT_THEN_HANG:
-                await request.receive()  # the body is read, so the next message is the client's leaving
-                self._cut(request)
+                await self._hang(request)
+            case Fault.COMMIT_THEN_TRUNCATE:
+                return _Half(
+                    reply.content[: len(reply.content) // 2], reply.status_code, media_type="application/fhir+json"
+                )
         headers = {name: value for name, value in reply.headers.items() if name in PASSED_BACK}
         return Response(reply.content, reply.status_code, headers=headers)
+
+    async def _hang(self, request: Request) -> None:
+        await request.body()
+        await request.receive()  # the body is read, so the next message is the client's leaving
+        self._cut(request)
 
     def _cut(self, request: Request) -> None:
         """Close the socket under the request. What is answered afterwards goes nowhere."""
@@ -116,12 +138,22 @@ class FaultProxy:
         ).encode()
 
 
+class _Half(Response):
+    """Promises more than it says."""
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        super().init_headers({**(headers or {}), "content-length": str(2 * len(self.body) + 1)})
+
+
 def _refusal(fault: Fault) -> Response:
     if fault is Fault.UNPROCESSABLE:
         outcome = b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"business-rule",'
         return Response(outcome + b'"diagnostics":"CANARY free text"}]}', 422, media_type="application/fhir+json")
-    headers = {} if fault in (Fault.UNAUTHORIZED, Fault.REFUSED_TYPE) else {"retry-after": "0"}
-    return Response(status_code=int(fault.value), headers=headers)
+    if fault in (Fault.UNAUTHORIZED, Fault.REFUSED_TYPE):
+        return Response(status_code=int(fault.value))
+    wait = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
+    headers = {"retry-after": wait if fault is Fault.THROTTLED_UNTIL else "0"}
+    return Response(status_code=int(fault.value[:3]) if fault is not Fault.STALLED else 504, headers=headers)
 
 
 @contextmanager

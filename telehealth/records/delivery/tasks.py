@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 class Courier:
     """One for each worker process: breakers and buckets are that process's own experience with each record service."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch: int = BATCH) -> None:
+        """`batch`: how many are on their way to one destination at a time."""
+        self._batch = batch
         self._breakers: dict[str, Breaker] = {}
         self._buckets: dict[str, Bucket] = {}
 
@@ -40,7 +42,7 @@ class Courier:
         now, name = work.clock.now(), destination.name
         breaker = self._breakers.get(name, Breaker())
         bucket = self._buckets.get(name, Bucket(destination.profile.rate)).filled(now)
-        limit = bucket.holds(BATCH if breaker.probe_at is None else 1)
+        limit = bucket.holds(self._batch if breaker.probe_at is None else 1)
         if limit == 0 or not breaker.allows(now):
             return 0
         claims = await work.run(service.claim_deliveries, name, limit=limit)
