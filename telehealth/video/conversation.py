@@ -9,8 +9,9 @@ from typing import Any
 from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.errors import NotFound, Refusal
 from telehealth.core.ids import VisitId
+from telehealth.db.unit import DatabaseFault
 from telehealth.http.call import Kit
-from telehealth.video import chat, places, queries, service
+from telehealth.video import chat, places, queries, samples, service
 from telehealth.video.keeping import Keeping
 from telehealth.video.language import (
     Answer,
@@ -29,6 +30,7 @@ from telehealth.video.language import (
     Keep,
     KeepConsent,
     LetIn,
+    Measured,
     Negotiate,
     NoSeat,
     Pause,
@@ -40,10 +42,12 @@ from telehealth.video.language import (
     Resume,
     Said,
     Send,
+    Stats,
     Taken,
     Task,
 )
 from telehealth.video.ports import Delivery, IceServers, MediaAway, MediaRooms, OfferRefused, RoomBus, RoomsAway
+from telehealth.video.quality import Minute, minute_of
 from telehealth.video.room import MediaState, Room, Together
 from telehealth.video.rules import NotAdmitted, RoomFull, SeatTaken
 from telehealth.video.service import Entry, settle_media, settle_part, still_open
@@ -72,6 +76,7 @@ class Conversation:
         self._in_media = False
         self._credentials_at = self.now()
         self.session = ""
+        self._minute: Minute | None = None
         self._keeping = Keeping(kit, entry.visit.id, self._apply)
 
     @property
@@ -137,6 +142,8 @@ class Conversation:
 
     async def drop(self) -> None:
         """The socket is gone. The seat stays for a while, and media do not notice; unless the last one hung up."""
+        with suppress(DatabaseFault):
+            await self.keep_minute()
         with suppress(RoomsAway, NotNow):
             outcome = await self._bus.apply(self._visit.id, Dropped(self.now(), self._connection))
             if outcome.room.together is Together.LOST:
@@ -185,12 +192,26 @@ class Conversation:
                 await self._obey_host(task)
             case FreshIce():
                 await self._tell_ice()
+            case Measured(stats):
+                await self._measure(stats)
             case Negotiate():
                 await self._negotiate(task)
             case Promote() | Release() | Cut():
                 await self._arrange(task)
             case Ask() | KeepConsent() | Pause() | Finish():
                 await self._keeping.perform(self._entry.actor, task)
+
+    async def _measure(self, stats: Stats) -> None:
+        at = minute_of(self.now())
+        if self._minute is not None and self._minute.at != at:
+            await self.keep_minute()
+        self._minute = (self._minute or Minute(at)).having(stats)
+
+    async def keep_minute(self) -> None:
+        """What was measured in the present minute is kept with the visit."""
+        minute, self._minute = self._minute, None
+        if minute is not None:
+            await self._unit_of_work.run(samples.keep, SYSTEM, self._visit.id, self._entry.who.participant, minute)
 
     async def _obey_host(self, task: LetIn | PutOut) -> None:
         """As the host, by the visit's own rules; what these refuse is answered with their slug."""

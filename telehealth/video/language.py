@@ -296,6 +296,13 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """Keep with the visit how well this participant receives."""
+
+    stats: Stats
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Keep that this participant asks for a recording, and agrees to it; then say so (`RecordingAsked`)."""
 
@@ -352,5 +359,5 @@ class FreshIce:
 
 
 OfRecorder = Ask | KeepConsent | Pause | Finish
-Task = Promote | Release | Negotiate | Cut | Keep | OfRecorder | LetIn | PutOut | FreshIce
+Task = Promote | Release | Negotiate | Cut | Keep | Measured | OfRecorder | LetIn | PutOut | FreshIce
 Effect = Send | Answer | NoSeat | Taken | Full | Task

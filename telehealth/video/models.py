@@ -1,4 +1,4 @@
-"""Tables of video: tickets into calls, what was written in them, and where their media live. Rooms live elsewhere."""
+"""Tables of video: tickets into calls, what was said there, how they went, where media live. Rooms live elsewhere."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -60,6 +60,25 @@ class ChatMessageRow(Table):
         UniqueConstraint("visit_id", "session", "number"),
         Index("ix_chat_message_visit_id_at", "visit_id", "at"),
     )
+
+
+class CallMinuteRow(Table):
+    """What one participant received in one minute of a call: sums over that many reports, and the worst of them."""
+
+    __tablename__ = "call_minute"
+
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), primary_key=True)
+    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id"), primary_key=True)
+    minute: Mapped[datetime] = plain(primary_key=True)
+    reports: Mapped[int] = plain()
+    relayed: Mapped[int] = plain()
+    rtt_ms: Mapped[int] = plain()
+    worst_rtt_ms: Mapped[int] = plain()
+    loss: Mapped[float] = plain()
+    worst_loss: Mapped[float] = plain()
+    frozen_ms: Mapped[int] = plain()
+
+    __table_args__ = (CheckConstraint("reports > 0", name="reports"),)
 
 
 class MediaNodeRow(Table):

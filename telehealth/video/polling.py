@@ -72,6 +72,7 @@ class Turn:
             self._heard.append({"type": "bye", "reason": "ended"})
         finally:
             await stop({keeping})
+            await self._conversation.keep_minute()
         return Polled(messages=self._heard, after=self._after)
 
     async def _say(self, messages: list[Message]) -> bool:

@@ -1,7 +1,7 @@
 """What reports of received media come down to: how good it is, and when only sound gets through."""
 
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from telehealth.video.language import Stats
 from telehealth.video.room import Quality, Seat
@@ -12,6 +12,37 @@ FROZEN_MS = 800
 COVERED = timedelta(seconds=1)  # what a report tells of while things are bad
 BAD_FOR = timedelta(seconds=3)
 FINE_FOR = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """Sums of the reports of one minute, from `at` on, and the worst of them."""
+
+    at: datetime
+    reports: int = 0
+    relayed: int = 0
+    rtt_ms: int = 0
+    worst_rtt_ms: int = 0
+    loss: float = 0.0
+    worst_loss: float = 0.0
+    frozen_ms: int = 0
+
+    def having(self, stats: Stats) -> "Minute":
+        return Minute(
+            at=self.at,
+            reports=self.reports + 1,
+            relayed=self.relayed + stats.relayed,
+            rtt_ms=self.rtt_ms + stats.rtt_ms,
+            worst_rtt_ms=max(self.worst_rtt_ms, stats.rtt_ms),
+            loss=self.loss + stats.loss,
+            worst_loss=max(self.worst_loss, stats.loss),
+            frozen_ms=self.frozen_ms + stats.frozen_ms,
+        )
+
+
+def minute_of(at: datetime) -> datetime:
+    """When its minute begins."""
+    return at.replace(second=0, microsecond=0)
 
 
 def rated(stats: Stats) -> Quality:

@@ -11,12 +11,14 @@ from telehealth.core.grants import MediaSessionId
 from telehealth.http.call import Call
 from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.socket import socket
-from telehealth.video import chat, service
+from telehealth.video import chat, samples, service
 from telehealth.video.polling import NoHello, poll
 from telehealth.video.ports import CheckBusy, IceServers, MediaAway, MediaNode, OfferRefused, OpenChecks, RoomsAway
 from telehealth.video.rules import NotAdmitted, RoomFull, SeatTaken, TicketInvalid, VisitOver
 from telehealth.video.schemas import (
     Answer,
+    CallQualitiesView,
+    CallQualityView,
     ChatMessageView,
     ChatView,
     IceServersView,
@@ -62,6 +64,12 @@ async def read_host_chat(call: Call, visit: UUID) -> ChatView:
 async def read_companion_chat(call: Call, visit: UUID) -> ChatView:
     """What was written in the call while the companion was there."""
     return await _chat(call, visit)
+
+
+async def read_call_quality(call: Call, visit: UUID) -> CallQualitiesView:
+    """How well media arrived in the call, for each who was in it."""
+    found = await call.run(samples.read, visit)
+    return CallQualitiesView(items=[CallQualityView.model_validate(each, from_attributes=True) for each in found])
 
 
 async def precheck(call: Call, visit: UUID, body: Offer) -> Answer:
@@ -140,6 +148,14 @@ OPERATIONS = (
     operation("GET", f"{VISIT}/chat", read_chat, needs=JOIN, purpose=OWN, errors=(NotFound,)),
     operation("GET", f"{VISIT}/host-chat", read_host_chat, needs=HOST, purpose=CARE, errors=(NotFound,)),
     operation("GET", f"{VISIT}/attendance/chat", read_companion_chat, needs=ATTEND, purpose=OWN, errors=(NotFound,)),
+    operation(
+        "GET",
+        f"{VISIT}/call-quality",
+        read_call_quality,
+        needs=Scope.VISITS_READ,
+        purpose=CARE,
+        errors=(NotFound,),
+    ),
     operation(
         "POST",
         f"{VISIT}/precheck",

@@ -27,6 +27,7 @@ from telehealth.video.language import (
     Hold,
     Keep,
     LetIn,
+    Measured,
     Negotiate,
     NoSeat,
     Offer,
@@ -270,8 +271,9 @@ def _measured(room: Room, seat: Seat, stats: Stats) -> Decided:
     room = room.having(after)
     partner = room.partner(after)
     if partner is None or after.sees_video is seat.sees_video:
-        return room, ()
-    return _send(room, partner.session, {"type": "limits", "video": after.sees_video})
+        return room, (Measured(stats),)
+    room, sent = _send(room, partner.session, {"type": "limits", "video": after.sees_video})
+    return room, (Measured(stats), *sent)
 
 
 def _tell_partner(room: Room, seat: Seat, message: Wire) -> Decided:

@@ -90,6 +90,27 @@ class ChatView(Message):
     items: list[ChatMessageView]
 
 
+class CallQualityView(Message):
+    """What one participant received: median of the minutes and worst round trip, mean and worst loss (0 to 1), for how
+    long pictures stood still; `relayed` is the share that came over a TURN server.
+    """
+
+    participant: UUID
+    minutes: int
+    rtt_ms: int
+    worst_rtt_ms: int
+    loss: float
+    worst_loss: float
+    frozen_seconds: int
+    relayed: float
+
+
+class CallQualitiesView(Message):
+    """Of everybody who received media."""
+
+    items: list[CallQualityView]
+
+
 class Poll(Message):
     """One turn of long polling: what the browser says, and the last number it has heard; none with a hello."""
 
