@@ -1,9 +1,10 @@
 """Settings in, a running house out: the only place that chooses implementations."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -32,6 +33,12 @@ from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
 from telehealth.notifications.ports import Mailer, MailFrom, PublicUrl
 from telehealth.notifications.smtp import SmtpMailer
+from telehealth.records.attachments.bucket import BucketStore
+from telehealth.records.attachments.directory import DirectoryStore, NoStore
+from telehealth.records.attachments.examiner import ProcessExaminer
+from telehealth.records.attachments.ports import Examiner, Limits, ObjectStore
+from telehealth.records.attachments.rules import MEBIBYTE
+from telehealth.records.attachments.signature import Credential
 from telehealth.records.charting.ports import RoomFollowUps
 from telehealth.records.delivery.destinations import RECORD_SERVICE, Target, parse_targets, profile_called
 from telehealth.records.delivery.fhir_client import open_record_service
@@ -42,7 +49,7 @@ from telehealth.scheduling.calendars.rules import domain_of
 from telehealth.settings import Environment, Settings
 from telehealth.tasks.app import open_publisher
 from telehealth.tasks.nudge import Nudger
-from telehealth.tasks.outbound import Fetcher, open_fetcher, parse_networks
+from telehealth.tasks.outbound import Fetcher, open_client, open_fetcher, parse_networks
 from telehealth.tasks.work import Work
 from telehealth.video.media_client import HttpMediaNode
 from telehealth.video.media_grants import GrantSigner
@@ -115,6 +122,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
     """Every port that leads out of the process or tells a package about the house."""
     follow_ups = BoardFollowUps()
     return {
+        **await _files(settings, unit_of_work, stack),
         CursorKey: CursorKey(settings.secret_key.get_secret_value()),
         Fetcher: await stack.enter_async_context(open_fetcher(also=parse_networks(settings.calendar_networks))),
         FollowUps: follow_ups,
@@ -138,6 +146,24 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         Presence: Presence(unit_of_work),
         Versions: Versions(unit_of_work, follow_ups),
     }
+
+
+async def _files(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> Mapping[type[Any], object]:
+    """What files of visits need: where they are kept, who opens them, how large they may be."""
+    limits = Limits(settings.attachment_largest * MEBIBYTE)
+    return {ObjectStore: await _store(settings, unit_of_work, stack), Examiner: ProcessExaminer(), Limits: limits}
+
+
+async def _store(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> ObjectStore:
+    place = settings.attachments
+    if not place:
+        return NoStore()
+    if not place.startswith(("http://", "https://")):
+        return DirectoryStore(Path(place))
+    most = (2 * settings.attachment_largest + 8) * MEBIBYTE  # what is written anew may come out larger
+    outbound = await stack.enter_async_context(open_client(deadline=60, max_bytes=most))
+    key_id, secret, region = (_secret(settings.s3_credential) or "::").split(":", 2)
+    return BucketStore(outbound, place, Credential(key_id, secret, region), clock=unit_of_work.clock)
 
 
 def _recorders(settings: Settings) -> HttpRecorders:

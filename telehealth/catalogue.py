@@ -40,6 +40,7 @@ PACKAGES = (
     "visits.appointments",
     "visits.front_desk",
     "video",
+    "records.attachments",
     "records.notes",
     "records.delivery",
     "records.charting",

@@ -95,6 +95,22 @@ class Settings(BaseModel):
             description="Days after which a recording is deleted",
         ),
     ] = 30
+    attachments: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_ATTACHMENTS",
+            description="Where files of visits are kept, sealed: a directory that web and worker share, or the address "
+            "of a bucket (https://s3.example.org/name, S3-compatible); none: no files",
+        ),
+    ] = ""
+    attachment_largest: Annotated[
+        int,
+        Field(alias="TELEHEALTH_ATTACHMENT_LARGEST", ge=1, le=100, description="Mebibytes that one such file may have"),
+    ] = 25
+    s3_credential: Annotated[
+        SecretStr | None,
+        Field(alias="TELEHEALTH_S3_CREDENTIAL", description="Of the bucket: access key id:secret access key:region"),
+    ] = None
     grant_private_key: Annotated[
         SecretStr | None,
         Field(alias="TELEHEALTH_GRANT_PRIVATE_KEY", description="Ed25519 JWK the web process signs media grants with"),

@@ -7,6 +7,7 @@ from typing import ClassVar
 class Kind(StrEnum):
     MALFORMED = "malformed"
     INVALID = "invalid"
+    TOO_LARGE = "too-large"
     UNIDENTIFIED = "unidentified"
     FORBIDDEN = "forbidden"
     ABSENT = "absent"

@@ -7,7 +7,8 @@ Every file has a key of its own, so a chunk's number is its nonce (NIST SP 800-3
 with a chunk is the hash of the chain up to it, so nothing can be changed, left out, repeated or moved. The last chunk
 says that it is the last: a tail that is cut off is missed. The head of the chain can be kept elsewhere.
 
-The writing twin is telehealth/media/sealing.py, the reading twin telehealth/video/opening.py; both use this form.
+The writing twin is telehealth/media/sealing.py, the reading twin telehealth/video/opening.py; files that are sealed and
+opened whole, in telehealth/records/attachments/sealing.py, have this form too.
 """
 
 import hashlib

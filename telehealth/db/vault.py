@@ -28,22 +28,29 @@ class Vault:
 
     def seal(self, place: tuple[str, str, UUID], text: str) -> bytes:
         """Seal text for one place: (table, column, row id)."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        name = self._current.encode()
-        sealed = self._ring[self._current].encrypt(nonce, text.encode(), _associated(place))
-        return bytes([len(name)]) + name + nonce + sealed
+        return self.seal_octets(place, text.encode())
 
     def open(self, place: tuple[str, str, UUID], sealed: bytes) -> str:
         """The text sealed for that place. Raises SealBroken."""
+        return self.open_octets(place, sealed).decode()
+
+    def seal_octets(self, place: tuple[str, str, UUID], content: bytes) -> bytes:
+        """Seal what is not text for one place likewise."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        name = self._current.encode()
+        sealed = self._ring[self._current].encrypt(nonce, content, _associated(place))
+        return bytes([len(name)]) + name + nonce + sealed
+
+    def open_octets(self, place: tuple[str, str, UUID], sealed: bytes) -> bytes:
+        """What was sealed for that place. Raises SealBroken."""
         end = 1 + sealed[0]
         key = self._ring.get(sealed[1:end].decode(errors="replace"))
         if key is None:
             raise SealBroken
         try:
-            opened = key.decrypt(sealed[end : end + NONCE_BYTES], sealed[end + NONCE_BYTES :], _associated(place))
+            return key.decrypt(sealed[end : end + NONCE_BYTES], sealed[end + NONCE_BYTES :], _associated(place))
         except InvalidTag:
             raise SealBroken from None
-        return opened.decode()
 
 
 def parse_key_ring(text: str) -> dict[str, bytes]:

@@ -33,6 +33,11 @@ class Endpoint:
     kit: Kit
 
     async def __call__(self, request: Request) -> Response:
+        response = await self._answered(request)
+        response.headers.update(self.operation.always)
+        return response
+
+    async def _answered(self, request: Request) -> Response:
         candidates: list[Actor] = []
         try:
             refuse_cross_site(request, self.operation)

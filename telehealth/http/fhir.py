@@ -17,6 +17,7 @@ Resource = Mapping[str, Any]
 ISSUE_TYPES: Mapping[Kind, str] = {
     Kind.MALFORMED: "structure",
     Kind.INVALID: "invalid",
+    Kind.TOO_LARGE: "too-long",
     Kind.UNIDENTIFIED: "login",
     Kind.FORBIDDEN: "forbidden",
     Kind.ABSENT: "not-found",

@@ -2,8 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, get_type_hints
@@ -54,6 +54,7 @@ class Operation:
     """`needs` is the scope a credential must have; `purpose` is what the data is used for (HL7 PurposeOfUse).
 
     `anywhere`: it changes something, and may all the same be asked for by a device that was left for another.
+    `always` are headers of every answer, refusals included.
     """
 
     method: str
@@ -68,6 +69,7 @@ class Operation:
     answers: tuple[Documented, ...] = ()
     keyed: bool = False
     anywhere: bool = False
+    always: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def name(self) -> str:
@@ -131,15 +133,15 @@ def operation(  # noqa: PLR0913 -- a declaration, read by its keywords
     answers: tuple[Documented, ...] = (),
     keyed: bool = False,
     anywhere: bool = False,
+    always: Mapping[str, str] | None = None,
 ) -> Operation:
     """One way in for programs. `form=True` reads an HTML form instead of JSON, as OAuth does (RFC 6749, 3.2).
 
     `answers` documents what the handler answers beside its message. `keyed`: it takes an Idempotency-Key though it
-    creates nothing, because doing it twice is not the same as once.
+    creates nothing, because doing it twice is not the same as once. `always` are headers of every answer.
     """
-    return _checked(
-        Operation(method, path, handler, needs, purpose, status, errors, Face.API, form, answers, keyed, anywhere)
-    )
+    of_api = Operation(method, path, handler, needs, purpose, status, errors, Face.API, form, answers, keyed, anywhere)
+    return _checked(replace(of_api, always=always or {}))
 
 
 def interaction(

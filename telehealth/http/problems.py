@@ -14,6 +14,7 @@ from telehealth.http.schemas import Fault, Problem
 STATUS: Mapping[Kind, HTTPStatus] = {
     Kind.MALFORMED: HTTPStatus.BAD_REQUEST,
     Kind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Kind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Kind.UNIDENTIFIED: HTTPStatus.UNAUTHORIZED,
     Kind.FORBIDDEN: HTTPStatus.FORBIDDEN,
     Kind.ABSENT: HTTPStatus.NOT_FOUND,

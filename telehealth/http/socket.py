@@ -37,6 +37,7 @@ class CloseCode(IntEnum):
 CODES = {
     Kind.MALFORMED: CloseCode.MALFORMED,
     Kind.INVALID: CloseCode.MALFORMED,
+    Kind.TOO_LARGE: CloseCode.TOO_LARGE,
     Kind.UNIDENTIFIED: CloseCode.UNIDENTIFIED,
     Kind.FORBIDDEN: CloseCode.FORBIDDEN,
     Kind.ABSENT: CloseCode.ABSENT,

@@ -28,6 +28,7 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "IntakeCompleted",
         "LocationAttested",
         "NoteHeld",
+        "FilesChanged",
         "NoteSigned",
         "ParticipantMoved",
         "ParticipantRemoved",

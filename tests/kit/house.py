@@ -37,6 +37,8 @@ from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.followups import service as followups
 from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient, Relationship
+from telehealth.records.attachments import service as files
+from telehealth.records.attachments.rules import Announced
 from telehealth.records.charting import service as records
 from telehealth.records.delivery.destinations import RECORD_SERVICE
 from telehealth.records.notes.rules import NoteKind
@@ -105,6 +107,7 @@ class Course:
     guest: str
     companion: ParticipantId
     companion_session: str
+    attachment: UUID
     host: Actor
 
 
@@ -285,6 +288,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         guest=identified.secret,
         companion=companion.participant.id,
         companion_session=companion.secret,
+        attachment=await files.begin(hosting, visit, Announced(20, "letter")),
         host=host,
     )
     return replace(course, hold=await _hold(unit, kind, course, UUID(int=1)))

@@ -38,6 +38,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "participant": lambda course: course.companion,
     "person": lambda course: course.guardian,
     "clinician": lambda course: course.clinician.id,
+    "attachment": lambda course: course.attachment,
 }
 SEEN = "0123456789abcdef"  # of steps that somebody has changed since
 WORDS: Mapping[str, Callable[[Residents], str]] = {
@@ -252,10 +253,17 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "followups.plan_follow_up": lambda _: {"title": "Call back", "due_in": "2w"},
     "followups.plan_on_page": lambda _: {"stroke": "Call back +2w"},
 }
+TUS = {
+    "Tus-Resumable": "1.0.0",
+    "Upload-Length": "20",
+    "Upload-Offset": "0",
+    "Content-Type": "application/offset+octet-stream",
+}
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "visits.save_intake": {"If-Match": '"1"'},
     "records.save_note": {"If-Match": '"1"'},
     "records.sign_note": {"If-Match": '"1"'},
+    **{f"records.{name}_{what}": TUS for name in ("create", "tell", "upload") for what in ("attachment", "own_file")},
 }
 
 

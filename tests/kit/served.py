@@ -30,11 +30,11 @@ class Served:
 
 
 @contextmanager
-def serving_house(database: str, valkey: str) -> Iterator[Served]:
-    """On a free port, with a media node beside it; stopped at the end."""
+def serving_house(database: str, valkey: str, **more: str) -> Iterator[Served]:
+    """On a free port, with a media node beside it and `more` settings; stopped at the end."""
     with running_node() as node:
         private = json.dumps(node.signer._key.as_dict(private=True))
-        changed = {"TELEHEALTH_MEDIA_URL": node.url, "TELEHEALTH_GRANT_PRIVATE_KEY": private}
+        changed = {"TELEHEALTH_MEDIA_URL": node.url, "TELEHEALTH_GRANT_PRIVATE_KEY": private, **more}
         started: Future[tuple[Served, uvicorn.Server]] = Future()
         thread = threading.Thread(target=_serve, args=(database, valkey, changed, started))
         thread.start()

@@ -16,7 +16,28 @@ GATES = [
     ),
     Data(gate="devices", state="open", by="", reason=None),
 ]
-BEFORE = {"gates": GATES, "waivable": True, "withdrawn": True}
+_GIVEN = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)
+FILES = [
+    Data(
+        id=f"a{at}",
+        name=name,
+        state=state,
+        media_type=kind,
+        octets=1,
+        by_patient=at < 2,
+        mine=at < 3,
+        created_at=_GIVEN,
+    )
+    for at, (name, state, kind) in enumerate(
+        (
+            ("Ausschlag am linken Unterarm", "kept", "image/jpeg"),
+            ("رسالة من المستشفى", "received", None),
+            ("Arztbrief " * 9, "kept", "application/pdf"),
+            ("cough", "kept", "audio/ogg"),
+        )
+    )
+]
+BEFORE = {"gates": GATES, "waivable": True, "withdrawn": True, "files": FILES, "megabytes": 25}
 TOLD = [
     Data(question="Do you smoke?", answer=True),
     Data(question="When did it begin?", answer=date(2026, 2, 27)),
@@ -86,7 +107,6 @@ PREPARE = {
     "prefilled": False,
     "stale": False,
 }
-_GIVEN = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)
 WITHDRAWN = Data(agreed_at=_GIVEN, withdrawn_at=datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
 AGREED = {
     "clinic": "Riverside Clinic",
@@ -97,8 +117,21 @@ AGREED = {
     "given": Data(agreed_at=_GIVEN, withdrawn_at=None),
 }
 _WRONG = [Data(field="a.smokes", code="required"), Data(field="a.day", code="required")]
+_SENT = {
+    "clinic": "Riverside Clinic",
+    "phone": "+15075550134",
+    "visit": PREPARE["visit"],
+    "zone": ZoneInfo("America/Chicago"),
+    "files": FILES,
+    "open": True,
+    "megabytes": 25,
+    "fault": "",
+}
 PREPARED: tuple[tuple[str, str, Mapping[str, object], str], ...] = (
     ("test", "test.html", {"clinic": "Riverside Clinic"}, "/test"),
+    ("files", "files.html", _SENT, "/visit/files"),
+    ("files_refused", "files.html", {**_SENT, "files": [], "fault": "heic"}, "/visit/files"),
+    ("files_over", "files.html", {**_SENT, "open": False, "fault": "not-to-be-attached"}, "/visit/files"),
     ("prepare_consent", "prepare.html", {**PREPARE, "stage": "consent"}, "/visit/prepare"),
     ("prepare_unticked", "prepare.html", {**PREPARE, "stage": "consent", "unticked": True}, "/visit/consent"),
     ("prepare", "prepare.html", {**PREPARE, "consent": None, "prefilled": True}, "/visit/prepare"),

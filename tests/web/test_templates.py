@@ -79,6 +79,7 @@ def test_every_template_has_a_sample() -> None:
         "check.html",
         "desk_words.html",
         "questions.html",
+        "attachments.html",
     }
     assert drawn == {path.name for path in (WEB / "templates").glob("*.html")}
 

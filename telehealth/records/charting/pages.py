@@ -1,6 +1,7 @@
 """The clinician's room: the call beside the note. Its forms work without scripts and never lose what was typed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,9 @@ from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.http.sse import stream
 from telehealth.people import queries as people
+from telehealth.records.attachments import queries as attachments
+from telehealth.records.attachments.ports import Limits
+from telehealth.records.attachments.rules import MEBIBYTE
 from telehealth.records.charting import queries, service
 from telehealth.records.charting.ports import RoomFollowUps
 from telehealth.records.charting.schemas import NoteForm
@@ -33,7 +37,7 @@ FORGIVEN = (Stale, AlreadySigned, NotToBeSigned, NothingToSign)
 
 async def room(call: Call, visit: UUID) -> Response:
     """The visit, its note and its follow-ups, for the clinician who gives it."""
-    return call.render("room.html", **await call.run(_room, visit, call.port(RoomFollowUps), call.locale.code))
+    return call.render("room.html", **await call.run(_room, visit, _around(call)))
 
 
 async def save_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
@@ -66,7 +70,7 @@ async def _settled(call: Call, visit: UUID, form: NoteForm, *, sign_for: Sequenc
 
 async def _typed_again(call: Call, visit: UUID, form: NoteForm, refusal: Refusal) -> Response:
     """The page again with what was typed; a note that was signed meanwhile stays as it was signed."""
-    context = await call.run(_room, visit, call.port(RoomFollowUps), call.locale.code, fault=refusal.title)
+    context = await call.run(_room, visit, _around(call), fault=refusal.title)
     if not context["note"]["signed_at"]:
         context["note"]["content"] = form.content
     return call.render("room.html", status=409, **context)
@@ -80,9 +84,20 @@ async def _save(unit: Unit, visit_id: UUID, form: NoteForm, sign_for: Sequence[s
         await service.sign(unit, visit_id, version=note.version, destinations=sign_for)
 
 
-async def _room(
-    unit: Unit, visit_id: UUID, follow_ups: RoomFollowUps, language: str, *, fault: str = ""
-) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What the room shows from elsewhere, and for whom: `megabytes` is the most that a file may have."""
+
+    follow_ups: RoomFollowUps
+    language: str
+    megabytes: int
+
+
+def _around(call: Call) -> _Around:
+    return _Around(call.port(RoomFollowUps), call.locale.code, call.port(Limits).largest // MEBIBYTE)
+
+
+async def _room(unit: Unit, visit_id: UUID, around: _Around, *, fault: str = "") -> Mapping[str, Any]:
     visit = await authored_visit(unit, visit_id)
     reader = await visits.reader(unit)
     patient = await people.patient(unit, visit.patient_id)
@@ -110,8 +125,10 @@ async def _room(
             "signed_at": note.signed_at,
         },
         "people": [_companion(each, unit.actor.role) for each in await participants.companions(unit, visit.id)],
-        "follow_ups": await follow_ups.of_visit(unit, visit.id),
-        **await _before(unit, visit, language),
+        "follow_ups": await around.follow_ups.of_visit(unit, visit.id),
+        "files": await attachments.files_of(unit, visit.id),
+        "megabytes": around.megabytes,
+        **await _before(unit, visit, around.language),
     }
 
 
@@ -147,4 +164,5 @@ def _companion(each: Participant, role: Role) -> Mapping[str, Any]:
 
 async def _mark(unit: Unit, visit_id: UUID) -> str:
     visit, invited = await visits.visit_version(unit, visit_id), await participants.mark(unit, visit_id)
-    return f"{visit}-{invited}-{await gates.mark(unit, visit_id)}-{await queries.note_mark(unit, visit_id)}"
+    note, files = await queries.note_mark(unit, visit_id), await attachments.files_mark(unit, visit_id)
+    return f"{visit}-{invited}-{await gates.mark(unit, visit_id)}-{note}-{files}"

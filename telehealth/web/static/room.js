@@ -5,6 +5,7 @@ import { company } from "./company.js";
 import { keepNote, parseStroke } from "./note.js";
 import { coalesced, listen } from "./stream.js";
 import { talk } from "./talk.js";
+import { sendInPieces } from "./upload.js";
 import { announce, minutes, t } from "./words.js";
 
 /** @type {(id: string) => any} */
@@ -76,7 +77,7 @@ const refresh = coalesced(async () => {
   const page = await reread(() => notice(t("You are signed out. Sign in in another tab; your note stays here.")));
   const next = page?.getElementById("strip");
   if (!next) return;
-  for (const id of ["state", "record", "before", "tasks", "participants"]) exchange($(id), page.getElementById(id));
+  for (const id of ["state", "record", "before", "tasks", "participants", "files"]) exchange($(id), page.getElementById(id));
   hear(page);
   if (next.dataset.status !== strip.dataset.status) {
     strip.dataset.status = next.dataset.status;
@@ -173,4 +174,5 @@ setInterval(() => {
 }, 5000);
 
 listen(strip.dataset.stream, refresh);
+sendInPieces();
 follow();
