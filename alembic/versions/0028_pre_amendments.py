@@ -12,10 +12,11 @@ depends_on = None
 SIGNED_BEFORE = """
 INSERT INTO note_standing (note_version_id, status, changed_at) SELECT id, 'current', signed_at FROM note_version
 """
-# Its words may be sealed again with another key: their hash, which may not change, says that they are the same.
+# Its words may be sealed again with another key: their hash, which may not change, says that they are the same. And a
+# dump that is restored into another cluster numbers transactions anew.
 KEEP = """
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OF id, note_id, version, kind, sha256, author_id, author_name,
-  signed_at, written_in, relation, relates_to ON note_version FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+  signed_at, relation, relates_to ON note_version FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 """
 KEEP_ALL = """
 CREATE TRIGGER append_only_all BEFORE TRUNCATE ON note_version FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()

@@ -17,7 +17,6 @@ from telehealth.exchange.agenda import AHEAD, BEHIND, CANCELLED_FOR, UNSHOWN, Ag
 from telehealth.exchange.rules import (
     ALWAYS,
     APPOINTMENT_STATUS,
-    DOCUMENT_STATUS,
     ENCOUNTER_STATUS,
     ResourceType,
     Span,
@@ -27,6 +26,7 @@ from telehealth.people import queries as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.records.charting import queries as records
 from telehealth.records.charting.queries import START, Summary, SummaryFilter
+from telehealth.records.notes.amendments import DocumentStatus
 from telehealth.scheduling.calendars import queries as calendars
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.queries import VisitFilter
@@ -156,13 +156,15 @@ async def _encounters(unit: Unit, wanted: Wanted) -> Found:
 
 
 async def _documents(unit: Unit, wanted: Wanted) -> Found:
-    nothing = wanted.status is not None and DOCUMENT_STATUS not in _codes(wanted.status)
-    span = wanted.date.within(wanted.changed)
+    codes = None if wanted.status is None else _codes(wanted.status)
     where = SummaryFilter(
-        ids=frozenset() if nothing else wanted.ids,
+        ids=wanted.ids,
         patient_id=wanted.patient_id,
-        signed_from=span.start,
-        signed_before=span.before,
+        signed_from=wanted.date.start,
+        signed_before=wanted.date.before,
+        changed_from=wanted.changed.start,
+        changed_before=wanted.changed.before,
+        statuses=[each for each in DocumentStatus if codes is None or each in codes],
     )
     found = await records.signed_summaries(
         unit, _position(wanted.after), limit=wanted.limit, where=where, data_kind=DataKind.DOCUMENTS

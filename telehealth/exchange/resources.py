@@ -11,7 +11,7 @@ from telehealth.exchange.queries import Appointments, Cast, Documents, Encounter
 from telehealth.exchange.rules import (
     APPOINTMENT_STATUS,
     CANCELLATION,
-    DOCUMENT_STATUS,
+    DOCUMENT_VERSION,
     ENCOUNTER_STATUS,
     VISIT_TYPE_SYSTEM,
     instant,
@@ -86,15 +86,18 @@ def encounter(visit: Visit, cast: Cast) -> Json:
 
 
 def document_reference(summary: Summary, cast: Cast) -> Json:
-    identifiers = document_identifiers(summary.note_id, summary.version)
+    """One version as it stands now. One that retracts has no status and is none: who asks leaves it out."""
+    identifiers, status = document_identifiers(summary.note_id, summary.version), summary.status
+    if status is None:
+        raise ValueError("a version that retracts is no document")
     return {
         "resourceType": "DocumentReference",
         "id": str(summary.id),
-        "meta": {"versionId": str(summary.version), "lastUpdated": instant(summary.signed_at)},
+        "meta": {"versionId": DOCUMENT_VERSION[status], "lastUpdated": instant(summary.changed_at)},
         "masterIdentifier": _identifier(identifiers.version),
         "identifier": [_identifier(identifiers.version), _identifier(identifiers.note)],
-        "status": DOCUMENT_STATUS,
-        "docStatus": "final",
+        "status": status,
+        "docStatus": summary.doc_status,
         "type": {
             "coding": [{"system": LOINC, "code": summary.kind, "display": TITLES[summary.kind]}],
             "text": TITLES[summary.kind],
@@ -103,9 +106,18 @@ def document_reference(summary: Summary, cast: Cast) -> Json:
         "subject": _patient(cast, summary.patient_id),
         "date": instant(summary.signed_at),
         "author": [_clinician(cast, summary.clinician_id) | {"display": summary.author_name}],
+        **_relation(summary),
         "content": [{"attachment": _attachment(summary)}],
         "context": {"encounter": [{"reference": f"Encounter/{summary.visit_id}"}]},
     }
+
+
+def _relation(summary: Summary) -> Json:
+    if summary.relation is None or summary.relates_to is None:
+        return {}
+    related = document_identifiers(summary.note_id, summary.relates_to).version
+    target = {"type": "DocumentReference", "identifier": _identifier(related)}
+    return {"relatesTo": [{"code": summary.relation, "target": target}]}
 
 
 def schedule(timetable: Timetable) -> Json:

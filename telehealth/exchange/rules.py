@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
+from telehealth.records.notes.amendments import DocumentStatus
 from telehealth.visits.lifecycle.rules import VisitStatus
 
 S = VisitStatus
@@ -53,7 +54,8 @@ ENCOUNTER_STATUS: Mapping[VisitStatus, str] = {
     S.INCOMPLETE: "cancelled",
     S.ENTERED_IN_ERROR: "entered-in-error",
 }
-DOCUMENT_STATUS = "current"
+# A document's versionId grows with its status, which never goes back.
+DOCUMENT_VERSION: Mapping[DocumentStatus, str] = {each: str(at) for at, each in enumerate(DocumentStatus, 1)}
 VISIT_TYPE_SYSTEM = "urn:uuid:131269b4-f334-4df2-8173-01341bd43277"  # of Slot.serviceType: the codes of visit types
 
 

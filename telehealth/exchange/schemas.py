@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from telehealth.http.schemas import Instant, Message
+from telehealth.records.notes.amendments import DocStatus, DocumentStatus, Relation
 from telehealth.records.notes.rules import NoteKind
 
 LARGEST_PAGE = 100
@@ -19,7 +20,11 @@ class SummaryQuery(Message):
 
 
 class FeedSummary(Message):
-    """One signed version of a visit's note; `text` is what was signed, to the byte, `sha256` its hash in hex."""
+    """One signed version of a visit's note; `text` is what was signed, to the byte, `sha256` its hash in hex.
+
+    A version that `relates_to` another appends to it, replaces it or retracts it: then look at how the earlier ones of
+    `note_id` stand. `status` and `doc_status` are those of a FHIR R4 DocumentReference now, null for one that retracts.
+    """
 
     id: UUID
     note_id: UUID
@@ -32,6 +37,11 @@ class FeedSummary(Message):
     sha256: str
     author_name: str
     signed_at: Instant
+    relation: Relation | None
+    relates_to: Annotated[int | None, Field(description="version of the same note")]
+    status: DocumentStatus | None
+    doc_status: DocStatus | None
+    changed_at: Annotated[Instant, Field(description="when `status` last changed")]
 
 
 class SummaryFeed(Message):

@@ -20,7 +20,9 @@ from telehealth.exchange.ports import SchedulingLinks
 from telehealth.exchange.routes import OPERATIONS
 from telehealth.http.paging import CursorKey
 from telehealth.records.charting import service as records
+from telehealth.records.charting.queries import open_note as read_note
 from telehealth.records.delivery.destinations import RECORD_SERVICE
+from telehealth.records.notes.amendments import Relation
 from telehealth.records.notes.rules import NoteKind
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.integrations import jwks_of, new_key
@@ -85,6 +87,36 @@ class Exchange:
             records.sign, arranged.clinician, arranged.visit_id, version=1, destinations=(RECORD_SERVICE,)
         )
         return arranged
+
+    async def amended(self, arranged: Arranged, relation: Relation, text: str) -> None:
+        """The note of that visit, signed twice now."""
+
+        async def amend(unit: Unit) -> None:
+            note = await read_note(unit, arranged.visit_id)
+            begun = await records.amend(unit, arranged.visit_id, version=note.version, relation=relation)
+            drafted = await records.save_draft(
+                unit, arranged.visit_id, version=begun.version, content=text, kind=note.kind
+            )
+            await records.sign(unit, arranged.visit_id, version=drafted.version, destinations=[RECORD_SERVICE])
+
+        await self.unit_of_work.run(amend, arranged.clinician)
+
+    async def retracted(self, arranged: Arranged, signed: int) -> None:
+        """That version of the note, taken back."""
+
+        async def retract(unit: Unit) -> None:
+            version = (await read_note(unit, arranged.visit_id)).version
+            done = records.retract(
+                unit,
+                arranged.visit_id,
+                version=version,
+                signed=signed,
+                reason="Wrong patient.",
+                destinations=[RECORD_SERVICE],
+            )
+            await done
+
+        await self.unit_of_work.run(retract, arranged.clinician)
 
     async def traces(self) -> list[tuple[str, str, str, str]]:
         """Action, entity, purpose and outcome of what this integration did, oldest first."""

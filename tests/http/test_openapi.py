@@ -80,6 +80,7 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "visits.set_escalation_rules": "the first step is the board at once, and the others come in the order of time",
     "visits.save_intake": "which answers there are the questions say",
     "records.sign_note": "a note that says nothing is not signed",
+    "records.retract_note": "a reason is words",
     **{each.name: "a key that was used for another body" for each in OPERATIONS.values() if each.creates},
 }
 OF_A_SORT = 2

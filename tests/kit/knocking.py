@@ -250,6 +250,11 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "records.save_note": lambda _: {"content": "Better."},
     "records.save_on_page": lambda _: {"content": "Better.", "version": "1"},
     "records.sign_on_page": lambda _: {"content": "Better.", "version": "1"},
+    "records.amend_note": lambda _: {"relation": "appends"},
+    "records.retract_note": lambda _: {"version": 9, "reason": "Wrong patient."},
+    "records.amend_on_page": lambda _: {"version": "1", "relation": "appends"},
+    "records.discard_on_page": lambda _: {"version": "1"},
+    "records.retract_on_page": lambda _: {"version": "1", "signed": "9", "reason": "Wrong patient."},
     "followups.plan_follow_up": lambda _: {"title": "Call back", "due_in": "2w"},
     "followups.plan_on_page": lambda _: {"stroke": "Call back +2w"},
 }
@@ -262,8 +267,11 @@ TUS = {
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "visits.save_intake": {"If-Match": '"1"'},
     "records.save_note": {"If-Match": '"1"'},
-    "records.sign_note": {"If-Match": '"1"'},
     **{f"records.{name}_{what}": TUS for name in ("create", "tell", "upload") for what in ("attachment", "own_file")},
+    **{
+        f"records.{name}": {"If-Match": '"1"'}
+        for name in ("sign_note", "amend_note", "discard_amendment", "retract_note")
+    },
 }
 
 

@@ -9,6 +9,7 @@ from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
 from tests.web.admin_samples import ADMINISTRATION
 from tests.web.alerts import ALERTS, tasks
 from tests.web.desk_samples import FRONT_DESK
+from tests.web.note_samples import AMENDED, SIGNED, TYPED, note
 from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import BEFORE, PREPARED, TOLD
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
@@ -82,11 +83,6 @@ def _free(**more: object) -> Data:
     return Data(**({"first": date(2026, 3, 4), "days": days, **around} | more))
 
 
-def _note(**more: object) -> Data:
-    known = {"content": "", "version": "1", "state": "draft", "saved_at": None, "signed_at": None}
-    return Data(**(known | more))
-
-
 _CLINIC = {"clinic": "Riverside Clinic"}
 _STAFF = {**_CLINIC, "me": ME, "zone": HERE, "now": NOW}
 _ZONES = {"zones": ["America/Chicago", "Asia/Riyadh", "Europe/Paris"]}
@@ -113,13 +109,12 @@ _DATES = {
     "trips": [Data(first=date(2026, 5, 4), last=date(2026, 5, 8), time_zone="America/Argentina/Buenos_Aires")],
     "outside": [Data(id=f"v{at}", starts_at=NOW + timedelta(days=at), patient_name=NAMES[at]) for at in (1, 2)],
 }
-_NO_DATES = {"home": HERE, "days": [], "away": [], "trips": [], "outside": []}
+_NO_DATES = {"home": HERE, **{key: [] for key in ("days", "away", "trips", "outside")}}
 _WRONG_HOURS = [
     *(Data(field=field, code="order") for field in ("to_1b", "day_to_a", "away_last")),
     *(Data(field=field, code="required") for field in ("day_date", "away_reason", "trip_zone")),
 ]
 _BIRTH = {"birth_day": "2", "birth_month": "11", "birth_year": "1958"}
-_BLANK = dict.fromkeys(_BIRTH, "")
 _PERSON = {"name": "Rosa", "given_name": "Rosa", "family_name": "", "email": "x", "phone": "", "language": "es"}
 _FORM = {**_BIRTH, **_PERSON, "zone": "America/Chicago"}
 _TYPES = [
@@ -195,8 +190,20 @@ _CHOSEN = {**_CLINIC, **_PHONE, "zone": THERE, "there": HERE, "visit": _visit(),
 _FRAMED: Mapping[bool, Mapping[str, object]] = {True: _STAFF, False: {**_CLINIC, **_PHONE}}
 _OF_PARTICIPANTS = [(name, page, _FRAMED[staff], shown, path) for name, page, shown, path, staff in PARTICIPANTS]
 _BESIDE = {**BEFORE, "answers": None, "people": PEOPLE[3:6], "follow_ups": tasks()}
-_ROOM = {**_STAFF, **_BESIDE, "fault": "", "stream": f"/v1/visits/{VISIT_ID}/stream"}
-_TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
+ROOM = f"/visits/{VISIT_ID}"
+_ROOM = {**_STAFF, **_BESIDE, "fault": "", "stream": f"/v1/visits/{VISIT_ID}/stream", "versions": [], "reason": ""}
+_ROOMS: Mapping[str, Mapping[str, object]] = {
+    "waiting": {"visit": _visit(), "note": note()},
+    "live": {"visit": _visit(status="in_progress"), "note": note(content=TYPED, saved_at=NOW), "answers": TOLD},
+    "refused": {"visit": _visit(), "note": note(content=TYPED), "fault": "The note is empty"},
+    "signed": {
+        "visit": _visit(status="completed", check=None),
+        "note": note(content=TYPED, state="delivered", signed_at=NOW),
+        "versions": SIGNED,
+    },
+    "amended": {"visit": _visit(), "note": note(state="held", signed_at=NOW), "versions": AMENDED},
+    "addendum": {"visit": _visit(), "note": note(amendment="appends"), "versions": AMENDED},
+}
 _OFFER = Data(
     start=NOW + timedelta(hours=2),
     end=NOW + timedelta(hours=2, minutes=20),
@@ -213,7 +220,7 @@ _ANSWER = {
     "instead_of": NOW + timedelta(days=9),
     "error": None,
     "tries_left": None,
-    "form": _BLANK,
+    "form": dict.fromkeys(_BIRTH, ""),
     "clinician": "",
     "link": None,
     "why": None,
@@ -244,7 +251,13 @@ _QUEUE = [
     _waiting(1, offer=Data(id="o", start=NOW, expires_at=NOW + timedelta(minutes=15), clinician_name=ME.name)),
     _waiting(0, **_WISHED),
 ]
-_WAITLIST = {"me": DESK, "errors": [], "form": {**_BLANK, "name": ""}, "entries": _QUEUE, "told": "offered"}
+_WAITLIST = {
+    "me": DESK,
+    "errors": [],
+    "form": {**dict.fromkeys(_BIRTH, ""), "name": ""},
+    "entries": _QUEUE,
+    "told": "offered",
+}
 _WAIT_FORM = dict.fromkeys(("visit_type", "clinician", "visit", "first", "last", "weekdays", "end", "lead"), "")
 _WAIT = {
     "patient": _MATCH,
@@ -322,34 +335,7 @@ SAMPLES = (
             "mailed_to": "rosa@example.org",
         },
     ),
-    Sample("room_waiting", "room.html", {**_ROOM, "visit": _visit(), "note": _note()}, f"/visits/{VISIT_ID}"),
-    Sample(
-        "room_live",
-        "room.html",
-        {
-            **_ROOM,
-            "visit": _visit(status="in_progress"),
-            "note": _note(content=_TYPED, saved_at=NOW),
-            "answers": TOLD,
-        },
-        f"/visits/{VISIT_ID}",
-    ),
-    Sample(
-        "room_refused",
-        "room.html",
-        {**_ROOM, "visit": _visit(), "note": _note(content=_TYPED), "fault": "The note is empty"},
-        f"/visits/{VISIT_ID}",
-    ),
-    Sample(
-        "room_signed",
-        "room.html",
-        {
-            **_ROOM,
-            "visit": _visit(status="completed", check=None),
-            "note": _note(content=_TYPED, state="delivered", signed_at=NOW),
-        },
-        f"/visits/{VISIT_ID}",
-    ),
+    *(Sample(f"room_{name}", "room.html", {**_ROOM, **shown}, ROOM) for name, shown in _ROOMS.items()),
     Sample(
         "join", "join.html", {**_CLINIC, **_PHONE, "error": None, "tries_left": None, "form": dict.fromkeys(_BIRTH, "")}
     ),

@@ -80,6 +80,7 @@ def test_every_template_has_a_sample() -> None:
         "desk_words.html",
         "questions.html",
         "attachments.html",
+        "note_versions.html",
     }
     assert drawn == {path.name for path in (WEB / "templates").glob("*.html")}
 

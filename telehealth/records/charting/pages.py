@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from markupsafe import Markup
 from starlette.responses import Response
 
 from telehealth.core.actors import Role
@@ -18,8 +19,12 @@ from telehealth.records.attachments.ports import Limits
 from telehealth.records.attachments.rules import MEBIBYTE
 from telehealth.records.charting import queries, service
 from telehealth.records.charting.ports import RoomFollowUps
+from telehealth.records.charting.queries import Version
+from telehealth.records.charting.rules import NoteStatus
 from telehealth.records.charting.schemas import NoteForm
 from telehealth.records.delivery.ports import Destinations
+from telehealth.records.notes.amendments import words_of
+from telehealth.records.notes.markdown import html, parse
 from telehealth.records.notes.queries import authored_visit
 from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotToBeSigned
 from telehealth.visits.gates import queries as gates
@@ -70,10 +75,17 @@ async def _settled(call: Call, visit: UUID, form: NoteForm, *, sign_for: Sequenc
 
 async def _typed_again(call: Call, visit: UUID, form: NoteForm, refusal: Refusal) -> Response:
     """The page again with what was typed; a note that was signed meanwhile stays as it was signed."""
+    return await shown_again(call, visit, refusal, content=form.content)
+
+
+async def shown_again(
+    call: Call, visit: UUID, refusal: Refusal, *, content: str | None = None, reason: str = ""
+) -> Response:
+    """The page again, with why something was not done and what had been typed."""
     context = await call.run(_room, visit, _around(call), fault=refusal.title)
-    if not context["note"]["signed_at"]:
-        context["note"]["content"] = form.content
-    return call.render("room.html", status=409, **context)
+    if content is not None and context["note"]["state"] == NoteStatus.DRAFT:
+        context["note"]["content"] = content
+    return call.render("room.html", status=409, **{**context, "reason": reason})
 
 
 async def _save(unit: Unit, visit_id: UUID, form: NoteForm, sign_for: Sequence[str]) -> None:
@@ -123,7 +135,10 @@ async def _room(unit: Unit, visit_id: UUID, around: _Around, *, fault: str = "")
             "state": note.state,
             "saved_at": note.saved_at,
             "signed_at": note.signed_at,
+            "amendment": note.amendment,
         },
+        "versions": [_drawn(each) for each in await queries.versions(unit, visit_id)],
+        "reason": "",
         "people": [_companion(each, unit.actor.role) for each in await participants.companions(unit, visit.id)],
         "follow_ups": await around.follow_ups.of_visit(unit, visit.id),
         "files": await attachments.files_of(unit, visit.id),
@@ -149,6 +164,13 @@ async def _before(unit: Unit, visit: Visit, language: str) -> Mapping[str, Any]:
         "withdrawn": bool(await gates.withdrawn(unit, [visit.id])),
         "answers": None if intake is None else answers_of(intake, language),
     }
+
+
+def _drawn(version: Version) -> Mapping[str, Any]:
+    """A signed version as it is read: its words drawn, below the headings of the page."""
+    names = ("version", "relation", "relates_to", "status", "author_name", "signed_at", "state")
+    words = Markup(html(parse(words_of(version.text)), top=4))  # noqa: S704 -- `html` has escaped it
+    return {**{name: getattr(version, name) for name in names}, "words": words}
 
 
 def _companion(each: Participant, role: Role) -> Mapping[str, Any]:

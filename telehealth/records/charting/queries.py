@@ -1,12 +1,12 @@
 """Reading notes. A draft is its author's alone; what is signed is for whoever may see summaries of that patient."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, false, func, literal, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Row, Select, false, func, literal, select, text, true, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from telehealth.access import queries as access
@@ -15,11 +15,12 @@ from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
 from telehealth.db.unit import Unit
-from telehealth.records.charting.rules import NoteStatus, note_status
+from telehealth.records.charting.rules import NoteRetracted, NoteStatus, note_status
 from telehealth.records.delivery import queries as deliveries
 from telehealth.records.delivery.models import RecordDeliveryRow
 from telehealth.records.delivery.rules import DeliveryState
-from telehealth.records.notes.models import NoteRow, NoteVersionRow
+from telehealth.records.notes.amendments import DocStatus, DocumentStatus, Relation, doc_status
+from telehealth.records.notes.models import NoteRow, NoteStandingRow, NoteVersionRow
 from telehealth.records.notes.queries import authored_visit
 from telehealth.records.notes.rules import NoteKind, NoteState
 
@@ -36,6 +37,7 @@ class Note:
     saved_at: datetime | None = None
     signed_at: datetime | None = None
     sha256: str | None = None
+    amendment: Relation | None = None
 
     @property
     def in_record(self) -> bool:
@@ -59,6 +61,22 @@ class Summary:
     signed_at: datetime
     in_record: bool
     position: tuple[int, UUID]
+    relation: Relation | None = None
+    relates_to: int | None = None
+    status: DocumentStatus | None = None  # None of a version that retracts: it is no document
+    changed_at: datetime
+
+    @property
+    def doc_status(self) -> DocStatus | None:
+        return None if self.status is None else doc_status(self.status, self.relation)
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentSummary:
+    """What is to be read of a visit's note now: the text, and what was appended to it, in the order of signing."""
+
+    text: Summary
+    addenda: tuple[Summary, ...] = ()
 
 
 async def open_note(unit: Unit, visit_id: UUID) -> Note:
@@ -84,17 +102,57 @@ async def note_of(unit: Unit, visit_id: UUID) -> Note:
         saved_at=row.saved_at,
         signed_at=None if version is None else version.signed_at,
         sha256=None if version is None else version.sha256,
+        amendment=None if row.relation is None else Relation(row.relation),
     )
 
 
-async def summary(unit: Unit, visit_id: UUID) -> Summary:
-    """The latest signed version of a visit's note, audited. Raises NotFound, also for an unsigned note, and NoGrant."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One signed version as its author sees it: how it stands, and how far it is on its way to the record."""
+
+    version: int
+    relation: Relation | None
+    relates_to: int | None
+    status: DocumentStatus | None
+    doc_status: DocStatus | None
+    text: str
+    sha256: str
+    author_name: str
+    signed_at: datetime
+    changed_at: datetime
+    state: NoteStatus
+
+
+async def versions(unit: Unit, visit_id: UUID) -> list[Version]:
+    """What was signed of a visit's note, in that order, for its author; each audited. Raises NotFound."""
+    visit = await authored_visit(unit, visit_id)
+    query = (
+        _summaries(Sight(NoteRow.clinician_id == visit.clinician_id))
+        .where(NoteRow.visit_id == visit.id)
+        .order_by(NoteVersionRow.version)
+    )
+    return [await _version(unit, _told(unit, row)) for row in await unit.session.execute(query)]
+
+
+async def _version(unit: Unit, signed: Summary) -> Version:
+    names = [each.name for each in fields(Version) if each.name != "state"]
+    shown = {name: getattr(signed, name) for name in names}
+    return Version(**shown, state=note_status(NoteState.SIGNED, await deliveries.ways(unit, signed.id)))
+
+
+async def summary(unit: Unit, visit_id: UUID) -> CurrentSummary:
+    """The note of a visit as it stands; each version audited. Raises NotFound, also for an unsigned note, NoteRetracted
+    and NoGrant.
+    """
     sight = await _sight(unit)
-    query = _summaries(sight).where(NoteRow.visit_id == visit_id)
-    found = (await unit.session.execute(query.order_by(NoteVersionRow.version.desc()).limit(1))).one_or_none()
-    if found is None:
-        raise NotFound
-    return _told(sight.unit_for(unit, found[1]), *found)
+    of_visit = _summaries(sight).where(NoteRow.visit_id == visit_id).order_by(NoteVersionRow.version)
+    now = of_visit.where(NoteStandingRow.status == DocumentStatus.CURRENT)
+    found = [_told(sight.unit_for(unit, row[1]), row) for row in await unit.session.execute(now)]
+    text = next((each for each in found if each.relation is not Relation.APPENDS), None)
+    if text is None:
+        signed = (await unit.session.execute(of_visit.limit(1))).one_or_none()
+        raise NotFound if signed is None else NoteRetracted
+    return CurrentSummary(text, tuple(each for each in found if each is not text))
 
 
 Position = tuple[int, UUID]
@@ -105,13 +163,19 @@ DECIDED = text("(pg_snapshot_xmin(pg_current_snapshot())::text::bigint)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryFilter:
-    """What a search may narrow by. `signed_from` is inclusive, `signed_before` is not."""
+    """What a search may narrow by. `signed_from` is inclusive, `signed_before` is not; `changed_from` likewise.
+
+    `statuses` leaves out what is no document: versions that retract.
+    """
 
     ids: Collection[UUID] | None = None
     patient_id: UUID | None = None
     visit_id: UUID | None = None
     signed_from: datetime | None = None
     signed_before: datetime | None = None
+    changed_from: datetime | None = None
+    changed_before: datetime | None = None
+    statuses: Collection[DocumentStatus] | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         tests: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
@@ -120,6 +184,9 @@ class SummaryFilter:
             (self.visit_id, NoteRow.visit_id.__eq__),
             (self.signed_from, NoteVersionRow.signed_at.__ge__),
             (self.signed_before, NoteVersionRow.signed_at.__lt__),
+            (self.changed_from, NoteStandingRow.changed_at.__ge__),
+            (self.changed_before, NoteStandingRow.changed_at.__lt__),
+            (self.statuses, NoteStandingRow.status.in_),
         ]
         return [test(value) for value, test in tests if value is not None]
 
@@ -148,7 +215,7 @@ async def signed_summaries(
         .order_by(NoteVersionRow.written_in, NoteVersionRow.id)
         .limit(limit)
     )
-    return [_told(sight.unit_for(unit, row[1]), *row) for row in await unit.session.execute(query)]
+    return [_told(sight.unit_for(unit, row[1]), row) for row in await unit.session.execute(query)]
 
 
 async def note_mark(unit: Unit, visit_id: UUID) -> str:
@@ -194,18 +261,20 @@ async def _sight(unit: Unit, data_kind: DataKind = DataKind.SUMMARIES) -> Sight:
             return Sight(false())
 
 
-def _summaries(sight: Sight) -> Select[NoteVersionRow, NoteRow, bool]:
+def _summaries(sight: Sight) -> Select[NoteVersionRow, NoteRow, NoteStandingRow | None, bool]:
     under_way = select(RecordDeliveryRow.id).where(
         RecordDeliveryRow.note_version_id == NoteVersionRow.id, RecordDeliveryRow.state != DeliveryState.DELIVERED
     )
     return (
-        select(NoteVersionRow, NoteRow, ~under_way.exists())
+        select(NoteVersionRow, NoteRow, NoteStandingRow, ~under_way.exists())
         .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
+        .outerjoin(NoteStandingRow, NoteStandingRow.note_version_id == NoteVersionRow.id)
         .where(sight.condition)
     )
 
 
-def _told(unit: Unit, version: NoteVersionRow, note: NoteRow, in_record: bool) -> Summary:
+def _told(unit: Unit, row: Row[NoteVersionRow, NoteRow, NoteStandingRow | None, bool]) -> Summary:
+    version, note, standing, in_record = row
     unit.audit("read", "note_version", version.id, patient_id=note.patient_id)
     return Summary(
         id=version.id,
@@ -221,4 +290,8 @@ def _told(unit: Unit, version: NoteVersionRow, note: NoteRow, in_record: bool) -
         signed_at=version.signed_at,
         in_record=in_record,
         position=(version.written_in, version.id),
+        relation=None if version.relation is None else Relation(version.relation),
+        relates_to=version.relates_to,
+        status=None if standing is None else DocumentStatus(standing.status),
+        changed_at=version.signed_at if standing is None else standing.changed_at,
     )

@@ -4,8 +4,13 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import assert_never
 
+from telehealth.core.errors import Kind, Refusal
 from telehealth.records.delivery.rules import DeliveryState
 from telehealth.records.notes.rules import NoteState
+
+
+class NoteRetracted(Refusal):
+    kind, slug, title = Kind.GONE, "note-retracted", "The note was entered in error and has been retracted"
 
 
 class NoteStatus(StrEnum):

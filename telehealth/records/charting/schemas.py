@@ -1,12 +1,13 @@
 """Notes on the wire."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
 from telehealth.http.schemas import Instant, Message
 from telehealth.records.charting.rules import NoteStatus
+from telehealth.records.notes.amendments import DocStatus, DocumentStatus, Relation
 from telehealth.records.notes.rules import NoteKind
 
 LONGEST_NOTE = 50_000
@@ -30,8 +31,28 @@ class NoteForm(Message):
     version: Annotated[int, Field(ge=0)]
 
 
+class AmendForm(Message):
+    """The buttons of a signed note: `appends`, `replaces`, or `anew` once all was retracted."""
+
+    version: Annotated[int, Field(ge=0)]
+    relation: Literal["appends", "replaces", "anew"]
+
+
+class DiscardForm(Message):
+    version: Annotated[int, Field(ge=0)]
+
+
+class RetractForm(Message):
+    version: Annotated[int, Field(ge=0)]
+    signed: Annotated[int, Field(ge=1, lt=2**31)]
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
 class NoteView(Message):
-    """`version` is also the ETag; `state` tells how far a signed note is on its way to the record."""
+    """`version` is also the ETag; `state` tells how far a signed note is on its way to the record.
+
+    `amendment`: what the draft becomes once it is signed; null is a text of its own.
+    """
 
     visit_id: UUID
     content: str
@@ -42,16 +63,16 @@ class NoteView(Message):
     saved_at: Instant | None
     signed_at: Instant | None
     sha256: str | None
+    amendment: Relation | None
 
 
-class SummaryView(Message):
-    """One signed version. `text` is what was signed, to the byte; `sha256` is of its UTF-8 form, in hex."""
+class AddendumView(Message):
+    """One signed version. `text` is what was signed, to the byte; `sha256` is of its UTF-8 form, in hex.
+
+    `status` and `doc_status` are those of a FHIR R4 DocumentReference.
+    """
 
     id: UUID
-    note_id: UUID
-    visit_id: UUID
-    patient_id: UUID
-    clinician_id: UUID
     version: int
     kind: NoteKind
     text: str
@@ -59,3 +80,50 @@ class SummaryView(Message):
     author_name: str
     signed_at: Instant
     in_record: bool
+    relation: Relation | None
+    relates_to: Annotated[int | None, Field(description="version of the same note")]
+    status: DocumentStatus
+    doc_status: DocStatus
+
+
+class SummaryView(AddendumView):
+    """The text of a visit's note as it stands. Who shows it shows its addenda too."""
+
+    note_id: UUID
+    visit_id: UUID
+    patient_id: UUID
+    clinician_id: UUID
+    addenda: Annotated[list[AddendumView], Field(default_factory=list)]
+
+
+class Amend(Message):
+    """What is begun; null is a new text, once the note was retracted."""
+
+    relation: Literal[Relation.APPENDS, Relation.REPLACES] | None
+
+
+class Retract(Message):
+    version: Annotated[
+        int, Field(ge=1, lt=2**31, description="The signed version; the text takes all its addenda along")
+    ]
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class VersionView(Message):
+    """One signed version as its author sees it. `state` tells how far it is on its way to the record."""
+
+    version: int
+    relation: Relation | None
+    relates_to: int | None
+    status: DocumentStatus | None
+    doc_status: DocStatus | None
+    text: str
+    sha256: str
+    author_name: str
+    signed_at: Instant
+    changed_at: Instant
+    state: NoteStatus
+
+
+class VersionsView(Message):
+    items: list[VersionView]

@@ -7,6 +7,7 @@ from telehealth.db.unit import Unit
 from telehealth.records.charting.queries import Note, note_of
 from telehealth.records.delivery import service as delivery
 from telehealth.records.notes import service as notes
+from telehealth.records.notes.amendments import Relation
 from telehealth.records.notes.rules import NoteKind
 
 
@@ -24,4 +25,27 @@ async def sign(unit: Unit, visit_id: UUID, *, version: int, destinations: Sequen
     signed = await notes.freeze(unit, visit_id, version=version)
     if signed is not None:
         await delivery.queue(unit, signed.id, destinations)
+    return await note_of(unit, visit_id)
+
+
+async def amend(unit: Unit, visit_id: UUID, *, version: int, relation: Relation | None) -> Note:
+    """Begin an amendment of that kind. Raises NotFound, Stale, NotSigned, NotToBeAmended."""
+    await notes.amend(unit, visit_id, version=version, relation=relation)
+    return await note_of(unit, visit_id)
+
+
+async def discard(unit: Unit, visit_id: UUID, *, version: int) -> Note:
+    """Give up the amendment that is being drafted. Raises NotFound, Stale, NotSigned, AlreadySigned."""
+    await notes.discard(unit, visit_id, version=version)
+    return await note_of(unit, visit_id)
+
+
+async def retract(
+    unit: Unit, visit_id: UUID, *, version: int, signed: int, reason: str, destinations: Sequence[str]
+) -> Note:
+    """Take a signed version back, here and in the record. Raises NotFound, Stale, NotSigned, NotToBeRetracted,
+    NothingToSign.
+    """
+    retraction = await notes.retract(unit, visit_id, version=version, signed=signed, reason=reason)
+    await delivery.queue(unit, retraction.id, destinations)
     return await note_of(unit, visit_id)

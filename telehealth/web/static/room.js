@@ -27,7 +27,7 @@ const conversation = talk({
   onTrouble: left,
   onEnd: (words) => (words && left(words), refresh()),
 });
-const note = keepNote({ visitId, onSigned: () => refresh() });
+const note = keepNote({ visitId, onChanged: () => refresh() });
 
 const others = company({
   list: $("peers"),
@@ -77,7 +77,8 @@ const refresh = coalesced(async () => {
   const page = await reread(() => notice(t("You are signed out. Sign in in another tab; your note stays here.")));
   const next = page?.getElementById("strip");
   if (!next) return;
-  for (const id of ["state", "record", "before", "tasks", "participants", "files"]) exchange($(id), page.getElementById(id));
+  for (const id of ["state", "record", "versions", "becoming", "unfinished", "before", "tasks", "participants", "files"]) exchange($(id), page.getElementById(id));
+  note.follow(page.getElementById("note"));
   hear(page);
   if (next.dataset.status !== strip.dataset.status) {
     strip.dataset.status = next.dataset.status;
@@ -100,7 +101,7 @@ function hear(page) {
 
 function exchange(mine, theirs) {
   if (!mine || !theirs || mine.dataset.source === theirs.innerHTML) return;
-  if (mine.id === "before" && mine.querySelector("details[open]")) return; // a reason is being written
+  if (mine.querySelector("details[open] form")) return; // a reason is being written
   const spoken = mine.id === "record" && mine.textContent.trim() !== theirs.textContent.trim();
   const held = mine.contains(document.activeElement) && document.activeElement?.closest("form")?.id;
   mine.dataset.source = theirs.innerHTML;
@@ -137,6 +138,24 @@ $("participants").addEventListener("submit", async (event) => {
     notice(t("That did not work. Please try again."));
   }
   await refresh();
+});
+
+// What was signed is amended or retracted without leaving the call.
+$("versions").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const typed = Object.fromEntries(new FormData(form, event.submitter));
+  try {
+    if (form.dataset.step === "amend") await note.amend(typed.relation);
+    else {
+      form.closest("details").open = false;
+      await note.retract(Number(typed.signed), typed.reason);
+    }
+    notice("");
+  } catch (error) {
+    if (form.closest("details")) form.closest("details").open = true;
+    notice(error.problem?.title || t("That did not work. Please try again."));
+  }
 });
 
 $("leave").addEventListener("click", () => {

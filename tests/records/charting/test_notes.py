@@ -85,7 +85,7 @@ async def test_signing_is_one_transaction(unit_of_work: UnitOfWork, arranged: Ar
     event = next(each for each in nudged if isinstance(each, NoteSigned))
     assert event.topics() == (f"visit:{arranged.visit_id}", f"clinician:{arranged.clinician.person_id}")
 
-    told = await unit_of_work.run(queries.summary, SYSTEM, arranged.visit_id)
+    told = (await unit_of_work.run(queries.summary, SYSTEM, arranged.visit_id)).text
     assert told.text.endswith("\n\n## Plan\nRest.\n")
     assert told.sha256 == signed.sha256 == hashlib.sha256(told.text.encode()).hexdigest()
     assert told.author_name == "Dr. Grace Sample"

@@ -46,7 +46,7 @@ async def test_a_note_is_in_the_record_when_every_destination_has_it(
     assert await unit_of_work.run(states) == {"north": DeliveryState.DELIVERED, "south": DeliveryState.PENDING}
     note = await unit_of_work.run(charting.open_note, arranged.clinician, arranged.visit_id)
     assert note.state is NoteStatus.WAITING
-    summary = await unit_of_work.run(charting.summary, SYSTEM, arranged.visit_id)
+    summary = (await unit_of_work.run(charting.summary, SYSTEM, arranged.visit_id)).text
     assert not summary.in_record
 
     clock.advance(timedelta(minutes=1))
@@ -55,7 +55,7 @@ async def test_a_note_is_in_the_record_when_every_destination_has_it(
     assert (len(north.kept), len(south.kept)) == (1, 1)
     note = await unit_of_work.run(charting.open_note, arranged.clinician, arranged.visit_id)
     assert note.state is NoteStatus.DELIVERED
-    assert (await unit_of_work.run(charting.summary, SYSTEM, arranged.visit_id)).in_record
+    assert (await unit_of_work.run(charting.summary, SYSTEM, arranged.visit_id)).text.in_record
 
 
 async def test_a_destination_that_is_down_keeps_no_other_waiting(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
