@@ -9,12 +9,17 @@ from uuid import UUID
 
 import pytest
 
+from telehealth.db.unit import UnitOfWork
 from telehealth.video.ports import IceServers
 from telehealth.video.turn import ice_servers
 from tests.kit.call_process import running_web
-from tests.kit.calls import chromium, open_side
+from tests.kit.calls import chromium, open_companion, open_side
+from tests.kit.company import companion_of
 from tests.kit.coturn import SECRET, RunningCoturn, running_coturn
+from tests.kit.frozen import see
+from tests.kit.media_process import running_node
 from tests.kit.meetings import Meeting
+from tests.kit.nodes import a_node_reports
 from tests.kit.signalling import behind
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -63,3 +68,60 @@ async def _call_through(coturn: RunningCoturn, database: str, valkey: str, meeti
                 await side.sees_the_other()
             assert monotonic() - healed < 5
             assert await host.do("peers.length") == 1
+
+
+# The way a page's connections take: of each, its own candidate's type and how it reaches the relay, and frames decoded.
+WAYS = """(async () => {
+  const found = [];
+  for (const pc of window.peers.filter(({ connectionState }) => connectionState === "connected")) {
+    const stats = await pc.getStats();
+    const all = [...stats.values()];
+    const pair = stats.get(all.find(({ type }) => type === "transport").selectedCandidatePairId);
+    const { candidateType, relayProtocol } = stats.get(pair.localCandidateId);
+    const decoded = all.filter(({ type, kind }) => type === "inbound-rtp" && kind === "video");
+    found.push([candidateType, relayProtocol, decoded.reduce((sum, { framesDecoded }) => sum + framesDecoded, 0)]);
+  }
+  return found;
+})()"""
+
+
+@pytest.mark.browser
+@pytest.mark.relay
+async def test_a_call_through_the_relay_by_tcp(database: str, valkey: str, meeting: Meeting) -> None:
+    with running_coturn() as coturn:
+        web = behind(database, valkey, meeting, turn_urls=coturn.tcp, turn_secret=SECRET)
+        with running_web(web):
+            async with chromium() as browser:
+                sides = [await open_side(browser, web, meeting, host=host, policy="relay") for host in (True, False)]
+                for side in sides:
+                    await side.becomes("connected")
+                    await side.sees_the_other(more_frames=30)
+                for side in sides:
+                    [[kind, protocol, decoded]] = await side.do(WAYS)
+                    assert (kind, protocol) == ("relay", "tcp")
+                    assert decoded >= 30
+
+
+@pytest.mark.browser
+@pytest.mark.relay
+@pytest.mark.timeout(300)
+async def test_the_media_node_is_reached_through_the_relay(
+    database: str, valkey: str, meeting: Meeting, unit_of_work: UnitOfWork
+) -> None:
+    """By those whose network lets nothing else through; the third comes straight."""
+    companion = await companion_of(unit_of_work, meeting, let_in=True)
+    with running_coturn() as coturn, running_node() as node:
+        await a_node_reports(unit_of_work, node.url)
+        relay = {"turn_urls": coturn.urls, "turn_secret": SECRET}
+        web = behind(database, valkey, meeting, companion, grant_key=node.private, **relay)
+        with running_web(web):
+            async with chromium() as browser:
+                sides = [await open_side(browser, web, meeting, host=host, policy="relay") for host in (True, False)]
+                third = await open_companion(browser, web, meeting)
+                for side in (*sides, third):
+                    await see(side, 2, more=30)
+                for side in sides:
+                    ways = await side.do(WAYS)
+                    assert [way[:2] for way in ways] == [["relay", "udp"]] * 2  # one up, one down
+                    assert max(decoded for *_, decoded in ways) >= 60
+                assert all(kind != "relay" for kind, *_ in await third.do(WAYS))
