@@ -31,7 +31,8 @@ from telehealth.http.pages import open_pages
 from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
-from telehealth.notifications.ports import Mailer, MailFrom, PublicUrl
+from telehealth.notifications.ports import Mailer, MailFrom, NoTexter, PublicUrl, Texter
+from telehealth.notifications.sms_gateway import Account, GatewayKind, SmsGateway
 from telehealth.notifications.smtp import SmtpMailer
 from telehealth.records.attachments.bucket import BucketStore
 from telehealth.records.attachments.directory import DirectoryStore, NoStore
@@ -144,6 +145,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         RoomBus: await _rooms(settings, unit_of_work, stack),
         SchedulingLinks: _scheduling_links(settings),
         Presence: Presence(unit_of_work),
+        Texter: await _texter(settings, stack),
         Versions: Versions(unit_of_work, follow_ups),
     }
 
@@ -198,6 +200,19 @@ def record_targets(settings: Settings) -> tuple[Target, ...]:
             client_id=settings.record_client_id,
             private_key=_secret(settings.record_private_key),
         ),
+    )
+
+
+async def _texter(settings: Settings, stack: AsyncExitStack) -> Texter:
+    if not settings.sms_url:
+        return NoTexter()
+    return SmsGateway(
+        await stack.enter_async_context(open_client()),
+        settings.sms_url,
+        kind=GatewayKind(settings.sms_gateway),
+        sender=settings.sms_from,
+        account=Account(settings.sms_user, _secret(settings.sms_secret) or ""),
+        region=settings.sms_region,
     )
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from os import environ
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -172,6 +172,32 @@ class Settings(BaseModel):
     mail_from: Annotated[str, Field(alias="TELEHEALTH_MAIL_FROM", description="Sender of every message")] = (
         "visits@clinic.example"
     )
+
+    sms_url: Annotated[
+        str, Field(alias="SMS_URL", description="Address of the SMS gateway that takes text messages; none: no texts")
+    ] = ""
+    sms_gateway: Annotated[
+        Literal["plain", "twilio"],
+        Field(alias="TELEHEALTH_SMS_GATEWAY", description="How the gateway is spoken to: plain (JSON), twilio (form)"),
+    ] = "plain"
+    sms_from: Annotated[
+        str, Field(alias="TELEHEALTH_SMS_FROM", description="Number or name texts come from, or a messaging service")
+    ] = ""
+    sms_user: Annotated[
+        str, Field(alias="TELEHEALTH_SMS_USER", description="Account or API key at a gateway of the twilio kind")
+    ] = ""
+    sms_secret: Annotated[
+        SecretStr | None,
+        Field(alias="TELEHEALTH_SMS_SECRET", description="Bearer token of a plain gateway, or the account's password"),
+    ] = None
+    sms_region: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_SMS_REGION",
+            pattern=r"^([A-Z]{2})?$",
+            description="Country (ISO 3166-1) of numbers written without +; none: such numbers get no texts",
+        ),
+    ] = ""
 
     scheduling_links: Annotated[
         bool,

@@ -1,4 +1,5 @@
-"""The local mailbox of a trial: takes every message by SMTP, keeps it, and shows it on a small page. Loopback only.
+"""The local mailbox of a trial: takes mail by SMTP and text messages by HTTP, keeps them, and shows them on a small
+page. Loopback only.
 
     python -m telehealth.cli.mailbox --directory DIR --smtp-port 1025 --port 8025
 
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_binary_file, policy
 from email.message import EmailMessage, MIMEPart
-from email.utils import parsedate_to_datetime
+from email.utils import localtime, parsedate_to_datetime
 from mailbox import Maildir
 from pathlib import Path
 from typing import Annotated
@@ -150,9 +151,20 @@ def create_app(post: Post) -> Starlette:
         told = [_plain(letter) for letter in post.newest() if to is None or to in letter.to]
         return JSONResponse({"messages": told}, headers=HEADERS)
 
+    async def take_text(request: Request) -> Response:
+        """As an SMS gateway of the plain kind."""
+        told = await request.json()
+        message = EmailMessage(policy.SMTP)
+        message["From"], message["To"], message["Subject"] = told["from"] or "(clinic)", told["to"], "Text message"
+        message["Date"] = localtime()
+        message.set_content(told["text"])
+        post.keep(message.as_bytes())
+        return JSONResponse({"id": told["id"]}, status_code=202, headers=HEADERS)
+
     return Starlette(
         routes=[
             Route("/", show_list),
+            Route("/texts", take_text, methods=["POST"]),
             Route("/messages.json", list_json),
             Route("/messages/{message}", show_letter),
             Route("/messages/{message}/attachments/{number:int}", send_attachment),

@@ -180,6 +180,7 @@ class Installation:
         ports, keys, embedded = self._options.ports, self._keys, self._embedded
         defaults = {
             "SMTP_URL": f"smtp://{LOOPBACK}:{ports.smtp}",
+            **({"SMS_URL": f"http://{LOOPBACK}:{ports.mailbox}/texts"} if embedded.mail else {}),
             "TELEHEALTH_PUBLIC_URL": f"http://localhost:{ports.web}",
             "TELEHEALTH_MEDIA_URL": f"http://{LOOPBACK}:{ports.media}",
             "TELEHEALTH_SECRET_KEY": keys.secret_key,

@@ -78,6 +78,11 @@ class Locale:
         glue = str(dates.get_datetime_format("medium", locale=self.region)).replace("'", "")
         return f"{glue.format(time, day)} ({self.zone_name(instant, zone)})"
 
+    def format_brief(self, instant: datetime, zone: ZoneInfo) -> str:
+        """Day, time and the city the zone is named after, as short as can be misread by nobody."""
+        day = dates.format_date(instant.astimezone(zone).date(), "medium", locale=self.region)
+        return f"{day}, {self.format_time(instant, zone)} ({self.place_name(zone)})"
+
     def zone_name(self, instant: datetime, zone: ZoneInfo) -> str:
         """The name the zone goes by at that instant (summer or winter), in words; its place when it has no name."""
         name = dates.get_timezone_name(instant.astimezone(zone), "long", locale=self.region)

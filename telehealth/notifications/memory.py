@@ -1,9 +1,9 @@
-"""A mailer that keeps what it is given, for tests and for trying the platform. Passes the adapter's contract."""
+"""Who keeps what they are given, for tests and for trying the platform. Pass the contracts of the adapters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from telehealth.notifications.ports import Mail, Outcome, Sent
+from telehealth.notifications.ports import Mail, Outcome, Sent, Text
 
 
 @dataclass(slots=True)
@@ -17,4 +17,19 @@ class MemoryMailer:
         outcome = self.answer(mail)
         if isinstance(outcome, Sent):
             self.sent.append(mail)
+        return outcome
+
+
+@dataclass(slots=True)
+class MemoryTexter:
+    """The same for text messages."""
+
+    sent: list[Text] = field(default_factory=list)
+    answer: Callable[[Text], Outcome] = lambda _: Sent()
+    region: str = "US"
+
+    async def send(self, text: Text) -> Outcome:
+        outcome = self.answer(text)
+        if isinstance(outcome, Sent):
+            self.sent.append(text)
         return outcome

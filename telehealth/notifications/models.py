@@ -1,4 +1,4 @@
-"""The ledger of messages: who was told what, and whether it arrived at the mail server. Texts are not kept."""
+"""The ledger of messages: who was told what, and whether a mail server or gateway took it. Texts are not kept."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +13,10 @@ STATES = ", ".join(f"'{state}'" for state in MessageState)
 
 
 class MessageRow(Table):
-    """`subject_id` is a visit or a task. `fault` is an SMTP code or the name of a fault, never a text."""
+    """`subject_id` is a visit, a task, an alert or an offer; `visit_at` is when the visit begins, as was known then.
+
+    `fault` is a code of the mail server or gateway, or the name of a fault, never a text.
+    """
 
     __tablename__ = "message"
 
@@ -24,6 +27,7 @@ class MessageRow(Table):
     recipient_role: Mapped[str] = plain()
     recipient_id: Mapped[UUID] = phi()
     due_at: Mapped[datetime] = phi()
+    visit_at: Mapped[datetime | None] = phi()
     state: Mapped[str] = plain()
     attempt: Mapped[int] = plain(server_default=text("0"))
     next_attempt_at: Mapped[datetime] = plain()

@@ -1,4 +1,4 @@
-"""What this package needs from outside: somewhere to hand a mail to, and what bootstrap knows of the house."""
+"""What this package needs from outside: whom to hand mails and text messages to, and what bootstrap knows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +47,15 @@ class Mail:
     invite: Invite | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One text message (SMS) to one number, E.164. The same message tried again has the same `id`."""
+
+    id: str
+    recipient: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The server has taken responsibility for it (RFC 5321, section 4.2.5)."""
@@ -80,3 +89,21 @@ class Mailer(Protocol):
     """Raises nothing for what a mail server does or fails to do."""
 
     async def send(self, mail: Mail) -> Outcome: ...
+
+
+class Texter(Protocol):
+    """Raises nothing for what a gateway does or fails to do. `region` (ISO 3166-1) is where a number without + is."""
+
+    @property
+    def region(self) -> str: ...
+
+    async def send(self, text: Text) -> Outcome: ...
+
+
+class NoTexter:
+    """A house that has no gateway: nothing is handed to it."""
+
+    region = ""
+
+    async def send(self, text: Text) -> Outcome:
+        raise AssertionError(f"unreachable: {text.id} is not written without a gateway")

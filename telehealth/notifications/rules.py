@@ -13,8 +13,12 @@ from telehealth.scheduling.waitlist.rules import Offer
 from telehealth.visits.escalation.rules import AlertKind, Audience
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 
-REMIND_BEFORE = timedelta(hours=24)
-SHORTEST_NOTICE = timedelta(hours=2)  # who has just been invited needs no reminder
+# So long before a visit it is reminded of, unless that is sooner than so long after it was booked or moved.
+REMINDERS: Mapping[timedelta, timedelta] = {
+    timedelta(hours=24): timedelta(hours=2),
+    timedelta(hours=1): timedelta(minutes=30),
+    timedelta(minutes=10): timedelta(minutes=5),
+}
 LEASE = timedelta(seconds=90)
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
@@ -40,7 +44,10 @@ class MessageKind(StrEnum):
 
 
 class Channel(StrEnum):
+    """As in FHIR R4 ContactPoint.system."""
+
     EMAIL = "email"
+    SMS = "sms"
 
 
 class MessageState(StrEnum):
@@ -48,6 +55,7 @@ class MessageState(StrEnum):
     SENDING = "sending"
     SENT = "sent"
     DROPPED = "dropped"
+    REROUTED = "rerouted"
     DEAD = "dead"
 
 
@@ -57,6 +65,7 @@ MESSAGE_STEPS: Mapping[MessageState, frozenset[MessageState]] = {
     MessageState.SENDING: frozenset(MessageState),
     MessageState.SENT: frozenset(),
     MessageState.DROPPED: frozenset(),
+    MessageState.REROUTED: frozenset(),  # the next channel has it
     MessageState.DEAD: frozenset({MessageState.PENDING}),  # re-driven by a person
 }
 
@@ -69,25 +78,44 @@ OF_ALERTS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One claimed row of the ledger. `attempt` fences: only the sender that raised it may settle it."""
+    """One claimed row of the ledger. `attempt` fences: only the sender that raised it may settle it.
+
+    `visit_at` is when the visit begins that it is about, as far as was known when it was noted.
+    """
 
     id: MessageId
     kind: MessageKind
+    channel: Channel
     subject_id: UUID
     recipient_role: Role
     recipient_id: UUID
     due_at: datetime
     attempt: int
+    visit_at: datetime | None = None
+
+    @property
+    def ahead(self) -> timedelta | None:
+        """How far off the visit is when the message is due."""
+        return None if self.visit_at is None else self.visit_at - self.due_at
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who is told; `language` BCP 47, `time_zone` an IANA name."""
+    """Who is told; `language` BCP 47, `time_zone` an IANA name, `phone` as somebody wrote it down."""
 
     name: str
     email: str | None
     language: str
     time_zone: str
+    phone: str | None = None
+
+    def address(self, channel: Channel) -> str | None:
+        """Where that channel finds them."""
+        match channel:
+            case Channel.EMAIL:
+                return self.email or None
+            case Channel.SMS:
+                return self.phone or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +161,10 @@ def alert_kind(kind: AlertKind, whom: Audience) -> MessageKind:
             return K.HOUSE_UNREADY
 
 
-def reminder_time(visit: Visit, now: datetime) -> datetime | None:
-    """When to remind of a visit; None when the invitation itself is as late as that."""
-    at = visit.starts_at - REMIND_BEFORE
-    return at if at - now >= SHORTEST_NOTICE else None
+def reminder_times(visit: Visit, now: datetime) -> list[datetime]:
+    """When to remind of a visit that was booked or moved now, the earliest first."""
+    times = [(visit.starts_at - before, notice) for before, notice in REMINDERS.items()]
+    return [at for at, notice in times if at - now >= notice]
 
 
 def still_true(message: Message, visit: Visit, now: datetime) -> bool:
@@ -146,13 +174,20 @@ def still_true(message: Message, visit: Visit, now: datetime) -> bool:
             return visit.status is VisitStatus.CANCELLED
         case K.REMINDER:
             booked = visit.status in (VisitStatus.BOOKED, VisitStatus.ARRIVED)
-            return booked and now < visit.starts_at and message.due_at == visit.starts_at - REMIND_BEFORE
+            until = _reminded_again(message, visit)
+            return booked and until is not None and now < until
         case _:
             return visit.status is not VisitStatus.CANCELLED and now < visit.closes_at
 
 
-def next_try(message: Message, now: datetime) -> datetime | None:
-    """When to try again: 15 s, 30 s, 1 min … 1 h; None after two days."""
-    if now - message.due_at >= GIVE_UP_AFTER:
+def _reminded_again(message: Message, visit: Visit) -> datetime | None:
+    """Until when a reminder is worth sending: the next one or the visit; None when it is of a time no longer true."""
+    times = [*(visit.starts_at - before for before in REMINDERS), visit.starts_at]
+    return times[times.index(message.due_at) + 1] if message.due_at in times[:-1] else None
+
+
+def next_try(message: Message, now: datetime, *, patience: timedelta = GIVE_UP_AFTER) -> datetime | None:
+    """When to try again: 15 s, 30 s, 1 min … 1 h; None once patience has run out."""
+    if now - message.due_at >= patience:
         return None
     return now + min(FIRST_WAIT * (1 << min(message.attempt - 1, 10)), LONGEST_WAIT)

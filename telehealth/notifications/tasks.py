@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import assert_never
 
 from telehealth.core.actors import Role
 from telehealth.db.unit import Unit
@@ -10,9 +11,20 @@ from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUp
 from telehealth.http.locales import Locales
 from telehealth.notifications import service
 from telehealth.notifications.letters import Desk
-from telehealth.notifications.ports import Away, Mail, Mailer, MailFrom, Outcome, PublicUrl, Sent
-from telehealth.notifications.rules import Facts, Message, MessageKind, alert_kind, reminder_time
-from telehealth.notifications.service import UNTRUE, Recipient, Unsendable, Unwritten
+from telehealth.notifications.ports import (
+    Away,
+    Mail,
+    Mailer,
+    MailFrom,
+    NoTexter,
+    PublicUrl,
+    Sent,
+    Text,
+    Texter,
+)
+from telehealth.notifications.rules import Channel, Facts, Message, MessageKind, alert_kind, reminder_times
+from telehealth.notifications.service import NO_GATEWAY, NOWHERE, UNTRUE, Came, NotNow, Recipient, Unsendable, Unwritten
+from telehealth.notifications.texts import NoNumber, TextDesk
 from telehealth.scheduling.waitlist.events import OfferMade
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.appointments.events import TimeToChoose
@@ -86,39 +98,68 @@ async def alert(unit: Unit, event: AlertTold) -> None:
 
 
 async def send_due(work: Work) -> int:
-    """Send what is due, one message at a time: a bad address stops nobody, an absent server stops this round."""
+    """Send what is due, one message at a time: a bad address stops nobody, an absent server its channel's round."""
     until, sent = work.clock.now() + ROUND, 0
-    while work.clock.now() < until and (message := await work.run(service.claim)) is not None:
+    away: set[Channel] = set()
+    closed = {Channel.SMS} if isinstance(work.port(Texter), NoTexter) else set()
+    while work.clock.now() < until and (message := await work.run(service.claim, but=away)) is not None:
         outcome = await _attempt(work, message)
-        await work.run(service.settle, message, outcome)
+        await work.run(service.settle, message, outcome, closed=closed)
         sent += isinstance(outcome, Sent)
         if isinstance(outcome, Away):
-            break
+            away.add(message.channel)
     return sent
 
 
-async def _attempt(work: Work, message: Message) -> Outcome | Unsendable | Unwritten:
-    letter = await _written(work, message)
-    outcome = await work.port(Mailer).send(letter) if isinstance(letter, Mail) else letter
-    if outcome not in (Sent(), UNTRUE):
-        log.warning("message %s (%s) not sent: %s", message.id, message.kind, outcome)
+async def _attempt(work: Work, message: Message) -> Came:
+    outcome = await _sent(work, await _written(work, message))
+    if outcome not in (Sent(), UNTRUE) and not isinstance(outcome, NotNow):
+        log.warning("message %s (%s, %s) not sent: %s", message.id, message.kind, message.channel, outcome)
     return outcome
 
 
-async def _written(work: Work, message: Message) -> Mail | Unsendable | Unwritten:
-    desk = Desk(locales=work.port(Locales), public_url=work.port(PublicUrl), mail_from=work.port(MailFrom))
+async def _sent(work: Work, written: Mail | Text | Unsendable | Unwritten | NotNow) -> Came:
+    match written:
+        case Mail():
+            return await work.port(Mailer).send(written)
+        case Text():
+            return await work.port(Texter).send(written)
+        case Unsendable() | Unwritten() | NotNow():
+            return written
+        case never:
+            assert_never(never)
+
+
+async def _written(work: Work, message: Message) -> Mail | Text | Unsendable | Unwritten | NotNow:
     try:
         facts = await work.run(service.gather, message)
-        return desk.write(facts, now=work.clock.now()) if isinstance(facts, Facts) else facts
+        return _words(work, facts) if isinstance(facts, Facts) else facts
+    except NoNumber:
+        return NOWHERE
     except Exception as error:  # noqa: BLE001 -- one message's fault stops no other; it is kept with the row
         return Unwritten(type(error).__name__)
+
+
+def _words(work: Work, facts: Facts) -> Mail | Text | Unsendable:
+    locales, public_url = work.port(Locales), work.port(PublicUrl)
+    match facts.message.channel:
+        case Channel.EMAIL:
+            desk = Desk(locales=locales, public_url=public_url, mail_from=work.port(MailFrom))
+            return desk.write(facts, now=work.clock.now())
+        case Channel.SMS:
+            texter = work.port(Texter)
+            if isinstance(texter, NoTexter):
+                return NO_GATEWAY
+            return TextDesk(locales=locales, public_url=public_url, region=texter.region).write(facts)
 
 
 async def _tell(unit: Unit, kind: MessageKind, event: VisitEvent) -> None:
     """Once for a whole series: the nearest visit's message. The others come up with their reminders."""
     if event.told_by is None:
         invited = _companions(await participants.companions(unit, event.visit_id))
-        await service.tell(unit, kind, event.visit_id, recipients=[*_both(event), *invited], due_at=unit.now)
+        start = (await open_visit(unit, event.visit_id)).starts_at
+        everyone = [*_both(event), *invited]
+        await service.tell(unit, kind, event.visit_id, recipients=everyone, due_at=unit.now, visit_at=start)
 
 
 def _companions(invited: Iterable[Participant]) -> list[Recipient]:
@@ -131,10 +172,11 @@ def _both(event: VisitEvent) -> tuple[Recipient, Recipient]:
 
 
 async def _remind(unit: Unit, event: VisitEvent) -> None:
-    at = reminder_time(await open_visit(unit, event.visit_id), unit.now)
-    if at is not None:
-        patient: Recipient = (Role.PATIENT, event.patient_id)
-        await service.tell(unit, MessageKind.REMINDER, event.visit_id, recipients=[patient], due_at=at)
+    visit = await open_visit(unit, event.visit_id)
+    patient: Recipient = (Role.PATIENT, event.patient_id)
+    for at in reminder_times(visit, unit.now):
+        kind, start = MessageKind.REMINDER, visit.starts_at
+        await service.tell(unit, kind, event.visit_id, recipients=[patient], due_at=at, visit_at=start)
 
 
 async def _tell_owner(unit: Unit, kind: MessageKind, event: FollowUpEvent) -> None:

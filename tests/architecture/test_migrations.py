@@ -255,6 +255,27 @@ def test_notes_that_were_signed_stand_and_one_that_was_amended_is_not_given_up(e
         assert connection.execute("SELECT count(*) FROM note_version").fetchall() == [(2,)]
 
 
+def test_messages_keep_what_became_of_them_on_the_way_back_too(empty: str) -> None:
+    migrate(empty, "0030")
+    row = {"kind": "reminder", "channel": "email", "subject_id": VISIT, "recipient_role": "patient", "state": "sent"}
+    told = {**row, "recipient_id": PATIENT, "due_at": THEN, "next_attempt_at": THEN, "attempt": 1}
+
+    def kept() -> list[tuple[str, str]]:
+        with psycopg.connect(empty) as connection:
+            return connection.execute("SELECT channel, state FROM message ORDER BY id").fetchall()
+
+    with psycopg.connect(empty) as connection:
+        insert(connection, "message", {**told, "id": UUID(int=21)})
+    migrate(empty)
+    command.check(alembic_config(empty))
+    with psycopg.connect(empty) as connection:
+        insert(connection, "message", {**told, "id": UUID(int=22), "kind": "moved", "state": "rerouted"})
+        insert(connection, "message", {**told, "id": UUID(int=23), "kind": "moved", "channel": "sms"})
+    assert kept() == [("email", "sent"), ("email", "rerouted"), ("sms", "sent")]
+    command.downgrade(alembic_config(empty), "0030")
+    assert kept() == [("email", "sent"), ("email", "dead")]
+
+
 def test_the_way_back_leaves_nothing(empty: str) -> None:
     migrate(empty)
     command.downgrade(alembic_config(empty), "base")

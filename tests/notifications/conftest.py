@@ -9,8 +9,8 @@ from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.locales import Locales
-from telehealth.notifications.memory import MemoryMailer
-from telehealth.notifications.ports import Mail, Mailer, MailFrom, PublicUrl
+from telehealth.notifications.memory import MemoryMailer, MemoryTexter
+from telehealth.notifications.ports import Mail, Mailer, MailFrom, NoTexter, PublicUrl, Texter
 from telehealth.notifications.tasks import SUBSCRIPTIONS, send_due
 from telehealth.people import service as people
 from telehealth.tasks.relay import Relay
@@ -36,11 +36,13 @@ class Post:
     clock: FixedClock
     locales: Locales
     mailer: MemoryMailer = field(default_factory=MemoryMailer)
+    texter: MemoryTexter | NoTexter = field(default_factory=NoTexter)
 
     @property
     def work(self) -> Work:
         ports = {
             Mailer: self.mailer,
+            Texter: self.texter,
             Locales: self.locales,
             PublicUrl: PublicUrl(HOME),
             MailFrom: MailFrom("visits@clinic.example"),
@@ -70,7 +72,7 @@ async def post(unit_of_work: UnitOfWork, clock: FixedClock, locales: Locales) ->
     return Post(await unit_of_work.run(_clinic_with_mail), unit_of_work, clock, locales)
 
 
-async def _clinic_with_mail(unit: Unit, email: str | None = "rosa@home.example") -> Clinic:
+async def _clinic_with_mail(unit: Unit) -> Clinic:
     clinic = await open_clinic(unit)
     patient = await people.register_patient(
         unit,
@@ -79,7 +81,7 @@ async def _clinic_with_mail(unit: Unit, email: str | None = "rosa@home.example")
         birth_date=BORN,
         language="es-ES",
         time_zone="Europe/Madrid",
-        email=email,
+        email="rosa@home.example",
         identifier=f"urn:test|{UUID(int=1)}",
     )
     return replace(clinic, patient=patient)

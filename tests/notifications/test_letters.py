@@ -113,7 +113,7 @@ async def test_what_we_sent_is_ours_when_a_calendar_brings_it_back(post: Post) -
         assert read_calendar(foreign, view) == Busy([Interval(start, start + 20)])
 
 
-async def test_one_reminder_the_day_before(post: Post, clock: FixedClock) -> None:
+async def test_reminders_a_day_an_hour_and_ten_minutes_before(post: Post, clock: FixedClock) -> None:
     start = datetime(2026, 3, 5, 15, 0, tzinfo=UTC)
     await post.book(start)
     await post.deliver()
@@ -123,7 +123,22 @@ async def test_one_reminder_the_day_before(post: Post, clock: FixedClock) -> Non
     (mail,) = await post.deliver()
     assert mail.subject.startswith("Recordatorio de su visita")
     assert mail.invite is None
+    clock.advance(timedelta(hours=23) - timedelta(seconds=1))
+    assert await post.deliver() == []
+    clock.advance(timedelta(seconds=1))
+    assert len(await post.deliver()) == 1
+    clock.advance(timedelta(minutes=50))
+    assert len(await post.deliver()) == 1
     clock.advance(timedelta(minutes=10))
+    assert await post.deliver() == []
+
+
+async def test_who_was_away_gets_one_reminder_and_not_all(post: Post, clock: FixedClock) -> None:
+    start = datetime(2026, 3, 5, 15, 0, tzinfo=UTC)
+    await post.book(start)
+    await post.deliver()
+    clock.advance(start - timedelta(minutes=9) - clock.now())
+    assert len(await post.deliver()) == 1
     assert await post.deliver() == []
 
 

@@ -1,0 +1,88 @@
+"""Text messages by HTTP: a gateway of the plain kind, or one that speaks as Twilio's Messages resource expects.
+
+Plain: POST of JSON {"id", "from", "to", "text"} with `Authorization: Bearer` and `Idempotency-Key`; any 2xx is taken.
+Twilio: POST of a form with To, From (or MessagingServiceSid) and Body under HTTP Basic; 201 is taken. It knows no
+idempotency key: a message whose answer was lost is sent again.
+"""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from telehealth.notifications.ports import Away, Deferred, Outcome, Refused, Sent, Text
+from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Reply
+
+
+class GatewayKind(StrEnum):
+    PLAIN = "plain"
+    TWILIO = "twilio"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`user` is Twilio's account SID or API key; a plain gateway knows the secret alone."""
+
+    user: str
+    secret: str = field(repr=False)
+
+
+class SmsGateway:
+    """A Texter. `sender` is a number, a name or a messaging service."""
+
+    def __init__(
+        self, outbound: Outbound, url: str, *, kind: GatewayKind, sender: str, account: Account, region: str
+    ) -> None:
+        self._outbound = outbound
+        self._url = url
+        self._kind = kind
+        self._sender = sender
+        self._account = account
+        self.region = region
+
+    async def send(self, text: Text) -> Outcome:
+        try:
+            reply = await (self._plain(text) if self._kind is GatewayKind.PLAIN else self._twilio(text))
+        except (NotSent, NoAnswer) as error:
+            return Away(str(error))
+        return _judge(reply)
+
+    async def _plain(self, text: Text) -> Reply:
+        body = {"id": text.id, "from": self._sender, "to": text.recipient, "text": text.text}
+        headers = {"content-type": "application/json", "idempotency-key": text.id}
+        if self._account.secret:
+            headers["authorization"] = f"Bearer {self._account.secret}"
+        return await self._outbound.send("POST", self._url, headers=headers, content=json.dumps(body).encode())
+
+    async def _twilio(self, text: Text) -> Reply:
+        service = self._sender.startswith("MG")
+        sender = {"MessagingServiceSid" if service else "From": self._sender}
+        token = base64.b64encode(f"{self._account.user}:{self._account.secret}".encode()).decode()
+        return await self._outbound.send(
+            "POST",
+            self._url,
+            headers={"authorization": f"Basic {token}"},
+            form={"To": text.recipient, "Body": text.text} | sender,
+        )
+
+
+def _judge(reply: Reply) -> Outcome:
+    """A status that speaks of the message settles it; one that speaks of us or of the gateway holds all of them up."""
+    status = reply.status
+    if 200 <= status < 300:
+        return Sent()
+    if status in (400, 404, 410, 422):
+        return Refused(_code(reply))
+    if status == 413:
+        return Refused(status)
+    return Deferred(status) if status in (409, 425) else Away(str(status))
+
+
+def _code(reply: Reply) -> int:
+    """The gateway's own code where it gives one, such as 21610; a number says nothing of anyone."""
+    try:
+        told = reply.json()
+    except NotJson:
+        return reply.status
+    code = told.get("code") if isinstance(told, dict) else None
+    return code if isinstance(code, int) and not isinstance(code, bool) else reply.status

@@ -1,0 +1,69 @@
+"""What a text message says: who it is from, when, one link, in the reader's language and zone. Nothing clinical."""
+
+from dataclasses import dataclass
+
+from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse
+
+from telehealth.core.time import parse_zone
+from telehealth.http.locales import Locale, Locales
+from telehealth.notifications.ports import Text
+from telehealth.notifications.rules import Facts, MessageKind
+
+K = MessageKind
+
+
+class NoNumber(ValueError):
+    """What stands there cannot be a number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDesk:
+    """What every text message is written with; `region` is where a number without + is."""
+
+    locales: Locales
+    public_url: str
+    region: str
+
+    def write(self, facts: Facts) -> Text:
+        """The text message for one reader. Raises NoNumber."""
+        reader = facts.reader
+        locale = self.locales.negotiate(accept=reader.language)
+        start = facts.visit.starts_at if facts.visit else facts.offered.offer.start if facts.offered else None
+        when = "" if start is None else locale.format_brief(start, parse_zone(reader.time_zone))
+        said = {
+            "when": when,
+            "link": f"{self.public_url}{facts.path}",
+            "clinic": facts.clinic.name if facts.clinic else "",
+        }
+        text = _words(locale, facts.message.kind) % said
+        return Text(id=str(facts.message.id), recipient=to_e164(reader.phone or "", self.region), text=text.strip(": "))
+
+
+def _words(locale: Locale, kind: MessageKind) -> str:
+    _ = locale.gettext
+    match kind:
+        case K.INVITATION:
+            return _("%(clinic)s: Your video visit is on %(when)s. Join here: %(link)s")
+        case K.MOVED:
+            return _("%(clinic)s: Your video visit has moved to %(when)s. Join here: %(link)s")
+        case K.REMINDER:
+            return _("%(clinic)s: Reminder: your video visit is on %(when)s. Join here: %(link)s")
+        case K.CANCELLATION:
+            return _("%(clinic)s: Your video visit on %(when)s is cancelled.")
+        case K.TIME_TO_CHOOSE:
+            return _("%(clinic)s: Please choose a time for your video visit: %(link)s")
+        case K.OFFER:
+            return _("%(clinic)s: A video visit is possible on %(when)s. Answer here: %(link)s")
+        case _:
+            raise ValueError(f"{kind} is not told by text message")
+
+
+def to_e164(number: str, region: str) -> str:
+    """ITU-T E.164 with +, from how people write numbers in that region (ISO 3166-1, may be empty). Raises NoNumber."""
+    try:
+        parsed = parse(number, region or None)
+    except NumberParseException:
+        raise NoNumber from None
+    if not is_possible_number(parsed):
+        raise NoNumber
+    return format_number(parsed, PhoneNumberFormat.E164)

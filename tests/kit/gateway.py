@@ -1,0 +1,69 @@
+"""An SMS gateway on loopback, of both kinds, that can be told to refuse, delay or be busy."""
+
+import asyncio
+import base64
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+SECRET, USER = "s3cret", "AC0123"
+
+
+@dataclass
+class Gateway:
+    """`judge` answers status and body for a recipient; a key seen before is taken and not told again."""
+
+    judge: Callable[[str], tuple[int, object]] = lambda _: (201, {"sid": "SM1"})
+    received: list[tuple[str, str]] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    url: str = ""
+
+    async def plain(self, request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {SECRET}":
+            return JSONResponse({}, status_code=401)
+        told = json.loads(await request.body())
+        status, body = self.judge(told["to"])
+        if status < 300 and request.headers["idempotency-key"] not in self.keys:
+            self.keys.add(request.headers["idempotency-key"])
+            self.received.append((told["to"], told["text"]))
+        return JSONResponse(body, status_code=status)
+
+    async def twilio(self, request: Request) -> Response:
+        if request.headers.get("authorization") != f"Basic {base64.b64encode(f'{USER}:{SECRET}'.encode()).decode()}":
+            return JSONResponse({"code": 20003}, status_code=401)
+        told = dict(parse_qsl((await request.body()).decode()))
+        status, body = self.judge(told["To"])
+        if status < 300:
+            self.received.append((told["To"], told["Body"]))
+        return JSONResponse(body, status_code=status)
+
+
+@asynccontextmanager
+async def gateway() -> AsyncIterator[Gateway]:
+    running = Gateway()
+    app = Starlette(
+        routes=[
+            Route("/texts", running.plain, methods=["POST"]),
+            Route("/Messages.json", running.twilio, methods=["POST"]),
+        ]
+    )
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False))
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen()  # who asks before the server runs waits
+        running.url = f"http://127.0.0.1:{door.getsockname()[1]}"
+        serving = asyncio.create_task(server.serve([door]))
+        try:
+            yield running
+        finally:
+            server.should_exit = True
+            await serving

@@ -1,0 +1,73 @@
+"""The SMS adapters against a real HTTP server, and the fake against the same contract."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from telehealth.notifications.memory import MemoryTexter
+from telehealth.notifications.ports import Away, Deferred, Outcome, Refused, Sent, Text, Texter
+from telehealth.notifications.sms_gateway import Account, GatewayKind, SmsGateway
+from telehealth.tasks.outbound import open_client
+from tests.kit.gateway import SECRET, USER, Gateway, gateway
+
+TEXT = Text(id="0195bb2e-7c00-7000-8000-000000000001", recipient="+34600123456", text="Clínica: mañana a las 9:00")
+PATHS = {GatewayKind.PLAIN: "/texts", GatewayKind.TWILIO: "/Messages.json"}
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Gateway]:
+    async with gateway() as running:
+        yield running
+
+
+async def texters(kind: str, served: Gateway, secret: str = SECRET, url: str | None = None) -> AsyncIterator[Texter]:
+    if kind == "memory":
+        answers: dict[int, Outcome] = {
+            201: Sent(),
+            400: Refused(21211),
+            425: Deferred(425),
+            429: Away("429"),
+            503: Away("503"),
+        }
+
+        def answer(text: Text) -> Outcome:
+            outcome = answers[served.judge(text.recipient)[0]]
+            if outcome == Sent():
+                served.received.append((text.recipient, text.text))
+            return outcome
+
+        yield MemoryTexter(answer=answer)
+        return
+    async with open_client(deadline=2) as outbound:
+        spoken, account = GatewayKind(kind), Account(USER, secret)
+        address = url or served.url + PATHS[spoken]
+        yield SmsGateway(outbound, address, kind=spoken, sender="+15075550100", account=account, region="US")
+
+
+@pytest.mark.parametrize("kind", ["plain", "twilio", "memory"])
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(201, Sent()), (400, Refused(21211)), (425, Deferred(425)), (429, Away("429")), (503, Away("503"))],
+)
+async def test_contract(kind: str, served: Gateway, status: int, outcome: Outcome) -> None:
+    served.judge = lambda _: (status, {"code": 21211})
+    async for texter in texters(kind, served):
+        assert await texter.send(TEXT) == outcome
+    assert served.received == ([(TEXT.recipient, TEXT.text)] if outcome == Sent() else [])
+
+
+@pytest.mark.parametrize("kind", ["plain", "twilio"])
+async def test_a_wrong_secret_is_nobodys_number(kind: str, served: Gateway) -> None:
+    async for texter in texters(kind, served, secret="wrong"):
+        assert await texter.send(TEXT) == Away("401")
+
+
+async def test_nobody_there(served: Gateway) -> None:
+    async for texter in texters("plain", served, url="http://127.0.0.1:1/texts"):
+        assert isinstance(await texter.send(TEXT), Away)
+
+
+async def test_the_same_message_again_is_told_once(served: Gateway) -> None:
+    async for texter in texters("plain", served):
+        assert [await texter.send(TEXT), await texter.send(TEXT)] == [Sent(), Sent()]
+    assert len(served.received) == 1

@@ -1,0 +1,104 @@
+"""Which channel, which next, and when it may ring: rules."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telehealth.core.actors import Role
+from telehealth.notifications.rules import GIVE_UP_AFTER, Channel, MessageKind
+from telehealth.notifications.segments import segments
+from telehealth.notifications.texts import NoNumber, to_e164
+from telehealth.notifications.ways import TEXTED, next_way, patience, quiet_until, ways
+
+ZONES = ("Europe/Madrid", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Kiritimati", "UTC")
+instants = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+aheads = st.none() | st.timedeltas(timedelta(), timedelta(days=30))
+
+
+def test_what_is_about_the_next_hour_goes_where_it_is_seen() -> None:
+    near, far = timedelta(minutes=10), timedelta(days=1)
+    assert ways(MessageKind.REMINDER, Role.PATIENT, ahead=near) == (Channel.SMS, Channel.EMAIL)
+    assert ways(MessageKind.REMINDER, Role.PATIENT, ahead=far) == (Channel.EMAIL, Channel.SMS)
+    assert ways(MessageKind.REMINDER, Role.CLINICIAN, ahead=near) == (Channel.EMAIL,)
+    assert ways(MessageKind.FOLLOW_UP_DUE, Role.PATIENT, ahead=None) == (Channel.EMAIL,)
+
+
+@given(st.sampled_from(MessageKind), st.sampled_from(Role), aheads)
+def test_every_way_is_tried_once(kind: MessageKind, role: Role, ahead: timedelta | None) -> None:
+    among = ways(kind, role, ahead=ahead)
+    tried: list[Channel] = []
+    way: Channel | None = among[0]
+    while way is not None:
+        tried.append(way)
+        way = next_way(way, among)
+    assert tuple(tried) == among
+    assert len(set(tried)) == len(tried)
+    assert (Channel.SMS in among) == (role is Role.PATIENT and kind in TEXTED)
+    assert patience(ahead=ahead) < GIVE_UP_AFTER
+
+
+@given(instants, st.sampled_from(ZONES), aheads)
+def test_nobody_is_woken_and_nothing_waits_longer_than_the_night(
+    now: datetime, zone: str, ahead: timedelta | None
+) -> None:
+    place = ZoneInfo(zone)
+    until = quiet_until(Channel.SMS, now, place, ahead=ahead)
+    pressing = ahead is not None and ahead <= timedelta(hours=12)
+    if until is None:
+        assert pressing or time(8) <= now.astimezone(place).time() < time(21)
+    else:
+        assert not pressing
+        assert until.astimezone(place).time() == time(8)
+        assert timedelta() < until - now <= timedelta(hours=12)  # eleven, and the hour of a clock change
+    assert quiet_until(Channel.EMAIL, now, place, ahead=ahead) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", 0),
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 306, 2),
+        ("a" * 307, 3),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("a" * 152 + "€" + "a" * 8, 2),
+        ("á" * 70, 1),
+        ("á" * 71, 2),
+        ("😀" * 35, 1),
+        ("😀" * 36, 2),
+        ("á" * 66 + "😀" + "á" * 4, 2),
+    ],
+)
+def test_parts_on_the_air(text: str, parts: int) -> None:
+    assert segments(text) == parts
+
+
+@given(st.text(max_size=400))
+def test_no_part_holds_more_than_it_can(text: str) -> None:
+    units = len(text.encode("utf-16-be", "surrogatepass")) // 2
+    assert segments(text) <= max(units, 1)
+    assert (segments(text) == 0) == (text == "")
+
+
+@pytest.mark.parametrize(
+    ("written", "region", "number"),
+    [
+        ("+1 507 555 0100", "", "+15075550100"),
+        ("(507) 555-0100", "US", "+15075550100"),
+        ("0151 23456789", "DE", "+4915123456789"),
+        ("0034 600 123 456", "FR", "+34600123456"),
+    ],
+)
+def test_numbers_as_people_write_them(written: str, region: str, number: str) -> None:
+    assert to_e164(written, region) == number
+
+
+@pytest.mark.parametrize(("written", "region"), [("507 555 0100", ""), ("", "US"), ("12", "US"), ("+1 507 55", "")])
+def test_what_is_no_number_is_said_to_be_none(written: str, region: str) -> None:
+    with pytest.raises(NoNumber):
+        to_e164(written, region)
