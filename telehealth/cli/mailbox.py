@@ -155,7 +155,7 @@ def create_app(post: Post) -> Starlette:
         """As an SMS gateway of the plain kind."""
         told = await request.json()
         message = EmailMessage(policy.SMTP)
-        message["From"], message["To"], message["Subject"] = told["from"] or "(clinic)", told["to"], "Text message"
+        message["From"], message["To"], message["Subject"] = told["from"] or "clinic", told["to"], "Text message"
         message["Date"] = localtime()
         message.set_content(told["text"])
         post.keep(message.as_bytes())
