@@ -88,12 +88,7 @@ class Settings(BaseModel):
     ] = ""
     recordings_kept_days: Annotated[
         int,
-        Field(
-            alias="TELEHEALTH_RECORDINGS_KEPT_DAYS",
-            ge=1,
-            le=36_500,
-            description="Days after which a recording is deleted",
-        ),
+        Field(alias="TELEHEALTH_RECORDINGS_KEPT_DAYS", ge=1, le=36_500, description="Days until one is deleted"),
     ] = 30
     attachments: Annotated[
         str,
@@ -152,11 +147,7 @@ class Settings(BaseModel):
     ] = None
     follow_up_speed: Annotated[
         float,
-        Field(
-            alias="TELEHEALTH_FOLLOW_UP_SPEED",
-            ge=1,
-            description="Follow-up time runs this many times fast; 1 in production",
-        ),
+        Field(alias="TELEHEALTH_FOLLOW_UP_SPEED", ge=1, description="How fast follow-up time runs; 1 in production"),
     ] = 1.0
     fail_at: Annotated[
         str | None,
@@ -164,10 +155,7 @@ class Settings(BaseModel):
     ] = None
     calendar_networks: Annotated[
         str,
-        Field(
-            alias="TELEHEALTH_CALENDAR_NETWORKS",
-            description="Private networks that outside calendars may be read from (CIDR), separated by spaces",
-        ),
+        Field(alias="TELEHEALTH_CALENDAR_NETWORKS", description="Private networks (CIDR) of outside calendars"),
     ] = ""
     mail_from: Annotated[str, Field(alias="TELEHEALTH_MAIL_FROM", description="Sender of every message")] = (
         "visits@clinic.example"
@@ -192,11 +180,7 @@ class Settings(BaseModel):
     ] = None
     sms_region: Annotated[
         str,
-        Field(
-            alias="TELEHEALTH_SMS_REGION",
-            pattern=r"^([A-Z]{2})?$",
-            description="Country (ISO 3166-1) of numbers written without +; none: such numbers get no texts",
-        ),
+        Field(alias="TELEHEALTH_SMS_REGION", pattern=r"^([A-Z]{2})?$", description="Country of numbers without +"),
     ] = ""
 
     scheduling_links: Annotated[
