@@ -23,6 +23,7 @@ from telehealth.cli.logs import Logs
 from telehealth.cli.migrate import upgrade
 from telehealth.cli.procfile import find_procfile
 from telehealth.cli.recordings import recordings
+from telehealth.cli.records import records
 from telehealth.cli.reference import reference
 from telehealth.cli.simulate import simulate
 from telehealth.cli.token import fetch_token
@@ -42,6 +43,7 @@ app.add_typer(visit_types, name="visit-types")
 app.add_typer(licences, name="licences")
 app.add_typer(visits, name="visits")
 app.add_typer(recordings, name="recordings")
+app.add_typer(records, name="records")
 app.command()(clinic)
 app.command()(simulate)
 

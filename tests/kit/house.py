@@ -96,6 +96,7 @@ class Course:
     visit: VisitId
     series: SeriesId
     note: UUID
+    delivery: UUID
     task: TaskId
     guardian: RelatedPersonId
     wait: WaitlistEntryId
@@ -277,6 +278,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         visit=visit,
         series=await _series(unit, kind, clinician, patient),
         note=(await unit.session.execute(text(signed), {"visit": visit})).scalar_one(),
+        delivery=(await unit.session.execute(text(DELIVERY), {"visit": visit})).scalar_one(),
         task=task.id,
         guardian=(await people.add_related_person(unit, patient.id, authority)).id,
         wait=offered.entry_id,
@@ -292,6 +294,10 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         host=host,
     )
     return replace(course, hold=await _hold(unit, kind, course, UUID(int=1)))
+
+
+DELIVERY = """SELECT delivery.id FROM record_delivery delivery JOIN note_version version ON version.id = note_version_id
+JOIN note ON note.id = note_id WHERE visit_id = :visit"""
 
 
 async def _alert(unit: Unit, visit: VisitId) -> UUID:

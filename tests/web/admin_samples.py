@@ -70,7 +70,23 @@ _ESCALATION = {**_CLINIC, "kinds": KINDS, "errors": [], "saved": "", "stale": ""
 _REFUSED = {**_ESCALATION, "kinds": [_steps("waiting", own=True), *KINDS[1:]], "errors": WRONG, "stale": "queued"}
 _SAVED = {**_ESCALATION, "saved": "house", "kinds": [*KINDS[:-1], _steps("house", rows=[], fresh=2, own=True)]}
 
+_BALANCE = Data(destination="north", waiting=2, held=1, dead=0, found=1, oldest_since=NOW)
+_WAY = {"destination": "north", "version": 1, "since": NOW, "codes": (), "finding": None}
+_DELIVERIES = {
+    **_CLINIC,
+    "told": "again",
+    "balances": [_BALANCE],
+    "more": "d2",
+    "again": ("pending", "verifying", "held", "dead"),
+    "deliveries": [
+        Data(**_WAY, id="d1", visit_id="v1", state="held", attempt=1, last_status=403, reason="record-forbidden"),
+        Data(**_WAY, id="d2", visit_id="v2", state="pending", attempt=7, last_status=503, reason=None),
+    ],
+}
+
 ADMINISTRATION = (
+    Sample("deliveries", "deliveries.html", _DELIVERIES, "/admin/deliveries"),
+    Sample("deliveries_none", "deliveries.html", {**_DELIVERIES, "deliveries": [], "more": None}, "/admin/deliveries"),
     Sample("admin", "admin.html", _CLINIC, "/admin"),
     Sample("escalation", "escalation.html", _ESCALATION, "/admin/escalation"),
     Sample("escalation_refused", "escalation.html", _REFUSED, "/admin/escalation"),

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from telehealth.core.time import Clock
 from telehealth.records.delivery.backend_services import BackendServices, read_key
 from telehealth.records.delivery.destinations import Target
-from telehealth.records.delivery.documents import Json, References, document_reference, holds
+from telehealth.records.delivery.documents import Json, References, document_reference, holds, says
 from telehealth.records.delivery.fhir_amending import change_status, leave_trace
 from telehealth.records.delivery.fhir_http import (
     FHIR_JSON,
@@ -25,6 +25,7 @@ from telehealth.records.delivery.fhir_http import (
     id_of,
     version_of,
 )
+from telehealth.records.delivery.findings import Copy, Seen
 from telehealth.records.delivery.ports import Document, Found, Missing
 from telehealth.records.delivery.profiles import CreateMode, DedupeQuery, Link, Profile
 from telehealth.records.delivery.rules import (
@@ -95,6 +96,14 @@ class FhirRecordService:
         except Settled as settled:
             return settled.answer
 
+    async def look(self, document: Document) -> Seen | Answer:
+        try:
+            patient = await self._one("Patient", document.patient)
+            given = await self._ours(document, patient)
+        except Settled as settled:
+            return settled.answer
+        return Seen(tuple(Copy(str(each.get("status")), says(each, document, patient=patient)) for each in given))
+
     async def _resolved(self, document: Document) -> References:
         author, encounter = self._profile.author, self._profile.encounter
         return References(
@@ -123,10 +132,16 @@ class FhirRecordService:
 
     async def _candidates(self, document: Document, patient: str) -> list[Json]:
         """What carries our identifier; where identifiers are dropped, the patient's documents with these very words."""
+        given = await self._ours(document, patient)
+        if self._profile.dedupe_query is DedupeQuery.IDENTIFIER:
+            return given
+        return [each for each in given if holds(each, document, patient=patient)]
+
+    async def _ours(self, document: Document, patient: str) -> list[Json]:
         if self._profile.dedupe_query is DedupeQuery.IDENTIFIER:
             return await self._server.carriers("GET", "DocumentReference", document.identifiers.version)
         given = await self._server.all_of("DocumentReference", {"patient": patient.partition("/")[2], "_count": "100"})
-        return [each for each in given if holds(each, document, patient=patient)]
+        return [each for each in given if says(each, document, patient=patient)]
 
     async def _created(self, document: Document, references: References) -> Answer:
         """One create. Another follows only what said that it did nothing: refused type, unknown patient."""

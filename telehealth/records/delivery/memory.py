@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from telehealth.records.delivery.findings import Copy, Seen
 from telehealth.records.delivery.ports import Document, Found, Missing
 from telehealth.records.delivery.rules import Accepted, Answer, Differs, Duplicated, Identifier, Unresolved
 from telehealth.records.notes.amendments import DocumentStatus, Relation
@@ -48,6 +49,15 @@ class MemoryRecordService:
         if len(found) == 1 and str(found[0][0]) in self.standing:
             return Differs(str(found[0][0]))
         return _judge(document, found)
+
+    async def look(self, document: Document) -> Seen | Answer:
+        key = document.identifiers.version
+        found = [(str(i), each) for i, each in enumerate(self.kept, 1) if each.identifiers.version == key]
+        return Seen(
+            tuple(
+                Copy(self.standing.get(i, DocumentStatus.CURRENT), kept.sha256 == document.sha256) for i, kept in found
+            )
+        )
 
 
 def _judge(document: Document, found: Iterable[tuple[int, Document]]) -> Found:

@@ -1,5 +1,6 @@
 """The table of notes on their way into the record."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -7,13 +8,19 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped
 
 from telehealth.db.tables import Table, phi, plain
+from telehealth.records.delivery.findings import Finding
 from telehealth.records.delivery.rules import DeliveryState
+
+
+def _one_of(column: str, values: Iterable[str]) -> str:
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
 class RecordDeliveryRow(Table):
     """One version on its way to one destination. `attempt` fences: only the sender that raised it may settle it.
 
-    `codes` are OperationOutcome.issue.code, separated by spaces.
+    `codes` are OperationOutcome.issue.code, separated by spaces; `reason` is the alarm of the last answer. `seen_at` is
+    when the record was last asked for what had arrived, `finding` what was wrong with it then.
     """
 
     __tablename__ = "record_delivery"
@@ -32,12 +39,23 @@ class RecordDeliveryRow(Table):
     codes: Mapped[str | None] = plain()
     first_ambiguous_at: Mapped[datetime | None] = plain()
     settled_at: Mapped[datetime | None] = plain()
+    reason: Mapped[str | None] = plain()
+    seen_at: Mapped[datetime | None] = plain()
+    finding: Mapped[str | None] = plain()
 
     __table_args__ = (
         UniqueConstraint("destination", "note_version_id"),
-        CheckConstraint(f"state IN ({', '.join(repr(str(state)) for state in DeliveryState)})", name="state"),
+        CheckConstraint(_one_of("state", DeliveryState), name="state"),
         CheckConstraint("(state = 'sending') = (lease_until IS NOT NULL)", name="lease"),
         CheckConstraint("(state IN ('pending', 'verifying')) = (next_attempt_at IS NOT NULL)", name="due"),
+        CheckConstraint(_one_of("finding", Finding), name="finding"),
+        Index(
+            "ix_record_delivery_listed",
+            "since",
+            "id",
+            postgresql_where=text("state <> 'delivered' OR finding IS NOT NULL"),
+        ),
+        Index("ix_record_delivery_seen", "destination", "seen_at", postgresql_where=text("state = 'delivered'")),
         Index(
             "ix_record_delivery_due",
             text("coalesce(next_attempt_at, lease_until)"),

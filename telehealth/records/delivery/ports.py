@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from telehealth.records.delivery.findings import Seen
 from telehealth.records.delivery.profiles import Profile
 from telehealth.records.delivery.rules import Answer, DocumentIdentifiers, Identifier, document_identifiers
 from telehealth.records.notes.amendments import Relation
@@ -72,6 +73,10 @@ class RecordService(Protocol):
 
     async def find(self, document: Document) -> Found:
         """Whether the record holds exactly this document. Creates nothing."""
+        ...
+
+    async def look(self, document: Document) -> Seen | Answer:
+        """Every copy of the document, however it stands; an Answer says why nobody could look."""
         ...
 
 

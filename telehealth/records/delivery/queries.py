@@ -1,15 +1,21 @@
 """Reading deliveries: whether a note has arrived, and what waits for a person."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from telehealth.db.unit import Unit
+from telehealth.records.delivery.findings import Finding
 from telehealth.records.delivery.models import RecordDeliveryRow
 from telehealth.records.delivery.rules import DeliveryState
+from telehealth.records.notes.amendments import Relation
 from telehealth.records.notes.models import NoteRow, NoteVersionRow
+
+SETTLED_FOR = timedelta(minutes=10)  # longer than any index lags
 
 
 def _earlier_under_way() -> ColumnElement[bool]:
@@ -45,6 +51,135 @@ async def note_is_in_record(unit: Unit, visit_id: UUID) -> bool:
 
 
 GIVEN_UP = (DeliveryState.HELD, DeliveryState.DEAD)
+WAITING = (DeliveryState.PENDING, DeliveryState.VERIFYING)
+LISTED = or_(RecordDeliveryRow.state != DeliveryState.DELIVERED, RecordDeliveryRow.finding.is_not(None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One version on its way to one destination, as an operator sees it: nothing of what is in it, nor of whom."""
+
+    id: UUID
+    destination: str
+    visit_id: UUID
+    version: int
+    state: DeliveryState
+    since: datetime
+    attempt: int
+    next_attempt_at: datetime | None
+    last_status: int | None
+    codes: tuple[str, ...]
+    reason: str | None
+    finding: Finding | None
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """One destination in numbers. `oldest_since`: of what is on its way."""
+
+    destination: str
+    waiting: int
+    held: int
+    dead: int
+    found: int
+    oldest_since: datetime | None
+
+
+async def deliveries(
+    unit: Unit, *, destination: str | None = None, after: UUID | None = None, limit: int
+) -> list[Delivery]:
+    """What has not arrived, and what was found wrong since: the oldest first, from a delivery on."""
+    row = RecordDeliveryRow
+    query = (
+        select(row, NoteVersionRow.version, NoteRow.visit_id)
+        .join(NoteVersionRow, NoteVersionRow.id == row.note_version_id)
+        .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
+        .where(LISTED)
+        .order_by(row.since, row.id)
+        .limit(limit)
+    )
+    if destination is not None:
+        query = query.where(row.destination == destination)
+    if after is not None:
+        last = aliased(row)
+        since = select(last.since).where(last.id == after).scalar_subquery()
+        query = query.where(or_(row.since > since, and_(row.since == since, row.id > after)))
+    return [_told(*each) for each in await unit.session.execute(query)]
+
+
+async def balances(unit: Unit) -> list[Balance]:
+    """Every destination that was ever sent to."""
+    row = RecordDeliveryRow
+    under_way = row.state.in_((*WAITING, DeliveryState.SENDING))
+    query = (
+        select(
+            row.destination,
+            func.count().filter(under_way),
+            func.count().filter(row.state == DeliveryState.HELD),
+            func.count().filter(row.state == DeliveryState.DEAD),
+            func.count().filter(row.finding.is_not(None)),
+            func.min(row.since).filter(under_way),
+        )
+        .group_by(row.destination)
+        .order_by(row.destination)
+    )
+    return [
+        Balance(destination=name, waiting=waiting, held=held, dead=dead, found=found, oldest_since=oldest)
+        for name, waiting, held, dead, found, oldest in await unit.session.execute(query)
+    ]
+
+
+def _told(row: RecordDeliveryRow, version: int, visit_id: UUID) -> Delivery:
+    return Delivery(
+        id=row.id,
+        destination=row.destination,
+        visit_id=visit_id,
+        version=version,
+        state=DeliveryState(row.state),
+        since=row.since,
+        attempt=row.attempt,
+        next_attempt_at=row.next_attempt_at,
+        last_status=row.last_status,
+        codes=tuple((row.codes or "").split()),
+        reason=row.reason,
+        finding=None if row.finding is None else Finding(row.finding),
+        seen_at=row.seen_at,
+    )
+
+
+async def to_be_seen(
+    unit: Unit, destination: str, *, since: datetime, unseen_since: datetime, limit: int
+) -> Sequence[tuple[UUID, UUID]]:
+    """Deliveries with a document in the record, and their versions; those that were never asked for come first."""
+    row = RecordDeliveryRow
+    query = (
+        select(row.id, row.note_version_id)
+        .join(NoteVersionRow, NoteVersionRow.id == row.note_version_id)
+        .where(
+            row.destination == destination,
+            row.state == DeliveryState.DELIVERED,
+            row.settled_at >= since,
+            row.settled_at < unit.now - SETTLED_FOR,
+            or_(row.seen_at.is_(None), row.seen_at < unseen_since),
+            NoteVersionRow.relation.is_distinct_from(Relation.RETRACTS),
+        )
+        .order_by(row.seen_at.nulls_first(), row.id)
+        .limit(limit)
+    )
+    return [(each.id, each.note_version_id) for each in await unit.session.execute(query)]
+
+
+async def arrived_versions(unit: Unit, destination: str, note_id: UUID) -> frozenset[int]:
+    """The versions of a note that have arrived at a destination."""
+    row = RecordDeliveryRow
+    query = (
+        select(NoteVersionRow.version)
+        .join(row, row.note_version_id == NoteVersionRow.id)
+        .where(NoteVersionRow.note_id == note_id, row.destination == destination, row.settled_at.is_not(None))
+        .where(row.state == DeliveryState.DELIVERED)
+    )
+    return frozenset(await unit.session.scalars(query))
 
 
 async def count_given_up(unit: Unit) -> int:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from telehealth.core.errors import Kind, Refusal
 from telehealth.records.delivery.profiles import US_CORE, Profile
 
 # Systems of the identifiers we mint. URNs of random UUIDs: global, stable when an address changes, owned by nobody.
@@ -40,6 +41,10 @@ DELIVERY_STEPS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.HELD: frozenset({DeliveryState.PENDING}),  # re-driven by a person
     DeliveryState.DEAD: frozenset({DeliveryState.PENDING}),
 }
+
+
+class UnderWay(Refusal):
+    kind, slug, title = Kind.CONFLICT, "delivery-under-way", "The delivery is being sent, or has arrived"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
@@ -13,8 +13,10 @@ from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.records.delivery import queries
 from telehealth.records.delivery.events import NoteDelivered, NoteHeld
+from telehealth.records.delivery.findings import Finding, expected
 from telehealth.records.delivery.models import RecordDeliveryRow
 from telehealth.records.delivery.ports import Document
+from telehealth.records.delivery.profiles import Profile
 from telehealth.records.delivery.rules import (
     CLINICIAN_SYSTEM,
     VISIT_SYSTEM,
@@ -22,6 +24,7 @@ from telehealth.records.delivery.rules import (
     Identifier,
     Step,
     Trip,
+    UnderWay,
 )
 from telehealth.records.notes import queries as notes
 from telehealth.records.notes.amendments import affected
@@ -45,6 +48,16 @@ async def queue(unit: Unit, note_version_id: UUID, destinations: Sequence[str]) 
         for destination in destinations
     )
     await unit.session.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A delivery that has arrived, with how its document may stand by now."""
+
+    delivery_id: DeliveryId
+    destination: str
+    note_version_id: UUID
+    allowed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,7 @@ async def claim_deliveries(unit: Unit, destination: str, *, limit: int) -> list[
     ]
 
 
-async def document_of(unit: Unit, claim: Claim) -> Document:
+async def document_of(unit: Unit, claim: Claim | Arrived) -> Document:
     """What is to be delivered, with the patient's identifier of today. The release is audited."""
     version = await notes.signed_version(unit, claim.note_version_id)
     earlier = [each for each in await notes.history(unit, version.note_id) if each.version < version.version]
@@ -140,6 +153,7 @@ async def settle_delivery(unit: Unit, claim: Claim, step: Step) -> bool:
             remote_version=step.remote_version,
             last_status=step.last_status,
             codes=" ".join(step.codes) or None,
+            reason=step.alarm,
             settled_at=unit.now if step.next_attempt_at is None else None,
         )
         .returning(row.id)
@@ -162,9 +176,20 @@ async def settle_delivery(unit: Unit, claim: Claim, step: Step) -> bool:
 
 
 async def redrive(unit: Unit, delivery_id: UUID) -> None:
-    """Send a held or dead delivery on its way again, with another 72 hours. Raises NotFound."""
-    if not await _redrive(unit, RecordDeliveryRow.id == delivery_id):
+    """Send a held or dead delivery on its way again, with another 72 hours; one that waits for its time, at once.
+
+    Raises NotFound, UnderWay when it is being sent or has arrived.
+    """
+    row = await unit.session.get(RecordDeliveryRow, delivery_id, with_for_update=True)
+    if row is None:
         raise NotFound
+    if row.state in queries.GIVEN_UP:
+        await _redrive(unit, RecordDeliveryRow.id == delivery_id)
+    elif row.state in queries.WAITING:
+        row.next_attempt_at = unit.now
+        unit.audit("execute", "record_delivery", delivery_id)
+    else:
+        raise UnderWay
 
 
 async def redrive_all(unit: Unit) -> int:
@@ -188,3 +213,36 @@ async def _redrive(unit: Unit, which: ColumnElement[bool]) -> int:
     for delivery_id in redriven:
         unit.audit("execute", "record_delivery", delivery_id)
     return len(redriven)
+
+
+async def write_finding(unit: Unit, arrived: Arrived, finding: Finding | None) -> None:
+    """What was seen in the record. What is missing there is on its way again, looked for first."""
+    row = RecordDeliveryRow
+    seen: dict[str, object] = {"seen_at": unit.now, "finding": finding}
+    if finding is Finding.MISSING:
+        seen |= {
+            "state": DeliveryState.PENDING,
+            "since": unit.now,
+            "next_attempt_at": unit.now,
+            "settled_at": None,
+            "first_ambiguous_at": unit.now,
+        }
+    await unit.session.execute(
+        update(row).where(row.id == arrived.delivery_id, row.state == DeliveryState.DELIVERED).values(seen)
+    )
+
+
+async def arrived_deliveries(
+    unit: Unit, destination: str, profile: Profile, *, since: datetime, unseen_since: datetime, limit: int
+) -> list[Arrived]:
+    """What arrived at a destination after `since` and was not asked for after `unseen_since`, the longest ago first."""
+    found = []
+    for delivery_id, version_id in await queries.to_be_seen(
+        unit, destination, since=since, unseen_since=unseen_since, limit=limit
+    ):
+        version = await notes.signed_version(unit, version_id)
+        history = await notes.history(unit, version.note_id)
+        there = await queries.arrived_versions(unit, destination, version.note_id)
+        allowed = expected(version.version, history, there, profile)
+        found.append(Arrived(DeliveryId(delivery_id), destination, version_id, allowed))
+    return found

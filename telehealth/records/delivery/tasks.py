@@ -10,6 +10,7 @@ from telehealth.db.unit import Unit
 from telehealth.records.delivery import queries, service
 from telehealth.records.delivery.events import NoteDelivered
 from telehealth.records.delivery.ports import Destination, Destinations, Document, RecordService
+from telehealth.records.delivery.reconciling import look_around
 from telehealth.records.delivery.rules import Answer, Away, Breaker, Bucket, Unauthorized, Unsure, next_step
 from telehealth.records.delivery.service import Claim
 from telehealth.tasks.work import Work, subscription, sweep
@@ -104,4 +105,7 @@ async def _complete(unit: Unit, visit_id: VisitId) -> None:
 
 
 SUBSCRIPTIONS = (subscription(NoteDelivered, complete_delivered), subscription(VisitEnded, complete_ended))
-SWEEPS = (sweep("records.deliver", Courier().sweep, every=1.0),)
+SWEEPS = (
+    sweep("records.deliver", Courier().sweep, every=1.0),
+    sweep("records.reconcile", look_around, every=30.0),
+)
