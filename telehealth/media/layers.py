@@ -37,6 +37,7 @@ SMOOTHED_OVER: Final = 1.5
 _GROWTH, _GROWS_WITHIN = 1.02, 2.5  # estimates come every second or so
 _STALE_AFTER = 5.0
 _NEWS_FOR = 1.0
+_SETTLES_IN = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +145,7 @@ class LayerChooser:
         "_calm",
         "_chosen",
         "_clean",
+        "_deaf_until",
         "_estimate",
         "_grown_at",
         "_jammed",
@@ -158,6 +160,7 @@ class LayerChooser:
 
     def __init__(self) -> None:
         self.audio_only = False
+        self._deaf_until = float("-inf")
         self._estimate: float | None = None
         self._measured = 0.0  # the estimate that the next one is held against, so that growth is seen
         self._grown_at = float("-inf")
@@ -178,8 +181,19 @@ class LayerChooser:
             return self._estimate
         return max(self._estimate, self._sent)
 
+    def begin_anew(self, now: float) -> None:
+        """The way is another one. What was told of the last one says nothing, nor does what is told of the break: the
+        loss of all that was sent meanwhile, and an estimate of what is sent again.
+        """
+        self._deaf_until = now + _SETTLES_IN
+        self._estimate, self._measured, self._grown_at = None, 0.0, float("-inf")
+        self._loss = 0.0
+        self._poor.since = self._jammed.since = None
+
     def hear_estimate(self, bitrate: float, now: float) -> None:
         """Takes the receiver's estimate for all it is sent."""
+        if now < self._deaf_until:
+            return
         if bitrate >= self._measured * _GROWTH:
             self._grown_at = now
             self._measured = bitrate
@@ -190,7 +204,8 @@ class LayerChooser:
 
     def hear_loss(self, fraction: float, now: float) -> None:
         """Takes the worst loss of the streams it is sent."""
-        self._loss, self._loss_at = fraction, now
+        if now >= self._deaf_until:
+            self._loss, self._loss_at = fraction, now
 
     def choose(self, demands: Sequence[Demand], *, sent: float, now: float) -> dict[str, int | None]:
         """The layer of each picture by its key, None: not now. To be asked a few times a second.

@@ -108,6 +108,7 @@ class Subscriber:
         self._sent, self._sent_at = 0, clock()
         self._clock, self._slab = clock, slab
         self._report_at = 0.0
+        self._moves = 0
 
     # Negotiation
 
@@ -231,12 +232,22 @@ class Subscriber:
         """Chooses layers and reports: called some fifty times a second."""
         if self.transport is None:
             return
+        if self._moves != self.transport.moves:
+            self._moves = self.transport.moves
+            self._begin_anew(now)
         if now >= self._choose_at:
             self._choose_at = now + CHOOSE_SECONDS
             self._choose(now)
         if now >= self._report_at:
             self._report_at = now + REPORT_SECONDS
             self._report(now)
+
+    def _begin_anew(self, now: float) -> None:
+        """The browser came from elsewhere: pictures begin with a keyframe, not with all that was lost meanwhile."""
+        self._chooser.begin_anew(now)
+        for feed in self.feeds.values():
+            feed.outgoing.repeat_rate = REPEATED_PER_SECOND
+            feed.refresh()
 
     def _choose(self, now: float) -> None:
         demands = {feed: demand for feed in self.feeds.values() if (demand := feed.demand) is not None}

@@ -108,6 +108,7 @@ class Transport:
         self._streams: set[int] = set()
         self._paths: list[Path] = []
         self._path: Path | None = None
+        self.moves = 0  # how often the browser came from elsewhere, or anew
         self._heard = self._loop.time()
         self._attempts = Allowance(MOST_FORGED)  # an HMAC each is what a forger can cost
         self._packets = Allowance(MOST_PACKETS)
@@ -269,8 +270,10 @@ class Transport:
             self._make_room()
             self._paths.append(path)
         if check.nominates or self._path is None:
+            self.moves += self._path is not None and self._path != path
             self._path = path
         if check.nominates:
+            self.moves += self._credentials[0].fragment != check.local
             while self._credentials[0].fragment != check.local:  # an ICE restart is complete
                 self._mux.forget(self._credentials.pop(0).fragment)
 

@@ -179,6 +179,19 @@ def test_a_break_that_is_over_does_not_end_pictures() -> None:
     assert worst_loss(()) == 0.0
 
 
+def test_on_another_way_nothing_counts_that_was_told_of_the_break() -> None:
+    chooser = LayerChooser()
+    for step in range(120):
+        now = step / 10
+        if step == 20:
+            chooser.begin_anew(now)
+        broken = 10 <= step < 48
+        chooser.hear_loss(0.9 if broken else 0.0, now)
+        chooser.hear_estimate(60_000 if broken else 2_000_000, now)
+        chosen = chooser.choose(THREE[:2], sent=1_200_000, now=now)
+        assert None not in chosen.values()
+
+
 def test_old_reports_of_loss_do_not_count() -> None:
     chooser = LayerChooser()
     chooser.hear_loss(0.5, 0.0)

@@ -150,6 +150,7 @@ async def test_another_address_by_a_check_and_by_nothing_else() -> None:
         assert await call.peer.check(call.transport)
         assert call.transport.path is not None
         assert call.transport.path.address == call.peer.address
+        assert call.transport.moves == 1
         assert await arrives(call, b"moved", 3)
         assert send(call, b"follows", 8)
         assert await call.peer.hears(lambda: call.peer.rtp)
