@@ -162,6 +162,8 @@ async def test_nothing_is_lost_or_twice_and_versions_keep_their_order(
 
 
 def tell(config: pytest.Config, line: str) -> None:
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.write_line(line)
+    """On the terminal, past what captures a test's output."""
+    capture, reporter = (config.pluginmanager.get_plugin(name) for name in ("capturemanager", "terminalreporter"))
+    if capture is not None and reporter is not None:
+        with capture.global_and_fixture_disabled():
+            reporter.write_line(f"\n{line}")
