@@ -137,7 +137,8 @@ FAILURES = (
     Failure("media node killed", node_killed, 6.0),
     Failure("media node drained", drained, 1.0),
     Failure("address behind a NAT changed", seen_from_elsewhere, 1.5),
-    Failure("address of the machine changed", address_changed, 3.0),
+    # Chromium on Linux names its new address to a page two seconds after it has it: less is not to be had there.
+    Failure("address of the machine changed", address_changed, 1.5),
     Failure("network cut for 4 s", cut, 2.0, off=CUT),
     Failure("connections of one page killed", socket_killed, 1.0, signalling=True),
     Failure("web process killed", web_killed, 1.0, signalling=True),
