@@ -1,7 +1,7 @@
 """Reading notes. A draft is its author's alone; what is signed is for whoever may see summaries of that patient."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,10 +11,12 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from telehealth.access import queries as access
 from telehealth.access.rules import DataKind, Everyone, Granted
-from telehealth.core.actors import Role
+from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
 from telehealth.db.unit import Unit
+from telehealth.people import queries as people
+from telehealth.people.rules import Clinic, Patient
 from telehealth.records.charting.rules import NoteRetracted, NoteStatus, note_status
 from telehealth.records.delivery import queries as deliveries
 from telehealth.records.delivery.models import RecordDeliveryRow
@@ -23,6 +25,7 @@ from telehealth.records.notes.amendments import DocStatus, DocumentStatus, Relat
 from telehealth.records.notes.models import NoteRow, NoteStandingRow, NoteVersionRow
 from telehealth.records.notes.queries import authored_visit
 from telehealth.records.notes.rules import NoteKind, NoteState
+from telehealth.visits.lifecycle import queries as visits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,10 @@ class CurrentSummary:
 
     text: Summary
     addenda: tuple[Summary, ...] = ()
+
+    @property
+    def all(self) -> tuple[Summary, ...]:
+        return (self.text, *self.addenda)
 
 
 async def open_note(unit: Unit, visit_id: UUID) -> Note:
@@ -153,6 +160,31 @@ async def summary(unit: Unit, visit_id: UUID) -> CurrentSummary:
         signed = (await unit.session.execute(of_visit.limit(1))).one_or_none()
         raise NotFound if signed is None else NoteRetracted
     return CurrentSummary(text, tuple(each for each in found if each is not text))
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDocument:
+    """A note as it stands, with what a document names beside its words; the times are the visit's."""
+
+    note: CurrentSummary
+    patient: Patient
+    clinic: Clinic
+    started_at: datetime
+    ended_at: datetime | None
+
+
+async def signed_document(unit: Unit, visit_id: UUID) -> SignedDocument:
+    """The note of a visit as a document of its own. Raises as `summary` does."""
+    found = await summary(unit, visit_id)
+    # Whoever may read the words of a visit may know whose they are and when it was.
+    visit = await visits.find(replace(unit, actor=SYSTEM), visit_id)
+    return SignedDocument(
+        found,
+        await people.patient(unit, visit.patient_id),
+        await people.clinic(unit),
+        visit.started_at or visit.starts_at,
+        visit.ended_at,
+    )
 
 
 Position = tuple[int, UUID]

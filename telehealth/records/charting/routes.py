@@ -1,14 +1,21 @@
 """The ways to a note: read, save, sign, and the signed summary."""
 
+from enum import StrEnum
 from uuid import UUID
+
+from starlette.responses import Response
 
 from telehealth.core.actors import Purpose, Scope
 from telehealth.core.errors import ConditionMissing, NotFound, Refusal, Stale
+from telehealth.http.accepting import preferred
 from telehealth.http.call import Call, Reply
 from telehealth.http.conditions import etag, required_match
-from telehealth.http.operation import operation, page
+from telehealth.http.fhir import MEDIA_TYPE as FHIR_TYPE
+from telehealth.http.fhir import resource_response
+from telehealth.http.operation import Documented, operation, page
 from telehealth.http.sse import EVENTS
-from telehealth.records.charting import amending, pages, queries, service
+from telehealth.records.charting import amending, pages, queries, service, sheets
+from telehealth.records.charting.bundles import document_bundle
 from telehealth.records.charting.queries import Note
 from telehealth.records.charting.rules import NoteRetracted
 from telehealth.records.charting.schemas import (
@@ -21,9 +28,22 @@ from telehealth.records.charting.schemas import (
     VersionsView,
     VersionView,
 )
+from telehealth.records.charting.sheets import NotToBeDrawn
 from telehealth.records.delivery.ports import Destinations
 from telehealth.records.notes.amendments import NotToBeAmended, NotToBeRetracted
 from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotSigned, NotToBeSigned
+
+
+class Form(StrEnum):
+    """What a signed version may be read as; the first is what is given when nothing is asked for."""
+
+    JSON = "application/json"
+    FHIR = FHIR_TYPE
+    PDF = "application/pdf"
+    TEXT = "text/plain"
+
+
+BY_ACCEPT = {"Vary": "Accept"}
 
 
 async def read_note(call: Call, visit: UUID) -> Reply[NoteView]:
@@ -75,17 +95,34 @@ async def retract_note(call: Call, visit: UUID, body: Retract) -> Reply[NoteView
     )
 
 
-async def read_summary(call: Call, visit: UUID) -> SummaryView:
-    """The visit's note as it stands: the text in force and what was appended to it."""
-    found = await call.run(queries.summary, visit)
-    addenda = [AddendumView.model_validate(each) for each in found.addenda]
-    return SummaryView.model_validate(found.text).model_copy(update={"addenda": addenda})
+async def read_summary(call: Call, visit: UUID) -> Reply[SummaryView] | Response:
+    """The visit's note as it stands, addenda too: JSON, its text, a FHIR document or a PDF, by Accept."""
+    match preferred(call.header("accept") or "", tuple(Form)):
+        case Form.FHIR:
+            bundle = document_bundle(await call.run(queries.signed_document, visit))
+            return resource_response(bundle, headers=BY_ACCEPT)
+        case Form.PDF:
+            content = await sheets.pdf(await call.run(queries.signed_document, visit))
+            named = {**BY_ACCEPT, "Content-Disposition": 'attachment; filename="note.pdf"'}
+            return Response(content, media_type=Form.PDF.value, headers=named)
+        case Form.TEXT:
+            found = await call.run(queries.summary, visit)
+            return Response("\n".join(each.text for each in found.all), media_type="text/plain", headers=BY_ACCEPT)
+        case _:
+            found = await call.run(queries.summary, visit)
+            addenda = [AddendumView.model_validate(each) for each in found.addenda]
+            view = SummaryView.model_validate(found.text).model_copy(update={"addenda": addenda})
+            return Reply(view, headers=BY_ACCEPT)
 
 
 def _shown(note: Note) -> Reply[NoteView]:
     return Reply(NoteView.model_validate(note), headers={**etag(note.version), "Cache-Control": "no-store"})
 
 
+SUMMARY_FORMS = (
+    Documented(200, "application/json", SummaryView),
+    *(Documented(200, form.value) for form in Form if form is not Form.JSON),
+)
 NOTE = "/v1/visits/{visit:uuid}/note"
 _CHANGING: tuple[type[Refusal], ...] = (NotFound, Stale, ConditionMissing)
 OPERATIONS = (
@@ -147,7 +184,8 @@ OPERATIONS = (
         read_summary,
         needs=Scope.SUMMARIES_READ,
         purpose=Purpose.TREATMENT,
-        errors=(NotFound, NoteRetracted),
+        errors=(NotFound, NoteRetracted, NotToBeDrawn),
+        answers=SUMMARY_FORMS,
     ),
 )
 ROOM = "/visits/{visit:uuid}"
