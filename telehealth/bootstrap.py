@@ -19,7 +19,7 @@ from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.exchange.ports import SchedulingLinks
-from telehealth.followups.board import BoardFollowUps
+from telehealth.followups.board import BoardFollowUps, TaskBoards
 from telehealth.followups.ports import FollowUpSpeed
 from telehealth.http.app import build_app
 from telehealth.http.call import Kit
@@ -146,6 +146,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         SchedulingLinks: _scheduling_links(settings),
         Presence: Presence(unit_of_work),
         Texter: await _texter(settings, stack),
+        TaskBoards: TaskBoards(unit_of_work),
         Versions: Versions(unit_of_work, follow_ups),
     }
 

@@ -38,6 +38,7 @@ SCOPES: Mapping[Role, frozenset[Scope]] = {
             Scope.SLOTS_READ,
             Scope.VISITS_BOOK,
             Scope.VISITS_READ,
+            Scope.FOLLOW_UPS_WRITE,
         }
     ),
     Role.ADMIN: frozenset(

@@ -1,10 +1,17 @@
-"""What the boards and rooms of lower floors show of follow-up tasks: the implementation of their ports."""
+"""What boards and rooms show of follow-up tasks: the implementation of lower floors' ports, and the board of tasks."""
 
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
-from telehealth.db.unit import Unit
+from telehealth.access import queries as access
+from telehealth.core.actors import SYSTEM
+from telehealth.db.together import Together
+from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.followups import queries
-from telehealth.followups.rules import FollowUp
+from telehealth.followups.parts import FollowUp, Pool, TaskStatus
+from telehealth.followups.rules import overdue_first, owned
+from telehealth.people import queries as people
 
 
 class BoardFollowUps:
@@ -18,3 +25,66 @@ class BoardFollowUps:
 
     async def of_visit(self, unit: Unit, visit_id: UUID, /) -> list[FollowUp]:
         return await queries.follow_ups(unit, visit_id=visit_id)
+
+
+class TaskBoards:
+    """The version of all boards of tasks, read once for all that are open in this process."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._unit_of_work = unit_of_work
+        self._marks = Together(self._read)
+
+    async def version(self) -> str:
+        return await self._marks.ask("") or ""
+
+    async def _read(self, _asked: Collection[str]) -> Mapping[str, str]:
+        return {"": await self._unit_of_work.run(queries.board_mark, SYSTEM)}
+
+
+async def board(unit: Unit) -> dict[str, Any]:
+    """Own tasks, the team's, and what falls due next; the overdue first."""
+    due = overdue_first(await queries.on_board(unit), unit.now)
+    coming = await queries.coming(unit)
+    me = queries.own_id(unit)
+    patients = await people.patients(unit, {task.patient_id for task in (*due, *coming)})
+    names = await owners(unit, due)
+
+    def drawn(tasks: Iterable[FollowUp]) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": task.id,
+                "visit_id": task.visit_id,
+                "kind": task.kind,
+                "title": task.title,
+                "patient_name": patients[task.patient_id].name,
+                "due_at": task.due_at,
+                "overdue": task.due_at <= task.ends_at <= unit.now,
+                "escalated": task.status is TaskStatus.ESCALATED,
+                "priority": task.priority,
+                "facing": task.facing,
+                "pool": task.owner.pool,
+                "owner": names.get(task.owner.person_id) if task.owner.person_id else None,
+                "origin": task.origin,
+                "gave": task.clinician_id == me,
+                "number": task.number,
+                "items": [item.done for item in task.checklist],
+            }
+            for task in tasks
+        ]
+
+    return {
+        "mine": drawn(task for task in due if owned(task.owner, me)),
+        "team": drawn(task for task in due if not owned(task.owner, me)),
+        "coming": drawn(coming),
+    }
+
+
+async def owners(unit: Unit, tasks: Collection[FollowUp]) -> dict[UUID | None, str]:
+    """What to call the people who own these tasks."""
+    of = {pool: {t.owner.person_id for t in tasks if t.owner.pool is pool and t.owner.person_id} for pool in Pool}
+    found: dict[UUID | None, str] = {}
+    if of[Pool.CLINICIANS]:
+        found |= {each.id: each.name for each in await people.clinicians(unit)}
+    if of[Pool.DESK]:
+        found.update((await access.account_names(unit, of[Pool.DESK])).items())
+    return found

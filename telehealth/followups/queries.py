@@ -1,27 +1,48 @@
-"""Reading follow-up tasks: a clinician sees the ones they own, the system all."""
+"""Reading follow-up tasks: one sees one's own, those of one's pool, and what was escalated; the system sees all."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false, func, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true, tuple_
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId, TaskId, VisitId
 from telehealth.db.unit import Unit
-from telehealth.followups.models import FollowUpRow
-from telehealth.followups.rules import OPEN, WANTED, FollowUp, TaskStatus
+from telehealth.followups.models import FollowUpRow, StepRow, TriggerRow
+from telehealth.followups.parts import (
+    Command,
+    Facing,
+    FollowUp,
+    Item,
+    Owner,
+    Pool,
+    Priority,
+    Step,
+    TaskKind,
+    TaskStatus,
+)
+from telehealth.followups.rules import ENDINGS, OPEN, WANTED, WINDOW
 
-LONGEST_LIST = 100
+LONGEST_LIST, MOST_ON_BOARD = 100, 300
 
 
 async def find_row(unit: Unit, task_id: UUID) -> FollowUpRow:
-    """The row, locked, when it is the actor's. Leaves the trace to the command. Raises NotFound."""
+    """The row, locked, when it is the actor's to see. Leaves the trace to the command. Raises NotFound."""
     query = select(FollowUpRow).where(FollowUpRow.id == task_id, visible(unit)).with_for_update()
     found = await unit.session.scalar(query.execution_options(populate_existing=True))
     if found is None:
         raise NotFound
     return found
+
+
+async def follow_up(unit: Unit, task_id: UUID) -> FollowUp:
+    """One task; audited. Raises NotFound."""
+    found = await unit.session.scalar(select(FollowUpRow).where(FollowUpRow.id == task_id, visible(unit)))
+    if found is None:
+        raise NotFound
+    return _read(unit, [found])[0]
 
 
 async def follow_ups(
@@ -32,7 +53,7 @@ async def follow_ups(
     after: UUID | None = None,
     limit: int = LONGEST_LIST,
 ) -> list[FollowUp]:
-    """The actor's tasks in those states, the most urgent first, after the task of that id. Audited per task."""
+    """The actor's tasks in those states, the earliest first, after the task of that id. Audited per task."""
     query = select(FollowUpRow).where(FollowUpRow.status.in_(list(statuses)), visible(unit))
     if visit_id is not None:
         query = query.where(FollowUpRow.visit_id == visit_id)
@@ -40,51 +61,144 @@ async def follow_ups(
         last = select(FollowUpRow.due_at, FollowUpRow.id).where(FollowUpRow.id == after, visible(unit))
         query = query.where(tuple_(FollowUpRow.due_at, FollowUpRow.id) > last.scalar_subquery())
     rows = await unit.session.scalars(query.order_by(FollowUpRow.due_at, FollowUpRow.id).limit(limit))
+    return _read(unit, rows)
+
+
+async def wanted(unit: Unit) -> list[FollowUp]:
+    """What is due and not closed, of the actor alone."""
+    query = select(FollowUpRow).where(FollowUpRow.status.in_(list(WANTED)), _own(unit))
+    return _read(unit, await unit.session.scalars(query.order_by(FollowUpRow.due_at, FollowUpRow.id).limit(100)))
+
+
+async def on_board(unit: Unit) -> list[FollowUp]:
+    """What is due and not closed, of the actor and of the team."""
+    query = select(FollowUpRow).where(FollowUpRow.status.in_(list(WANTED)), visible(unit))
+    rows = await unit.session.scalars(query.order_by(FollowUpRow.due_at, FollowUpRow.id).limit(MOST_ON_BOARD))
+    return _read(unit, rows)
+
+
+async def coming(unit: Unit, limit: int = 20) -> list[FollowUp]:
+    """What falls due next, of the actor alone."""
+    query = select(FollowUpRow).where(FollowUpRow.status == TaskStatus.PLANNED, _own(unit))
+    query = query.where(FollowUpRow.closed_at.is_(None)).order_by(FollowUpRow.due_at, FollowUpRow.id)
+    return _read(unit, await unit.session.scalars(query.limit(limit)))
+
+
+async def wanted_marks(unit: Unit) -> dict[UUID, str]:
+    """By owner: changes when their `wanted` does. Says that something changed, never what: no audit row."""
+    seen = select(FollowUpRow.owner_id, func.count(), func.max(FollowUpRow.moved_at))
+    query = seen.where(FollowUpRow.status.in_(list(WANTED)), FollowUpRow.owner_id.is_not(None), visible(unit))
+    return {
+        owner_id: f"{count}-{int(moved.timestamp() * 1000)}"
+        for owner_id, count, moved in await unit.session.execute(query.group_by(FollowUpRow.owner_id))
+        if owner_id is not None
+    }
+
+
+async def board_mark(unit: Unit) -> str:
+    """Changes when any board of tasks does; leaves no audit row."""
+    seen = select(func.count(), func.max(FollowUpRow.moved_at), func.sum(FollowUpRow.revision))
+    count, moved, revisions = (await unit.session.execute(seen.where(FollowUpRow.status.in_(list(WANTED))))).one()
+    return f"{count}-{revisions or 0}-{int(moved.timestamp() * 1000) if moved else 0}"
+
+
+async def steps(unit: Unit, task_id: UUID) -> list[Step]:
+    """What was done to a task, first things first; the task was opened by the caller."""
+    query = select(StepRow).where(StepRow.task_id == task_id).order_by(StepRow.seq)
+    return [_step_of(unit, row) for row in await unit.session.scalars(query)]
+
+
+async def triggers(unit: Unit) -> dict[str, bool]:
+    """By ending of a visit, whether it makes a task at this clinic."""
+    own = {row.ending: row.enabled for row in await unit.session.scalars(select(TriggerRow))}
+    return dict.fromkeys(ENDINGS, True) | {ending: own[ending] for ending in own if ending in ENDINGS}
+
+
+def visible(unit: Unit) -> ColumnElement[bool]:
+    """What was escalated is the team's: whoever owns it has been silent."""
+    match unit.actor.role:
+        case Role.SYSTEM:
+            return true()
+        case Role.CLINICIAN:
+            unowned = and_(FollowUpRow.pool == Pool.CLINICIANS, FollowUpRow.owner_id.is_(None))
+            gave = FollowUpRow.clinician_id == unit.actor.person_id
+            return or_(_own(unit), gave, unowned, FollowUpRow.status == TaskStatus.ESCALATED)
+        case Role.FRONT_DESK:
+            return or_(FollowUpRow.pool == Pool.DESK, FollowUpRow.status == TaskStatus.ESCALATED)
+        case _:
+            return false()
+
+
+def own_id(unit: Unit) -> UUID | None:
+    """How the actor owns tasks: as a clinician, or by their account."""
+    return unit.actor.person_id if unit.actor.role is Role.CLINICIAN else unit.actor.id
+
+
+def _own(unit: Unit) -> ColumnElement[bool]:
+    if unit.actor.role is Role.SYSTEM:
+        return true()
+    me = own_id(unit)
+    return false() if me is None else FollowUpRow.owner_id == me
+
+
+def place(task_id: UUID, column: str = "title") -> tuple[str, str, UUID]:
+    """Where a text of a task is sealed for."""
+    return ("follow_up_task", column, task_id)
+
+
+def note_place(task_id: UUID, seq: int) -> tuple[str, str, UUID]:
+    return ("follow_up_step", f"note-{seq}", task_id)
+
+
+def sealed_items(unit: Unit, task_id: UUID, items: Collection[Item]) -> bytes | None:
+    written = json.dumps([[item.text, item.done] for item in items])
+    return unit.vault.seal(place(task_id, "checklist"), written) if items else None
+
+
+def _read(unit: Unit, rows: Iterable[FollowUpRow]) -> list[FollowUp]:
     found = [follow_up_of(unit, row) for row in rows]
     for each in found:
         unit.audit("read", "follow_up_task", each.id, patient_id=each.patient_id)
     return found
 
 
-async def wanted(unit: Unit) -> list[FollowUp]:
-    """What the board shows: the actor's tasks that are due and not done."""
-    return await follow_ups(unit, statuses=WANTED)
-
-
-async def wanted_marks(unit: Unit) -> dict[UUID, str]:
-    """By clinician: changes when their `wanted` does. Says that something changed, never what: no audit row."""
-    seen = select(FollowUpRow.clinician_id, func.count(), func.max(FollowUpRow.moved_at))
-    query = seen.where(FollowUpRow.status.in_(list(WANTED)), visible(unit)).group_by(FollowUpRow.clinician_id)
-    return {
-        clinician_id: f"{count}-{int(moved.timestamp() * 1000)}"
-        for clinician_id, count, moved in await unit.session.execute(query)
-    }
-
-
-def visible(unit: Unit) -> ColumnElement[bool]:
-    match unit.actor.role:
-        case Role.SYSTEM:
-            return true()
-        case Role.CLINICIAN:
-            return FollowUpRow.clinician_id == unit.actor.person_id
-        case _:
-            return false()
-
-
-def place(task_id: UUID) -> tuple[str, str, UUID]:
-    """Where the title is sealed for."""
-    return ("follow_up_task", "title", task_id)
-
-
 def follow_up_of(unit: Unit, row: FollowUpRow) -> FollowUp:
+    listed = "[]" if row.checklist is None else unit.vault.open(place(row.id, "checklist"), row.checklist)
     return FollowUp(
         id=TaskId(row.id),
         visit_id=VisitId(row.visit_id),
         patient_id=PatientId(row.patient_id),
         clinician_id=ClinicianId(row.clinician_id),
+        kind=TaskKind(row.kind),
         title=unit.vault.open(place(row.id), row.title),
+        owner=Owner(Pool(row.pool), row.owner_id),
+        facing=Facing(row.facing),
+        priority=Priority(row.priority),
         status=TaskStatus(row.status),
         planned_at=row.planned_at,
         due_at=row.due_at,
+        ends_at=row.ends_at or row.due_at + WINDOW,
+        moved_at=row.moved_at,
         closed_at=row.closed_at,
+        after_id=None if row.after_id is None else TaskId(row.after_id),
+        series_id=row.series_id,
+        number=row.number,
+        origin=row.origin or "",
+        reason="" if row.reason is None else unit.vault.open(place(row.id, "reason"), row.reason),
+        checklist=tuple(Item(text, done) for text, done in json.loads(listed)),
+        revision=row.revision,
+    )
+
+
+def _step_of(unit: Unit, row: StepRow) -> Step:
+    written = row.cause if row.note is None else unit.vault.open(note_place(row.task_id, row.seq), row.note)
+    return Step(
+        seq=row.seq,
+        at=row.at,
+        command=Command(row.command),
+        before=None if row.before is None else TaskStatus(row.before),
+        after=TaskStatus(row.after),
+        actor_id=row.actor_id,
+        role=row.role,
+        note=written,
     )

@@ -1,128 +1,220 @@
-"""Follow-up tasks: their states, what moves them, and when they fall due. Pure."""
+"""Follow-up tasks: the state machine as data, what time does, and when a task is no longer wanted. Pure."""
 
-import re
-from calendar import monthrange
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import assert_never
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
+from uuid import UUID
 
-from telehealth.core.errors import Kind, Refusal
-from telehealth.core.ids import ClinicianId, PatientId, TaskId, VisitId
+from telehealth.core.actors import Role
 from telehealth.followups import events as happened
+from telehealth.followups.parts import (
+    Command,
+    Facing,
+    FollowUp,
+    Item,
+    Owner,
+    Pool,
+    Priority,
+    ReasonMissing,
+    Step,
+    TaskClosed,
+    TaskKind,
+    TaskOpen,
+    TaskStatus,
+    TaskTaken,
+)
 
-LONGEST_TITLE = 200
-_DELAY = re.compile(r"([1-9]\d{0,2})([dwm])")
-_LONGEST_DELAY = timedelta(days=5 * 366)
-
-
-class TaskStatus(StrEnum):
-    PLANNED = "planned"
-    DUE = "due"
-    REMINDED = "reminded"
-    ESCALATED = "escalated"
-    DONE = "done"
-    CANCELLED = "cancelled"
-
-
-S = TaskStatus
+S, C = TaskStatus, Command
 OPEN = frozenset({S.PLANNED, S.DUE, S.REMINDED, S.ESCALATED})
-WANTED = OPEN - {S.PLANNED}  # what the board shows: due and not done
-
-
-class TaskClosed(Refusal):
-    kind, slug, title = Kind.CONFLICT, "task-closed", "This task is done or cancelled already"
-
-
-class UnfitDelay(Refusal):
-    kind, slug, title = Kind.INVALID, "unfit-delay", "Say when as days, weeks or months, such as 10d, 2w or 6m"
+CLOSED = frozenset(S) - OPEN
+WANTED = OPEN - {S.PLANNED}  # what the board shows: due and not closed
+STAFF = frozenset({Role.CLINICIAN, Role.FRONT_DESK})
+ANYONE = STAFF | {Role.SYSTEM}
+UNDO_FOR = timedelta(minutes=15)
+REMIND_AFTER, WINDOW = timedelta(days=1), timedelta(days=3)  # unless the task says how long its window is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FollowUp:
-    """One task. `clinician_id` owns it; `title` is what they wrote, and may speak of the patient's health."""
+class Situation:
+    """What guards look at."""
 
-    id: TaskId
-    visit_id: VisitId
-    patient_id: PatientId
-    clinician_id: ClinicianId
-    title: str
-    status: TaskStatus
-    planned_at: datetime
+    now: datetime
     due_at: datetime
+    ends_at: datetime
     closed_at: datetime | None = None
+    blocked: bool = False
+    taken: bool = False
+    escalated: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """What time alone does to a task, so long after it fell due."""
+class Guard:
+    name: str
+    holds: Callable[[Situation], bool]
 
-    before: TaskStatus
-    after: TaskStatus
-    wait: timedelta
+
+def remind_at(due_at: datetime, ends_at: datetime) -> datetime:
+    """A day after it fell due, or in the middle of a shorter window."""
+    return due_at + min(REMIND_AFTER, (ends_at - due_at) / 2)
+
+
+HAS_COME = Guard("due", lambda s: s.now >= s.due_at)
+UNBLOCKED = Guard("predecessor_closed", lambda s: not s.blocked)
+TO_REMIND = Guard("reminder_due", lambda s: s.now >= remind_at(s.due_at, s.ends_at))
+WINDOW_OVER = Guard("window_over", lambda s: s.now >= s.ends_at)
+FREE = Guard("free_or_own_or_escalated", lambda s: not s.taken or s.escalated)
+REASON_GIVEN = Guard("reason_given", lambda s: bool(s.reason))
+IN_TIME = Guard("closed_just_now", lambda s: s.closed_at is not None and s.now < s.closed_at + UNDO_FOR)
+REFUSALS = {FREE: TaskTaken, REASON_GIVEN: ReasonMissing, IN_TIME: TaskOpen}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of the machine. No source: the task begins here. `to` None: the state stays, or is the one before."""
+
+    command: Command
+    sources: frozenset[TaskStatus | None]
+    to: TaskStatus | None
+    who: frozenset[Role]
     event: type[happened.FollowUpEvent]
+    guards: tuple[Guard, ...] = ()
 
 
-TICKS = (
-    Tick(S.PLANNED, S.DUE, timedelta(0), happened.FollowUpDue),
-    Tick(S.DUE, S.REMINDED, timedelta(days=1), happened.FollowUpReminded),
-    Tick(S.REMINDED, S.ESCALATED, timedelta(days=3), happened.FollowUpEscalated),
+def _row(
+    command: Command,
+    change: tuple[Iterable[TaskStatus | None], TaskStatus | None],
+    who: Iterable[Role],
+    event: type[happened.FollowUpEvent],
+    *guards: Guard,
+) -> Transition:
+    sources, to = change
+    return Transition(command, frozenset(sources), to, frozenset(who), event, guards)
+
+
+_SYSTEM = frozenset({Role.SYSTEM})
+TRANSITIONS: tuple[Transition, ...] = (
+    _row(C.PLAN, ({None}, S.PLANNED), ANYONE, happened.FollowUpPlanned),
+    _row(C.FIRE, ({S.PLANNED}, S.DUE), _SYSTEM, happened.FollowUpDue, HAS_COME, UNBLOCKED),
+    _row(C.REMIND, ({S.DUE}, S.REMINDED), _SYSTEM, happened.FollowUpReminded, TO_REMIND),
+    _row(C.ESCALATE, ({S.REMINDED}, S.ESCALATED), _SYSTEM, happened.FollowUpEscalated, WINDOW_OVER),
+    _row(C.CLAIM, (OPEN, None), STAFF, happened.FollowUpAssigned, FREE),
+    _row(C.ASSIGN, (OPEN, None), STAFF, happened.FollowUpAssigned),
+    _row(C.NOTE, (OPEN, None), STAFF, happened.FollowUpNoted),
+    _row(C.CHECK, (OPEN, None), STAFF, happened.FollowUpNoted),
+    _row(C.COMPLETE, (OPEN, S.DONE), ANYONE, happened.FollowUpDone),
+    _row(C.SKIP, (OPEN, S.SKIPPED), STAFF, happened.FollowUpSkipped, REASON_GIVEN),
+    _row(C.CANCEL, (OPEN, S.CANCELLED), ANYONE, happened.FollowUpCancelled),
+    _row(C.REOPEN, ({S.DONE, S.SKIPPED}, None), STAFF, happened.FollowUpReopened, IN_TIME),
 )
+IN_TIME_ITSELF = {S.PLANNED: C.FIRE, S.DUE: C.REMIND, S.REMINDED: C.ESCALATE}
+
+
+def decide(command: Command, status: TaskStatus, role: Role, situation: Situation) -> Transition:
+    """The row that takes the task on. Raises TaskClosed, TaskOpen, TaskTaken, ReasonMissing."""
+    rows = [row for row in TRANSITIONS if row.command is command and status in row.sources and role in row.who]
+    if not rows:
+        raise TaskClosed if status in CLOSED else TaskOpen
+    (row,) = rows
+    for guard in row.guards:
+        if not guard.holds(situation):
+            raise REFUSALS.get(guard, TaskOpen)
+    return row
+
+
+def next_look(status: TaskStatus, due_at: datetime, ends_at: datetime, *, blocked: bool) -> datetime | None:
+    """When time alone may move it next; None when it does no more, or not before another task is closed."""
+    waits = {S.PLANNED: due_at, S.DUE: remind_at(due_at, ends_at), S.REMINDED: ends_at}
+    return None if blocked and status is S.PLANNED else waits.get(status)
+
+
+def moved_by_time(status: TaskStatus, situation: Situation) -> Command | None:
+    """What time does to it now, if anything."""
+    command = IN_TIME_ITSELF.get(status)
+    (row,) = (each for each in TRANSITIONS if each.command is command) if command else (None,)
+    return command if row is not None and all(guard.holds(situation) for guard in row.guards) else None
+
+
+# What makes a task needless: looked at when it fires, and when something happens that may fulfil it.
 
 
 @dataclass(frozen=True, slots=True)
-class Delay:
-    """So many days, weeks or months."""
+class Facts:
+    """What is known of a task's patient and visit; instants are those of the latest."""
 
-    amount: int
-    unit: str
+    planned_at: datetime
+    kind: TaskKind
+    origin: str
+    visit_status: str
+    booked_at: datetime | None = None
+    answered_at: datetime | None = None
 
-    def after(self, instant: datetime, zone: ZoneInfo) -> datetime:
-        """The same time of day in that zone, that much later; a month ends on its last day at the latest."""
-        local = instant.astimezone(zone)
-        match self.unit:
-            case "d" | "w":
-                wall = local + timedelta(days=self.amount * (7 if self.unit == "w" else 1))
-            case "m":
-                wall = _months_later(local, self.amount)
-            case _:
-                raise AssertionError("unreachable: parse_delay knows three units")
-        return wall.astimezone(UTC)
+    def since(self, at: datetime | None) -> bool:
+        return at is not None and at > self.planned_at
 
 
-def parse_delay(text: str) -> Delay:
-    """`10d`, `2w` or `6m`, up to five years. Raises UnfitDelay."""
-    match = _DELAY.fullmatch(text)
-    if match is None:
-        raise UnfitDelay
-    amount, unit = int(match[1]), match[2]
-    if timedelta(days=amount * {"d": 1, "w": 7, "m": 30}[unit]) > _LONGEST_DELAY:
-        raise UnfitDelay
-    return Delay(amount, unit)
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When `holds`, the task is closed by `command`; `name` is kept in its history."""
+
+    name: str
+    command: Command
+    holds: Callable[[Facts], bool]
 
 
-def parse_stroke(stroke: str) -> tuple[str, str]:
-    """`Check blood pressure +2w` -> (title, delay). Raises UnfitDelay when either is missing."""
-    title, plus, delay = stroke.rpartition("+")
-    if not plus or not title.strip():
-        raise UnfitDelay
-    return title.strip(), delay.strip().lower()
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What an ending of a visit asks of somebody, as a clinic begins with; `ending` is the visit's status."""
+
+    ending: str
+    kind: TaskKind
+    owner: Owner
+    priority: Priority
+    due_in: timedelta
 
 
-def closing(status: TaskStatus, wanted: TaskStatus) -> bool:
-    """Whether there is something to do to close a task so; doing it twice is no fault. Raises TaskClosed."""
-    if status is wanted:
-        return False
-    match status:
-        case S.PLANNED | S.DUE | S.REMINDED | S.ESCALATED:
-            return True
-        case S.DONE | S.CANCELLED:
-            raise TaskClosed
-        case never:
-            assert_never(never)
+TRIGGERS = (
+    Trigger("patient_no_show", TaskKind.REBOOK, Owner(Pool.DESK), Priority.ROUTINE, timedelta(0)),
+    Trigger("provider_no_show", TaskKind.CALL, Owner(Pool.DESK), Priority.URGENT, timedelta(0)),
+    Trigger("left_unseen", TaskKind.CALL, Owner(Pool.DESK), Priority.URGENT, timedelta(0)),
+    Trigger("incomplete", TaskKind.REBOOK, Owner(Pool.DESK), Priority.URGENT, timedelta(0)),
+)
+ENDINGS = {trigger.ending: trigger for trigger in TRIGGERS}
+CONDITIONS = (
+    Condition("visit_in_error", C.CANCEL, lambda f: f.visit_status == "entered_in_error"),
+    Condition("ending_corrected", C.CANCEL, lambda f: f.origin in ENDINGS and f.visit_status != f.origin),
+    Condition("rebooked", C.COMPLETE, lambda f: f.kind is TaskKind.REBOOK and f.since(f.booked_at)),
+    Condition("answered", C.COMPLETE, lambda f: f.kind is TaskKind.QUESTIONNAIRE and f.since(f.answered_at)),
+)
+BLOCKING_GONE = "predecessor_cancelled"
 
 
-def _months_later(local: datetime, months: int) -> datetime:
-    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
-    return local.replace(year=year, month=month + 1, day=min(local.day, monthrange(year, month + 1)[1]))
+def needless(facts: Facts) -> Condition | None:
+    """The first condition that makes the task needless; None when it still applies."""
+    return next((each for each in CONDITIONS if each.holds(facts)), None)
+
+
+def overdue_first(tasks: Iterable[FollowUp], now: datetime) -> list[FollowUp]:
+    """Those whose window is over, then by priority, then by when they fell due."""
+    order = list(Priority)
+    return sorted(tasks, key=lambda each: (now < each.ends_at, -order.index(each.priority), each.due_at, each.id))
+
+
+def state_before(steps: Iterable[Step]) -> TaskStatus:
+    """The state a closed task had before it was closed. Raises TaskOpen without one."""
+    closing = [each for each in steps if each.after in CLOSED and each.before in OPEN]
+    if not closing or closing[-1].before is None:
+        raise TaskOpen
+    return closing[-1].before
+
+
+def with_item(items: Iterable[Item], number: int, *, done: bool) -> tuple[Item, ...]:
+    """The checklist with its item of that number, from 0, marked so."""
+    return tuple(Item(item.text, done) if at == number else item for at, item in enumerate(items))
+
+
+def owned(owner: Owner, person_id: UUID | None) -> bool:
+    return owner.person_id is not None and owner.person_id == person_id
+
+
+FACING = dict.fromkeys(TaskKind, Facing.STAFF) | {TaskKind.QUESTIONNAIRE: Facing.PATIENT}

@@ -1,106 +1,223 @@
-"""Commands on follow-up tasks, and what time does to them."""
+"""Commands on follow-up tasks."""
 
-from datetime import timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, func, literal, select, update
-
-from telehealth.core.ids import ClinicianId, PatientId, TaskId, VisitId
+from telehealth.access import queries as access
+from telehealth.core.actors import Role
+from telehealth.core.ids import ClinicianId
 from telehealth.core.time import parse_zone
-from telehealth.db.tables import UtcDateTime
 from telehealth.db.unit import Unit
-from telehealth.followups.events import FollowUpCancelled, FollowUpDone, FollowUpEvent, FollowUpPlanned
+from telehealth.followups.events import FollowUpPlanned
 from telehealth.followups.models import FollowUpRow
-from telehealth.followups.queries import find_row, follow_up_of, place
-from telehealth.followups.rules import TICKS, FollowUp, TaskStatus, Tick, closing, parse_delay
+from telehealth.followups.parts import (
+    Command,
+    FollowUp,
+    Item,
+    Owner,
+    Pool,
+    Step,
+    TaskKind,
+    TaskStatus,
+    UnfitTask,
+    Wish,
+)
+from telehealth.followups.queries import find_row, follow_up, follow_up_of, own_id, place, sealed_items, steps
+from telehealth.followups.reading import parse_delay, parse_stroke
+from telehealth.followups.rules import FACING, OPEN, WINDOW, state_before, with_item
+from telehealth.followups.steps import apply, change, event_of
+from telehealth.people import queries as people
+from telehealth.scheduling.recurrence.rules import expand
+from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.lifecycle.service import open_visit
 
-BATCH = 100
 
+async def plan(unit: Unit, visit_id: UUID, wish: Wish) -> list[FollowUp]:
+    """One task of a visit, or all tasks of a repetition. Raises NotFound, UnfitDelay, UnfitTask, InvalidRecurrence.
 
-async def plan(unit: Unit, visit_id: UUID, *, title: str, due_in: str) -> FollowUp:
-    """A task for the visit's clinician, due at this time of day, so much later. Raises NotFound, UnfitDelay."""
+    Falls due at this time of day: in the visit's zone, and by the patient's clock when it repeats. A repetition is
+    made whole at once, so that no slow worker, late closing or undoing can stretch it or lose a part of it; what lies
+    ahead costs the sweep nothing.
+    """
     visit = await open_visit(unit, visit_id)
+    times = await _times(unit, visit, wish)
+    if wish.title == "" and wish.kind is TaskKind.CUSTOM:
+        raise UnfitTask(fault="title")
+    blocked = wish.after_id is not None and await _blocked(unit, visit, wish.after_id)
+    owner = await _checked(unit, wish.owner) if wish.owner else Owner(Pool.CLINICIANS, visit.clinician_id)
+    series = unit.new_id() if len(times) > 1 else None
+    rows = [
+        _row(unit, visit, wish, due_at=due_at, owner=owner, blocked=blocked, series=(series, number))
+        for number, due_at in enumerate(times, start=1)
+    ]
+    unit.session.add_all(rows)
+    await unit.session.flush()
+    for row in rows:
+        apply(unit, row, Command.PLAN, TaskStatus.PLANNED)
+        unit.audit("create", "follow_up_task", row.id, patient_id=visit.patient_id)
+        unit.emit(event_of(FollowUpPlanned, row))
+    await unit.session.flush()
+    return [follow_up_of(unit, row) for row in rows]
+
+
+async def stroke(unit: Unit, visit_id: UUID, written: str) -> list[FollowUp]:
+    """`call +2w`, `blood pressure +1d x14 @desk`. Raises NotFound, UnfitDelay, UnfitTask, InvalidRecurrence."""
+    said = parse_stroke(written)
+    wish = Wish(
+        title=said.title,
+        kind=said.kind,
+        due_in=said.due_in,
+        owner=None if said.owner is None else Owner(said.owner),
+        priority=said.priority,
+        repeat=said.repeat,
+    )
+    return await plan(unit, visit_id, wish)
+
+
+async def done(unit: Unit, task_id: UUID, *, revision: int | None = None) -> FollowUp:
+    """It is done; saying so twice is no fault. Raises NotFound, Stale, TaskClosed."""
+    return await _give(unit, task_id, Command.COMPLETE, TaskStatus.DONE, revision=revision)
+
+
+async def cancel(unit: Unit, task_id: UUID, *, revision: int | None = None) -> FollowUp:
+    """It is no longer wanted, nor is what waits for it. Raises NotFound, Stale, TaskClosed."""
+    return await _give(unit, task_id, Command.CANCEL, TaskStatus.CANCELLED, revision=revision)
+
+
+async def skip(unit: Unit, task_id: UUID, *, reason: str, revision: int | None = None) -> FollowUp:
+    """It is not done, for that reason. Raises NotFound, Stale, TaskClosed, ReasonMissing."""
+    row = await find_row(unit, task_id)
+    sealed = unit.vault.seal(place(row.id, "reason"), reason)
+    await change(unit, row, Command.SKIP, note=reason, revision=revision, values={"reason": sealed})
+    return follow_up_of(unit, row)
+
+
+async def reopen(unit: Unit, task_id: UUID) -> FollowUp:
+    """Closing it was a slip: it is again what it was, within 15 minutes. Raises NotFound, TaskOpen."""
+    row = await find_row(unit, task_id)
+    back = state_before(await steps(unit, task_id))
+    await change(unit, row, Command.REOPEN, back_to=back, values={"reason": None})
+    return follow_up_of(unit, row)
+
+
+async def claim(unit: Unit, task_id: UUID, *, revision: int | None = None) -> FollowUp:
+    """Take it on: of two, the second hears that it is taken. Raises NotFound, Stale, TaskClosed, TaskTaken."""
+    row = await find_row(unit, task_id)
+    pool = Pool.CLINICIANS if unit.actor.role is Role.CLINICIAN else Pool.DESK
+    await change(unit, row, Command.CLAIM, revision=revision, values={"owner_id": own_id(unit), "pool": pool})
+    return follow_up_of(unit, row)
+
+
+async def assign(unit: Unit, task_id: UUID, owner: Owner, *, revision: int | None = None) -> FollowUp:
+    """Give it to a person, or back to a pool. Raises NotFound, Stale, TaskClosed, UnfitTask."""
+    row = await find_row(unit, task_id)
+    owner = await _checked(unit, owner)
+    values = {"owner_id": owner.person_id, "pool": owner.pool}
+    await change(unit, row, Command.ASSIGN, revision=revision, values=values)
+    return follow_up_of(unit, row)
+
+
+async def note(unit: Unit, task_id: UUID, *, text: str) -> FollowUp:
+    """Write down what was tried or found. Raises NotFound, TaskClosed."""
+    row = await find_row(unit, task_id)
+    await change(unit, row, Command.NOTE, note=text)
+    return follow_up_of(unit, row)
+
+
+async def check(unit: Unit, task_id: UUID, number: int, *, done: bool, revision: int | None = None) -> FollowUp:
+    """Tick a line of the checklist, or take the tick back. Raises NotFound, Stale, TaskClosed, UnfitTask."""
+    row = await find_row(unit, task_id)
+    items = follow_up_of(unit, row).checklist
+    if not 0 <= number < len(items):
+        raise UnfitTask(fault="item")
+    ticked = sealed_items(unit, row.id, with_item(items, number, done=done))
+    await change(unit, row, Command.CHECK, revision=revision, values={"checklist": ticked})
+    return follow_up_of(unit, row)
+
+
+async def history(unit: Unit, task_id: UUID) -> list[Step]:
+    """Who did what when; audited. Raises NotFound."""
+    await follow_up(unit, task_id)
+    return await steps(unit, task_id)
+
+
+async def _give(unit: Unit, task_id: UUID, command: Command, wanted: TaskStatus, *, revision: int | None) -> FollowUp:
+    row = await find_row(unit, task_id)
+    if row.status == wanted:
+        unit.audit("update", "follow_up_task", row.id, patient_id=row.patient_id)
+    else:
+        await change(unit, row, command, revision=revision)
+    return follow_up_of(unit, row)
+
+
+def _row(
+    unit: Unit,
+    visit: Visit,
+    wish: Wish,
+    *,
+    due_at: datetime,
+    owner: Owner,
+    blocked: bool,
+    series: tuple[UUID | None, int],
+) -> FollowUpRow:
     task_id = unit.new_id()
-    row = FollowUpRow(
+    zone = parse_zone(visit.time_zone)
+    return FollowUpRow(
         id=task_id,
         visit_id=visit.id,
         patient_id=visit.patient_id,
         clinician_id=visit.clinician_id,
-        title=unit.vault.seal(place(task_id), title),
+        kind=wish.kind,
+        title=unit.vault.seal(place(task_id), wish.title),
+        pool=owner.pool,
+        owner_id=owner.person_id,
+        facing=wish.facing or FACING[wish.kind],
+        priority=wish.priority,
         status=TaskStatus.PLANNED,
         planned_at=unit.now,
-        due_at=parse_delay(due_in).after(unit.now, parse_zone(visit.time_zone)),
+        due_at=due_at,
+        ends_at=parse_delay(wish.window).after(due_at, zone) if wish.window else due_at + WINDOW,
         moved_at=unit.now,
+        after_id=wish.after_id,
+        blocked=blocked,
+        series_id=series[0],
+        number=series[1] if series[0] else None,
+        origin=wish.origin,
+        checklist=sealed_items(unit, task_id, [Item(text) for text in wish.checklist]),
+        revision=1,
     )
-    unit.session.add(row)
-    await unit.session.flush()
-    unit.audit("create", "follow_up_task", task_id, patient_id=visit.patient_id)
-    unit.emit(_event(FollowUpPlanned, row))
-    return follow_up_of(unit, row)
 
 
-async def done(unit: Unit, task_id: UUID) -> FollowUp:
-    """The owner has done it. Raises NotFound, TaskClosed."""
-    return await _close(unit, task_id, TaskStatus.DONE, FollowUpDone)
+async def _times(unit: Unit, visit: Visit, wish: Wish) -> list[datetime]:
+    if not wish.repeat:
+        return [_first(unit, wish, visit.time_zone)]
+    zone = (await people.patient(unit, visit.patient_id)).time_zone
+    local = _first(unit, wish, zone).astimezone(parse_zone(zone)).replace(tzinfo=None)
+    return [each.start for each in expand(wish.repeat, local, zone)]
 
 
-async def cancel(unit: Unit, task_id: UUID) -> FollowUp:
-    """It is no longer wanted. Raises NotFound, TaskClosed."""
-    return await _close(unit, task_id, TaskStatus.CANCELLED, FollowUpCancelled)
+def _first(unit: Unit, wish: Wish, zone: str) -> datetime:
+    if wish.due_at is not None:
+        if wish.due_at < unit.now:
+            raise UnfitTask(fault="due_at")
+        return wish.due_at
+    return unit.now if wish.due_in == "0d" else parse_delay(wish.due_in).after(unit.now, parse_zone(zone))
 
 
-async def fire(unit: Unit, tick: Tick, *, speed: float) -> int:
-    """Move every task whose time has come, at most 100 at once; two sweeps at a time share the work."""
-    due = (
-        select(FollowUpRow.id)
-        .where(FollowUpRow.status == tick.before, _has_come(unit, tick.wait, speed))
-        .order_by(FollowUpRow.due_at)
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
-    )
-    moved = await unit.session.scalars(
-        update(FollowUpRow)
-        .where(FollowUpRow.id.in_(due.scalar_subquery()))
-        .values(status=tick.after, moved_at=unit.now)
-        .returning(FollowUpRow)
-    )
-    rows = moved.all()
-    for row in rows:
-        unit.emit(_event(tick.event, row))
-    return len(rows)
+async def _blocked(unit: Unit, visit: Visit, after_id: UUID) -> bool:
+    """Whether the predecessor is open: locked, so that it is not closed unheard. Raises NotFound, UnfitTask."""
+    before = await find_row(unit, after_id)
+    if before.patient_id != visit.patient_id or before.status == TaskStatus.CANCELLED:
+        raise UnfitTask(fault="predecessor")
+    return before.status in OPEN
 
 
-async def fire_all(unit: Unit, *, speed: float) -> int:
-    """One round of every tick."""
-    return sum([await fire(unit, tick, speed=speed) for tick in TICKS])
-
-
-def _has_come(unit: Unit, wait: timedelta, speed: float) -> ColumnElement[bool]:
-    if speed == 1:
-        return FollowUpRow.due_at <= unit.now - wait
-    needed = _seconds(FollowUpRow.due_at - FollowUpRow.planned_at) + wait.total_seconds()
-    return needed <= _seconds(literal(unit.now, UtcDateTime()) - FollowUpRow.planned_at) * speed
-
-
-def _seconds(interval: ColumnElement[Any]) -> ColumnElement[float]:
-    return func.date_part("epoch", interval, type_=Double())
-
-
-async def _close(unit: Unit, task_id: UUID, status: TaskStatus, event: type[FollowUpEvent]) -> FollowUp:
-    row = await find_row(unit, task_id)
-    if closing(TaskStatus(row.status), status):
-        row.status, row.moved_at, row.closed_at = status, unit.now, unit.now
-        unit.emit(_event(event, row))
-    unit.audit("update", "follow_up_task", row.id, patient_id=row.patient_id)
-    return follow_up_of(unit, row)
-
-
-def _event(event: type[FollowUpEvent], row: FollowUpRow) -> FollowUpEvent:
-    return event(
-        task_id=TaskId(row.id),
-        visit_id=VisitId(row.visit_id),
-        patient_id=PatientId(row.patient_id),
-        clinician_id=ClinicianId(row.clinician_id),
-    )
+async def _checked(unit: Unit, owner: Owner) -> Owner:
+    """Raises NotFound for a clinician, UnfitTask for somebody at the desk, who is not there."""
+    if owner.person_id is None:
+        return owner
+    if owner.pool is Pool.CLINICIANS:
+        await people.clinician(unit, ClinicianId(owner.person_id))
+    elif owner.person_id not in {each.id for each in await access.staff(unit, Role.FRONT_DESK)}:
+        raise UnfitTask(fault="owner")
+    return owner

@@ -1,17 +1,71 @@
-"""Follow-up tasks fall due by themselves: a sweep over rows, every second."""
+"""Follow-up tasks fall due by themselves: a sweep over rows, every second. Events make them, or find them needless."""
 
-from telehealth.followups import service
+from telehealth.db.unit import Unit
+from telehealth.followups import keeping
+from telehealth.followups.parts import TaskKind
 from telehealth.followups.ports import FollowUpSpeed
-from telehealth.tasks.work import Work, sweep
+from telehealth.tasks.work import Work, subscription, sweep
+from telehealth.visits.gates.events import IntakeCompleted
+from telehealth.visits.lifecycle.events import (
+    ClinicianMissed,
+    PatientLeft,
+    PatientMissed,
+    VisitBooked,
+    VisitCorrected,
+    VisitFailed,
+    VisitMarkedAsError,
+)
 
 
 async def fire_due(work: Work) -> int:
-    """Move tasks whose time has come until there are none; answers how many moved."""
+    """Take on tasks whose time has come until there are none; answers how many."""
     speed = work.port(FollowUpSpeed).factor
     total = 0
-    while moved := await work.run(service.fire_all, speed=speed):
+    while moved := await work.run(keeping.fire, speed=speed):
         total += moved
     return total
 
 
+async def rebooked(unit: Unit, event: VisitBooked) -> None:
+    await keeping.recheck_of(unit, event.patient_id, TaskKind.REBOOK)
+
+
+async def answered(unit: Unit, event: IntakeCompleted) -> None:
+    await keeping.recheck_of(unit, event.patient_id, TaskKind.QUESTIONNAIRE)
+
+
+async def mistaken(unit: Unit, event: VisitMarkedAsError) -> None:
+    await keeping.recheck_visit(unit, event.visit_id)
+
+
+async def corrected(unit: Unit, event: VisitCorrected) -> None:
+    await keeping.recheck_visit(unit, event.visit_id)
+
+
+async def patient_missed(unit: Unit, event: PatientMissed) -> None:
+    await keeping.ended_badly(unit, event.visit_id, "patient_no_show")
+
+
+async def clinician_missed(unit: Unit, event: ClinicianMissed) -> None:
+    await keeping.ended_badly(unit, event.visit_id, "provider_no_show")
+
+
+async def left_unseen(unit: Unit, event: PatientLeft) -> None:
+    await keeping.ended_badly(unit, event.visit_id, "left_unseen")
+
+
+async def incomplete(unit: Unit, event: VisitFailed) -> None:
+    await keeping.ended_badly(unit, event.visit_id, "incomplete")
+
+
+SUBSCRIPTIONS = (
+    subscription(VisitBooked, rebooked),
+    subscription(IntakeCompleted, answered),
+    subscription(VisitMarkedAsError, mistaken),
+    subscription(VisitCorrected, corrected),
+    subscription(PatientMissed, patient_missed),
+    subscription(ClinicianMissed, clinician_missed),
+    subscription(PatientLeft, left_unseen),
+    subscription(VisitFailed, incomplete),
+)
 SWEEPS = (sweep("followups.fire_due", fire_due, every=1.0),)

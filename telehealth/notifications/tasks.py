@@ -180,8 +180,10 @@ async def _remind(unit: Unit, event: VisitEvent) -> None:
 
 
 async def _tell_owner(unit: Unit, kind: MessageKind, event: FollowUpEvent) -> None:
-    owner: Recipient = (Role.CLINICIAN, event.clinician_id)
-    await service.tell(unit, kind, event.task_id, recipients=[owner], due_at=unit.now)
+    """A task of a pool or of the desk stands on its board; that it is overdue hears the visit's clinician."""
+    clinician = event.owner or (event.clinician_id if kind is MessageKind.FOLLOW_UP_OVERDUE else None)
+    if clinician is not None:
+        await service.tell(unit, kind, event.task_id, recipients=[(Role.CLINICIAN, clinician)], due_at=unit.now)
 
 
 SUBSCRIPTIONS = (

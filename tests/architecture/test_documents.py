@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from telehealth.cli.reference import reference
-from tests.architecture import lifecycle_page
+from tests.architecture import lifecycle_page, task_page
 from tests.architecture.floor_plan import README, ROOT, floor_plan, written
 
 DOCUMENTS = [
@@ -16,6 +16,7 @@ DOCUMENTS = [
         "CHANGELOG.md",
         "telehealth/README.md",
         "telehealth/media/README.md",
+        "telehealth/followups/README.md",
         "telehealth/visits/README.md",
         "tests/README.md",
     )
@@ -34,6 +35,12 @@ def test_the_page_of_visits_shows_the_machine() -> None:
     text = lifecycle_page.PAGE.read_text()
     drawn = written(text, lifecycle_page.machine())
     assert text == drawn, "python -m tests.architecture.lifecycle_page --write"
+
+
+def test_the_page_of_follow_ups_shows_the_machine() -> None:
+    text = task_page.PAGE.read_text()
+    drawn = written(text, task_page.machine())
+    assert text == drawn, "python -m tests.architecture.task_page --write"
 
 
 def test_the_settings_reference_is_the_settings() -> None:

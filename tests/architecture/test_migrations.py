@@ -276,6 +276,42 @@ def test_messages_keep_what_became_of_them_on_the_way_back_too(empty: str) -> No
     assert kept() == [("email", "sent"), ("email", "dead")]
 
 
+def test_follow_ups_keep_their_owner_and_fire_when_they_would_have(empty: str) -> None:
+    migrate(empty, "0032")
+    known = {
+        "visit_id": VISIT,
+        "patient_id": PATIENT,
+        "clinician_id": CLINICIAN,
+        "title": b"sealed",
+        "planned_at": THEN,
+    }
+    states = ("planned", "due", "reminded", "escalated", "done", "cancelled")
+    with psycopg.connect(empty) as connection:
+        for table, row in AT_WORK[:4]:
+            insert(connection, table, {**row, **(UNDER_WAY if table == "visit" else {})})
+        for number, status in enumerate(states, start=20):
+            closed = {"closed_at": THEN} if status in ("done", "cancelled") else {}
+            task = {"id": UUID(int=number), "status": status, "due_at": THEN, "moved_at": THEN}
+            insert(connection, "follow_up_task", {**known, **task, **closed})
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        found = connection.execute(
+            "SELECT status, kind, pool, owner_id, extract(day FROM next_at - due_at)::int,"
+            " extract(day FROM ends_at - due_at)::int FROM follow_up_task ORDER BY id"
+        ).fetchall()
+        told = {"task_id": UUID(int=20), "seq": 1, "at": THEN, "command": "plan", "after": "planned", "role": "system"}
+        insert(connection, "follow_up_step", told)
+        connection.execute("UPDATE follow_up_task SET status = 'skipped' WHERE status = 'done'")
+    looks = dict(zip(states, (0, 1, 3, None, None, None), strict=True))
+    assert found == [(status, "custom", "clinicians", CLINICIAN, days, 3) for status, days in looks.items()]
+    command.downgrade(alembic_config(empty), "0032")
+    with psycopg.connect(empty) as connection:
+        kept = connection.execute("SELECT status FROM follow_up_task ORDER BY id").fetchall()
+    assert [status for (status,) in kept] == [*states[:4], "cancelled", "cancelled"]
+    migrate(empty)
+    command.check(alembic_config(empty))
+
+
 def test_the_way_back_leaves_nothing(empty: str) -> None:
     migrate(empty)
     command.downgrade(alembic_config(empty), "base")

@@ -31,6 +31,7 @@ async def test_the_audit_log_cannot_be_changed(unit_of_work: UnitOfWork, databas
         "DELETE FROM participant_event",
         "UPDATE consent SET language = ''",
         "DELETE FROM consent_withdrawal",
+        "DELETE FROM follow_up_step",
     ],
 )
 def test_nor_can_the_history_of_visits_participants_consents_and_alerts(database: str, change: str) -> None:

@@ -50,7 +50,7 @@ async def test_plan_list_and_finish(client: httpx.AsyncClient, arranged: Arrange
     assert len((await client.get("/v1/follow-ups?status=done")).json()["items"]) == 1
 
 
-@pytest.mark.parametrize("body", [{}, {"title": " ", "due_in": "2w"}, {"title": "x", "due_in": "soon"}])
+@pytest.mark.parametrize("body", [{}, {"title": " ", "due_in": "2w"}, {"title": "x", "due_in": "soon"}, {"kind": "x"}])
 async def test_shapes_are_checked(client: httpx.AsyncClient, arranged: Arranged, body: dict[str, str]) -> None:
     assert (await client.post(f"/v1/visits/{arranged.visit_id}/follow-ups", json=body)).status_code == 422
 
@@ -66,3 +66,42 @@ async def test_a_browser_without_scripts(client: httpx.AsyncClient, arranged: Ar
     (task,) = (await client.get("/v1/follow-ups")).json()["items"]
     answer = await client.post(f"/follow-ups/{task['id']}/done", data={})
     assert (answer.status_code, answer.headers["location"]) == (303, "/day")
+
+
+async def test_one_stroke_two_writers_and_an_undo(client: httpx.AsyncClient, arranged: Arranged) -> None:
+    address = f"/v1/visits/{arranged.visit_id}/follow-ups/stroke"
+    made = await client.post(address, json={"stroke": "meds +1d x3 !"})
+    assert made.status_code == 201, made.text
+    task = made.json()
+    assert (task["kind"], task["priority"], task["number"]) == ("medication", "urgent", 1)
+    at = f"/v1/follow-ups/{task['id']}"
+    read = await client.get(at)
+    assert read.headers["etag"] == '"1"'
+    kept = await client.post(f"{at}/claim", headers={"If-Match": '"1"'})
+    assert kept.headers["etag"] == '"2"'
+    late = await client.post(f"{at}/done", headers={"If-Match": '"1"'})
+    assert (late.status_code, late.json()["type"]) == (412, "/problems/stale")
+    assert (await client.post(f"{at}/skip", json={"reason": " "})).status_code == 422
+    assert (await client.post(f"{at}/skip", json={"reason": "at the clinic anyway"})).json()["status"] == "skipped"
+    assert (await client.post(f"{at}/reopen")).json()["status"] == "planned"
+    told = (await client.get(f"{at}/history")).json()["items"]
+    assert [each["command"] for each in told] == ["plan", "claim", "skip", "reopen"]
+    unfit = await client.post(address, json={"stroke": "call +1d @nobody"})
+    assert (unfit.status_code, unfit.json()["fault"]) == (422, "owner")
+
+
+async def test_the_boards_buttons(client: httpx.AsyncClient, arranged: Arranged) -> None:
+    await client.post(f"/visits/{arranged.visit_id}/follow-ups", data={"stroke": "call +2w @team"})
+    (task,) = (await client.get("/v1/follow-ups")).json()["items"]
+    at = f"/tasks/{task['id']}"
+    presses: tuple[tuple[str, dict[str, str], str], ...] = (
+        ("claim", {}, ""),
+        ("skip", {"reason": " "}, "?told=reason"),
+        ("done", {}, f"?closed={task['id']}"),
+        ("skip", {"reason": "x"}, "?told=closed"),
+        ("reopen", {}, "?told=reopened"),
+        ("reopen", {}, "?told=late"),
+    )
+    for press, data, told in presses:
+        answer = await client.post(f"{at}/{press}", data=data)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/tasks{told}")

@@ -1,73 +1,140 @@
-"""Delays, strokes and endings of follow-up tasks."""
+"""The machine of a task: its rows, what time does, and what makes a task needless."""
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telehealth.core.actors import Role
+from telehealth.followups.parts import Command, ReasonMissing, TaskClosed, TaskKind, TaskOpen, TaskStatus, TaskTaken
 from telehealth.followups.rules import (
+    CLOSED,
+    CONDITIONS,
+    ENDINGS,
     OPEN,
-    TICKS,
-    Delay,
-    TaskClosed,
-    TaskStatus,
-    UnfitDelay,
-    closing,
-    parse_delay,
-    parse_stroke,
+    TRANSITIONS,
+    UNDO_FOR,
+    Facts,
+    Situation,
+    decide,
+    moved_by_time,
+    needless,
+    next_look,
+    remind_at,
 )
 
-PARIS = ZoneInfo("Europe/Paris")
+AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+SPANS = st.timedeltas(timedelta(minutes=1), timedelta(days=400))
 
 
-@pytest.mark.parametrize(("text", "expected"), [("10d", Delay(10, "d")), ("2w", Delay(2, "w")), ("6m", Delay(6, "m"))])
-def test_delays_are_days_weeks_and_months(text: str, expected: Delay) -> None:
-    assert parse_delay(text) == expected
+def situation(**more: object) -> Situation:
+    known = {"now": AT, "due_at": AT, "ends_at": AT + timedelta(days=3), "closed_at": AT, "reason": "moved away"}
+    return Situation(**{**known, **more})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["", "2", "w", "0d", "-1d", "2y", "1.5w", "999w", "2w ", "٢w", "1d\n"])
-def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(UnfitDelay):
-        parse_delay(text)
+def test_every_state_but_the_last_can_be_left_and_every_one_be_reached() -> None:
+    assert {source for row in TRANSITIONS for source in row.sources} - {None, TaskStatus.CANCELLED} == set(
+        TaskStatus
+    ) - {TaskStatus.CANCELLED}
+    assert {row.to for row in TRANSITIONS} - {None} == set(TaskStatus)
 
 
-def test_two_weeks_later_is_the_same_time_of_day_across_a_clock_change() -> None:
-    planned = datetime(2026, 3, 20, 9, 30, tzinfo=PARIS)
-    assert parse_delay("2w").after(planned, PARIS).astimezone(PARIS) == datetime(2026, 4, 3, 9, 30, tzinfo=PARIS)
+@pytest.mark.parametrize("role", [Role.CLINICIAN, Role.FRONT_DESK])
+def test_one_row_at_most_decides(role: Role) -> None:
+    for command in Command:
+        for status in TaskStatus:
+            rows = [r for r in TRANSITIONS if r.command is command and status in r.sources and role in r.who]
+            assert len(rows) <= 1
 
 
-def test_a_month_after_the_last_of_january_is_the_last_of_february() -> None:
-    at = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    assert Delay(1, "m").after(at, ZoneInfo("UTC")) == datetime(2026, 2, 28, 12, tzinfo=UTC)
-
-
-@given(st.integers(1, 60), st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)))  # noqa: DTZ001 -- made aware below
-def test_a_delay_always_leads_later(amount: int, at: datetime) -> None:
-    aware = at.replace(tzinfo=UTC)
-    for unit in "dwm":
-        assert Delay(amount, unit).after(aware, PARIS) > aware
-
-
-def test_a_stroke_is_a_title_and_a_delay() -> None:
-    assert parse_stroke("Ask about B12 + iron  + 2W ") == ("Ask about B12 + iron", "2w")
-    for wrong in ("+2w", "no time", ""):
-        with pytest.raises(UnfitDelay):
-            parse_stroke(wrong)
-
-
-def test_what_is_open_can_be_closed_and_what_is_closed_stays_so() -> None:
+@pytest.mark.parametrize("command", [Command.COMPLETE, Command.SKIP, Command.CANCEL, Command.CLAIM, Command.NOTE])
+def test_what_is_closed_stays_so(command: Command) -> None:
     for status in TaskStatus:
-        for wanted in (TaskStatus.DONE, TaskStatus.CANCELLED):
-            if status in OPEN:
-                assert closing(status, wanted)
-            elif status is wanted:
-                assert not closing(status, wanted)
-            else:
-                with pytest.raises(TaskClosed):
-                    closing(status, wanted)
+        if status in OPEN:
+            assert decide(command, status, Role.CLINICIAN, situation()).command is command
+        else:
+            with pytest.raises(TaskClosed):
+                decide(command, status, Role.CLINICIAN, situation())
 
 
-def test_time_moves_a_task_through_every_open_state() -> None:
-    assert [tick.before for tick in TICKS] + [TICKS[-1].after] == [status for status in TaskStatus if status in OPEN]
+def test_skipping_needs_a_reason_and_claiming_a_task_that_is_free() -> None:
+    with pytest.raises(ReasonMissing):
+        decide(Command.SKIP, TaskStatus.DUE, Role.FRONT_DESK, situation(reason=""))
+    with pytest.raises(TaskTaken):
+        decide(Command.CLAIM, TaskStatus.DUE, Role.FRONT_DESK, situation(taken=True))
+    assert decide(Command.CLAIM, TaskStatus.ESCALATED, Role.FRONT_DESK, situation(taken=True, escalated=True))
+
+
+def test_a_slip_can_be_undone_for_a_while_and_a_cancellation_never() -> None:
+    for status in (TaskStatus.DONE, TaskStatus.SKIPPED):
+        assert decide(Command.REOPEN, status, Role.CLINICIAN, situation())
+        with pytest.raises(TaskOpen):
+            decide(Command.REOPEN, status, Role.CLINICIAN, situation(now=AT + UNDO_FOR))
+    with pytest.raises(TaskClosed):
+        decide(Command.REOPEN, TaskStatus.CANCELLED, Role.CLINICIAN, situation())
+    with pytest.raises(TaskOpen):
+        decide(Command.REOPEN, TaskStatus.DUE, Role.CLINICIAN, situation())
+
+
+@given(SPANS, st.timedeltas(timedelta(0), timedelta(days=500)), st.booleans())
+def test_time_alone_leads_through_every_open_state_and_never_back(
+    window: timedelta, past: timedelta, blocked: bool
+) -> None:
+    ends_at, status, seen = AT + window, TaskStatus.PLANNED, [TaskStatus.PLANNED]
+    while command := moved_by_time(status, situation(now=AT + past, ends_at=ends_at, blocked=blocked, closed_at=None)):
+        (row,) = (each for each in TRANSITIONS if each.command is command)
+        assert row.to is not None
+        status = row.to
+        seen.append(status)
+    order = [TaskStatus.PLANNED, TaskStatus.DUE, TaskStatus.REMINDED, TaskStatus.ESCALATED]
+    assert seen == order[: len(seen)]
+    if blocked:
+        assert seen == [TaskStatus.PLANNED]
+    else:
+        reached = 2 + (past >= remind_at(AT, ends_at) - AT) + (past >= window)
+        assert len(seen) == reached
+    looked = next_look(status, AT, ends_at, blocked=blocked)
+    assert looked is None or looked > AT + past
+
+
+@given(st.sampled_from(sorted(CLOSED)), SPANS)
+def test_what_is_closed_is_never_looked_at(status: TaskStatus, window: timedelta) -> None:
+    assert next_look(status, AT, AT + window, blocked=False) is None
+    assert moved_by_time(status, situation(now=AT + window * 2, ends_at=AT + window)) is None
+
+
+@given(
+    st.tuples(
+        st.sampled_from(list(TaskKind)),
+        st.sampled_from(["", *ENDINGS]),
+        st.sampled_from(["completed", "entered_in_error", *ENDINGS]),
+    ),
+    st.none() | st.timedeltas(timedelta(days=-9), timedelta(days=9)),
+    st.none() | st.timedeltas(timedelta(days=-9), timedelta(days=9)),
+)
+def test_a_task_is_needless_for_its_own_reasons_only(
+    about: tuple[TaskKind, str, str], booked: timedelta | None, answered: timedelta | None
+) -> None:
+    kind, origin, visit = about
+    facts = Facts(
+        planned_at=AT,
+        kind=kind,
+        origin=origin,
+        visit_status=visit,
+        booked_at=None if booked is None else AT + booked,
+        answered_at=None if answered is None else AT + answered,
+    )
+    found = needless(facts)
+    fulfilled = (kind is TaskKind.REBOOK and booked is not None and booked > timedelta(0)) or (
+        kind is TaskKind.QUESTIONNAIRE and answered is not None and answered > timedelta(0)
+    )
+    gone = visit == "entered_in_error" or origin not in ("", visit)
+    assert (found is not None) == (fulfilled or gone)
+    if found is not None:
+        assert found.command is (Command.CANCEL if gone else Command.COMPLETE)
+
+
+def test_conditions_and_endings_have_names_of_their_own() -> None:
+    assert len({each.name for each in CONDITIONS}) == len(CONDITIONS)
+    assert set(ENDINGS) == {"patient_no_show", "provider_no_show", "left_unseen", "incomplete"}

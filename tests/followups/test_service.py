@@ -17,8 +17,8 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.followups import queries, service
 from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUpReminded
 from telehealth.followups.models import FollowUpRow
+from telehealth.followups.parts import FollowUp, TaskStatus, Wish
 from telehealth.followups.ports import FollowUpSpeed
-from telehealth.followups.rules import FollowUp, TaskStatus
 from telehealth.followups.tasks import fire_due
 from telehealth.tasks.work import Work
 from tests.kit.visits import Arranged, arrange_visit
@@ -31,7 +31,8 @@ def work_of(unit_of_work: UnitOfWork, speed: float = 1.0) -> Work:
 
 
 async def plan(unit_of_work: UnitOfWork, arranged: Arranged, due_in: str = "2w") -> FollowUp:
-    return await unit_of_work.run(service.plan, arranged.clinician, arranged.visit_id, title=TITLE, due_in=due_in)
+    wish = Wish(title=TITLE, due_in=due_in)
+    return (await unit_of_work.run(service.plan, arranged.clinician, arranged.visit_id, wish))[0]
 
 
 def fired(nudged: list[Event]) -> list[str]:
@@ -111,7 +112,7 @@ async def test_a_task_is_its_owners_alone(unit_of_work: UnitOfWork, arranged: Ar
     with pytest.raises(NotFound):
         await unit_of_work.run(service.done, other, task.id)
     with pytest.raises(NotFound):
-        await unit_of_work.run(service.plan, other, arranged.visit_id, title="x", due_in="1d")
+        await unit_of_work.run(service.plan, other, arranged.visit_id, Wish(title="x", due_in="1d"))
 
 
 async def test_the_title_is_sealed_and_each_reading_leaves_a_trace(

@@ -94,7 +94,8 @@ PUBLIC_DOORS: Mapping[str, str] = {
 TOGETHER = "all staff serve the queue together"
 HAS_A_VISIT = "whose page this walk has, has a visit and no place in the queue any more"
 OFFICE = "an admin answers for the resources of the whole house"
-OF_THE_OFFICE = ("retire_on_page", "questionnaire_page", "save_on_page", "retire_questions_on_page")
+_OF_QUESTIONS = ("read_questionnaire", "publish_questionnaire", "retire_questionnaire", "retire_consent_text")
+OF_THE_OFFICE = (*_OF_QUESTIONS, "retire_on_page", "questionnaire_page", "save_on_page", "retire_questions_on_page")
 HOURS = "all staff see when a clinician works"
 NO_PATIENT = "when somebody works is no patient's data"
 TYPED = ("register", "identify", "identify_by_name", "invite_companion", "invite_on_page")
@@ -190,13 +191,9 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("scheduling.count_days", Check.TRACE): "asks for dates; of a patient's calendar it is traced as a search is",
     ("scheduling.read_visit_type", Check.TRACE): NO_PATIENT,
     ("visits.read_questionnaire", Check.TRACE): "questions are no patient's data, answers are",
-    ("visits.read_questionnaire", Check.STRANGER): OFFICE,
-    ("visits.publish_questionnaire", Check.STRANGER): OFFICE,
-    ("visits.retire_questionnaire", Check.STRANGER): OFFICE,
     ("visits.escalation_page", Check.TRACE): "who is told of an alert is no patient's data",
     ("visits.administration", Check.TRACE): "what an admin may set is no patient's data",
     ("visits.list_consent_texts", Check.TRACE): "a text is no patient's data, agreeing to it is",
-    ("visits.retire_consent_text", Check.STRANGER): OFFICE,
     **{(f"visits.{name}", Check.STRANGER): OFFICE for name in OF_THE_OFFICE},
     ("visits.texts_page", Check.TRACE): "a text is no patient's data, agreeing to it is",
     ("visits.publish_on_page", Check.ECHO): TYPED_AGAIN,
@@ -213,6 +210,9 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("visits.find", Check.TRACE): "an empty form",
     ("visits.front_desk", Check.TRACE): "an empty form",
     **{(f"records.{name}", Check.TRACE): STORED for name in ("read_attachment", "read_own_file")},
+    ("followups.follow_tasks", Check.TRACE): "says that a board of tasks changed, never what: the board is audited",
+    **{(f"followups.{name}", Check.TRACE): "no patient's data" for name in ("read_triggers", "triggers_page")},
+    ("followups.claim", Check.STRANGER): "leads to the board, which says of all that somebody else has it",
     ("visits.follow_board", Check.TRACE): "says that the board changed, never what: the board itself is audited",
 }
 

@@ -35,6 +35,7 @@ ENDLESS = {  # answered by a stream that ends after half an hour; the house unde
     "visits.follow_queue",
     "visits.follow_own_place",
     "records.follow_room",
+    "followups.follow_tasks",
 }
 ZONES_AND_ORDER = "what overlaps, ends before it starts, is in a zone that is not on the map or centuries away"
 REPETITION = "the grammar of a recurrence rule is RFC 5545's, and it has a near end"
@@ -79,6 +80,8 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "visits.publish_consent_text": "ISO 3166 is a list",
     "visits.set_escalation_rules": "the first step is the board at once, and the others come in the order of time",
     "visits.save_intake": "which answers there are the questions say",
+    "followups.assign_follow_up": "who is given a task is there",
+    "followups.tick_item": "a checklist has an end",
     "records.sign_note": "a note that says nothing is not signed",
     "records.retract_note": "a reason is words",
     **{each.name: "a key that was used for another body" for each in OPERATIONS.values() if each.creates},

@@ -35,6 +35,7 @@ from telehealth.db.engine import open_engine
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.followups import service as followups
+from telehealth.followups.parts import Wish
 from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient, Relationship
 from telehealth.records.attachments import service as files
@@ -267,7 +268,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     await lifecycle.connected(hosting, visit)
     await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
     await records.sign(hosting, visit, version=1, destinations=(RECORD_SERVICE,))
-    task = await followups.plan(hosting, visit, title="Check blood pressure", due_in="2w")
+    (task,) = await followups.plan(hosting, visit, Wish(title="Check blood pressure", due_in="2w", checklist=("Cuff",)))
     offered = await _offered(unit, kind, clinician, patient)
     signed = "SELECT version.id FROM note_version version JOIN note ON note.id = note_id WHERE visit_id = :visit"
     companion = await _companion(unit, visit)

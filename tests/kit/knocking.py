@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from telehealth.access.rules import SCOPES
 from telehealth.core.actors import Role
 from telehealth.exchange.choices import SlotName
+from telehealth.followups.rules import ENDINGS
 from telehealth.http.operation import Operation, Public
 from tests.kit.house import QUESTIONNAIRE, Course, Residents
 from tests.kit.integrations import jwks_of, new_key
@@ -258,6 +259,14 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "records.retract_on_page": lambda _: {"version": "1", "signed": "9", "reason": "Wrong patient."},
     "followups.plan_follow_up": lambda _: {"title": "Call back", "due_in": "2w"},
     "followups.plan_on_page": lambda _: {"stroke": "Call back +2w"},
+    "followups.plan_in_one_stroke": lambda _: {"stroke": "Call back +2w"},
+    "followups.skip_follow_up": lambda _: {"reason": "moved away"},
+    "followups.skip": lambda _: {"reason": "moved away"},
+    "followups.assign_follow_up": lambda _: {"pool": "desk"},
+    "followups.note_on_follow_up": lambda _: {"text": "no answer"},
+    "followups.tick_item": lambda _: {"item": 0},
+    "followups.set_triggers": lambda _: dict.fromkeys(ENDINGS, True),
+    "followups.save_triggers": lambda _: {"sent": "yes", "patient_no_show": "on"},
 }
 TUS = {
     "Tus-Resumable": "1.0.0",

@@ -9,6 +9,7 @@ from telehealth.core.intervals import Interval
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit
 from telehealth.followups import service as followups
+from telehealth.followups.parts import Wish
 from telehealth.followups.ports import FollowUpSpeed
 from telehealth.followups.tasks import fire_due
 from telehealth.notifications.ports import Mail
@@ -159,7 +160,7 @@ async def test_a_follow_up_tells_its_owner_without_saying_what(post: Post, clock
     booked = await post.book()
     await post.deliver()
     await post.unit_of_work.run(
-        followups.plan, post.clinic.clinician_actor, booked.visit.id, title="Ask about the biopsy", due_in="1d"
+        followups.plan, post.clinic.clinician_actor, booked.visit.id, Wish(title="Ask about the biopsy", due_in="1d")
     )
     clock.advance(timedelta(days=1))
     await fire_due(Work(post.unit_of_work, post.work.ports.having(FollowUpSpeed, FollowUpSpeed()), clock))

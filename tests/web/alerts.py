@@ -45,6 +45,7 @@ def tasks() -> list[Data]:
             due_at=NOW,
             visit_id=VISIT_ID,
             state="due",
+            kind="custom",
         )
         for at, title in enumerate(("Check blood pressure", "Call about the blood test"))
     ]

@@ -6,13 +6,13 @@ from types import SimpleNamespace as Data
 
 from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
-from tests.web.admin_samples import ADMINISTRATION
 from tests.web.alerts import ALERTS, tasks
 from tests.web.desk_samples import FRONT_DESK
 from tests.web.note_samples import AMENDED, SIGNED, TYPED, note
 from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import BEFORE, PREPARED, TOLD
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
+from tests.web.task_samples import OFFICE
 from tests.web.waiting_samples import LATE, LATE_DESK, MESSAGES, WAITING
 
 STATUSES = ("ready", "arrived", "in_progress", "booked", "ended", "completed", "patient_no_show")
@@ -351,7 +351,7 @@ SAMPLES = (
     Sample("visit_told", "visit.html", {**_PATIENT, "stage": "waiting", "told": MESSAGES, "late": 20}, "/visit"),
     *WAITING,
     *FRONT_DESK,
-    *ADMINISTRATION,
+    *OFFICE,
     Sample("visit_misplaced", "visit.html", {**_PATIENT, "stage": "check", "place": _PLACE}, "/visit"),
     Sample(
         "problem",

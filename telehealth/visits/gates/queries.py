@@ -263,6 +263,14 @@ async def _last_answers(unit: Unit, visit: Visit) -> dict[str, Any]:
     return {} if found is None else opened(unit, found)
 
 
+async def answered_since(unit: Unit, patient_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """By patient, when they last answered questions; leaves no trace."""
+    query = select(ResponseRow.patient_id, func.max(ResponseRow.completed_at))
+    query = query.where(ResponseRow.patient_id.in_(patient_ids), ResponseRow.completed_at.is_not(None))
+    rows = await unit.session.execute(query.group_by(ResponseRow.patient_id))
+    return {patient_id: at for patient_id, at in rows if at is not None}
+
+
 async def _in_force(unit: Unit, visit_type_id: UUID) -> QuestionnaireRow | None:
     row = QuestionnaireRow
     found: QuestionnaireRow | None = await unit.session.scalar(

@@ -29,6 +29,8 @@ APPOINTMENTS = "appointments"
 LINK_PATH = "/join/"
 MOST_IN_AGENDA = 10_000
 MOST_AHEAD = 1_000
+S = VisitStatus
+BOOKED = (S.BOOKED, S.ARRIVED, S.READY, S.ADMITTING, S.IN_PROGRESS, S.INTERRUPTED, S.ENDED, S.COMPLETED)
 
 
 async def find(unit: Unit, visit_id: UUID, *, lock: bool = False) -> Visit:
@@ -248,6 +250,19 @@ async def booked_ahead(unit: Unit, clinician_id: UUID) -> list[Visit]:
     ahead = (VisitRow.clinician_id == clinician_id, VisitRow.starts_at > unit.now)
     query = select(VisitRow).where(*ahead, VisitRow.status == VisitStatus.BOOKED, await visible(unit))
     return [visit_of(row) for row in await unit.session.scalars(query.order_by(VisitRow.starts_at).limit(MOST_AHEAD))]
+
+
+async def statuses(unit: Unit, visit_ids: Collection[UUID]) -> dict[UUID, VisitStatus]:
+    """How visits stand, for what depends on them; leaves no trace."""
+    rows = await unit.session.execute(select(VisitRow.id, VisitRow.status).where(VisitRow.id.in_(visit_ids)))
+    return {visit_id: VisitStatus(status) for visit_id, status in rows}
+
+
+async def booked_since(unit: Unit, patient_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """By patient, when the latest visit that is to come or came about was booked; leaves no trace."""
+    latest = select(VisitRow.patient_id, func.max(VisitRow.created_at)).where(VisitRow.patient_id.in_(patient_ids))
+    found = await unit.session.execute(latest.where(VisitRow.status.in_(BOOKED)).group_by(VisitRow.patient_id))
+    return {patient_id: at for patient_id, at in found if at is not None}
 
 
 async def history(unit: Unit, visit_id: UUID) -> list[Step]:

@@ -139,6 +139,7 @@ def _task(task: DueFollowUp, patient: Patient) -> dict[str, Any]:
         "id": task.id,
         "visit_id": task.visit_id,
         "title": task.title,
+        "kind": task.kind,
         "due_at": task.due_at,
         "patient_name": patient.name,
     }

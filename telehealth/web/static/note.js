@@ -199,9 +199,3 @@ export function keepNote({ visitId, onChanged }) {
 const sendable = (content) => content.replace(/\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "");
 const quoted = (version) => `"${version}"`;
 const unquoted = (etag) => (etag || "").replace(/^W\/|"/g, "");
-
-/** "Check blood pressure +2w" -> {title, due_in}; null when there is no time in it. */
-export function parseStroke(stroke) {
-  const match = /^(.*?)\s*\+\s*([1-9]\d{0,2})\s*([dwm])$/i.exec(stroke.trim());
-  return match && { title: match[1] || t("Follow up"), due_in: match[2] + match[3].toLowerCase() };
-}

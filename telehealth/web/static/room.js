@@ -2,7 +2,7 @@
 
 import { call, reread } from "./api.js";
 import { company } from "./company.js";
-import { keepNote, parseStroke } from "./note.js";
+import { keepNote } from "./note.js";
 import { coalesced, listen } from "./stream.js";
 import { talk } from "./talk.js";
 import { sendInPieces } from "./upload.js";
@@ -172,17 +172,18 @@ $("back").addEventListener("click", () => {
 
 $("follow-up").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const wish = parseStroke($("stroke").value);
-  $("stroke-error").textContent = wish ? "" : t("Say when, for example +2w");
-  $("stroke").toggleAttribute("aria-invalid", false);
-  if (!wish) return void $("stroke").setAttribute("aria-invalid", "true");
+  const stroke = $("stroke").value.trim();
+  $("stroke-error").textContent = "";
+  $("stroke").removeAttribute("aria-invalid");
   try {
-    await call("POST", `${api}/follow-ups`, wish, { "Idempotency-Key": crypto.randomUUID() });
+    await call("POST", `${api}/follow-ups/stroke`, { stroke }, { "Idempotency-Key": crypto.randomUUID() });
     $("stroke").value = "";
     announce(t("Follow-up added."));
     await refresh();
-  } catch {
-    $("stroke-error").textContent = t("That did not work. Please try again.");
+  } catch (refusal) {
+    const unfit = refusal.status === 422;
+    $("stroke-error").textContent = unfit ? t("Say what and when, for example: call +2w") : t("That did not work. Please try again.");
+    if (unfit) $("stroke").setAttribute("aria-invalid", "true");
   }
 });
 

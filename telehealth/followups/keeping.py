@@ -1,0 +1,140 @@
+"""What time and events do to follow-up tasks: they fall due, or are found needless, or come of a visit that failed."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Double, func, literal, select
+
+from telehealth.core.ids import PatientId
+from telehealth.db.tables import UtcDateTime
+from telehealth.db.unit import Unit
+from telehealth.followups import queries
+from telehealth.followups.models import FollowUpRow, TriggerRow
+from telehealth.followups.parts import TaskKind, TaskStatus, Wish
+from telehealth.followups.rules import ENDINGS, TRANSITIONS, WINDOW, Facts, moved_by_time, needless, next_look
+from telehealth.followups.service import plan
+from telehealth.followups.steps import apply, change, event_of, situation
+from telehealth.visits.gates import queries as gates
+from telehealth.visits.lifecycle import queries as visits
+
+BATCH = 200
+LONGEST_SPEED_UP = timedelta(days=50 * 365)
+
+
+async def fire(unit: Unit, *, speed: float) -> int:
+    """Take on tasks whose time has come, at most 200 at once; two sweeps at a time share the work.
+
+    Each is looked at afresh: what no longer applies is closed instead. Answers how many were looked at.
+    """
+    due = (
+        select(FollowUpRow)
+        .where(FollowUpRow.next_at.is_not(None), _has_come(unit, speed))
+        .order_by(FollowUpRow.next_at)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    rows = (await unit.session.scalars(due.execution_options(populate_existing=True))).all()
+    left = await recheck(unit, rows)
+    for row in left:
+        _move(unit, row, _sped(unit, row, speed))
+    return len(rows)
+
+
+async def recheck(unit: Unit, rows: Sequence[FollowUpRow]) -> list[FollowUpRow]:
+    """Close what no longer applies, and answer the others."""
+    left = []
+    for row, facts in zip(rows, await _facts(unit, rows), strict=True):
+        condition = needless(facts) if row.closed_at is None else None
+        if condition is None:
+            left.append(row)
+        else:
+            await change(unit, row, condition.command, cause=condition.name)
+    return left
+
+
+async def recheck_of(unit: Unit, patient_id: PatientId, kind: TaskKind) -> None:
+    """Something happened that may fulfil the patient's open tasks of that kind."""
+    query = select(FollowUpRow).where(
+        FollowUpRow.patient_id == patient_id, FollowUpRow.kind == kind, FollowUpRow.closed_at.is_(None)
+    )
+    await recheck(unit, (await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update())).all())
+
+
+async def recheck_visit(unit: Unit, visit_id: UUID) -> None:
+    """A visit is not what it was when its tasks were made."""
+    query = select(FollowUpRow).where(FollowUpRow.visit_id == visit_id, FollowUpRow.closed_at.is_(None))
+    await recheck(unit, (await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update())).all())
+
+
+async def ended_badly(unit: Unit, visit_id: UUID, ending: str) -> None:
+    """Somebody has to see to it, unless this clinic has switched that off; once for a visit and an ending."""
+    trigger = ENDINGS[ending]
+    made = FollowUpRow.visit_id == visit_id, FollowUpRow.origin == ending
+    known = select(FollowUpRow.id).where(*made, FollowUpRow.status != TaskStatus.CANCELLED)
+    if not (await queries.triggers(unit))[ending] or await unit.session.scalar(known) is not None:
+        return
+    wish = Wish(kind=trigger.kind, owner=trigger.owner, priority=trigger.priority, origin=ending)
+    (task,) = await plan(unit, visit_id, wish)
+    rows = (await unit.session.scalars(select(FollowUpRow).where(FollowUpRow.id == task.id))).all()
+    await recheck(unit, rows)  # it may be corrected, or booked again, already
+
+
+async def set_triggers(unit: Unit, enabled: Iterable[str]) -> None:
+    """Which endings make a task from now on."""
+    on = set(enabled)
+    for ending in ENDINGS:
+        row = TriggerRow(ending=ending, enabled=ending in on, changed_at=unit.now)
+        await unit.session.merge(row)
+    unit.audit("update", "follow_up_trigger", None)
+
+
+def _move(unit: Unit, row: FollowUpRow, now: datetime) -> None:
+    """By one step; a row that was looked at too early, or whose task is closed, is put where it belongs."""
+    status = TaskStatus(row.status)
+    command = moved_by_time(status, situation(unit, row, now=now))
+    if command is None:
+        row.next_at = next_look(status, row.due_at, row.ends_at or row.due_at + WINDOW, blocked=row.blocked)
+        return
+    (transition,) = (each for each in TRANSITIONS if each.command is command)
+    apply(unit, row, command, transition.to or status)
+    unit.emit(event_of(transition.event, row))
+
+
+async def _facts(unit: Unit, rows: Sequence[FollowUpRow]) -> list[Facts]:
+    if not rows:
+        return []
+    statuses = await visits.statuses(unit, {row.visit_id for row in rows})
+    booked = await visits.booked_since(unit, {row.patient_id for row in rows if row.kind == TaskKind.REBOOK})
+    asked = {row.patient_id for row in rows if row.kind == TaskKind.QUESTIONNAIRE}
+    answered = await gates.answered_since(unit, asked)
+    return [
+        Facts(
+            planned_at=row.planned_at,
+            kind=TaskKind(row.kind),
+            origin=row.origin or "",
+            visit_status=statuses[row.visit_id],
+            booked_at=booked.get(row.patient_id),
+            answered_at=answered.get(row.patient_id),
+        )
+        for row in rows
+    ]
+
+
+def _sped(unit: Unit, row: FollowUpRow, speed: float) -> datetime:
+    """What time it is for a task: for demonstrations time runs faster from when it was planned."""
+    if speed == 1:
+        return unit.now
+    return row.planned_at + min((unit.now - row.planned_at) * speed, LONGEST_SPEED_UP)
+
+
+def _has_come(unit: Unit, speed: float) -> ColumnElement[bool]:
+    if speed == 1:
+        return FollowUpRow.next_at <= unit.now
+    needed = _seconds(FollowUpRow.next_at - FollowUpRow.planned_at)
+    return needed <= _seconds(literal(unit.now, UtcDateTime()) - FollowUpRow.planned_at) * speed
+
+
+def _seconds(interval: ColumnElement[Any]) -> ColumnElement[float]:
+    return func.date_part("epoch", interval, type_=Double())

@@ -1,0 +1,112 @@
+"""How a task changes: one command to the machine, its history entry, its event and its trace, in one transaction."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from telehealth.core.errors import Stale
+from telehealth.core.ids import ClinicianId, PatientId, TaskId, VisitId
+from telehealth.db.unit import Unit
+from telehealth.followups.events import FollowUpEvent
+from telehealth.followups.models import FollowUpRow, StepRow
+from telehealth.followups.parts import Command, TaskStatus
+from telehealth.followups.queries import note_place, own_id
+from telehealth.followups.rules import (
+    BLOCKING_GONE,
+    CLOSED,
+    WINDOW,
+    Situation,
+    decide,
+    next_look,
+)
+
+
+def situation(unit: Unit, row: FollowUpRow, *, reason: str = "", now: datetime | None = None) -> Situation:
+    return Situation(
+        now=now or unit.now,
+        due_at=row.due_at,
+        ends_at=row.ends_at or row.due_at + WINDOW,
+        closed_at=row.closed_at,
+        blocked=row.blocked,
+        taken=row.owner_id is not None and row.owner_id != own_id(unit),
+        escalated=row.status == TaskStatus.ESCALATED,
+        reason=reason,
+    )
+
+
+async def change(
+    unit: Unit,
+    row: FollowUpRow,
+    command: Command,
+    *,
+    note: str = "",
+    cause: str = "",
+    revision: int | None = None,
+    back_to: TaskStatus | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """Give one command to the machine; the row is locked. Raises Stale, TaskClosed, TaskOpen, TaskTaken, ReasonMissing.
+
+    `cause` names why the system did it; `note` is what a person wrote. What waits for this task hears of its end.
+    """
+    if revision is not None and revision != row.revision:
+        raise Stale
+    before = TaskStatus(row.status)
+    transition = decide(command, before, unit.actor.role, situation(unit, row, reason=note))
+    after = transition.to or back_to or before
+    for name, value in (values or {}).items():
+        setattr(row, name, value)
+    apply(unit, row, command, after, note=note, cause=cause)
+    unit.emit(event_of(transition.event, row))
+    unit.audit("update", "follow_up_task", row.id, patient_id=row.patient_id)
+    if (after in CLOSED) is not (before in CLOSED):
+        await _tell_successors(unit, row, after)
+
+
+def apply(
+    unit: Unit, row: FollowUpRow, command: Command, after: TaskStatus, *, note: str = "", cause: str = ""
+) -> None:
+    """Write the state and the history entry, whoever decided."""
+    before = None if command is Command.PLAN else TaskStatus(row.status)
+    row.status, row.moved_at = after, unit.now
+    row.closed_at = (unit.now if before != after else row.closed_at) if after in CLOSED else None
+    row.next_at = next_look(after, row.due_at, row.ends_at or row.due_at + WINDOW, blocked=row.blocked)
+    if before is not None:
+        row.revision += 1
+    sealed = unit.vault.seal(note_place(row.id, row.revision), note) if note else None
+    entry = StepRow(task_id=row.id, seq=row.revision, at=unit.now, command=command, before=before, after=after)
+    entry.actor_id, entry.role, entry.cause, entry.note = unit.actor.id, unit.actor.role, cause, sealed
+    unit.session.add(entry)
+
+
+async def _tell_successors(unit: Unit, row: FollowUpRow, after: TaskStatus) -> None:
+    """A done or skipped task lets what waited fire; a cancelled one takes it along; a reopened one holds it up again.
+
+    What waited beyond its time falls due now, with its whole window before it.
+    """
+    await unit.session.flush()
+    query = select(FollowUpRow).where(FollowUpRow.after_id == row.id, FollowUpRow.status == TaskStatus.PLANNED)
+    for each in await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update()):
+        if after is TaskStatus.CANCELLED:
+            await change(unit, each, Command.CANCEL, cause=BLOCKING_GONE)
+            continue
+        each.blocked = after not in CLOSED
+        late = max(each.due_at, unit.now) - each.due_at
+        if not each.blocked and late:
+            each.due_at, each.ends_at = each.due_at + late, (each.ends_at or each.due_at + WINDOW) + late
+        each.next_at = next_look(
+            TaskStatus.PLANNED, each.due_at, each.ends_at or each.due_at + WINDOW, blocked=each.blocked
+        )
+
+
+def event_of(event: type[FollowUpEvent], row: FollowUpRow) -> FollowUpEvent:
+    return event(
+        task_id=TaskId(row.id),
+        visit_id=VisitId(row.visit_id),
+        patient_id=PatientId(row.patient_id),
+        clinician_id=ClinicianId(row.clinician_id),
+        pool=row.pool,
+        owner_id=row.owner_id,
+    )

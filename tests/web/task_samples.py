@@ -1,0 +1,75 @@
+"""The pages of follow-up tasks with data that hurts."""
+
+from datetime import timedelta
+from types import SimpleNamespace as Data
+
+from tests.web.admin_samples import ADMIN, ADMINISTRATION
+from tests.web.sample import DESK, HERE, ME, NAMES, NOW, VISIT_ID, Sample
+
+_LONG = "Ask how the new dose is tolerated, and whether the laboratory has called about the second sample"
+
+
+def _task(at: int, **more: object) -> Data:
+    known: dict[str, object] = {
+        "id": f"0195bb2e-7c00-7000-8000-0000000c{at:04}",
+        "visit_id": VISIT_ID,
+        "kind": "custom",
+        "title": "Check blood pressure",
+        "patient_name": NAMES[at % len(NAMES)],
+        "due_at": NOW - timedelta(hours=at),
+        "overdue": False,
+        "escalated": False,
+        "priority": "routine",
+        "facing": "staff",
+        "pool": "clinicians",
+        "owner": None,
+        "origin": "",
+        "gave": at < 5,
+        "number": None,
+        "items": [],
+    }
+    return Data(**known | more)
+
+
+_MINE = [
+    _task(0, title=_LONG, kind="call", overdue=True, escalated=True, priority="stat"),
+    _task(1, number=3, facing="patient"),
+    _task(2, kind="lab", title="", items=[True, False, False]),
+]
+_TEAM = [
+    _task(3, kind="rebook", title="", pool="desk", origin="patient_no_show"),
+    _task(4, kind="call", title="", pool="desk", origin="left_unseen", priority="urgent", overdue=True),
+    _task(5, title="اتصل بشأن نتيجة الفحص", owner="Dr. Ada Lindqvist", overdue=True, escalated=True),
+]
+_BOARD = {
+    "clinic": "Riverside Clinic",
+    "me": ME,
+    "zone": HERE,
+    "now": NOW,
+    "stream": "/v1/follow-ups/stream",
+    "told": "",
+    "closed": None,
+    "mine": _MINE,
+    "team": _TEAM,
+    "coming": [_task(6, due_at=NOW + timedelta(days=1)), _task(7, kind="imaging", title="")],
+}
+_ENDINGS = (
+    ("patient_no_show", "rebook"),
+    ("provider_no_show", "call"),
+    ("left_unseen", "call"),
+    ("incomplete", "rebook"),
+)
+_TRIGGERS = {
+    "clinic": "Riverside Clinic",
+    "me": ADMIN,
+    "saved": True,
+    "triggers": [Data(ending=ending, kind=kind, pool="desk", on=kind == "call") for ending, kind in _ENDINGS],
+}
+
+TASKS = (
+    Sample("tasks", "tasks.html", _BOARD, "/tasks"),
+    Sample("tasks_desk", "tasks.html", {**_BOARD, "me": DESK, "told": "taken", "mine": [], "coming": []}, "/tasks"),
+    Sample("tasks_closed", "tasks.html", {**_BOARD, "closed": "t1", "team": []}, "/tasks"),
+    Sample("admin_follow_ups", "admin_follow_ups.html", _TRIGGERS, "/admin/follow-ups"),
+)
+OFFICE = (*ADMINISTRATION, *TASKS)
