@@ -36,6 +36,19 @@ async def test_a_grant_tells_what_was_signed_and_leaves_a_trace_each(exchange: E
     assert await exchange.traces() == [("read", "note_version", "HRESCH", "ok")]
 
 
+async def test_a_grant_of_summaries_opens_no_name_and_no_time_of_the_visit(exchange: Exchange) -> None:
+    arranged = await exchange.signed("Rest.")
+    await exchange.permit(SUMMARIES)
+    path = f"/v1/visits/{arranged.visit_id}/summary"
+    answer = await exchange.client.get(path, headers={"Accept": "application/fhir+json"})
+    assert answer.status_code == 200, answer.text
+    told = {each["resource"]["resourceType"]: each["resource"] for each in answer.json()["entry"]}
+    assert told["Patient"].keys() == {"resourceType", "id", "identifier"}
+    assert told["Patient"]["identifier"][0]["value"] == f"urn:uuid:{arranged.patient_id}"
+    assert "period" not in told["Encounter"]
+    assert (await exchange.client.get(path, headers={"Accept": "application/pdf"})).status_code == 200
+
+
 async def test_the_feed_goes_on_where_it_stood(exchange: Exchange) -> None:
     await exchange.permit(SUMMARIES)
     empty = (await exchange.client.get(FEED)).json()

@@ -68,14 +68,17 @@ def _section(version: Summary) -> Json:
 
 
 def _patient(signed: SignedDocument) -> Json:
-    system, _, value = signed.patient.identifier.partition("|")
-    name = {"given": [signed.patient.given]} if signed.patient.given else {}
+    subject = signed.subject
+    system, _, value = subject.identifier.partition("|")
+    given = {"given": [subject.given]} if subject.given else {}
+    name = {"name": [{"text": subject.name, "family": subject.family, **given}]} if subject.name else {}
+    born = {"birthDate": subject.birth_date.isoformat()} if subject.birth_date else {}
     return {
         "resourceType": "Patient",
         "id": _id(signed, "Patient"),
         "identifier": [{"system": system, "value": value}],
-        "name": [{"text": signed.patient.name, "family": signed.patient.family, **name}],
-        "birthDate": signed.patient.birth_date.isoformat(),
+        **name,
+        **born,
     }
 
 
@@ -89,15 +92,17 @@ def _practitioner(signed: SignedDocument) -> Json:
 
 
 def _encounter(signed: SignedDocument) -> Json:
-    end = {} if signed.ended_at is None else {"end": instant(signed.ended_at)}
+    start, end = signed.started_at, signed.ended_at
+    status = "unknown" if start is None else "in-progress" if end is None else "finished"
+    times = {name: instant(at) for name, at in (("start", start), ("end", end)) if at is not None}
     return {
         "resourceType": "Encounter",
         "id": _id(signed, "Encounter"),
         "identifier": [{"system": VISIT_SYSTEM, "value": str(signed.note.text.visit_id)}],
-        "status": "in-progress" if signed.ended_at is None else "finished",
+        "status": status,
         "class": CLASS,
         "subject": {"reference": _reference(signed, "Patient")},
-        "period": {"start": instant(signed.started_at), **end},
+        **({"period": times} if times else {}),
     }
 
 

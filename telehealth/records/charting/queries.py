@@ -1,8 +1,8 @@
 """Reading notes. A draft is its author's alone; what is signed is for whoever may see summaries of that patient."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +11,12 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from telehealth.access import queries as access
 from telehealth.access.rules import DataKind, Everyone, Granted
-from telehealth.core.actors import SYSTEM, Role
+from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.people.rules import Clinic, Patient
+from telehealth.people.rules import Clinic, own_identifier
 from telehealth.records.charting.rules import NoteRetracted, NoteStatus, note_status
 from telehealth.records.delivery import queries as deliveries
 from telehealth.records.delivery.models import RecordDeliveryRow
@@ -25,7 +25,7 @@ from telehealth.records.notes.amendments import DocStatus, DocumentStatus, Relat
 from telehealth.records.notes.models import NoteRow, NoteStandingRow, NoteVersionRow
 from telehealth.records.notes.queries import authored_visit
 from telehealth.records.notes.rules import NoteKind, NoteState
-from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.service import open_visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,25 +163,44 @@ async def summary(unit: Unit, visit_id: UUID) -> CurrentSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose note it is, as far as the reader may know; `identifier` is "system|value"."""
+
+    identifier: str
+    name: str = ""
+    family: str = ""
+    given: str = ""
+    birth_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SignedDocument:
-    """A note as it stands, with what a document names beside its words; the times are the visit's."""
+    """A note as it stands, with what a document names beside its words; the times are the visit's, if known."""
 
     note: CurrentSummary
-    patient: Patient
+    subject: Subject
     clinic: Clinic
-    started_at: datetime
-    ended_at: datetime | None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 async def signed_document(unit: Unit, visit_id: UUID) -> SignedDocument:
-    """The note of a visit as a document of its own. Raises as `summary` does."""
-    found = await summary(unit, visit_id)
-    # Whoever may read the words of a visit may know whose they are and when it was.
-    visit = await visits.find(replace(unit, actor=SYSTEM), visit_id)
+    """The note of a visit as a document of its own. Raises as `summary` does.
+
+    A grant of summaries opens the words and whose they are by our number, as in JSON; names and the times of visits are
+    other data. Staff see whom they treated.
+    """
+    note, clinic = await summary(unit, visit_id), await people.clinic(unit)
+    patient_id = note.text.patient_id
+    if unit.actor.role is Role.INTEGRATION:
+        return SignedDocument(note, Subject(own_identifier(patient_id)), clinic)
+    visit = await open_visit(unit, visit_id)
+    patient = await people.patient(unit, patient_id)
+    unit.audit("read", "patient", patient_id, patient_id=patient_id)
     return SignedDocument(
-        found,
-        await people.patient(unit, visit.patient_id),
-        await people.clinic(unit),
+        note,
+        Subject(patient.identifier, patient.name, patient.family, patient.given, patient.birth_date),
+        clinic,
         visit.started_at or visit.starts_at,
         visit.ended_at,
     )

@@ -58,15 +58,18 @@ def _drawn(signed: SignedDocument) -> bytes:
 
 
 def _told(signed: SignedDocument) -> dict[str, Any]:
-    text, patient = signed.note.text, signed.patient
+    text, subject = signed.note.text, signed.subject
     zone = ZoneInfo(signed.clinic.time_zone)
+    born = f", born {subject.birth_date.isoformat()}" if subject.birth_date else ""
+    named = f"{subject.name}{born}" if subject.name else subject.identifier.partition("|")[2]
+    began = signed.started_at
     return {
-        "title": f"{TITLES[text.kind]}, {patient.name}",
+        "title": f"{TITLES[text.kind]}, {subject.name}" if subject.name else TITLES[text.kind],
         "author": text.author_name,
         "lang": "en",
         "head": [
-            ("Patient", f"{patient.name}, born {patient.birth_date.isoformat()}"),
-            ("Visit", f"{signed.started_at.astimezone(zone):%Y-%m-%d %H:%M %Z}"),
+            ("Patient", named),
+            *([("Visit", f"{began.astimezone(zone):%Y-%m-%d %H:%M %Z}")] if began else []),
         ],
         "parts": [_version(each, zone) for each in signed.note.all],
         "footer": f"{signed.clinic.name}  SHA-256 {text.sha256[:16]}…",
