@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from enum import Enum
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -36,6 +36,8 @@ def _lines() -> Iterator[str]:
 def _kind(annotation: Any) -> str:
     if get_origin(annotation) in (Union, UnionType):
         return ", ".join(_kind(each) for each in get_args(annotation) if each is not type(None))
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{each}`" for each in get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f"`{each.value}`" for each in annotation)
     return _TYPES.get(annotation, str(annotation))

@@ -140,7 +140,8 @@ async def gather(unit: Unit, message: Message) -> Facts | Unsendable | NotNow:
         return facts
     if not facts.reader.address(message.channel):
         return NOWHERE
-    until = quiet_until(message.channel, unit.now, parse_zone(facts.reader.time_zone), ahead=message.ahead)
+    zone = parse_zone(facts.reader.time_zone)
+    until = quiet_until(message.channel, unit.now, zone, visit_at=message.visit_at)
     return facts if until is None else NotNow(until)
 
 

@@ -71,7 +71,7 @@ def _judge(reply: Reply) -> Outcome:
     status = reply.status
     if 200 <= status < 300:
         return Sent()
-    if status in (400, 404, 410, 422):
+    if status in (400, 422):
         return Refused(_code(reply))
     if status == 413:
         return Refused(status)

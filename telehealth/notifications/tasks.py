@@ -56,7 +56,8 @@ async def invite_participant(unit: Unit, event: ParticipantInvited) -> None:
     ]
     recipients = [*patients, *_companions(invited)]
     if recipients:
-        await service.tell(unit, MessageKind.INVITATION, event.visit_id, recipients=recipients, due_at=unit.now)
+        kind, start = MessageKind.INVITATION, (await open_visit(unit, event.visit_id)).starts_at
+        await service.tell(unit, kind, event.visit_id, recipients=recipients, due_at=unit.now, visit_at=start)
 
 
 async def move(unit: Unit, event: VisitRescheduled) -> None:

@@ -10,6 +10,7 @@ K = MessageKind
 # What patients are told by text message too; staff have boards, alerts and mail.
 TEXTED = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.TIME_TO_CHOOSE, K.OFFER})
 PRESSING = timedelta(hours=1)
+SOON = timedelta(hours=12)
 NIGHT, MORNING = time(21), time(8)
 
 
@@ -40,12 +41,12 @@ def next_way(way: Channel, among: tuple[Channel, ...]) -> Channel | None:
     return following[0] if following else None
 
 
-def quiet_until(way: Channel, now: datetime, zone: ZoneInfo, *, ahead: timedelta | None) -> datetime | None:
-    """When a text message may ring where the reader is, if not now: not from 21:00 to 8:00 unless it presses.
+def quiet_until(way: Channel, now: datetime, zone: ZoneInfo, *, visit_at: datetime | None) -> datetime | None:
+    """When a text message may ring where the reader is, if not now: not from 21:00 to 8:00.
 
-    A mail waits by itself until somebody looks.
+    Unless the visit that it is about begins within twelve hours. A mail waits by itself until somebody looks.
     """
-    if way is not Channel.SMS or (ahead is not None and ahead <= timedelta(hours=12)):
+    if way is not Channel.SMS or (visit_at is not None and visit_at - now <= SOON):
         return None
     local = now.astimezone(zone)
     if MORNING <= local.time() < NIGHT:

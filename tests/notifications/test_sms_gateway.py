@@ -62,6 +62,11 @@ async def test_a_wrong_secret_is_nobodys_number(kind: str, served: Gateway) -> N
         assert await texter.send(TEXT) == Away("401")
 
 
+async def test_a_wrong_address_is_nobodys_number_either(served: Gateway) -> None:
+    async for texter in texters("plain", served, url=f"{served.url}/elsewhere"):
+        assert await texter.send(TEXT) == Away("404")
+
+
 async def test_nobody_there(served: Gateway) -> None:
     async for texter in texters("plain", served, url="http://127.0.0.1:1/texts"):
         assert isinstance(await texter.send(TEXT), Away)

@@ -15,6 +15,8 @@ from telehealth.notifications.ports import Away, Refused, Sent, Text
 from telehealth.notifications.segments import segments
 from telehealth.people.models import PatientRow
 from telehealth.visits.appointments import service as appointments
+from telehealth.visits.participants import queries as participants
+from telehealth.visits.participants import service
 from tests.kit.clinic import TUESDAY_NINE
 from tests.notifications.conftest import HOME, Post
 
@@ -120,6 +122,21 @@ async def test_nobody_is_woken(texting: Post, clock: FixedClock) -> None:
     clock.advance(timedelta(hours=8, minutes=30))
     await texting.deliver()
     assert len(texts(texting)) == 1
+
+
+async def test_a_link_sent_again_before_the_visit_rings_at_any_hour(texting: Post, clock: FixedClock) -> None:
+    booked = await texting.book(datetime(2026, 3, 2, 22, 0, tzinfo=UTC))  # 23:00 in Madrid
+    await texting.deliver()
+    await write_down(texting, email=None)
+    clock.advance(datetime(2026, 3, 2, 21, 49, tzinfo=UTC) - clock.now())
+    before = len(texts(texting))
+    visit, patient = booked.visit.id, texting.clinic.patient.id
+    theirs = await texting.unit_of_work.run(participants.patients_own, SYSTEM, visit, patient)
+    assert theirs is not None
+    await texting.unit_of_work.run(service.resend, SYSTEM, visit, theirs, fresh=False)
+    await texting.deliver()
+    assert "Entre aquí" in texts(texting)[-1].text
+    assert len(texts(texting)) > before
 
 
 async def test_a_number_that_is_none_is_kept_as_that(texting: Post) -> None:

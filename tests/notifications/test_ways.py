@@ -1,6 +1,6 @@
 """Which channel, which next, and when it may ring: rules."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -40,20 +40,34 @@ def test_every_way_is_tried_once(kind: MessageKind, role: Role, ahead: timedelta
     assert patience(ahead=ahead) < GIVE_UP_AFTER
 
 
-@given(instants, st.sampled_from(ZONES), aheads)
-def test_nobody_is_woken_and_nothing_waits_longer_than_the_night(
-    now: datetime, zone: str, ahead: timedelta | None
-) -> None:
+@given(instants, st.sampled_from(ZONES), st.timedeltas(timedelta(), timedelta(days=30)))
+def test_nobody_is_woken_and_nothing_comes_after_the_visit(now: datetime, zone: str, off: timedelta) -> None:
     place = ZoneInfo(zone)
-    until = quiet_until(Channel.SMS, now, place, ahead=ahead)
-    pressing = ahead is not None and ahead <= timedelta(hours=12)
-    if until is None:
-        assert pressing or time(8) <= now.astimezone(place).time() < time(21)
-    else:
-        assert not pressing
-        assert until.astimezone(place).time() == time(8)
-        assert timedelta() < until - now <= timedelta(hours=12)  # eleven, and the hour of a clock change
-    assert quiet_until(Channel.EMAIL, now, place, ahead=ahead) is None
+    rings = quiet_until(Channel.SMS, now, place, visit_at=now + off) or now
+    assert now <= rings <= now + max(off, timedelta())
+    if off > timedelta(hours=12):
+        assert time(8) <= rings.astimezone(place).time() < time(21)
+        assert rings - now <= timedelta(hours=12)  # eleven, and the hour of a clock change
+    assert quiet_until(Channel.EMAIL, now, place, visit_at=None) is None
+
+
+@pytest.mark.parametrize(
+    ("at", "off", "until"),
+    [
+        ("23:30", None, "08:00"),
+        ("07:59", None, "08:00"),
+        ("08:00", None, None),
+        ("20:59", None, None),
+        ("21:00", timedelta(hours=13), "08:00"),
+        ("21:05", timedelta(minutes=10), None),
+        ("02:00", timedelta(hours=5), None),
+    ],
+)
+def test_the_night(at: str, off: timedelta | None, until: str | None) -> None:
+    zone = ZoneInfo("Europe/Madrid")
+    now = datetime.combine(date(2026, 3, 2), time.fromisoformat(at), zone)
+    rings = quiet_until(Channel.SMS, now.astimezone(UTC), zone, visit_at=None if off is None else now + off)
+    assert (None if rings is None else f"{rings.astimezone(zone):%H:%M}") == until
 
 
 @pytest.mark.parametrize(
