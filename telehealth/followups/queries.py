@@ -115,7 +115,10 @@ async def triggers(unit: Unit) -> dict[str, bool]:
 
 
 def visible(unit: Unit) -> ColumnElement[bool]:
-    """What was escalated is the team's: whoever owns it has been silent."""
+    """What was escalated is the clinicians' team's: whoever owns it has been silent.
+
+    The desk has its own tasks alone: what clinicians write down is about health.
+    """
     match unit.actor.role:
         case Role.SYSTEM:
             return true()
@@ -124,7 +127,7 @@ def visible(unit: Unit) -> ColumnElement[bool]:
             gave = FollowUpRow.clinician_id == unit.actor.person_id
             return or_(_own(unit), gave, unowned, FollowUpRow.status == TaskStatus.ESCALATED)
         case Role.FRONT_DESK:
-            return or_(FollowUpRow.pool == Pool.DESK, FollowUpRow.status == TaskStatus.ESCALATED)
+            return FollowUpRow.pool == Pool.DESK
         case _:
             return false()
 
