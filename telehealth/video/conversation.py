@@ -1,5 +1,6 @@
 """One conversation with one browser, whatever carries it: its place in the room, and what the room asks to be done."""
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -7,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from telehealth.core.actors import SYSTEM, Role
-from telehealth.core.errors import NotFound, Refusal
+from telehealth.core.errors import NotFound, Overloaded, Refusal
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import DatabaseFault
 from telehealth.http.call import Kit
@@ -55,6 +56,7 @@ from telehealth.video.turn import RENEW_AFTER, ice_servers
 from telehealth.visits.lifecycle.parts import StepRefused
 from telehealth.visits.lifecycle.rules import NotNow, VisitStatus
 
+log = logging.getLogger("telehealth.video")
 LAST_COMMAND = 2**53  # after every number a browser can count to
 TO_TELL: Mapping[Together, frozenset[VisitStatus]] = {
     Together.NOT_YET: frozenset(),
@@ -142,8 +144,7 @@ class Conversation:
 
     async def drop(self) -> None:
         """The socket is gone. The seat stays for a while, and media do not notice; unless the last one hung up."""
-        with suppress(DatabaseFault):
-            await self.keep_minute()
+        await self.keep_minute()
         with suppress(RoomsAway, NotNow):
             outcome = await self._bus.apply(self._visit.id, Dropped(self.now(), self._connection))
             if outcome.room.together is Together.LOST:
@@ -208,10 +209,13 @@ class Conversation:
         self._minute = (self._minute or Minute(at)).having(stats)
 
     async def keep_minute(self) -> None:
-        """What was measured in the present minute is kept with the visit."""
+        """What was measured in the present minute is kept with the visit; without it the call goes on all the same."""
         minute, self._minute = self._minute, None
         if minute is not None:
-            await self._unit_of_work.run(samples.keep, SYSTEM, self._visit.id, self._entry.who.participant, minute)
+            try:
+                await self._unit_of_work.run(samples.keep, SYSTEM, self._visit.id, self._entry.who.participant, minute)
+            except (DatabaseFault, Overloaded) as fault:
+                log.warning("a minute of visit %s is not kept: %s", self._visit.id, fault)
 
     async def _obey_host(self, task: LetIn | PutOut) -> None:
         """As the host, by the visit's own rules; what these refuse is answered with their slug."""

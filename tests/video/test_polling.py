@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from telehealth.core.actors import SYSTEM
-from telehealth.db.unit import UnitOfWork
+from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.visits.lifecycle import service as visits
 from telehealth.visits.lifecycle.rules import VisitStatus
 from telehealth.visits.participants import service as participants
@@ -176,3 +177,20 @@ async def test_what_polls_nothing(web: Sequence[Behind], meeting: Meeting) -> No
             ({"ticket": used, "messages": [{"type": "ping"}] * 21}, 422),
         ):
             assert (await guest.ask(body)).status_code == status, body
+
+
+async def test_a_call_goes_on_when_what_was_measured_cannot_be_kept(
+    web: Sequence[Behind], meeting: Meeting, unit_of_work: UnitOfWork
+) -> None:
+    async def change(unit: Unit, command: str) -> None:
+        await unit.session.execute(text(f"ALTER TABLE call_minute {command}"))
+
+    async with talking(web[0], meeting, host=True) as host, polling(web, meeting, host=False) as guest:
+        await unit_of_work.run(change, SYSTEM, "ADD CONSTRAINT none_is_kept CHECK (false) NOT VALID")
+        try:
+            heard = await guest.say("stats", rtt_ms=48, loss=0.02, kbps=900, frozen_ms=0, relayed=False, jitter_ms=9)
+            assert heard[0] == {"type": "ack", "id": 1}
+            await host.say("chat", text="Can you hear me?")
+            assert (await guest.hear("chat"))["text"] == "Can you hear me?"
+        finally:
+            await unit_of_work.run(change, SYSTEM, "DROP CONSTRAINT none_is_kept")
