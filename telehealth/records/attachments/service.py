@@ -83,11 +83,14 @@ async def begin(unit: Unit, visit_id: UUID, announced: Announced) -> UUID:
 async def append(unit: Unit, visit_id: UUID, attachment_id: UUID, *, offset: int, content: bytes) -> Progress:
     """The next piece, durable when this is committed. Of two at one offset, one is told OffsetDiffers.
 
-    Raises NotFound, UploadOver, FileTooLarge for more bytes than were announced.
+    Raises NotFound, UploadOver, NotToBeAttached once the visit takes no more, FileTooLarge for more than was announced.
     """
+    visit = await visit_with_files(unit, visit_id, action="update")
     row = await own_row(unit, visit_id, attachment_id, action="update", lock=True)
     if row.state in GONE:
         raise UploadOver
+    if not may_attach(unit.actor.role, visit.status):
+        raise NotToBeAttached
     if row.received != offset:
         raise OffsetDiffers
     if offset + len(content) > row.length:
