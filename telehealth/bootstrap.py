@@ -106,7 +106,7 @@ async def open_web(settings: Settings, *, clock: Clock | None = None) -> AsyncIt
         kit = Kit(
             house.unit_of_work,
             house.ports.having(Description, description),
-            open_pages(Locales.load()),
+            open_pages(Locales.load(), takes_files=house.ports.get(Limits).kept),
             settings.public_url,
         )
         yield build_app(kit, operations, house.catalogue.sockets)
@@ -153,7 +153,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
 
 async def _files(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> Mapping[type[Any], object]:
     """What files of visits need: where they are kept, who opens them, how large they may be."""
-    limits = Limits(settings.attachment_largest * MEBIBYTE)
+    limits = Limits(settings.attachment_largest * MEBIBYTE, kept=bool(settings.attachments))
     return {ObjectStore: await _store(settings, unit_of_work, stack), Examiner: ProcessExaminer(), Limits: limits}
 
 

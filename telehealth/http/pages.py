@@ -62,7 +62,8 @@ class Pages:
         )
 
 
-def open_pages(locales: Locales) -> Pages:
+def open_pages(locales: Locales, *, takes_files: bool = True) -> Pages:
+    """Every template may ask `takes_files`: whether this house keeps files that people send."""
     environment = Environment(
         loader=PackageLoader("telehealth", "web/templates"),
         autoescape=True,
@@ -71,5 +72,6 @@ def open_pages(locales: Locales) -> Pages:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.globals["takes_files"] = takes_files
     install(environment)
     return Pages(environment, locales)

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from telehealth.http.locales import LANGUAGES, WEB
+from telehealth.http.locales import LANGUAGES, WEB, Locales
+from telehealth.http.pages import open_pages
 from tests.web.drawing import draw, static
 from tests.web.sample import Sample
 from tests.web.samples import SAMPLES
@@ -103,3 +104,12 @@ def test_a_patients_page_with_all_it_loads_is_small(language: str) -> None:
     parts += [static(f"/static/{name}")[0] for name in ("style.css", "icon.svg", *loaded("patient.js"))]
     weight = sum(len(gzip.compress(part)) for part in parts)
     assert weight <= LIMIT, weight
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=NAMES)
+def test_a_house_that_keeps_no_files_asks_nobody_for_one(sample: Sample) -> None:
+    pages = open_pages(Locales.load(), takes_files=False)
+    template = pages.environment.get_template(sample.template)
+    drawn = template.render(locale=pages.locales.get("en"), path=sample.path, **sample.context)
+    assert 'id="upload"' not in drawn
+    assert 'href="/visit/files"' not in drawn

@@ -17,6 +17,7 @@ from telehealth.records.attachments.ports import Limits
 from telehealth.records.attachments.rules import (
     MEBIBYTE,
     FileTooLarge,
+    NoFileStorage,
     NotToBeAttached,
     TooManyFiles,
     UnfitFile,
@@ -25,7 +26,7 @@ from telehealth.records.attachments.rules import (
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.participants.pages import elsewhere
 
-FORGIVEN = (UnfitFile, FileTooLarge, TooManyFiles, NotToBeAttached)
+FORGIVEN = (UnfitFile, FileTooLarge, TooManyFiles, NoFileStorage, NotToBeAttached)
 
 
 async def own_files(call: Call) -> Response:

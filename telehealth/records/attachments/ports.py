@@ -9,9 +9,10 @@ from telehealth.records.attachments.rules import FileType
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`largest` is what one file may have, in bytes."""
+    """`largest` is what one file may have, in bytes; `kept`: whether the house was told where to keep files."""
 
     largest: int
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)

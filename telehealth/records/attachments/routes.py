@@ -15,6 +15,7 @@ from telehealth.records.attachments.rules import (
     BadUploadHeader,
     FileTooLarge,
     FileType,
+    NoFileStorage,
     NotToBeAttached,
     NotToBeRemoved,
     OffsetDiffers,
@@ -100,11 +101,14 @@ async def _listed(call: Call, visit: UUID) -> AttachmentsView:
 ATTACHMENTS, FILES = "/v1/visits/{visit:uuid}/attachments", "/v1/visits/{visit:uuid}/files"
 _ONE, _UPLOAD = "{attachment:uuid}", "{attachment:uuid}/upload"
 _NOTES, _CARE, _JOIN, _OWN = Scope.NOTES_WRITE, Purpose.TREATMENT, Scope.VISITS_JOIN, Purpose.PATIENT_REQUEST
-_CREATING = (NotFound, OtherProtocol, BadUploadHeader, UnfitFile, FileTooLarge, NotToBeAttached, TooManyFiles)
+_CREATING = (
+    *(NotFound, OtherProtocol, BadUploadHeader, UnfitFile, FileTooLarge),
+    *(NoFileStorage, NotToBeAttached, TooManyFiles),
+)
 _TELLING = (NotFound, OtherProtocol, UploadOver)
 _GOING_ON = (
     *(NotFound, OtherProtocol, BadUploadHeader, UnsupportedMediaType),
-    *(OffsetDiffers, UploadOver, FileTooLarge, UnfitFile),
+    *(OffsetDiffers, UploadOver, FileTooLarge, UnfitFile, NotToBeAttached),
 )
 _READING, _REMOVING = (NotFound, StorageAway), (NotFound, NotToBeRemoved)
 _TUS = uploads.SPOKEN
@@ -156,7 +160,7 @@ OPERATIONS = (
     operation("DELETE", f"{FILES}/{_ONE}", remove_own_file, needs=_JOIN, purpose=_OWN, status=204, errors=_REMOVING),
 )
 ROOM, OWN = "/visits/{visit:uuid}/attachments", "/visit/files"
-_SENDING = (UnfitFile, FileTooLarge, NotToBeAttached, TooManyFiles)
+_SENDING = (UnfitFile, FileTooLarge, NoFileStorage, NotToBeAttached, TooManyFiles)
 PAGES = (
     page("POST", ROOM, pages.attach_file, needs=_NOTES, purpose=_CARE, errors=(NotFound, *_SENDING)),
     page("POST", f"{ROOM}/{_ONE}/remove", pages.remove_file, needs=_NOTES, purpose=_CARE, errors=_REMOVING),

@@ -104,6 +104,12 @@ class TooManyFiles(Refusal):
     kind, slug, title = Kind.CONFLICT, "too-many-files", "No more files can be added to this visit"
 
 
+class NoFileStorage(Refusal):
+    """Nothing is accepted that could never be kept."""
+
+    kind, slug, title = Kind.CONFLICT, "no-file-storage", "Files are not taken here: no storage for them is set up"
+
+
 class NotToBeAttached(Refusal):
     kind, slug, title = Kind.CONFLICT, "not-to-be-attached", "Files can be added before and during the visit"
 

@@ -88,7 +88,7 @@ async function ask(path, options) {
   const { status } = response;
   if (status >= 500 || status === 409 || status === 429) {
     const slug = slugOf(await response.json().catch(() => ({})));
-    if (["too-many-files", "not-to-be-attached"].includes(slug)) throw new NotTaken(slug);
+    if (["too-many-files", "no-file-storage", "not-to-be-attached"].includes(slug)) throw new NotTaken(slug);
     throw new Error(String(status));
   }
   const problem = await response.json().catch(() => ({}));

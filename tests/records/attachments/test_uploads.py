@@ -355,6 +355,17 @@ async def test_the_patient_sends_photos_before_and_during_and_sees_what_they_sen
     assert (await patient.client.delete(f"{patient.path}/{own}", headers=PATIENT)).status_code == 409
 
 
+@pytest.mark.parametrize("status", [VisitStatus.COMPLETED, VisitStatus.CANCELLED])
+async def test_what_was_begun_before_is_not_gone_on_with_once_the_visit_takes_no_more(
+    patient: Door, unit_of_work: UnitOfWork, arranged: Arranged, status: VisitStatus
+) -> None:
+    at = (await patient.begin(len(PHOTO))).headers["location"]
+    assert (await patient.send(at, 0, PHOTO[:100])).status_code == 204
+    await unit_of_work.run(_status, SYSTEM, arranged.visit_id, status)
+    late = await patient.send(at, 100, PHOTO[100:])
+    assert (late.status_code, late.json()["type"]) == (409, "/problems/not-to-be-attached")
+
+
 async def _status(unit: Unit, visit_id: UUID, status: VisitStatus) -> None:
     await unit.session.execute(update(VisitRow).where(VisitRow.id == visit_id).values(status=status))
 
@@ -394,3 +405,22 @@ async def test_a_form_does_the_same_without_scripts(patient: Door, author: Door,
 async def test_no_more_than_twenty(author: Door) -> None:
     answers = [(await author.begin(10)).status_code for _ in range(21)]
     assert answers == [201] * 20 + [409]
+
+
+@pytest.fixture
+async def homeless(
+    unit_of_work: UnitOfWork, arranged: Arranged, ports: dict[type, object]
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A house that was not told where to keep files."""
+    known = {"author": arranged.clinician, "patient": await unit_of_work.run(_guest, SYSTEM, arranged)}
+    unkept = {**ports, Limits: Limits(LARGEST, kept=False), ObjectStore: NoStore()}
+    async with client_of(unit_of_work, (*OPERATIONS, *PAGES), known, ports=unkept) as client:
+        yield client
+
+
+async def test_without_a_storage_nothing_is_accepted(homeless: httpx.AsyncClient, arranged: Arranged) -> None:
+    for path, credential in (("attachments", AUTHOR), ("files", PATIENT)):
+        told = await Door(homeless, f"/v1/visits/{arranged.visit_id}/{path}", credential).begin(len(PHOTO))
+        assert (told.status_code, told.json()["type"]) == (409, "/problems/no-file-storage")
+    form = await homeless.post("/visit/files", files={"file": ("arm.jpg", PHOTO, "image/jpeg")}, headers=PATIENT)
+    assert (form.status_code, "Files cannot be sent to this clinic." in form.text) == (422, True)
