@@ -171,7 +171,7 @@ def _pictures(held: av.container.InputContainer) -> bool:
 
 def _confine() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 5))  # SIGXCPU first: at the second one comes SIGKILL
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -181,13 +181,13 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is not the answer
     _confine()
-    content = sys.stdin.buffer.read()
     try:
-        kind, cleaned = clean(content, frozenset(map(FileType, sys.argv[1].split(","))))
+        kind, cleaned = clean(sys.stdin.buffer.read(), frozenset(map(FileType, sys.argv[1].split(","))))
     except UnfitFile as refused:
         answers.write(json.dumps({"unfit": refused.reason}).encode() + b"\n")
     else:
-        answers.write(json.dumps({"kind": kind}).encode() + b"\n" + cleaned)
+        answers.write(json.dumps({"kind": kind}).encode() + b"\n")
+        answers.write(cleaned)
     answers.close()
 
 

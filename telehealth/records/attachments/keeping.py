@@ -3,18 +3,20 @@
 No transaction is open meanwhile. Whoever dies on the way leaves a lease that runs out, and the sweep begins again.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from telehealth.core.sealed import SealedFileBroken
 from telehealth.records.attachments import service
-from telehealth.records.attachments.ports import Examiner, ObjectStore
+from telehealth.records.attachments.ports import Cleaned, Examiner, NotExamined, ObjectStore
 from telehealth.records.attachments.queries import Stored
-from telehealth.records.attachments.rules import StorageAway, UnfitFile
+from telehealth.records.attachments.rules import MOST_TRIES, STORING_SECONDS, StorageAway, Unfit, UnfitFile
 from telehealth.records.attachments.sealing import opened_object, sealed_object
 
 log = logging.getLogger("telehealth.attachments")
@@ -31,26 +33,43 @@ class Keeper:
 
     async def settle(self, attachment_id: UUID) -> bool:
         """Whether the file is kept now. Raises UnfitFile when it never will be."""
-        received: service.Received | None = await self.run(service.claim, attachment_id)
-        if received is None:
+        async with self.examiner.turn():  # the lease begins after the queue
+            received: service.Received | None = await self.run(service.claim, attachment_id)
+            if received is None:
+                return False
+            cleaned = await self._examined(received)
+        if cleaned is None:
             return False
+        sealed = sealed_object(cleaned.content, received.object_id, received.key)
         try:
-            cleaned = await self.examiner.clean(received.content, taken=received.taken)
-        except UnfitFile as unfit:
-            await self.run(service.refuse, received, unfit.reason)
-            raise
-        try:
-            if received.before is not None:
-                await self.store.delete(received.before)
-            await self.store.put(received.object_id, sealed_object(cleaned.content, received.object_id, received.key))
-        except StorageAway:
+            async with asyncio.timeout(STORING_SECONDS):
+                await self.store.put(received.object_id, sealed)
+        except (StorageAway, TimeoutError):
             log.warning("attachment %s waits for the storage", attachment_id)
-            await self.run(service.put_off, received)
+            await self.run(service.put_off, received, examined=True)
             return False
         if await self.run(service.keep, received, cleaned.kind, cleaned.content):
             return True
-        await self.store.delete(received.object_id)
+        with suppress(StorageAway):  # the sweep knows of it too
+            await self.store.delete(received.object_id)
         return False
+
+    async def _examined(self, received: service.Received) -> Cleaned | None:
+        """None when it is put off. Raises UnfitFile, also for what has broken off every examination so far."""
+        try:
+            return await self._cleaned(received)
+        except UnfitFile as unfit:
+            await self.run(service.refuse, received, unfit.reason)
+            raise
+        except NotExamined as fault:
+            log.warning("attachment %s is not examined yet: %s", received.id, fault)
+            await self.run(service.put_off, received, examined=False)
+            return None
+
+    async def _cleaned(self, received: service.Received) -> Cleaned:
+        if received.tries > MOST_TRIES:
+            raise UnfitFile(Unfit.BROKEN)
+        return await self.examiner.clean(received.content, taken=received.taken)
 
     async def read(self, stored: Stored) -> bytes:
         """The content, the very bytes that were kept. Raises StorageAway."""
@@ -66,13 +85,16 @@ class Keeper:
         return content
 
     async def clear(self) -> int:
-        """What a sweep does. Answers how many files it settled."""
+        """What a sweep does. Answers how many files it settled. What fails for one of them holds up no other."""
         found: service.Unsettled = await self.run(service.unsettled)
         for each in found.received:
             try:
                 await self.settle(each)
             except UnfitFile as unfit:
                 log.info("attachment %s is not kept: %s", each, unfit.reason)
+            except Exception as fault:  # noqa: BLE001 -- such as a key that is not in the ring; only its kind is told
+                log.error("attachment %s cannot be settled: %s", each, type(fault).__name__)  # noqa: TRY400
+                await self.run(service.postpone, each)
         for attachment_id, object_id in found.objects:
             try:
                 await self.store.delete(object_id)

@@ -33,6 +33,7 @@ class AttachmentRow(Table):
     received: Mapped[int] = plain()
     state: Mapped[str] = plain()
     object_id: Mapped[UUID | None] = plain()
+    tries: Mapped[int] = plain(server_default=text("0"))
     lease_until: Mapped[datetime | None] = plain()
     media_type: Mapped[str | None] = phi()
     octets: Mapped[int | None] = plain()
@@ -72,6 +73,21 @@ class AttachmentPartRow(Table):
     content: Mapped[bytes] = phi(LargeBinary)
 
     __table_args__ = (UniqueConstraint("attachment_id", "start"),)
+
+
+class AttachmentObjectRow(Table):
+    """A name that was given to an object of a file, from before it is put until it is deleted; `id` is that name.
+
+    Nobody puts anything under it after `put_until`: from then on, what no file is kept in can be deleted for good.
+    """
+
+    __tablename__ = "attachment_object"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    attachment_id: Mapped[UUID] = plain(ForeignKey("attachment.id"))
+    put_until: Mapped[datetime] = plain()
+
+    __table_args__ = (Index("ix_attachment_object_attachment_id", "attachment_id"),)
 
 
 CONFLICTS: Mapping[str, type[Refusal]] = {"uq_attachment_part_attachment_id_start": OffsetDiffers}

@@ -1,5 +1,6 @@
 """Where files are kept, and who opens what strangers send, in our words."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -39,7 +40,15 @@ class ObjectStore(Protocol):
         ...
 
 
+class NotExamined(Exception):
+    """The examination broke off, which says nothing of the file. The text tells how, and nothing of what is in it."""
+
+
 class Examiner(Protocol):
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Entered once this machine can open one more file; `clean` is called inside."""
+        ...
+
     async def clean(self, content: bytes, *, taken: frozenset[FileType]) -> Cleaned:
-        """The file without what nobody sees or hears. Raises UnfitFile."""
+        """The file without what nobody sees or hears. Raises UnfitFile, NotExamined."""
         ...

@@ -19,6 +19,10 @@ MEBIBYTE = 1024 * KIBIBYTE
 MOST_OF_A_VISIT = 20
 MOST_PIXELS = 50_000_000
 UPLOAD_KEPT = timedelta(hours=24)  # an upload that nobody went on with
+EXAMINING_SECONDS, STORING_SECONDS = 60, 200  # by the clock on the wall; three tries of a bucket are shorter
+LEASE = timedelta(minutes=6)  # longer than both together
+PUT_OFF = timedelta(minutes=3)
+MOST_TRIES = 5  # examinations that broke off, whoever's fault that was
 LONGEST_NAME = 100
 
 

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import and_, delete, func, or_, select, update
@@ -13,10 +12,12 @@ from telehealth.core.actors import Role
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
 from telehealth.records.attachments.events import FilesChanged
-from telehealth.records.attachments.models import AttachmentPartRow, AttachmentRow
+from telehealth.records.attachments.models import AttachmentObjectRow, AttachmentPartRow, AttachmentRow
 from telehealth.records.attachments.queries import GONE, Progress, key_of, own_row, visit_with_files
 from telehealth.records.attachments.rules import (
+    LEASE,
     MOST_OF_A_VISIT,
+    PUT_OFF,
     UPLOAD_KEPT,
     Announced,
     FileTooLarge,
@@ -34,7 +35,6 @@ from telehealth.records.attachments.rules import (
 )
 
 KEY_BYTES = 32
-LEASE = timedelta(minutes=3)  # longer than examining and storing a file may take
 BATCH = 50
 
 
@@ -42,7 +42,7 @@ BATCH = 50
 class Received:
     """A whole file that is to be examined, leased to whoever holds this. `object_id` fences, and is new each time.
 
-    `before` names the object that somebody who died may have left.
+    `tries` counts this examination and those before it that broke off.
     """
 
     id: UUID
@@ -50,7 +50,7 @@ class Received:
     taken: frozenset[FileType]
     key: bytes
     object_id: UUID
-    before: UUID | None
+    tries: int
 
 
 async def begin(unit: Unit, visit_id: UUID, announced: Announced) -> UUID:
@@ -70,6 +70,7 @@ async def begin(unit: Unit, visit_id: UUID, announced: Announced) -> UUID:
         length=announced.length,
         received=0,
         state=UploadState.UPLOADING,
+        tries=0,
         created_at=unit.now,
     )
     row.name = unit.vault.seal(("attachment", "name", row.id), announced.name)
@@ -116,8 +117,10 @@ async def claim(unit: Unit, attachment_id: UUID) -> Received | None:
             for each in await unit.session.scalars(parts)
         ]
     )
-    before, row.object_id, row.lease_until = row.object_id, unit.new_id(), unit.now + LEASE
-    return Received(row.id, content, taken_from(by_patient=row.by_patient), key_of(unit, row), row.object_id, before)
+    row.object_id, row.lease_until, row.tries = unit.new_id(), unit.now + LEASE, row.tries + 1
+    unit.session.add(AttachmentObjectRow(id=row.object_id, attachment_id=row.id, put_until=row.lease_until))
+    taken, key = taken_from(by_patient=row.by_patient), key_of(unit, row)
+    return Received(row.id, content, taken, key, row.object_id, row.tries)
 
 
 async def keep(unit: Unit, received: Received, kind: FileType, content: bytes) -> bool:
@@ -127,6 +130,7 @@ async def keep(unit: Unit, received: Received, kind: FileType, content: bytes) -
         return False
     row.state, row.lease_until, row.kept_at = UploadState.KEPT, None, unit.now
     row.media_type, row.octets, row.sha256 = kind, len(content), hashlib.sha256(content).hexdigest()
+    await _put(unit, received)
     await _drop_parts(unit, row.id)
     unit.audit("update", "attachment", row.id, patient_id=row.patient_id)
     unit.emit(FilesChanged(visit_id=VisitId(row.visit_id), attachment_id=row.id))
@@ -138,15 +142,24 @@ async def refuse(unit: Unit, received: Received, reason: Unfit) -> None:
     row = await _held(unit, received)
     if row is not None:
         row.state, row.lease_until, row.object_id, row.unfit = UploadState.REFUSED, None, None, reason
+        await _put(unit, received)
         await _drop_parts(unit, row.id)
         unit.audit("delete", "attachment", row.id, patient_id=row.patient_id, outcome=f"unfit-{reason}")
 
 
-async def put_off(unit: Unit, received: Received) -> None:
-    """The storage is away: it stays received, and the sweep tries again when the lease is over."""
+async def put_off(unit: Unit, received: Received, *, examined: bool) -> None:
+    """It stays received, and the sweep tries again. `examined`: it is only the storage that is away."""
     row = await _held(unit, received)
     if row is not None:
-        row.lease_until = unit.now + LEASE
+        row.lease_until, row.tries = unit.now + PUT_OFF, 0 if examined else row.tries
+
+
+async def postpone(unit: Unit, attachment_id: UUID) -> None:
+    """It cannot even be leased now: the sweep comes back to it later."""
+    row = AttachmentRow
+    free = or_(row.lease_until.is_(None), row.lease_until <= unit.now)
+    mine = (row.id == attachment_id, row.state == UploadState.RECEIVED, free)
+    await unit.session.execute(update(row).where(*mine).values(lease_until=unit.now + PUT_OFF))
 
 
 async def remove(unit: Unit, visit_id: UUID, attachment_id: UUID) -> None:
@@ -165,7 +178,7 @@ async def remove(unit: Unit, visit_id: UUID, attachment_id: UUID) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """What a sweep has to do: files to examine, and objects of files that were taken away."""
+    """What a sweep has to do: files to examine, and objects that no file is kept in, with the file they were for."""
 
     received: list[UUID]
     objects: list[tuple[UUID, UUID]]
@@ -178,14 +191,17 @@ async def unsettled(unit: Unit) -> Unsettled:
     await unit.session.execute(delete(row).where(old))
     lapsed = and_(row.state == UploadState.RECEIVED, or_(row.lease_until.is_(None), row.lease_until <= unit.now))
     received = await unit.session.scalars(select(row.id).where(lapsed).order_by(row.created_at).limit(BATCH))
-    left = and_(row.state == UploadState.REMOVED, row.object_id.is_not(None))
-    objects = await unit.session.execute(select(row.id, row.object_id).where(left).limit(BATCH))
-    return Unsettled(list(received), [(one, thing) for one, thing in objects if thing is not None])
+    thing = AttachmentObjectRow
+    over = and_(thing.put_until <= unit.now, or_(row.state.in_(GONE), row.object_id.is_distinct_from(thing.id)))
+    left = select(row.id, thing.id).join(thing, thing.attachment_id == row.id).where(over).order_by(thing.put_until)
+    objects = await unit.session.execute(left.limit(BATCH))
+    return Unsettled(list(received), [(one, name) for one, name in objects])
 
 
 async def forget_object(unit: Unit, attachment_id: UUID, object_id: UUID) -> None:
     """The object is deleted."""
-    row = AttachmentRow
+    row, thing = AttachmentRow, AttachmentObjectRow
+    await unit.session.execute(delete(thing).where(thing.id == object_id))
     await unit.session.execute(
         update(row).where(row.id == attachment_id, row.object_id == object_id).values(object_id=None)
     )
@@ -196,6 +212,12 @@ async def _held(unit: Unit, received: Received) -> AttachmentRow | None:
     mine = (row.id == received.id, row.object_id == received.object_id, row.state == UploadState.RECEIVED)
     found: AttachmentRow | None = await unit.session.scalar(select(row).where(*mine).with_for_update())
     return found
+
+
+async def _put(unit: Unit, received: Received) -> None:
+    """Nobody puts anything under that name any more."""
+    row = AttachmentObjectRow
+    await unit.session.execute(update(row).where(row.id == received.object_id).values(put_until=unit.now))
 
 
 async def _drop_parts(unit: Unit, attachment_id: UUID) -> None:

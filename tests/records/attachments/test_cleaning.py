@@ -1,6 +1,7 @@
 """What strangers send is written anew: the picture, the pages and the sound stay, everything else goes."""
 
 import io
+import signal
 
 import av
 import pikepdf
@@ -8,7 +9,8 @@ import pytest
 from PIL import Image
 
 from telehealth.records.attachments.cleaning import clean
-from telehealth.records.attachments.examiner import ProcessExaminer
+from telehealth.records.attachments.examiner import ProcessExaminer, told
+from telehealth.records.attachments.ports import NotExamined
 from telehealth.records.attachments.rules import OF_CLINICIANS, OF_PATIENTS, FileType, Unfit, UnfitFile
 from tests.kit import files
 
@@ -146,3 +148,15 @@ async def test_the_process_that_opens_files_answers_as_the_function_does() -> No
 async def test_a_document_that_unfolds_without_end_ends_its_own_process_only() -> None:
     with pytest.raises(UnfitFile):
         await ProcessExaminer().clean(files.unfolding(), taken=OF_PATIENTS)
+
+
+@pytest.mark.parametrize("ended", [-signal.SIGKILL, -signal.SIGTERM, -signal.SIGSEGV, 1, 0])
+def test_an_examination_that_broke_off_says_nothing_of_the_file(ended: int) -> None:
+    with pytest.raises(NotExamined):
+        told(ended, b"")
+
+
+def test_a_file_that_takes_all_the_processor_time_is_too_big_inside() -> None:
+    with pytest.raises(UnfitFile) as refused:
+        told(-signal.SIGXCPU, b"")
+    assert refused.value.reason is Unfit.TOO_BIG_INSIDE

@@ -25,8 +25,7 @@ from telehealth.records.attachments.examiner import ProcessExaminer
 from telehealth.records.attachments.models import AttachmentPartRow
 from telehealth.records.attachments.ports import Examiner, Limits, ObjectStore
 from telehealth.records.attachments.routes import OPERATIONS, PAGES
-from telehealth.records.attachments.rules import MEBIBYTE, UPLOAD_KEPT
-from telehealth.records.attachments.service import LEASE
+from telehealth.records.attachments.rules import LEASE, MEBIBYTE, UPLOAD_KEPT
 from telehealth.records.attachments.tasks import settle_files
 from telehealth.tasks.work import Work
 from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
