@@ -27,9 +27,9 @@ def group() -> None:
 
 @records.command("reconcile")
 def reconcile_command(*, days: Days = 30, destination: To = None, state: State = HERE) -> None:
-    """Ask each record service for everything that arrived there. What is missing is sent again by itself; what is there
-    twice, was changed or was taken back is for a person: the page of deliveries lists it. Ends with 1 when anything was
-    found, or a record service did not answer.
+    """Ask each record service for everything that arrived there. What is missing and in force is sent again by
+    itself; what is there twice, was changed or was taken back is for a person: the page of deliveries lists it. Ends
+    with 1 when anything was found or passed over, or a record service did not answer.
     """
     with told_in_words():
         try:
@@ -40,10 +40,11 @@ def reconcile_command(*, days: Days = 30, destination: To = None, state: State =
             raise CannotStart(str(error)) from None
     for each in reports:
         found = ", ".join(f"{number} {finding}" for finding, number in sorted(each.found.items())) or "none different"
+        found += f", {each.passed_over} passed over after a fault" if each.passed_over else ""
         typer.echo(
             f"{each.destination}  {each.looked_at} looked at, {found}{'' if each.answered else ', then no answer'}"
         )
-    if any(each.found or not each.answered for each in reports):
+    if any(each.found or each.passed_over or not each.answered for each in reports):
         raise typer.Exit(1)
 
 

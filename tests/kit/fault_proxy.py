@@ -41,6 +41,7 @@ class Fault(StrEnum):
 
 AFTER = frozenset({Fault.COMMIT_THEN_CUT, Fault.COMMIT_THEN_500, Fault.COMMIT_THEN_HANG, Fault.COMMIT_THEN_TRUNCATE})
 ALL_FOR_A_WHILE = tuple(each for each in Fault if each not in (Fault.UNPROCESSABLE, Fault.REFUSED_TYPE))
+EMPTY = b'{"resourceType":"Bundle","type":"searchset","total":0}'
 Plan = Callable[[Request], Fault | None]
 
 
@@ -75,6 +76,7 @@ class FaultProxy:
     """Change `plan`, `stripped`, `dropped` and `upstream` between requests at will.
 
     `stripped` headers and `dropped` elements of resources never reach the server, as with servers that know neither.
+    Searches under a path that ends in `emptied` find nothing, as while an index is built anew.
     `seen` holds method, path and fault.
     """
 
@@ -82,6 +84,7 @@ class FaultProxy:
     plan: Plan = no_faults
     stripped: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
+    emptied: str | None = None
     seen: list[tuple[str, str, Fault | None]] = field(default_factory=list)
     url: str = ""
     connections: Collection[object] = ()
@@ -91,6 +94,8 @@ class FaultProxy:
         self.seen.append((request.method, request.url.path, fault))
         if fault is Fault.STALLED:
             await self._hang(request)
+        if request.method == "GET" and self.emptied and request.url.path.endswith(self.emptied):
+            return Response(EMPTY, media_type="application/fhir+json")
         if fault is not None and fault not in AFTER:
             return _refusal(fault)
         reply = await self._forwarded(request)

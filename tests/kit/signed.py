@@ -38,9 +38,12 @@ async def signed_note(
 
 
 async def amended_note(
-    unit_of_work: UnitOfWork, arranged: Arranged, relation: Relation, destinations: Sequence[str] = (RECORD_SERVICE,)
+    unit_of_work: UnitOfWork,
+    arranged: Arranged,
+    relation: Relation | None,
+    destinations: Sequence[str] = (RECORD_SERVICE,),
 ) -> None:
-    """An addendum or a replacement of the note, signed."""
+    """An addendum or a replacement of the note, or after a retraction (no relation) another text, signed."""
     note = await unit_of_work.run(charting_read.open_note, arranged.clinician, arranged.visit_id)
     mine = arranged.clinician, arranged.visit_id
     await unit_of_work.run(notes.amend, *mine, version=note.version, relation=relation)

@@ -93,19 +93,18 @@ async def open_note(unit: Unit, visit_id: UUID) -> Note:
 
 
 async def note_of(unit: Unit, visit_id: UUID) -> Note:
-    """The note of a visit that the actor has already been allowed, with how far its latest version has come."""
+    """The note of a visit that the actor has already been allowed, as far as its version that is furthest behind."""
     row = await unit.session.scalar(select(NoteRow).where(NoteRow.visit_id == visit_id))
     if row is None:
         return Note(visit_id=VisitId(visit_id), content="", kind=NoteKind.PROGRESS, version=0, state=NoteStatus.DRAFT)
     latest = select(NoteVersionRow).where(NoteVersionRow.note_id == row.id).order_by(NoteVersionRow.version.desc())
     version = await unit.session.scalar(latest.limit(1))
-    ways = () if version is None else await deliveries.ways(unit, version.id)
     return Note(
         visit_id=VisitId(row.visit_id),
         content=unit.vault.open(("note", "content", row.id), row.content),
         kind=NoteKind(row.kind),
         version=row.revision,
-        state=note_status(NoteState(row.state), ways),
+        state=note_status(NoteState(row.state), await deliveries.ways_of_note(unit, row.id)),
         saved_at=row.saved_at,
         signed_at=None if version is None else version.signed_at,
         sha256=None if version is None else version.sha256,

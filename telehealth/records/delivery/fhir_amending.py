@@ -20,7 +20,7 @@ async def change_status(server: FhirServer, remote_id: str, status: DocumentStat
     Done twice it is done once, so that after a doubtful try it is simply done again.
     """
     for _ in range(TRIES):
-        resource = await _read(server, remote_id)
+        resource = await read_document(server, remote_id)
         if resource.get("status") in (status, DocumentStatus.ENTERED_IN_ERROR):
             return Accepted(remote_id, version_of(resource), status=200)
         reply = await _put(server, remote_id, resource, status)
@@ -41,7 +41,8 @@ async def leave_trace(server: FhirServer, document: Document, remote_id: str) ->
         return
 
 
-async def _read(server: FhirServer, remote_id: str) -> Json:
+async def read_document(server: FhirServer, remote_id: str) -> Json:
+    """A document at its own address. Raises Settled: Unresolved when it is gone."""
     try:
         reply = await server.send("GET", f"DocumentReference/{remote_id}")
     except NoAnswer:

@@ -16,8 +16,8 @@ from http import HTTPStatus
 from telehealth.core.time import Clock
 from telehealth.records.delivery.backend_services import BackendServices, read_key
 from telehealth.records.delivery.destinations import Target
-from telehealth.records.delivery.documents import Json, References, document_reference, holds, says
-from telehealth.records.delivery.fhir_amending import change_status, leave_trace
+from telehealth.records.delivery.documents import Json, References, carries, document_reference, holds, says
+from telehealth.records.delivery.fhir_amending import change_status, leave_trace, read_document
 from telehealth.records.delivery.fhir_http import (
     FHIR_JSON,
     FhirServer,
@@ -99,10 +99,28 @@ class FhirRecordService:
     async def look(self, document: Document) -> Seen | Answer:
         try:
             patient = await self._one("Patient", document.patient)
-            given = await self._ours(document, patient)
+            given = await self._ours(document, patient) or await self._at_its_address(document)
         except Settled as settled:
             return settled.answer
-        return Seen(tuple(Copy(str(each.get("status")), says(each, document, patient=patient)) for each in given))
+        return Seen(tuple(Copy(str(each.get("status")), self._same(each, document, patient)) for each in given))
+
+    async def _at_its_address(self, document: Document) -> list[Json]:
+        """An index that is being built anew finds nothing either: only 404 and 410 here say that it is gone."""
+        if document.remote_id is None:
+            raise Settled(Unresolved("DocumentReference", 0))
+        try:
+            return [await read_document(self._server, document.remote_id)]
+        except Settled as settled:
+            if isinstance(settled.answer, Unresolved):
+                return []
+            raise
+
+    def _same(self, resource: Json, document: Document, patient: str) -> bool:
+        """Still the words that were signed, of that patient, and still to be found by what finds it."""
+        kept = self._profile.dedupe_query is not DedupeQuery.IDENTIFIER or carries(
+            resource, document.identifiers.version
+        )
+        return kept and says(resource, document, patient=patient)
 
     async def _resolved(self, document: Document) -> References:
         author, encounter = self._profile.author, self._profile.encounter
@@ -170,7 +188,10 @@ class FhirRecordService:
             raise Settled(Unsure()) from None
 
     async def _polled(self, reply: Reply) -> Reply:
-        """202: it will be done (FHIR R4, section 3.1.0.1.3). Ask where it says, until it is or patience ends."""
+        """202: it will be done (FHIR R4, section 3.1.0.1.3). Ask where it says, until it is or patience ends.
+
+        Any other answer is to the asking, not to the create: whether that was done is unknown.
+        """
         where = reply.headers.get("content-location")
         for _ in range(POLLS if where else 0):
             await asyncio.sleep(min(self._server.retry_after(reply) or POLL_PAUSE, POLL_PAUSE * 3).total_seconds())
@@ -178,8 +199,10 @@ class FhirRecordService:
                 reply = await self._server.send("GET", self._server.under_base(where or ""))
             except (NoAnswer, Settled):
                 raise Settled(Unsure(202)) from None
-            if reply.status != HTTPStatus.ACCEPTED:
+            if reply.status in (HTTPStatus.OK, HTTPStatus.CREATED):
                 break
+            if reply.status != HTTPStatus.ACCEPTED:
+                raise Settled(Unsure(202, self._server.retry_after(reply)))
         return reply
 
     async def _settled(self, reply: Reply, document: Document, patient: str) -> Answer:

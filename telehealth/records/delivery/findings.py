@@ -9,7 +9,10 @@ from telehealth.records.notes.amendments import DocumentStatus, Signed, standing
 
 
 class Finding(StrEnum):
-    """`missing` is sent again by itself; the others are for a person."""
+    """`missing` of what is in force is sent again by itself; all else is for a person.
+
+    `changed` is also what cannot be compared any more: its patient is no longer there, or there twice.
+    """
 
     MISSING = "missing"
     DUPLICATE = "duplicate"
@@ -42,12 +45,14 @@ def expected(version: int, history: Sequence[Signed], arrived: Collection[int], 
 
 
 def judge(seen: Seen, allowed: Collection[str]) -> Finding | None:
-    """None when all is as it was left. What was entered in error beside one that stands is no second copy."""
+    """None when all is as it was left. What was entered in error beside one that stands is no second copy; one that may
+    stand as an error, or soon will, may as well be gone.
+    """
     standing = [each for each in seen.copies if each.status != DocumentStatus.ENTERED_IN_ERROR]
     copies = standing or list(seen.copies[:1])
     match copies:
         case []:
-            return Finding.MISSING
+            return None if DocumentStatus.ENTERED_IN_ERROR in allowed else Finding.MISSING
         case [one] if one.status == DocumentStatus.ENTERED_IN_ERROR and one.status not in allowed:
             return Finding.RETRACTED
         case [one]:

@@ -20,6 +20,7 @@ class Document:
     `text` is what was signed, to the byte. `started_at` and `ended_at` are the visit's; identifiers name people and
     visits as the record service knows them. Of an amendment `amended` is the document it relates to and `affected` are
     those that stand otherwise after it, by their ids in that record; one that retracts is no document itself.
+    `remote_id` is the document's own id there, once it has arrived.
     """
 
     note_id: UUID
@@ -37,6 +38,7 @@ class Document:
     relation: Relation | None = None
     amended: str | None = None
     affected: tuple[str, ...] = ()
+    remote_id: str | None = None
 
     @property
     def identifiers(self) -> DocumentIdentifiers:
@@ -76,7 +78,10 @@ class RecordService(Protocol):
         ...
 
     async def look(self, document: Document) -> Seen | Answer:
-        """Every copy of the document, however it stands; an Answer says why nobody could look."""
+        """Every copy of the document, however it stands; an Answer says why nobody could look.
+
+        None only once the document's own address says that it is gone: a search may answer from half an index.
+        """
         ...
 
 

@@ -77,7 +77,6 @@ MILLENNIUM = Profile(
     author=Link.LITERAL,
     content_types=(PLAIN,),
     amend_mode=AmendMode.TEXT,
-    needs_supersede_put=False,
     index_lag=timedelta(seconds=5),
     rate=5.0,
     scopes=LINKED_SCOPES,

@@ -12,8 +12,8 @@ from telehealth.db.unit import Unit
 from telehealth.records.delivery.findings import Finding
 from telehealth.records.delivery.models import RecordDeliveryRow
 from telehealth.records.delivery.rules import DeliveryState
-from telehealth.records.notes.amendments import Relation
-from telehealth.records.notes.models import NoteRow, NoteVersionRow
+from telehealth.records.notes.amendments import DocumentStatus, Relation
+from telehealth.records.notes.models import NoteRow, NoteStandingRow, NoteVersionRow
 
 SETTLED_FOR = timedelta(minutes=10)  # longer than any index lags
 
@@ -40,12 +40,25 @@ EARLIER_UNDER_WAY = _earlier_under_way()
 
 
 async def note_is_in_record(unit: Unit, visit_id: UUID) -> bool:
-    """Whether all that was signed of the visit's note has arrived everywhere. Tells nothing of what is in it."""
+    """Whether the visit has a note in force and all that was signed of it has arrived everywhere. Tells nothing of what
+    is in it.
+    """
+    text = aliased(NoteVersionRow)
+    in_force = (
+        select(text.id)
+        .join(NoteStandingRow, NoteStandingRow.note_version_id == text.id)
+        .where(
+            text.note_id == NoteRow.id,
+            text.relation.is_distinct_from(Relation.APPENDS),
+            NoteStandingRow.status == DocumentStatus.CURRENT,
+        )
+        .exists()
+    )
     arrived = (
         select(func.bool_and(RecordDeliveryRow.state == DeliveryState.DELIVERED))
         .join(NoteVersionRow, NoteVersionRow.id == RecordDeliveryRow.note_version_id)
         .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
-        .where(NoteRow.visit_id == visit_id)
+        .where(NoteRow.visit_id == visit_id, in_force)
     )
     return bool(await unit.session.scalar(arrived))
 
@@ -192,6 +205,16 @@ async def ways(unit: Unit, note_version_id: UUID) -> list[tuple[DeliveryState, i
     """How far a version is with each destination: its state and the tries begun."""
     query = select(RecordDeliveryRow.state, RecordDeliveryRow.attempt).where(
         RecordDeliveryRow.note_version_id == note_version_id
+    )
+    return [(DeliveryState(state), attempt) for state, attempt in await unit.session.execute(query)]
+
+
+async def ways_of_note(unit: Unit, note_id: UUID) -> list[tuple[DeliveryState, int]]:
+    """The same of all versions of a note: none goes before those that come before it."""
+    query = (
+        select(RecordDeliveryRow.state, RecordDeliveryRow.attempt)
+        .join(NoteVersionRow, NoteVersionRow.id == RecordDeliveryRow.note_version_id)
+        .where(NoteVersionRow.note_id == note_id)
     )
     return [(DeliveryState(state), attempt) for state, attempt in await unit.session.execute(query)]
 

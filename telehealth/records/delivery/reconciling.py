@@ -8,22 +8,27 @@ from datetime import datetime, timedelta
 from telehealth.records.delivery import service
 from telehealth.records.delivery.findings import Finding, Seen, judge
 from telehealth.records.delivery.ports import Destination, Destinations
+from telehealth.records.delivery.rules import Away, Forbidden, Throttled, Unauthorized, Unsure
 from telehealth.records.delivery.service import Arrived
 from telehealth.tasks.work import Work
 
 EACH = 20
 AGAIN_AFTER = timedelta(days=1)
 LOOKED_AFTER_FOR = timedelta(days=30)
+NOT_NOW = (Away, Unsure, Throttled, Unauthorized, Forbidden)  # of the record service, whatever it is asked for
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Report:
-    """Of one destination: how many were looked at, what was found, and whether it answered to the end."""
+    """Of one destination: how many were looked at, what was found, how many we could not look at ourselves, and whether
+    it answered to the end.
+    """
 
     destination: str
     looked_at: int = 0
     found: Counter[Finding] = field(default_factory=Counter)
+    passed_over: int = 0
     answered: bool = True
 
 
@@ -36,7 +41,7 @@ async def reconcile(work: Work, destination: Destination, *, since: datetime, un
 
 
 async def look_at_some(work: Work, destination: Destination, report: Report, times: tuple[datetime, datetime]) -> int:
-    """The next few. Answers how many there were; the first that nobody can look at ends it."""
+    """The next few. Answers how many there were; a record service that lets nobody look ends it."""
     since, unseen_since = times
     some = await work.run(
         service.arrived_deliveries,
@@ -54,11 +59,22 @@ async def look_at_some(work: Work, destination: Destination, report: Report, tim
 
 
 async def _look_at(work: Work, destination: Destination, arrived: Arrived, report: Report) -> bool:
+    try:
+        return await _looked_at(work, destination, arrived, report)
+    except Exception as error:  # noqa: BLE001 -- one broken row stops no other
+        told = (arrived.delivery_id, destination.name, type(error).__name__)
+        log.error("delivery %s to %s cannot be looked at: %s", *told)  # noqa: TRY400 -- values in traces
+    await work.run(service.pass_over, arrived)
+    report.passed_over += 1
+    return True
+
+
+async def _looked_at(work: Work, destination: Destination, arrived: Arrived, report: Report) -> bool:
     document = await work.run(service.document_of, arrived)
     seen = await destination.service.look(document)
-    if not isinstance(seen, Seen):
+    if isinstance(seen, NOT_NOW):
         return False
-    finding = judge(seen, arrived.allowed)
+    finding = judge(seen, arrived.allowed) if isinstance(seen, Seen) else Finding.CHANGED
     await work.run(service.write_finding, arrived, finding)
     report.looked_at += 1
     if finding is not None:
@@ -71,4 +87,12 @@ async def look_around(work: Work) -> int:
     """Once a day at everything of the last thirty days, a few at a time, each destination by itself."""
     from_now = work.clock.now()
     times = (from_now - LOOKED_AFTER_FOR, from_now - AGAIN_AFTER)
-    return sum([await look_at_some(work, each, Report(each.name), times) for each in work.port(Destinations).each])
+    return sum([await _look_around_in(work, each, times) for each in work.port(Destinations).each])
+
+
+async def _look_around_in(work: Work, destination: Destination, times: tuple[datetime, datetime]) -> int:
+    try:
+        return await look_at_some(work, destination, Report(destination.name), times)
+    except Exception as error:  # noqa: BLE001 -- one destination stops no other
+        log.error("%s cannot be looked around in: %s", destination.name, type(error).__name__)  # noqa: TRY400 -- values
+        return 0

@@ -27,7 +27,7 @@ from telehealth.records.delivery.rules import (
     UnderWay,
 )
 from telehealth.records.notes import queries as notes
-from telehealth.records.notes.amendments import affected
+from telehealth.records.notes.amendments import DocumentStatus, affected
 from telehealth.visits.lifecycle import queries as visits
 
 LEASE = timedelta(seconds=60)  # longer than one trip may take, so a lease runs out only under a dead sender
@@ -135,6 +135,7 @@ async def document_of(unit: Unit, claim: Claim | Arrived) -> Document:
         relation=version.relation,
         amended=there.get(version.relates_to or 0),  # a destination may be younger than the note
         affected=tuple(there[each] for each in affected(earlier, version) if each in there),
+        remote_id=there.get(version.version),
     )
 
 
@@ -178,6 +179,8 @@ async def settle_delivery(unit: Unit, claim: Claim, step: Step) -> bool:
 async def redrive(unit: Unit, delivery_id: UUID) -> None:
     """Send a held or dead delivery on its way again, with another 72 hours; one that waits for its time, at once.
 
+    One that may have arrived keeps its time: before it a search may not show what is there.
+
     Raises NotFound, UnderWay when it is being sent or has arrived.
     """
     row = await unit.session.get(RecordDeliveryRow, delivery_id, with_for_update=True)
@@ -186,7 +189,7 @@ async def redrive(unit: Unit, delivery_id: UUID) -> None:
     if row.state in queries.GIVEN_UP:
         await _redrive(unit, RecordDeliveryRow.id == delivery_id)
     elif row.state in queries.WAITING:
-        row.next_attempt_at = unit.now
+        row.next_attempt_at = unit.now if row.state == DeliveryState.PENDING else row.next_attempt_at
         unit.audit("execute", "record_delivery", delivery_id)
     else:
         raise UnderWay
@@ -216,10 +219,12 @@ async def _redrive(unit: Unit, which: ColumnElement[bool]) -> int:
 
 
 async def write_finding(unit: Unit, arrived: Arrived, finding: Finding | None) -> None:
-    """What was seen in the record. What is missing there is on its way again, looked for first."""
+    """What was seen in the record. What is missing there is on its way again, looked for first, if it may be `current`:
+    a document is created so, and one that was replaced must not stand beside what took its place.
+    """
     row = RecordDeliveryRow
     seen: dict[str, object] = {"seen_at": unit.now, "finding": finding}
-    if finding is Finding.MISSING:
+    if finding is Finding.MISSING and DocumentStatus.CURRENT in arrived.allowed:
         seen |= {
             "state": DeliveryState.PENDING,
             "since": unit.now,
@@ -229,6 +234,14 @@ async def write_finding(unit: Unit, arrived: Arrived, finding: Finding | None) -
         }
     await unit.session.execute(
         update(row).where(row.id == arrived.delivery_id, row.state == DeliveryState.DELIVERED).values(seen)
+    )
+
+
+async def pass_over(unit: Unit, arrived: Arrived) -> None:
+    """It could not be looked at: the others come first, and what was found of it before still holds."""
+    row = RecordDeliveryRow
+    await unit.session.execute(
+        update(row).where(row.id == arrived.delivery_id, row.state == DeliveryState.DELIVERED).values(seen_at=unit.now)
     )
 
 

@@ -13,9 +13,9 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.records.delivery.destinations import RECORD_SERVICE
 from telehealth.records.delivery.ports import Destination, Destinations
-from telehealth.records.delivery.profiles import GENERIC, PROFILES, US_CORE, Profile
+from telehealth.records.delivery.profiles import GENERIC, MILLENNIUM, PROFILES, US_CORE, Profile
 from telehealth.records.delivery.queries import count_given_up
-from telehealth.records.delivery.rules import Identifier
+from telehealth.records.delivery.rules import CLINICIAN_SYSTEM, VISIT_SYSTEM, Identifier
 from telehealth.records.delivery.tasks import Courier
 from telehealth.records.notes.amendments import Relation
 from telehealth.tasks.work import Work
@@ -52,6 +52,10 @@ class Way:
         number = {f"DocumentReference/{each['id']}": version_of(each) for each in resources}
         return [shown_of(each, number) for each in resources]
 
+    def statuses(self) -> dict[str, str]:
+        """By id, whether or not the documents kept their identifiers."""
+        return {str(each["id"]): str(each["status"]) for each in self._there()}
+
     def ids(self) -> list[str]:
         return [str(each["id"]) for each in self._there()]
 
@@ -82,7 +86,8 @@ def shown_of(resource: Json, number: dict[str, str]) -> Shown:
 async def way_for(
     unit_of_work: UnitOfWork, clients: Clients, proxy: FaultProxy, clock: FixedClock
 ) -> Callable[[Profile], Way]:
-    opened = {each: (await clients.open(proxy.url, profile=each, deadline=1)).records for each in (US_CORE, GENERIC)}
+    profiles = (US_CORE, GENERIC, MILLENNIUM)
+    opened = {each: (await clients.open(proxy.url, profile=each, deadline=1)).records for each in profiles}
 
     def way(profile: Profile) -> Way:
         destination = Destination(RECORD_SERVICE, profile, opened[profile])
@@ -176,5 +181,23 @@ async def test_a_document_that_is_gone_is_left_to_a_person(way_for: Callable[[Pr
     assert await way.unit_of_work.run(count_given_up, SYSTEM) == 1
 
 
-def test_every_profile_says_who_supersedes() -> None:
-    assert {name for name, each in PROFILES.items() if not each.needs_supersede_put} == {"millennium-r4"}
+async def test_where_relations_are_dropped_what_was_replaced_is_superseded(
+    way_for: Callable[[Profile], Way], proxy: FaultProxy
+) -> None:
+    way = way_for(MILLENNIUM)
+    proxy.stripped = frozenset({"if-none-exist"})
+    proxy.dropped = frozenset({"identifier", "masterIdentifier", "relatesTo"})
+    arranged = await way.sign()
+    virtual = {"class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "VR"}}
+    way.server.add("Practitioner", system=CLINICIAN_SYSTEM, value=str(arranged.clinician.person_id))
+    way.server.add("Encounter", system=VISIT_SYSTEM, value=str(arranged.visit_id), status="finished", **virtual)
+    await way.deliver()
+    (first,) = way.ids()
+    await amended_note(way.unit_of_work, arranged, Relation.REPLACES)
+    await way.deliver()
+    (second,) = set(way.ids()) - {first}
+    assert way.statuses() == {first: "superseded", second: "current"}
+
+
+def test_every_profile_supersedes_by_itself() -> None:
+    assert all(each.needs_supersede_put for each in PROFILES.values())

@@ -37,13 +37,14 @@ from telehealth.records.delivery.rules import (
     next_step,
 )
 from telehealth.records.delivery.tasks import SUBSCRIPTIONS, Courier
+from telehealth.records.notes.amendments import Relation
 from telehealth.tasks.relay import Relay
 from telehealth.tasks.work import Work
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as visit_service
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.record_service import RunningRecordService
-from tests.kit.signed import Everybody, signed_note
+from tests.kit.signed import Everybody, amended_note, retracted_note, signed_note
 from tests.records.delivery.conftest import MRN
 
 
@@ -91,6 +92,30 @@ async def test_a_lost_answer_is_looked_up_and_not_repeated(unit_of_work: UnitOfW
     await Courier().sweep(work_with(unit_of_work, records))
     assert (await unit_of_work.run(delivery)).state == DeliveryState.DELIVERED
     assert len(records.kept) == 1
+
+
+async def test_what_may_have_arrived_keeps_its_time_whoever_is_in_a_hurry(unit_of_work: UnitOfWork) -> None:
+    await signed_note(unit_of_work)
+    await Courier().sweep(work_with(unit_of_work, Everybody(after=lambda _: Unsure(500))))
+    before = await unit_of_work.run(delivery)
+    await unit_of_work.run(service.redrive, SYSTEM, before.id)
+    row = await unit_of_work.run(delivery)
+    assert (row.state, row.next_attempt_at) == (DeliveryState.VERIFYING, before.next_attempt_at)
+
+
+async def test_what_never_left_is_sent_at_once_when_somebody_asks(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+    await signed_note(unit_of_work)
+    await Courier().sweep(work_with(unit_of_work, Everybody(before=lambda _: Away(503, timedelta(minutes=5)))))
+    await unit_of_work.run(service.redrive, SYSTEM, (await unit_of_work.run(delivery)).id)
+    assert (await unit_of_work.run(delivery)).next_attempt_at == clock.now()
+
+
+async def test_the_author_sees_what_an_addendum_waits_for(unit_of_work: UnitOfWork) -> None:
+    arranged = await signed_note(unit_of_work)
+    await Courier().sweep(work_with(unit_of_work, Everybody(before=lambda _: Rejected(422))))
+    await amended_note(unit_of_work, arranged, Relation.APPENDS)
+    note = await unit_of_work.run(charting_read.open_note, arranged.clinician, arranged.visit_id)
+    assert (note.state, note.in_record) == (NoteStatus.DEAD, False)
 
 
 async def test_a_rejection_is_kept_rings_without_words_and_can_be_sent_again(
@@ -177,6 +202,27 @@ async def test_a_visit_is_complete_when_it_has_ended_and_its_note_has_arrived(
         await step()
         await relay.sweep(work)
     assert (await unit_of_work.run(visits.find, SYSTEM, arranged.visit_id)).status is VisitStatus.COMPLETED
+
+
+async def test_a_visit_whose_note_was_retracted_is_complete_only_with_another(
+    unit_of_work: UnitOfWork, clock: FixedClock
+) -> None:
+    arranged = await signed_note(unit_of_work)
+    await retracted_note(unit_of_work, arranged, 1)
+    work, relay = work_with(unit_of_work, Everybody()), Relay(SUBSCRIPTIONS)
+    await unit_of_work.run(visit_service.end, arranged.clinician, arranged.visit_id)
+
+    async def status_once_delivered() -> VisitStatus:
+        for _ in range(2):
+            await Courier().sweep(work)
+            clock.advance(timedelta(seconds=5))
+        await relay.sweep(work)
+        assert (await unit_of_work.run(queries.balances, SYSTEM))[0].waiting == 0
+        return (await unit_of_work.run(visits.find, SYSTEM, arranged.visit_id)).status
+
+    assert await status_once_delivered() is VisitStatus.ENDED
+    await amended_note(unit_of_work, arranged, None)
+    assert await status_once_delivered() is VisitStatus.COMPLETED
 
 
 @pytest.mark.parametrize("place", ["records.claimed", "records.sent"])
