@@ -18,7 +18,7 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.locales import Locales
 from telehealth.notifications.memory import MemoryMailer
-from telehealth.notifications.ports import Mailer, MailFrom, PublicUrl
+from telehealth.notifications.ports import Mailer, MailFrom, NoTexter, PublicUrl, Texter
 from telehealth.notifications.tasks import send_due
 from telehealth.people.rules import Clinician
 from telehealth.scheduling.booking import service as booking
@@ -42,6 +42,7 @@ def work_of(
     """What a worker stands on."""
     ports = {
         Mailer: mailer or MemoryMailer(),
+        Texter: NoTexter(),
         Locales: Locales.load(),
         PublicUrl: PublicUrl("https://visits.example"),
         MailFrom: MailFrom("visits@clinic.example"),
