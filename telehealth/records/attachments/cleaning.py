@@ -4,8 +4,9 @@
 
 The first line of the answer is JSON: {"kind": media type} and then the file, or {"unfit": why}. Pixels, pages and sound
 are written into a new file, so what else was in the old one is gone: positions and names in Exif and XMP, comments,
-thumbnails, archives behind the end, scripts and files inside a PDF. The process may use so much memory and processor
-time and no more: a bomb ends it, and nothing else.
+thumbnails, archives behind the end. Of a PDF every object is looked at: actions other than leading to a page or a web
+address, enclosed files and XMP metadata are emptied wherever they stand. The process may use so much memory and
+processor time and no more: a bomb ends it, and nothing else.
 """
 
 import io
@@ -39,6 +40,30 @@ ACTIVE_ROOT = ("/OpenAction", "/AA", "/AcroForm", "/JavaScript", "/Metadata", "/
 ACTIVE_NAMES = ("/JavaScript", "/EmbeddedFiles", "/AlternatePresentations", "/Renditions")
 ACTIVE_PAGE = ("/AA", "/Metadata", "/PieceInfo", "/AF", "/Thumb")
 ACTIVE_ANNOTATIONS = frozenset({"/FileAttachment", "/Movie", "/Sound", "/Screen", "/RichMedia", "/3D", "/Widget"})
+
+ACTIVE_ACTIONS = frozenset(  # all but GoTo and URI (ISO 32000-2, table 201)
+    f"/{name}"
+    for name in [
+        "GoToR",
+        "GoToE",
+        "GoToDp",
+        "Launch",
+        "Thread",
+        "Sound",
+        "Movie",
+        "Hide",
+        "Named",
+        "SubmitForm",
+        "ResetForm",
+        "ImportData",
+        "JavaScript",
+        "SetOCGState",
+        "Rendition",
+        "Trans",
+        "GoTo3DView",
+        "RichMediaExecute",
+    ]
+)
 
 
 def clean(content: bytes, taken: frozenset[FileType]) -> tuple[FileType, bytes]:
@@ -105,6 +130,7 @@ def _document(content: bytes, _: FileType) -> bytes:
             for page in document.pages:
                 _without(page.obj, ACTIVE_PAGE)
                 _quieten(page.obj)
+            _silence(document)
             if "/Info" in document.trailer:
                 del document.trailer["/Info"]
             document.remove_unreferenced_resources()
@@ -117,12 +143,60 @@ def _document(content: bytes, _: FileType) -> bytes:
     return written.getvalue()
 
 
+def _silence(document: pikepdf.Pdf) -> None:
+    """Every object, whatever leads to it: a link's further actions, outlines, notes that only a popup still names."""
+    waiting: list[pikepdf.Object] = list(document.objects)
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, pikepdf.Dictionary | pikepdf.Stream):
+            _silence_one(each)
+            inside = [each[key] for key in each.keys()]  # noqa: SIM118 -- a stream is iterated otherwise
+        elif isinstance(each, pikepdf.Array):
+            inside = list(each)
+        else:
+            continue
+        waiting += [one for one in inside if isinstance(one, pikepdf.Object) and not one.is_indirect]
+
+
+def _silence_one(each: pikepdf.Object) -> None:
+    if isinstance(each, pikepdf.Stream):
+        _without(each, ("/Metadata", "/PieceInfo", "/AF"))
+        if str(each.get("/Type")) in {"/EmbeddedFile", "/Metadata"}:
+            each.write(b"")
+        return
+    _disclose(each)
+    kind, note = str(each.get("/S")), "/Rect" in each
+    active = note and str(each.get("/Subtype")) in ACTIVE_ANNOTATIONS
+    if active or kind in ACTIVE_ACTIONS or (kind == "/URI" and not _leads_to_web(each)):
+        _without(each, tuple(each.keys()))
+    elif kind in {"/URI", "/GoTo"}:
+        _without(each, ("/Next",))
+    elif note:
+        _without(each, ("/AA", "/PA", "/AF"))
+
+
+def _disclose(specification: pikepdf.Object) -> None:
+    """What a file specification encloses goes (ISO 32000-2, section 7.11.4), whatever the stream says it is."""
+    files = specification.get("/EF")
+    if not isinstance(files, pikepdf.Dictionary):
+        return
+    held = [files[key] for key in files.keys() if isinstance(files[key], pikepdf.Stream)]  # noqa: SIM118
+    for stream in held:
+        stream.write(b"")
+    _without(specification, ("/EF", "/RF") if held else ())
+
+
+def _leads_to_web(action: pikepdf.Object) -> bool:
+    return str(action.get("/URI", "")).lower().startswith(("http://", "https://", "mailto:", "tel:"))
+
+
 def _quieten(page: pikepdf.Object) -> None:
     """Links stay where they lead to a page or a web address; what plays, runs or encloses goes."""
     notes = page.get("/Annots")
     if notes is None:
         return
     kept = [each for each in notes if isinstance(each, pikepdf.Dictionary) and _is_quiet(each)]
+    kept = [each for each in kept if "/Parent" not in each or _is_quiet(each.Parent)]  # a popup goes with its note
     for each in kept:
         _without(each, ("/AA", "/AF"))
     page["/Annots"] = pikepdf.Array(kept)
@@ -130,13 +204,13 @@ def _quieten(page: pikepdf.Object) -> None:
 
 def _is_quiet(note: pikepdf.Object) -> bool:
     action = note.get("/A")
-    harmless = action is None or action.get("/S") in {"/GoTo", "/URI"}
+    harmless = action is None or str(action.get("/S")) in {"/GoTo", "/URI"}
     return str(note.get("/Subtype")) not in ACTIVE_ANNOTATIONS and harmless
 
 
 def _without(thing: pikepdf.Object | None, keys: tuple[str, ...]) -> None:
     for key in keys:
-        if isinstance(thing, pikepdf.Dictionary) and key in thing:
+        if isinstance(thing, pikepdf.Dictionary | pikepdf.Stream) and key in thing:
             del thing[key]
 
 

@@ -81,6 +81,50 @@ def test_a_document_does_nothing_and_encloses_nothing() -> None:
     assert b"app.alert" not in kept
 
 
+def acting() -> bytes:
+    """A PDF that acts and encloses from where few look."""
+    made = pikepdf.new()
+    made.add_blank_page(page_size=(200, 200))
+    name, box = pikepdf.Name, [0, 0, 9, 9]
+
+    def script() -> pikepdf.Object:
+        return made.make_indirect(pikepdf.Dictionary(S=name.JavaScript, JS="app.alert(1)"))
+
+    enclosed = made.make_stream(b"MZ" + files.MARK)
+    spec = made.make_indirect(pikepdf.Dictionary(Type=name.Filespec, F="x", EF=pikepdf.Dictionary(F=enclosed)))
+    launch = pikepdf.Dictionary(S=name.Launch, F="calc.exe", Next=script())
+    link = pikepdf.Dictionary(Type=name.Annot, Subtype=name.Link, Rect=box, PA=script())
+    link.A = pikepdf.Dictionary(S=name.URI, URI="https://example.org/", Next=launch)
+    other = pikepdf.Dictionary(Type=name.Annot, Subtype=name.Link, Rect=box)
+    other.A = pikepdf.Dictionary(S=name.URI, URI="javascript:app.alert(1)")
+    pinned = made.make_indirect(pikepdf.Dictionary(Type=name.Annot, Subtype=name.FileAttachment, Rect=box, FS=spec))
+    popup = pikepdf.Dictionary(Type=name.Annot, Subtype=name.Popup, Rect=box, Parent=pinned)
+    made.pages[0].obj.Annots = pikepdf.Array([link, other, pinned, made.make_indirect(popup)])
+    made.Root.Outlines = made.make_indirect(pikepdf.Dictionary(First=pikepdf.Dictionary(Title="One", A=script())))
+    picture = made.make_stream(b"\0", Type=name.XObject, Subtype=name.Image, Width=1, Height=1, BitsPerComponent=8)
+    picture.ColorSpace = name.DeviceGray
+    picture.Metadata = made.make_stream(files.PLACE.encode(), Type=name.Metadata, Subtype=name.XML)
+    made.pages[0].obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Metadata=picture))
+    made.pages[0].contents_add(b"q /Metadata Do Q")
+    made.Root.Elsewhere = pikepdf.Array([spec, made.make_stream(files.MARK, Type=name.EmbeddedFile)])
+    written = io.BytesIO()
+    made.save(written)
+    return written.getvalue()
+
+
+def test_a_document_does_nothing_from_anywhere_and_its_links_and_pictures_stay() -> None:
+    _, kept = clean(acting(), OF_PATIENTS)
+    with pikepdf.open(io.BytesIO(kept)) as after:
+        bare = io.BytesIO()
+        after.save(bare, compress_streams=False, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+        (link,) = [each for each in after.pages[0].obj.Annots if "/A" in each and "/URI" in each.A]
+        assert (str(link.A.URI), "/Next" in link.A, "/PA" in link) == ("https://example.org/", False, False)
+        assert after.pages[0].obj.Resources.XObject.Metadata.read_bytes() == b"\0"
+        assert not [each for each in after.pages[0].obj.Annots if str(each.get("/Subtype")) == "/Popup"]
+    for gone in (b"JavaScript", b"app.alert", b"calc.exe", b"Launch", b"/EF", files.MARK, files.PLACE.encode()):
+        assert gone not in bare.getvalue()
+
+
 def test_a_locked_document_is_refused() -> None:
     assert unfit(files.document(password="secret")) is Unfit.LOCKED
 
