@@ -47,7 +47,7 @@ CONFINED = "default-src 'none'; sandbox"  # Content-Security-Policy of what came
 async def create(call: Call, visit: UUID, at: str) -> Reply[UploadView]:
     """Creation. `at` is the path of the uploads of the visit."""
     _speaks(call)
-    _has_storage(call)
+    await _has_storage(call, visit)
     asked = announced(call.header("upload-length"), call.header("upload-metadata"), largest=call.port(Limits).largest)
     upload, now = await call.run(_begun, visit, asked)
     location, expires = f"{at}/{upload}/upload", format_datetime(now + UPLOAD_KEPT, usegmt=True)
@@ -86,7 +86,7 @@ async def go_on(call: Call, visit: UUID, attachment: UUID) -> Response:
 async def take_form(call: Call, visit: UUID) -> None:
     """A file from a form (RFC 7578), for pages without scripts; it never touches the disk. Raises as `go_on` does."""
     await call.run(queries.visit_with_files, visit)
-    _has_storage(call)
+    await _has_storage(call, visit)
     largest = call.port(Limits).largest
     name, content = await _uploaded(call.request, largest)
     upload = await call.run(service.begin, visit, announced(str(len(content)), None, largest=largest).named(name))
@@ -111,8 +111,9 @@ def keeper(call: Call) -> Keeper:
     return Keeper(call.run, call.port(ObjectStore), call.port(Examiner))
 
 
-def _has_storage(call: Call) -> None:
+async def _has_storage(call: Call, visit: UUID) -> None:
     if not call.port(Limits).kept:
+        await call.run(queries.visit_with_files, visit)  # who may not know of the visit is told nothing else
         raise NoFileStorage
 
 
