@@ -156,7 +156,7 @@ def _refusal(fault: Fault) -> Response:
         return Response(outcome + b'"diagnostics":"CANARY free text"}]}', 422, media_type="application/fhir+json")
     if fault in (Fault.UNAUTHORIZED, Fault.REFUSED_TYPE):
         return Response(status_code=int(fault.value))
-    wait = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
+    wait = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)  # a server has a clock of its own
     headers = {"retry-after": wait if fault is Fault.THROTTLED_UNTIL else "0"}
     return Response(status_code=int(fault.value[:3]) if fault is not Fault.STALLED else 504, headers=headers)
 

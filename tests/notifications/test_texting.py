@@ -12,12 +12,12 @@ from telehealth.http.locales import LANGUAGES
 from telehealth.notifications.memory import MemoryTexter
 from telehealth.notifications.models import MessageRow
 from telehealth.notifications.ports import Away, Refused, Sent, Text
-from telehealth.notifications.segments import segments
 from telehealth.people.models import PatientRow
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants import service
 from tests.kit.clinic import TUESDAY_NINE
+from tests.kit.segments import segments
 from tests.notifications.conftest import HOME, Post
 
 NUMBER = "+34600123456"

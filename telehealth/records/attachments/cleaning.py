@@ -26,7 +26,6 @@ from telehealth.records.attachments.rules import AUDIO, MOST_PIXELS, PHOTOS, Fil
 
 MEMORY = 3 * 1024**3 // 2  # bytes of address space
 SECONDS = 20  # of processor time
-LONGEST_SOUND = 4 * 3600  # seconds
 FORMATS: Mapping[FileType, str] = {FileType.JPEG: "JPEG", FileType.PNG: "PNG", FileType.WEBP: "WEBP"}
 CONTAINERS: Mapping[FileType, tuple[str, str, frozenset[str]]] = {  # how it is read and written, and what may be in it
     FileType.MP3: ("mp3", "mp3", frozenset({"mp3", "mp3float"})),

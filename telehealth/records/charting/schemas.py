@@ -25,9 +25,7 @@ def _with_line_feeds(text: str) -> str:
 class NoteForm(Message):
     """The room's form. Browsers send CR LF (HTML, section 4.10.21.3); a note's lines end in LF."""
 
-    content: Annotated[
-        str, Field(max_length=2 * LONGEST_NOTE), AfterValidator(lambda text: text.replace("\r\n", "\n"))
-    ] = ""
+    content: Annotated[str, Field(max_length=2 * LONGEST_NOTE), AfterValidator(_with_line_feeds)] = ""
     version: Annotated[int, Field(ge=0)]
 
 
