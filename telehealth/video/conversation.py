@@ -259,12 +259,15 @@ class Conversation:
         """Whether the visit still lets this person in: an ended visit ends the conversation, and so does whoever puts
         a participant out.
         """
-        actor, visit_id = self._entry.actor, self._visit.id
         try:
-            version = await self._unit_of_work.run(queries.call_version, actor, visit_id, self._entry.who.participant)
+            await self._look_again()
         except NotFound:
             await self._leave_for_good()
             raise
+
+    async def _look_again(self) -> None:
+        actor, visit_id = self._entry.actor, self._visit.id
+        version = await self._unit_of_work.run(queries.call_version, actor, visit_id, self._entry.who.participant)
         if version == self._version:
             return
         try:
