@@ -5,12 +5,14 @@ import json
 import random
 import socket
 import threading
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from enum import StrEnum
+from urllib.parse import parse_qs
 
 import httpx
 import uvicorn
@@ -77,7 +79,8 @@ class FaultProxy:
 
     `stripped` headers and `dropped` elements of resources never reach the server, as with servers that know neither.
     Searches under a path that ends in `emptied` find nothing, as while an index is built anew.
-    `seen` holds method, path and fault.
+    `seen` holds method, path and fault, `assertions` the `jti` of every client assertion that came (RFC 7523): to a
+    server whose discovery names the proxy (`record_service(public=…)`) they all come here. A second time is refused.
     """
 
     upstream: str
@@ -86,11 +89,12 @@ class FaultProxy:
     dropped: frozenset[str] = frozenset()
     emptied: str | None = None
     seen: list[tuple[str, str, Fault | None]] = field(default_factory=list)
+    assertions: list[str] = field(default_factory=list)
     url: str = ""
     connections: Collection[object] = ()
 
     async def answer(self, request: Request) -> Response:
-        fault = self.plan(request)
+        fault = Fault.UNAUTHORIZED if await self._replays(request) else self.plan(request)
         self.seen.append((request.method, request.url.path, fault))
         if fault is Fault.STALLED:
             await self._hang(request)
@@ -112,6 +116,15 @@ class FaultProxy:
                 )
         headers = {name: value for name, value in reply.headers.items() if name in PASSED_BACK}
         return Response(reply.content, reply.status_code, headers=headers)
+
+    async def _replays(self, request: Request) -> bool:
+        if request.method != "POST" or not request.url.path.endswith("/token"):
+            return False
+        (assertion,) = parse_qs((await request.body()).decode())["client_assertion"]
+        claims = assertion.split(".")[1]
+        jti = str(json.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["jti"])
+        self.assertions.append(jti)
+        return self.assertions.count(jti) > 1
 
     async def _hang(self, request: Request) -> None:
         await request.body()

@@ -112,8 +112,13 @@ class RunningRecordService:
 
 
 @contextmanager
-def record_service(directory: Path, *, token_seconds: int = 3600) -> Iterator[RunningRecordService]:
-    """Ready when entered, stopped when left. Data stays in `directory` between `stop` and `start`."""
+def record_service(
+    directory: Path, *, token_seconds: int = 3600, public: str | None = None
+) -> Iterator[RunningRecordService]:
+    """Ready when entered, stopped when left. Data stays in `directory` between `stop` and `start`.
+
+    `public`: the origin it calls its own, when others reach it through a proxy.
+    """
     key = ECKey.generate_key("P-384", parameters={"use": "sig", "alg": "ES384"}, auto_kid=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -124,7 +129,7 @@ def record_service(directory: Path, *, token_seconds: int = 3600) -> Iterator[Ru
         admin_token=secrets.token_urlsafe(24),
     )
     settings = {
-        "base_url": service.base_url,
+        "base_url": f"{public or service.origin}/fhir",
         "host": "127.0.0.1",
         "port": port,
         "data_dir": str(directory / "data"),

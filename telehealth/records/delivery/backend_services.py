@@ -17,7 +17,7 @@ from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Repl
 ALGORITHM = "ES384"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFE = timedelta(minutes=4)  # Backend Services, section 3.3: at most five; one is left for a slow clock
-RENEW_BEFORE = timedelta(seconds=60)
+RENEW_BEFORE = timedelta(seconds=60)  # or a quarter of a shorter life
 DISCOVERY_LIFE = timedelta(hours=1)
 
 
@@ -51,7 +51,7 @@ class Endpoint:
 
 
 class BackendServices:
-    """One client at one record service. Concurrent callers share one request for a token."""
+    """One client at one record service. Concurrent callers share one request for a token, and its refusal."""
 
     def __init__(
         self,
@@ -72,18 +72,30 @@ class BackendServices:
         self._scopes = scopes
         self._lock = asyncio.Lock()
         self._token: Token | None = None
+        self._asked = 0
+        self._fault: TokenRefused | TokenAway | None = None
         self._endpoint: Endpoint | None = None
 
     async def token(self, *, refused: str | None = None) -> str:
-        """A token that is good for a minute at least. `refused` is one the record service has just answered 401 to.
+        """A token that is good for a while yet. `refused` is one the record service has just answered 401 to.
 
         Raises TokenRefused or TokenAway.
         """
+        asked = self._asked
         async with self._lock:
+            if self._asked != asked and self._fault is not None:  # somebody asked while this one waited
+                raise self._fault from None
             kept = self._token
             if kept is not None and kept.value != refused and self._clock.now() < kept.good_until:
                 return kept.value
-            self._token = await self._new_token()
+            self._token, self._fault = None, None
+            try:
+                self._token = await self._new_token()
+            except (TokenRefused, TokenAway) as fault:
+                self._fault = fault
+                raise
+            finally:
+                self._asked += 1
             return self._token.value
 
     async def _new_token(self) -> Token:
@@ -103,7 +115,8 @@ class BackendServices:
         value, seconds = answer.get("access_token"), answer.get("expires_in", 300)
         if not isinstance(value, str) or not isinstance(seconds, int):
             raise TokenAway(reply.status)
-        return Token(value, asked_at + timedelta(seconds=seconds) - RENEW_BEFORE)
+        life = timedelta(seconds=seconds)
+        return Token(value, asked_at + life - min(RENEW_BEFORE, life / 4))
 
     def _assertion(self, audience: str) -> str:
         """A new `jti` every time: a repeated one is refused as a replay, also after a lost answer."""

@@ -1,4 +1,4 @@
-"""The table of notes on their way into the record."""
+"""Tables of notes on their way into the record, and of where they go."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -62,3 +62,16 @@ class RecordDeliveryRow(Table):
             postgresql_where=text("state IN ('pending', 'sending', 'verifying')"),
         ),
     )
+
+
+class RecordDestinationRow(Table):
+    """What all workers know together of a record service: its breaker, and the tokens that are left of its rate."""
+
+    __tablename__ = "record_destination"
+
+    name: Mapped[str] = plain(primary_key=True)
+    failures: Mapped[int] = plain(server_default=text("0"))
+    probe_at: Mapped[datetime | None] = plain()
+    refused: Mapped[bool] = plain(server_default=text("false"))
+    tokens: Mapped[float] = plain(server_default=text("0"))
+    filled_at: Mapped[datetime | None] = plain()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
+from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import DeliveryId
@@ -14,15 +15,20 @@ from telehealth.people import queries as people
 from telehealth.records.delivery import queries
 from telehealth.records.delivery.events import NoteDelivered, NoteHeld
 from telehealth.records.delivery.findings import Finding, expected
-from telehealth.records.delivery.models import RecordDeliveryRow
+from telehealth.records.delivery.models import RecordDeliveryRow, RecordDestinationRow
 from telehealth.records.delivery.ports import Document
 from telehealth.records.delivery.profiles import Profile
 from telehealth.records.delivery.rules import (
     CLINICIAN_SYSTEM,
+    PROBE_EVERY,
     VISIT_SYSTEM,
+    Answer,
+    Breaker,
+    Bucket,
     DeliveryState,
     Identifier,
     Step,
+    Throttled,
     Trip,
     UnderWay,
 )
@@ -68,6 +74,66 @@ class Claim:
     destination: str
     note_version_id: UUID
     trip: Trip
+
+
+async def claim_turn(unit: Unit, destination: str, profile: Profile, *, most: int) -> list[Claim]:
+    """Lease what may go there now: what the rate has tokens for; behind an open breaker one probe, once a minute.
+
+    Every worker of the house takes its turns here, so that there is one breaker and one rate for each record service.
+    """
+    known = await _known(unit, destination)
+    breaker = _breaker(known)
+    bucket = Bucket(profile.rate, known.tokens, known.filled_at).filled(unit.now)
+    limit = bucket.holds(most if breaker.probe_at is None else 1)
+    if limit == 0 or not breaker.allows(unit.now):
+        return []
+    claims = await claim_deliveries(unit, destination, limit=limit)
+    if claims and breaker.probe_at is not None:
+        known.probe_at = unit.now + PROBE_EVERY  # one that dies on the way is followed by another
+    if claims and bucket.rate is not None:
+        left = bucket.without(len(claims))
+        known.tokens, known.filled_at = left.tokens, left.filled_at
+    await unit.session.flush()
+    return claims
+
+
+async def settle_answer(unit: Unit, destination: str, profile: Profile, answer: Answer) -> Breaker:
+    """What an answer tells of a record service. Answers what was known of it before.
+
+    Back after a time away: what was put off for its sake is due as soon as its searches have caught up.
+    """
+    before = _breaker(await unit.session.get(RecordDestinationRow, destination) or RecordDestinationRow(failures=0))
+    if before.after(answer, unit.now) == before:
+        return before
+    known = await _known(unit, destination)
+    before = _breaker(known)
+    after = before.after(answer, unit.now)
+    known.failures, known.probe_at, known.refused = after.failures, after.probe_at, after.refused
+    await unit.session.flush()
+    if before.probe_at is not None and after.probe_at is None and not isinstance(answer, Throttled):
+        await _hasten(unit, destination, unit.now + profile.index_lag)
+    return before
+
+
+async def _known(unit: Unit, destination: str) -> RecordDestinationRow:
+    """Locked: whoever takes a turn or changes the breaker does so after the others."""
+    found = select(RecordDestinationRow).where(RecordDestinationRow.name == destination).with_for_update()
+    fresh = found.execution_options(populate_existing=True)
+    known = await unit.session.scalar(fresh)
+    if known is None:
+        await unit.session.execute(insert(RecordDestinationRow).values(name=destination).on_conflict_do_nothing())
+        known = (await unit.session.scalars(fresh)).one()
+    return known
+
+
+def _breaker(known: RecordDestinationRow) -> Breaker:
+    return Breaker(known.failures, known.probe_at, refused=bool(known.refused))
+
+
+async def _hasten(unit: Unit, destination: str, due_at: datetime) -> None:
+    row = RecordDeliveryRow
+    later = and_(row.state.in_(queries.WAITING), row.next_attempt_at > due_at, row.last_status.is_distinct_from(429))
+    await unit.session.execute(update(row).where(row.destination == destination, later).values(next_attempt_at=due_at))
 
 
 async def claim_deliveries(unit: Unit, destination: str, *, limit: int) -> list[Claim]:

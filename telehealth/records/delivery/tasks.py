@@ -10,8 +10,9 @@ from telehealth.db.unit import Unit
 from telehealth.records.delivery import queries, service
 from telehealth.records.delivery.events import NoteDelivered
 from telehealth.records.delivery.ports import Destination, Destinations, Document, RecordService
+from telehealth.records.delivery.profiles import Profile
 from telehealth.records.delivery.reconciling import look_around
-from telehealth.records.delivery.rules import Answer, Away, Breaker, Bucket, Unauthorized, Unsure, next_step
+from telehealth.records.delivery.rules import Answer, Away, Breaker, Step, Unauthorized, Unsure, next_step
 from telehealth.records.delivery.service import Claim
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.lifecycle import queries as visits
@@ -26,28 +27,24 @@ log = logging.getLogger(__name__)
 
 
 class Courier:
-    """One for each worker process: breakers and buckets are that process's own experience with each record service."""
+    """Carries what is due. What is known of a record service is in rows, the same for all workers."""
 
     def __init__(self, batch: int = BATCH) -> None:
         """`batch`: how many are on their way to one destination at a time."""
         self._batch = batch
-        self._breakers: dict[str, Breaker] = {}
-        self._buckets: dict[str, Bucket] = {}
 
     async def sweep(self, work: Work) -> int:
         """Deliver what is due, to all destinations side by side. Answers how many were settled."""
         destinations = work.port(Destinations).each
-        return sum(await asyncio.gather(*(self._serve(work, destination) for destination in destinations)))
+        turns = await asyncio.gather(*(self._serve(work, each) for each in destinations), return_exceptions=True)
+        for fault in turns:  # only once the others have come back: nobody is left half-way when this ends
+            if isinstance(fault, BaseException):
+                raise fault
+        return sum(each for each in turns if isinstance(each, int))
 
     async def _serve(self, work: Work, destination: Destination) -> int:
-        now, name = work.clock.now(), destination.name
-        breaker = self._breakers.get(name, Breaker())
-        bucket = self._buckets.get(name, Bucket(destination.profile.rate)).filled(now)
-        limit = bucket.holds(self._batch if breaker.probe_at is None else 1)
-        if limit == 0 or not breaker.allows(now):
-            return 0
-        claims = await work.run(service.claim_deliveries, name, limit=limit)
-        self._buckets[name] = bucket.without(len(claims))
+        profile = destination.profile
+        claims = await work.run(service.claim_turn, destination.name, profile, most=self._batch)
         if claims:
             CLAIMED()
         return sum(await asyncio.gather(*(self._carry(work, destination, claim) for claim in claims)))
@@ -55,16 +52,17 @@ class Courier:
     async def _carry(self, work: Work, destination: Destination, claim: Claim) -> bool:
         answer = await self._answer(work, destination, claim)
         SENT()
-        now = work.clock.now()
-        before = self._breakers.get(destination.name, Breaker())
-        self._breakers[destination.name] = before.after(answer, now)
-        jitter = random.random()  # noqa: S311 -- jitter, not a secret
-        step = next_step(claim.trip, answer, now=now, jitter=jitter, profile=destination.profile)
+        jitter, profile = random.random(), destination.profile  # noqa: S311 -- jitter, not a secret
+        step = next_step(claim.trip, answer, now=work.clock.now(), jitter=jitter, profile=profile)
+        try:
+            settled, before = await work.run(_settle, claim, profile, answer=answer, step=step)
+        except Exception as error:  # noqa: BLE001 -- its lease runs out, and whoever is next looks for it first
+            log.error("delivery %s cannot be settled: %s", claim.delivery_id, type(error).__name__)  # noqa: TRY400
+            return False
         if step.alarm is not None and not (before.refused and isinstance(answer, Unauthorized)):
             codes = " ".join(step.codes) or "none"
             told = (claim.delivery_id, destination.name, step.alarm, step.last_status, codes)
             log.error("delivery %s to %s: %s, status %s, codes %s", *told)
-        settled = await work.run(service.settle_delivery, claim, step)
         if not settled:
             log.warning("delivery %s: settled by another sender meanwhile", claim.delivery_id)
         return settled
@@ -86,6 +84,12 @@ class Courier:
         except Exception as error:  # noqa: BLE001 -- a fault of ours may come after the document arrived
             log.error("delivery %s: %s", claim.delivery_id, type(error).__name__)  # noqa: TRY400 -- values in traces
             return Unsure()
+
+
+async def _settle(unit: Unit, claim: Claim, profile: Profile, *, answer: Answer, step: Step) -> tuple[bool, Breaker]:
+    """Whether it was still ours to settle, and what was known of the destination before."""
+    before = await service.settle_answer(unit, claim.destination, profile, answer)
+    return await service.settle_delivery(unit, claim, step), before
 
 
 async def complete_delivered(unit: Unit, event: NoteDelivered) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from telehealth.records.delivery.fhir_http import FhirServer
 from telehealth.records.delivery.profiles import US_CORE
 from telehealth.records.delivery.rules import Accepted, Away, Identifier, Unauthorized
 from telehealth.tasks.outbound import open_client
-from tests.kit.fault_proxy import FaultProxy
+from tests.kit.fault_proxy import FaultProxy, fault_proxy
 from tests.kit.notes import a_document
 from tests.kit.record_service import record_service
 from tests.records.delivery.conftest import MRN, Clients
@@ -29,6 +30,26 @@ async def test_a_token_is_kept_until_a_minute_before_it_runs_out(clients: Client
     clock.advance(timedelta(seconds=1))
     with pytest.raises(TokenRefused):  # this clock is now an hour ahead: the assertion is dated too far in the future
         await credential.token()
+
+
+async def test_of_a_short_life_three_quarters_are_used_and_a_refusal_is_shared(tmp_path: Path) -> None:
+    with fault_proxy("") as proxy, record_service(tmp_path, token_seconds=20, public=proxy.url) as server:
+        proxy.upstream = server.origin
+        clock = FixedClock(SystemClock().now() - timedelta(seconds=30))  # sekmet takes no assertion from the future
+        async with AsyncExitStack() as stack:
+            clients = Clients(server, stack)
+            credential = (await clients.open(proxy.url, clock=clock)).credential
+            for seconds, asked in ((0, 1), (7, 1), (7, 1), (1, 2), (14, 2)):
+                clock.advance(timedelta(seconds=seconds))
+                await credential.token()
+                assert len(proxy.assertions) == asked
+            proxy.assertions.clear()
+            wrong = (await clients.open(proxy.url, key=WRONG_KEY)).credential
+            refused = await asyncio.gather(*(wrong.token() for _ in range(10)), return_exceptions=True)
+            assert ({type(each) for each in refused}, len(proxy.assertions)) == ({TokenRefused}, 1)
+            with pytest.raises(TokenRefused):  # whoever comes later asks anew, with an assertion of its own
+                await wrong.token()
+            assert len(set(proxy.assertions)) == 2
 
 
 async def test_a_token_that_ran_out_is_renewed(clients: Clients) -> None:

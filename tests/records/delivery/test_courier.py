@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -33,6 +34,7 @@ from telehealth.records.delivery.rules import (
     Identifier,
     Rejected,
     Trip,
+    Unauthorized,
     Unsure,
     next_step,
 )
@@ -44,6 +46,7 @@ from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as visit_service
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.record_service import RunningRecordService
+from tests.kit.severed import severed
 from tests.kit.signed import Everybody, amended_note, retracted_note, signed_note
 from tests.records.delivery.conftest import MRN
 
@@ -182,6 +185,67 @@ async def test_an_open_breaker_spares_the_record_service(unit_of_work: UnitOfWor
     clock.advance(timedelta(seconds=31))
     await courier.sweep(work_with(unit_of_work, records))
     assert len(tries) == 7
+
+
+async def test_workers_share_a_breaker_and_ring_once_for_a_refused_key(
+    unit_of_work: UnitOfWork, clock: FixedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(6):
+        await signed_note(unit_of_work)
+    tries: list[Document] = []
+
+    def refused(document: Document) -> Unauthorized:
+        tries.append(document)
+        return Unauthorized()
+
+    work = work_with(unit_of_work, Everybody(before=refused))
+    first, second = Courier(batch=3), Courier(batch=3)
+    await first.sweep(work)
+    await second.sweep(work)
+    assert len(tries) == 3
+    clock.advance(timedelta(seconds=61))
+    await asyncio.gather(first.sweep(work), second.sweep(work))
+    assert len(tries) == 4
+    assert caplog.text.count("record-credential-refused") == 1
+
+
+async def test_what_was_put_off_goes_when_the_record_service_is_back(
+    unit_of_work: UnitOfWork, clock: FixedClock
+) -> None:
+    for _ in range(5):
+        await signed_note(unit_of_work)
+    away = work_with(unit_of_work, Everybody(before=lambda _: Away(503, timedelta(hours=2))))
+    await Courier().sweep(away)
+    await signed_note(unit_of_work)
+    clock.advance(timedelta(seconds=61))
+    records = Everybody()
+    back = work_with(unit_of_work, records)
+    for _ in range(2):
+        await Courier().sweep(back)
+        clock.advance(US_CORE.index_lag)
+    assert len(records.kept) == 6
+
+
+async def test_all_workers_draw_on_one_rate(unit_of_work: UnitOfWork) -> None:
+    for _ in range(4):
+        await signed_note(unit_of_work)
+    records = Everybody()
+    slow = Destinations((Destination(RECORD_SERVICE, replace(US_CORE, rate=3.0), records),))
+    work = Work(unit_of_work, Ports({Destinations: slow}), unit_of_work.clock)
+    assert [await Courier().sweep(work), await Courier().sweep(work)] == [3, 0]
+
+
+async def test_a_database_that_fails_one_settlement_leaves_nobody_half_way(
+    unit_of_work: UnitOfWork, clock: FixedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        await signed_note(unit_of_work)
+    work = work_with(unit_of_work, Everybody())
+    with severed(unit_of_work, lambda statement: "remote_id=" in statement):
+        assert await Courier().sweep(work) == 2
+    assert "cannot be settled" in caplog.text
+    clock.advance(service.LEASE)
+    assert await Courier().sweep(work) == 1
 
 
 @pytest.mark.parametrize("note_first", [True, False])
