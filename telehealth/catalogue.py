@@ -42,6 +42,7 @@ PACKAGES = (
     "video",
     "records.attachments",
     "records.notes",
+    "records.templates",
     "records.delivery",
     "records.charting",
     "followups",

@@ -312,6 +312,25 @@ def test_follow_ups_keep_their_owner_and_fire_when_they_would_have(empty: str) -
     command.check(alembic_config(empty))
 
 
+def test_notes_begin_as_their_kind_of_visit_says_and_one_version_is_in_force(empty: str) -> None:
+    migrate(empty, "0035")
+    with psycopg.connect(empty) as connection:
+        insert(connection, *AT_WORK[2])
+    migrate(empty)
+    template = {"content": "## Plan", "phrases": "[]", "published_at": THEN}
+    with psycopg.connect(empty) as connection:
+        for number, kind in enumerate((None, KIND), start=31):
+            insert(
+                connection, "note_template", {**template, "id": UUID(int=number), "visit_type_id": kind, "version": 1}
+            )
+    for kind in (None, KIND):
+        with pytest.raises(psycopg.errors.UniqueViolation), psycopg.connect(empty) as connection:
+            insert(connection, "note_template", {**template, "id": UUID(int=33), "visit_type_id": kind, "version": 2})
+    command.downgrade(alembic_config(empty), "0035")
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT id FROM visit_type").fetchall() == [(KIND,)]
+
+
 def test_the_way_back_leaves_nothing(empty: str) -> None:
     migrate(empty)
     command.downgrade(alembic_config(empty), "base")

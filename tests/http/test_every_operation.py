@@ -91,6 +91,8 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "exchange.metadata": "a CapabilityStatement is read before signing in (FHIR R4, section 2.21)",
     **{f"exchange.{name}": PUBLISHED for name in PUBLISHES},
 }
+_QUEUED = ("read_queue_entry", "leave_queue", "drop_from_queue", "return_to_queue")
+OF_THE_QUEUE = (*_QUEUED, "say_to_queued", "tell_queued", "take_off_queue")
 TOGETHER = "all staff serve the queue together"
 HAS_A_VISIT = "whose page this walk has, has a visit and no place in the queue any more"
 OFFICE = "an admin answers for the resources of the whole house"
@@ -106,6 +108,8 @@ DELIVERIES = "an admin answers for every delivery of the house, which tells noth
 EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"records.{name}", Check.STRANGER): DELIVERIES for name in ("redrive_delivery", "redrive_on_page")},
     **{(f"records.{name}", Check.TRACE): DELIVERIES for name in ("list_deliveries", "deliveries_page")},
+    ("records.publish_template", Check.ECHO): TYPED_AGAIN,
+    ("records.template_page", Check.TRACE): "what notes begin with is no patient's data",
     ("scheduling.read_hours", Check.STRANGER): HOURS,
     **{(f"scheduling.list_{name}", Check.STRANGER): HOURS for name in ("overrides", "time_off", "travel")},
     ("scheduling.read_resource_hours", Check.STRANGER): HOURS,
@@ -135,13 +139,7 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("visits.save_steps", Check.ECHO): TYPED_AGAIN,
     ("visits.wait_form", Check.STRANGER): "staff book for every patient of the clinic",
     ("visits.put_on_waitlist", Check.STRANGER): "staff book for every patient of the clinic",
-    ("visits.read_queue_entry", Check.STRANGER): TOGETHER,
-    ("visits.leave_queue", Check.STRANGER): TOGETHER,
-    ("visits.drop_from_queue", Check.STRANGER): TOGETHER,
-    ("visits.return_to_queue", Check.STRANGER): TOGETHER,
-    ("visits.say_to_queued", Check.STRANGER): TOGETHER,
-    ("visits.tell_queued", Check.STRANGER): TOGETHER,
-    ("visits.take_off_queue", Check.STRANGER): TOGETHER,
+    **{(f"visits.{name}", Check.STRANGER): TOGETHER for name in OF_THE_QUEUE},
     ("visits.put_in_queue", Check.STRANGER): "staff book for every patient of the clinic",
     ("visits.find_to_queue", Check.ECHO): TYPED_AGAIN,
     ("visits.identify_waiting", Check.ECHO): TYPED_AGAIN,

@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace as Data
 
+from markupsafe import Markup
+
 from telehealth.http.locales import LANGUAGES
 from telehealth.http.schemas import FieldError
 from telehealth.people.jurisdictions import choices
@@ -84,9 +86,30 @@ _DELIVERIES = {
     ],
 }
 
+_TYPED = {"version": 3, "content": "## Subjective\n\n## Plan", "phrases": "/rest\nRest."}
+_TEMPLATE = {
+    **_CLINIC,
+    "kinds": [_KIND],
+    "chosen": _KIND.id,
+    "typed": _TYPED,
+    "faults": (),
+    "told": "published",
+    "theirs": "",
+    "preview": Markup("<h3>Plan</h3>"),
+    "drawn": [("rest", Markup("<p>Rest.</p>"))],
+}
+_UNREADABLE = {"faults": [Data(line=7, code="twice"), Data(line=9, code="name")], "told": "", "theirs": _TYPED}
+
 ADMINISTRATION = (
     Sample("deliveries", "deliveries.html", _DELIVERIES, "/admin/deliveries"),
     Sample("deliveries_none", "deliveries.html", {**_DELIVERIES, "deliveries": [], "more": None}, "/admin/deliveries"),
+    Sample("admin_note_template", "admin_note_template.html", _TEMPLATE, "/admin/note-templates"),
+    Sample(
+        "admin_note_template_wrong",
+        "admin_note_template.html",
+        {**_TEMPLATE, **_UNREADABLE},
+        "/admin/note-templates",
+    ),
     Sample("admin", "admin.html", _CLINIC, "/admin"),
     Sample("escalation", "escalation.html", _ESCALATION, "/admin/escalation"),
     Sample("escalation_refused", "escalation.html", _REFUSED, "/admin/escalation"),

@@ -9,6 +9,7 @@ from telehealth.records.notes.markdown import html, parse
 from tests.web.sample import ME, NOW
 
 TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
+PHRASES = {"rest": "Rest, and come back if it gets worse.", "follow-up": "See you in two weeks."}
 _WORDS = "## Plan\n\nKeep the dose, *twice* a day.\n\n- Blood test\n- Supercalifragilisticexpialidocious" + "x" * 80
 
 

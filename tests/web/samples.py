@@ -8,7 +8,7 @@ from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
 from tests.web.alerts import ALERTS, tasks
 from tests.web.desk_samples import FRONT_DESK
-from tests.web.note_samples import AMENDED, SIGNED, TYPED, note
+from tests.web.note_samples import AMENDED, PHRASES, SIGNED, TYPED, note
 from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import BEFORE, PREPARED, TOLD
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
@@ -191,7 +191,15 @@ _FRAMED: Mapping[bool, Mapping[str, object]] = {True: _STAFF, False: {**_CLINIC,
 _OF_PARTICIPANTS = [(name, page, _FRAMED[staff], shown, path) for name, page, shown, path, staff in PARTICIPANTS]
 _BESIDE = {**BEFORE, "answers": None, "people": PEOPLE[3:6], "follow_ups": tasks()}
 ROOM = f"/visits/{VISIT_ID}"
-_ROOM = {**_STAFF, **_BESIDE, "fault": "", "stream": f"/v1/visits/{VISIT_ID}/stream", "versions": [], "reason": ""}
+_ROOM = {
+    **_STAFF,
+    **_BESIDE,
+    "fault": "",
+    "stream": f"/v1/visits/{VISIT_ID}/stream",
+    "versions": [],
+    "reason": "",
+    "phrases": PHRASES,
+}
 _ROOMS: Mapping[str, Mapping[str, object]] = {
     "waiting": {"visit": _visit(), "note": note()},
     "live": {"visit": _visit(status="in_progress"), "note": note(content=TYPED, saved_at=NOW), "answers": TOLD},

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.browsing import Stage, stage
-from tests.web.note_samples import SIGNED, note
+from tests.web.note_samples import PHRASES, SIGNED, note
 from tests.web.sample import VISIT_ID
 
 pytestmark = pytest.mark.browser
@@ -142,3 +142,30 @@ def test_what_cannot_be_sent_is_left_out(chromium: Browser) -> None:
         )
         expect(page.locator("#stamp")).to_contain_text("Saved at")
         assert notes.content == "abc\U0001f600"
+
+
+def test_what_a_template_began_is_signed_untouched(chromium: Browser) -> None:
+    with stage(chromium, "room_waiting", size=(1280, 800)) as staged:
+        notes = Notes(staged, signed=False)
+        notes.version, notes.content = 0, "Seen by video."
+        notes.draw()
+        page = staged.open()
+        page.click("#sign")
+        expect(page.locator("#stamp")).to_contain_text("Signed at")
+        assert (notes.version, notes.content, notes.orders) == (1, "", [("sign", {})])
+
+
+def test_a_phrase_is_typed_or_chosen_and_undone_in_one(chromium: Browser) -> None:
+    with stage(chromium, "room_waiting", size=(1280, 800)) as staged:
+        _, page = open_room(staged, signed=False)
+        page.focus("#content")
+        page.keyboard.type("Plan: /rest ")
+        expect(page.locator("#content")).to_have_value(f"Plan: {PHRASES['rest']}")
+        page.keyboard.press("Control+z")
+        expect(page.locator("#content")).to_have_value("Plan: /rest")
+        page.locator("#content").press("End")
+        page.keyboard.type("less /unknown ")
+        expect(page.locator("#content")).to_have_value("Plan: /restless /unknown ")
+        page.click("summary:has-text('Phrases')")
+        page.click("[data-phrase='follow-up']")
+        expect(page.locator("#content")).to_have_value(f"Plan: /restless /unknown {PHRASES['follow-up']}")

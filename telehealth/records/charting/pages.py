@@ -27,6 +27,7 @@ from telehealth.records.notes.amendments import words_of
 from telehealth.records.notes.markdown import html, parse
 from telehealth.records.notes.queries import authored_visit
 from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotToBeSigned
+from telehealth.records.templates import queries as templates
 from telehealth.visits.gates import queries as gates
 from telehealth.visits.gates.forms import answers_of
 from telehealth.visits.lifecycle import queries as visits
@@ -114,6 +115,7 @@ async def _room(unit: Unit, visit_id: UUID, around: _Around, *, fault: str = "")
     reader = await visits.reader(unit)
     patient = await people.patient(unit, visit.patient_id)
     note = await queries.open_note(unit, visit_id)
+    supply = await templates.supply_for(unit, visit.visit_type_id)
     return {
         "me": reader,
         "zone": reader.time_zone,
@@ -130,7 +132,7 @@ async def _room(unit: Unit, visit_id: UUID, around: _Around, *, fault: str = "")
             "check": visit.check,
         },
         "note": {
-            "content": note.content,
+            "content": note.content if note.version else supply.content,
             "version": note.version,
             "state": note.state,
             "saved_at": note.saved_at,
@@ -139,6 +141,7 @@ async def _room(unit: Unit, visit_id: UUID, around: _Around, *, fault: str = "")
         },
         "versions": [_drawn(each) for each in await queries.versions(unit, visit_id)],
         "reason": "",
+        "phrases": {each.name: each.text for each in supply.phrases},
         "people": [_companion(each, unit.actor.role) for each in await participants.companions(unit, visit.id)],
         "follow_ups": await around.follow_ups.of_visit(unit, visit.id),
         "files": await attachments.files_of(unit, visit.id),

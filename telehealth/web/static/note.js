@@ -1,6 +1,7 @@
 // The note: saved while it is typed, never overwritten unseen, signed in one stroke.
 
 import { Refused, call } from "./api.js";
+import { putPhrases } from "./phrases.js";
 import { announce, t, timeOf } from "./words.js";
 
 /** @type {(id: string) => any} */
@@ -99,6 +100,7 @@ export function keepNote({ visitId, onChanged }) {
   async function sign() {
     if (!open()) return;
     $("sign").disabled = true;
+    if (version === "0") saved = null; // what a template began is saved before it is signed, untouched too
     try {
       if (!(await save())) return;
       await call("POST", `${path}/sign`, {}, { "If-Match": quoted(version) });
@@ -173,6 +175,7 @@ export function keepNote({ visitId, onChanged }) {
     else if (event.submitter?.id === "discard") discard();
     else save();
   });
+  putPhrases(text);
   addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && open()) {
       event.preventDefault();
