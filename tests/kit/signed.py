@@ -23,6 +23,13 @@ MRN = "urn:example:mrn"
 async def signed_note(
     unit_of_work: UnitOfWork, identifier: Identifier | None = None, destinations: Sequence[str] = (RECORD_SERVICE,)
 ) -> Arranged:
+    arranged = await drafted_note(unit_of_work, identifier)
+    await unit_of_work.run(charting.sign, arranged.clinician, arranged.visit_id, version=1, destinations=destinations)
+    return arranged
+
+
+async def drafted_note(unit_of_work: UnitOfWork, identifier: Identifier | None = None) -> Arranged:
+    """Saved once, so that version 1 is what there is to be signed."""
     patient = identifier or Identifier(MRN, str(uuid4()))
     arranged = await unit_of_work.run(arrange_visit, SYSTEM, identifier=f"{patient.system}|{patient.value}")
     await unit_of_work.run(
@@ -33,7 +40,6 @@ async def signed_note(
         content="CANARY. Rest.",
         kind=NoteKind.PROGRESS,
     )
-    await unit_of_work.run(charting.sign, arranged.clinician, arranged.visit_id, version=1, destinations=destinations)
     return arranged
 
 
