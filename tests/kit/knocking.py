@@ -253,6 +253,8 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "records.save_on_page": lambda _: {"content": "Better.", "version": "1"},
     "records.sign_on_page": lambda _: {"content": "Better.", "version": "1"},
     "records.publish_template": lambda _: {"version": "0", "action": "preview"},
+    "records.preview_note": lambda _: {"content": "**Better**."},
+    "records.preview_on_page": lambda _: {"content": "Better.", "version": "1"},
     "records.amend_note": lambda _: {"relation": "appends"},
     "records.retract_note": lambda _: {"version": 9, "reason": "Wrong patient."},
     "records.amend_on_page": lambda _: {"version": "1", "relation": "appends"},

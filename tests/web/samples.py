@@ -199,10 +199,16 @@ _ROOM = {
     "versions": [],
     "reason": "",
     "phrases": PHRASES,
+    "preview": "",
 }
 _ROOMS: Mapping[str, Mapping[str, object]] = {
     "waiting": {"visit": _visit(), "note": note()},
-    "live": {"visit": _visit(status="in_progress"), "note": note(content=TYPED, saved_at=NOW), "answers": TOLD},
+    "live": {
+        "visit": _visit(status="in_progress"),
+        "note": note(content=TYPED, saved_at=NOW),
+        "answers": TOLD,
+        "preview": SIGNED[0].words,
+    },
     "refused": {"visit": _visit(), "note": note(content=TYPED), "fault": "The note is empty"},
     "signed": {
         "visit": _visit(status="completed", check=None),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from telehealth.records.notes.markdown import html, parse
 from tests.web.browsing import Stage, stage
 from tests.web.note_samples import PHRASES, SIGNED, note
 from tests.web.sample import VISIT_ID
@@ -153,6 +154,32 @@ def test_what_a_template_began_is_signed_untouched(chromium: Browser) -> None:
         page.click("#sign")
         expect(page.locator("#stamp")).to_contain_text("Signed at")
         assert (notes.version, notes.content, notes.orders) == (1, "", [("sign", {})])
+
+
+def test_the_note_is_seen_as_it_will_be_read_while_it_is_typed(chromium: Browser) -> None:
+    with stage(chromium, "room_waiting", size=(1280, 800)) as staged:
+        _, page = open_room(staged, signed=False)
+        asked: list[str] = []
+
+        def drawn(route: Route) -> None:
+            asked.append(_body(route)["content"])
+            words = html(parse(asked[-1]), top=4)
+            route.fulfill(status=503, json={"title": "Away"}) if "away" in words else route.fulfill(
+                json={"html": words}
+            )
+
+        staged.api["POST /v1/notes/preview"] = drawn
+        page.locator("#content").fill("## Plan")
+        assert asked == []  # nobody looks
+        page.locator("#preview > summary").click()
+        expect(page.locator("#preview-words h5")).to_have_text("Plan")
+        page.locator("#content").press_sequentially("\n\nKeep **it** <img src=x>")
+        expect(page.locator("#preview-words strong")).to_have_text("it")
+        expect(page.locator("#preview-words")).to_contain_text("<img src=x>")
+        page.locator("#content").press_sequentially(" away")
+        expect(page.locator("#preview-stamp")).to_contain_text("Your text is safe")
+        expect(page.locator("#content")).to_have_value("## Plan\n\nKeep **it** <img src=x> away")
+        expect(page.locator("#stamp")).to_contain_text("Saved at")
 
 
 def test_a_phrase_is_typed_or_chosen_and_undone_in_one(chromium: Browser) -> None:

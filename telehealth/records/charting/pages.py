@@ -26,7 +26,7 @@ from telehealth.records.delivery.ports import Destinations
 from telehealth.records.notes.amendments import words_of
 from telehealth.records.notes.markdown import html, parse
 from telehealth.records.notes.queries import authored_visit
-from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotToBeSigned
+from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotToBeSigned, as_signed
 from telehealth.records.templates import queries as templates
 from telehealth.visits.gates import queries as gates
 from telehealth.visits.gates.forms import answers_of
@@ -49,6 +49,15 @@ async def room(call: Call, visit: UUID) -> Response:
 async def save_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
     """Save the note's form."""
     return await _settled(call, visit, body, sign_for=())
+
+
+async def preview_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
+    """The page with what was typed and how it will be read. Nothing is saved."""
+    context = await call.run(_room, visit, _around(call))
+    if context["note"]["state"] == NoteStatus.DRAFT:
+        context["note"].update(content=body.content, version=body.version)
+        context = {**context, "preview": Markup(drawn(body.content))}  # noqa: S704 -- `html` has escaped it
+    return call.render("room.html", **context)
 
 
 async def sign_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
@@ -141,6 +150,7 @@ async def _room(unit: Unit, visit_id: UUID, around: _Around, *, fault: str = "")
         },
         "versions": [_drawn(each) for each in await queries.versions(unit, visit_id)],
         "reason": "",
+        "preview": "",
         "phrases": {each.name: each.text for each in supply.phrases},
         "people": [_companion(each, unit.actor.role) for each in await participants.companions(unit, visit.id)],
         "follow_ups": await around.follow_ups.of_visit(unit, visit.id),
@@ -167,6 +177,11 @@ async def _before(unit: Unit, visit: Visit, language: str) -> Mapping[str, Any]:
         "withdrawn": bool(await gates.withdrawn(unit, [visit.id])),
         "answers": None if intake is None else answers_of(intake, language),
     }
+
+
+def drawn(content: str) -> str:
+    """What is typed as it is read once it is signed: XHTML, below the headings of the page."""
+    return html(parse(as_signed(content)), top=4)
 
 
 def _drawn(version: Version) -> Mapping[str, Any]:

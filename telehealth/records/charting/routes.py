@@ -21,7 +21,9 @@ from telehealth.records.charting.rules import NoteRetracted
 from telehealth.records.charting.schemas import (
     AddendumView,
     Amend,
+    NotePreview,
     NoteView,
+    PreviewNote,
     Retract,
     SaveNote,
     SummaryView,
@@ -56,6 +58,11 @@ async def save_note(call: Call, visit: UUID, body: SaveNote) -> Reply[NoteView]:
     return _shown(
         await call.run(service.save_draft, visit, version=required_match(call), content=body.content, kind=body.kind)
     )
+
+
+async def preview_note(call: Call, body: PreviewNote) -> NotePreview:  # noqa: ARG001 -- it asks for nothing
+    """The words as they will be read once they are signed. Nothing is kept, and nobody's data is read."""
+    return NotePreview(html=pages.drawn(body.content))
 
 
 async def sign_note(call: Call, visit: UUID) -> Reply[NoteView]:
@@ -135,6 +142,7 @@ OPERATIONS = (
         purpose=Purpose.TREATMENT,
         errors=(NotFound, Stale, ConditionMissing, AlreadySigned),
     ),
+    operation("POST", "/v1/notes/preview", preview_note, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     operation(
         "POST",
         f"{NOTE}/sign",
@@ -192,6 +200,7 @@ ROOM = "/visits/{visit:uuid}"
 PAGES = (
     page("GET", ROOM, pages.room, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     page("POST", f"{ROOM}/note", pages.save_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
+    page("POST", f"{ROOM}/note/preview", pages.preview_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     page("POST", f"{ROOM}/note/amend", amending.amend_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     page("POST", f"{ROOM}/note/discard", amending.discard_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     page("POST", f"{ROOM}/note/retract", amending.retract_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),

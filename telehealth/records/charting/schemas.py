@@ -29,6 +29,16 @@ class NoteForm(Message):
     version: Annotated[int, Field(ge=0)]
 
 
+class PreviewNote(Message):
+    content: Annotated[str, Field(max_length=LONGEST_NOTE, description="Markdown")]
+
+
+class NotePreview(Message):
+    """`html`: XHTML of headings, paragraphs, lists, emphasis and links alone; whatever else was typed is text in it."""
+
+    html: str
+
+
 class AmendForm(Message):
     """The buttons of a signed note: `appends`, `replaces`, or `anew` once all was retracted."""
 

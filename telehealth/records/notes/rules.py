@@ -71,6 +71,11 @@ def render(title: str, body: str, *, author_name: str, started_at: datetime, sig
     return _normal("\n".join((*head, "", body))) + "\n"
 
 
+def as_signed(body: str) -> str:
+    """The clinician's words as `render` puts them below the head."""
+    return _normal(body)
+
+
 def _normal(text: str) -> str:
     return "\n".join(line.rstrip() for line in cleaned(text).split("\n")).strip("\n")
 

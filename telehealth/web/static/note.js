@@ -2,6 +2,7 @@
 
 import { Refused, call } from "./api.js";
 import { putPhrases } from "./phrases.js";
+import { keepPreview } from "./preview.js";
 import { announce, t, timeOf } from "./words.js";
 
 /** @type {(id: string) => any} */
@@ -26,6 +27,7 @@ export function keepNote({ visitId, onChanged }) {
   let saving = null;
   let conflict = null; // {content, version} of the other text
   const open = () => !text.readOnly;
+  const preview = keepPreview(text, sendable);
   const stamp = (words) => {
     if ($("stamp").textContent !== words) $("stamp").textContent = words;
   };
@@ -93,6 +95,7 @@ export function keepNote({ visitId, onChanged }) {
     conflict = null;
     $("conflict").hidden = true;
     text.value = content;
+    preview();
     text.focus();
     save();
   }
@@ -123,6 +126,7 @@ export function keepNote({ visitId, onChanged }) {
 
   function begin(content, fresh) {
     text.value = saved = content;
+    preview();
     version = fresh;
     text.readOnly = false;
     $("signing").hidden = $("draft").hidden = $("discard").hidden = false;

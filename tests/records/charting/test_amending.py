@@ -150,10 +150,17 @@ async def test_the_page_shows_what_was_signed_and_works_without_scripts(
     note: Note, http: httpx.AsyncClient, arranged: Arranged
 ) -> None:
     room = f"/visits/{arranged.visit_id}"
+    typed = "## Plan\n\n<script>alert(1)</script> **Rest**"
+    seen = await http.post(f"{room}/note/preview", data={"version": "0", "content": typed})
+    assert (await http.post("/v1/notes/preview", json={"content": typed})).json()["html"] in seen.text
+    assert "**Rest**</textarea>" in seen.text
+    assert (await http.get(f"/v1/visits/{arranged.visit_id}/note")).json()["version"] == 0
     await note.sign("## Plan\n\n<script>alert(1)</script> **Rest**")
     page = (await http.get(room)).text
     assert '<h5 dir="auto">Plan</h5>' in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; <strong>Rest</strong>" in page
+    assert (await http.post("/v1/notes/preview", json={"content": typed})).json()["html"] in page
+    assert (await http.post(f"{room}/note/preview", data={"version": "1", "content": "More."})).text.count("More.") == 0
     (version,) = set(re.findall(r'name="version" value="(\d+)"', page))
     begun = await http.post(f"{room}/note/amend", data={"version": version, "relation": "appends"})
     assert begun.status_code == 303
