@@ -14,18 +14,12 @@ from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.exchange.agenda import AHEAD, BEHIND, CANCELLED_FOR, UNSHOWN, Agenda
-from telehealth.exchange.rules import (
-    ALWAYS,
-    APPOINTMENT_STATUS,
-    ENCOUNTER_STATUS,
-    ResourceType,
-    Span,
-    statuses_of,
-)
+from telehealth.exchange.rules import ALWAYS, ResourceType, Span, statuses_of
 from telehealth.people import queries as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.records.charting import queries as records
 from telehealth.records.charting.queries import START, Summary, SummaryFilter
+from telehealth.records.delivery.statuses import APPOINTMENT_STATUS, ENCOUNTER_STATUS
 from telehealth.records.notes.amendments import DocumentStatus
 from telehealth.scheduling.calendars import queries as calendars
 from telehealth.visits.lifecycle import queries as visits

@@ -8,18 +8,12 @@ from typing import Any, assert_never
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.exchange.openings import BUSY, FREE, Place, Proposal, Timetable
 from telehealth.exchange.queries import Appointments, Cast, Documents, Encounters, Found
-from telehealth.exchange.rules import (
-    APPOINTMENT_STATUS,
-    CANCELLATION,
-    DOCUMENT_VERSION,
-    ENCOUNTER_STATUS,
-    VISIT_TYPE_SYSTEM,
-    instant,
-)
+from telehealth.exchange.rules import DOCUMENT_VERSION, VISIT_TYPE_SYSTEM, instant
 from telehealth.people.rules import Clinician
 from telehealth.records.charting.queries import Summary
 from telehealth.records.delivery.documents import CATEGORY, CONTENT_TYPE, LOINC
 from telehealth.records.delivery.rules import CLINICIAN_SYSTEM, VISIT_SYSTEM, Identifier, document_identifiers
+from telehealth.records.delivery.statuses import APPOINTMENT_STATUS, CANCELLATION, ENCOUNTER_STATUS
 from telehealth.records.notes.rules import TITLES
 from telehealth.scheduling.booking.rules import Hold, VisitType
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus

@@ -11,49 +11,6 @@ from telehealth.core.errors import Kind, Refusal
 from telehealth.records.notes.amendments import DocumentStatus
 from telehealth.visits.lifecycle.rules import VisitStatus
 
-S = VisitStatus
-
-APPOINTMENT_STATUS: Mapping[VisitStatus, str] = {
-    S.REQUESTED: "proposed",
-    S.HELD: "pending",
-    S.BOOKED: "booked",
-    S.ARRIVED: "arrived",
-    S.READY: "checked-in",
-    S.ADMITTING: "checked-in",
-    S.IN_PROGRESS: "checked-in",
-    S.INTERRUPTED: "checked-in",
-    S.ENDED: "fulfilled",
-    S.COMPLETED: "fulfilled",
-    S.CANCELLED: "cancelled",
-    S.EXPIRED: "cancelled",
-    S.PATIENT_NO_SHOW: "noshow",
-    S.PROVIDER_NO_SHOW: "cancelled",
-    S.LEFT_UNSEEN: "cancelled",
-    S.INCOMPLETE: "cancelled",
-    S.ENTERED_IN_ERROR: "entered-in-error",
-}
-# Codes of http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason; a plain cancellation has none.
-CANCELLATION: Mapping[VisitStatus, tuple[str, str]] = {
-    S.PROVIDER_NO_SHOW: ("prov", "Nobody admitted the patient"),
-    S.LEFT_UNSEEN: ("other", "The patient left without being seen"),
-    S.INCOMPLETE: ("other", "No clinical contact was possible"),
-    S.EXPIRED: ("other", "The time was held and not booked"),
-}
-# A visit is an Encounter from the patient's arrival on; one that never got so far is none, except a no-show.
-ENCOUNTER_STATUS: Mapping[VisitStatus, str] = {
-    S.ARRIVED: "arrived",
-    S.READY: "arrived",
-    S.ADMITTING: "arrived",
-    S.IN_PROGRESS: "in-progress",
-    S.INTERRUPTED: "in-progress",
-    S.ENDED: "finished",
-    S.COMPLETED: "finished",
-    S.PATIENT_NO_SHOW: "cancelled",
-    S.PROVIDER_NO_SHOW: "cancelled",
-    S.LEFT_UNSEEN: "cancelled",
-    S.INCOMPLETE: "cancelled",
-    S.ENTERED_IN_ERROR: "entered-in-error",
-}
 # A document's versionId grows with its status, which never goes back.
 DOCUMENT_VERSION: Mapping[DocumentStatus, str] = {each: str(at) for at, each in enumerate(DocumentStatus, 1)}
 VISIT_TYPE_SYSTEM = "urn:uuid:131269b4-f334-4df2-8173-01341bd43277"  # of Slot.serviceType: the codes of visit types

@@ -91,6 +91,11 @@ AT_WORK: tuple[tuple[str, Mapping[str, Any]], ...] = (
 UNDER_WAY = {"status": "interrupted", "revision": 2, "local_start": "2026-03-02T10:00", "tzdata": "2026a"}
 
 
+TEXT = {"kind": "11506-3", "content": b"sealed"}
+NOTE = {"id": UUID(int=11), "visit_id": VISIT, "patient_id": PATIENT, "clinician_id": CLINICIAN, "state": "signed"}
+VERSION = {"author_id": CLINICIAN, "author_name": "A", "sha256": "x", "signed_at": THEN, "note_id": NOTE["id"], **TEXT}
+
+
 @pytest.fixture
 def empty(databases: Databases) -> str:
     return databases.create_empty()
@@ -230,15 +235,8 @@ def test_who_was_held_up_is_forgotten_on_the_way_back_and_the_others_are_kept(em
 
 def test_notes_that_were_signed_stand_and_one_that_was_amended_is_not_given_up(empty: str) -> None:
     migrate(empty, "0027")
-    note = {"id": UUID(int=11), "visit_id": VISIT, "patient_id": PATIENT, "clinician_id": CLINICIAN, "state": "signed"}
-    text = {"kind": "11506-3", "content": b"sealed"}
-    times = {"created_at": THEN, "saved_at": THEN}
-    version = {"note_id": UUID(int=11), "author_id": CLINICIAN, "author_name": "A", "sha256": "x", "signed_at": THEN}
     with psycopg.connect(empty) as connection:
-        for table, row in AT_WORK[:4]:
-            insert(connection, table, {**row, **(UNDER_WAY if table == "visit" else {})})
-        insert(connection, "note", {**note, **text, **times, "revision": 1})
-        insert(connection, "note_version", {**version, **text, "id": UUID(int=12), "version": 1})
+        insert_signed(connection)
     migrate(empty)
     command.check(alembic_config(empty))
     with psycopg.connect(empty) as connection:
@@ -248,7 +246,7 @@ def test_notes_that_were_signed_stand_and_one_that_was_amended_is_not_given_up(e
     migrate(empty)
     with psycopg.connect(empty) as connection:
         addendum = {"id": UUID(int=13), "version": 2, "relation": "appends", "relates_to": 1}
-        insert(connection, "note_version", {**version, **text, **addendum})
+        insert(connection, "note_version", {**VERSION, **addendum})
     with pytest.raises(RuntimeError, match="amended"):
         command.downgrade(alembic_config(empty), "0027")
     with psycopg.connect(empty) as connection:
@@ -331,12 +329,40 @@ def test_notes_begin_as_their_kind_of_visit_says_and_one_version_is_in_force(emp
         assert connection.execute("SELECT id FROM visit_type").fetchall() == [(KIND,)]
 
 
+def test_deliveries_of_notes_go_on_beside_those_of_visits(empty: str) -> None:
+    migrate(empty, "0036")
+    way = {"destination": "north", "state": "pending", "attempt": 0, "since": THEN, "next_attempt_at": THEN}
+    with psycopg.connect(empty) as connection:
+        insert_signed(connection)
+        insert(connection, "record_delivery", {**way, "id": UUID(int=20), "note_version_id": UUID(int=12)})
+    migrate(empty)
+    of_visit = {**way, "id": UUID(int=21), "visit_id": VISIT, "resource_type": "Encounter", "revision": 2}
+    with psycopg.connect(empty) as connection:
+        insert(connection, "record_delivery", of_visit)
+    for wrong in ({"revision": None}, {"resource_type": "DocumentReference"}, {}):
+        with psycopg.connect(empty) as connection, pytest.raises(psycopg.errors.IntegrityError):
+            insert(connection, "record_delivery", {**of_visit, "id": UUID(int=22), **wrong})
+    command.downgrade(alembic_config(empty), "0036")
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT id FROM record_delivery").fetchall() == [(UUID(int=20),)]
+    migrate(empty)
+    command.check(alembic_config(empty))
+
+
 def test_the_way_back_leaves_nothing(empty: str) -> None:
     migrate(empty)
     command.downgrade(alembic_config(empty), "base")
     assert tables(empty) == set()
     migrate(empty)
     command.check(alembic_config(empty))
+
+
+def insert_signed(connection: psycopg.Connection[Any]) -> None:
+    """A visit under way, with a note whose first version was signed."""
+    for table, row in AT_WORK[:4]:
+        insert(connection, table, {**row, **(UNDER_WAY if table == "visit" else {})})
+    insert(connection, "note", {**NOTE, **TEXT, "created_at": THEN, "saved_at": THEN, "revision": 1})
+    insert(connection, "note_version", {**VERSION, "id": UUID(int=12), "version": 1})
 
 
 def insert(connection: psycopg.Connection[Any], table: str, row: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from telehealth.access.rules import DataKind
 from telehealth.core.actors import Purpose
-from telehealth.exchange.rules import APPOINTMENT_STATUS, ENCOUNTER_STATUS
+from telehealth.records.delivery.statuses import APPOINTMENT_STATUS, ENCOUNTER_STATUS
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.exchange.conftest import Exchange, checked, found
 from tests.kit.web import bearer

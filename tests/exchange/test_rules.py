@@ -4,17 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from telehealth.exchange.rules import (
-    APPOINTMENT_STATUS,
-    CANCELLATION,
-    ENCOUNTER_STATUS,
-    Span,
-    UnfitSearch,
-    parse_dates,
-    parse_ids,
-    parse_patient,
-    statuses_of,
-)
+from telehealth.exchange.rules import Span, UnfitSearch, parse_dates, parse_ids, parse_patient, statuses_of
+from telehealth.records.delivery.statuses import APPOINTMENT_STATUS, CANCELLATION, ENCOUNTER_STATUS
 from telehealth.visits.lifecycle.rules import VisitStatus
 
 # Value sets of R4: AppointmentStatus and EncounterStatus.

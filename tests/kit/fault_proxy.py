@@ -79,8 +79,9 @@ class FaultProxy:
 
     `stripped` headers and `dropped` elements of resources never reach the server, as with servers that know neither.
     Searches under a path that ends in `emptied` find nothing, as while an index is built anew.
-    `seen` holds method, path and fault, `assertions` the `jti` of every client assertion that came (RFC 7523): to a
-    server whose discovery names the proxy (`record_service(public=…)`) they all come here. A second time is refused.
+    `seen` holds method, path and fault, `sent` the resources that were to be created or changed, `assertions` the `jti`
+    of every client assertion that came (RFC 7523): to a server whose discovery names the proxy
+    (`record_service(public=…)`) they all come here. A second time is refused.
     """
 
     upstream: str
@@ -90,12 +91,14 @@ class FaultProxy:
     emptied: str | None = None
     seen: list[tuple[str, str, Fault | None]] = field(default_factory=list)
     assertions: list[str] = field(default_factory=list)
+    sent: list[dict[str, object]] = field(default_factory=list)
     url: str = ""
     connections: Collection[object] = ()
 
     async def answer(self, request: Request) -> Response:
         fault = Fault.UNAUTHORIZED if await self._replays(request) else self.plan(request)
         self.seen.append((request.method, request.url.path, fault))
+        await self._note(request)
         if fault is Fault.STALLED:
             await self._hang(request)
         if request.method == "GET" and self.emptied and request.url.path.endswith(self.emptied):
@@ -125,6 +128,10 @@ class FaultProxy:
         jti = str(json.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["jti"])
         self.assertions.append(jti)
         return self.assertions.count(jti) > 1
+
+    async def _note(self, request: Request) -> None:
+        if request.method in ("POST", "PUT") and request.headers.get("content-type") == "application/fhir+json":
+            self.sent.append(json.loads(await request.body()))
 
     async def _hang(self, request: Request) -> None:
         await request.body()

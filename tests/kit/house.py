@@ -298,7 +298,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
 
 
 DELIVERY = """SELECT delivery.id FROM record_delivery delivery JOIN note_version version ON version.id = note_version_id
-JOIN note ON note.id = note_id WHERE visit_id = :visit"""
+JOIN note ON note.id = note_id WHERE note.visit_id = :visit"""
 
 
 async def _alert(unit: Unit, visit: VisitId) -> UUID:

@@ -20,8 +20,8 @@ from joserfc.jwk import ECKey
 
 CLIENT_ID = "telehealth"
 SCOPES = (
-    "system/DocumentReference.crus system/Provenance.c system/Encounter.rs system/Practitioner.rs "
-    "system/Patient.cruds system/Patient.rs"
+    "system/DocumentReference.crus system/Provenance.c system/Encounter.crus system/Appointment.crus "
+    "system/Practitioner.rs system/Patient.cruds system/Patient.rs"
 )
 READY_WITHIN = 20.0
 

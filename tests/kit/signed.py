@@ -10,8 +10,8 @@ from telehealth.records.charting import service as charting
 from telehealth.records.delivery import service as delivery
 from telehealth.records.delivery.destinations import RECORD_SERVICE
 from telehealth.records.delivery.memory import MemoryRecordService
-from telehealth.records.delivery.ports import Document, Found
-from telehealth.records.delivery.rules import Identifier
+from telehealth.records.delivery.ports import Document, Found, VisitState
+from telehealth.records.delivery.rules import Answer, Identifier
 from telehealth.records.notes import service as notes
 from telehealth.records.notes.amendments import Relation
 from telehealth.records.notes.rules import NoteKind
@@ -80,3 +80,8 @@ class Everybody(MemoryRecordService):
         if document.patient not in self.patients:
             self.patients.append(document.patient)
         return await super().find(document)
+
+    async def write(self, visit: VisitState) -> Answer:
+        if visit.patient not in self.patients:
+            self.patients.append(visit.patient)
+        return await super().write(visit)

@@ -73,7 +73,14 @@ _REFUSED = {**_ESCALATION, "kinds": [_steps("waiting", own=True), *KINDS[1:]], "
 _SAVED = {**_ESCALATION, "saved": "house", "kinds": [*KINDS[:-1], _steps("house", rows=[], fresh=2, own=True)]}
 
 _BALANCE = Data(destination="north", waiting=2, held=1, dead=0, found=1, oldest_since=NOW)
-_WAY = {"destination": "north", "version": 1, "since": NOW, "codes": (), "finding": None}
+_WAY = {
+    "destination": "north",
+    "resource_type": "DocumentReference",
+    "version": 1,
+    "since": NOW,
+    "codes": (),
+    "finding": None,
+}
 _DELIVERIES = {
     **_CLINIC,
     "told": "again",
@@ -83,6 +90,15 @@ _DELIVERIES = {
     "deliveries": [
         Data(**_WAY, id="d1", visit_id="v1", state="held", attempt=1, last_status=403, reason="record-forbidden"),
         Data(**_WAY, id="d2", visit_id="v2", state="pending", attempt=7, last_status=503, reason=None),
+        Data(
+            **_WAY | {"resource_type": "Appointment"},
+            id="d3",
+            visit_id="v2",
+            state="held",
+            attempt=1,
+            last_status=None,
+            reason="record-appointment-unresolved",
+        ),
     ],
 }
 

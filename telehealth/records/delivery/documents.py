@@ -99,7 +99,7 @@ def holds(resource: Json, document: Document, *, patient: str) -> bool:
 
 def says(resource: Json, document: Document, *, patient: str) -> bool:
     """The same, however it stands by now."""
-    return _names(resource.get("subject"), patient) and any(
+    return names(resource.get("subject"), patient) and any(
         _same(attachment, document) for attachment in _attachments(resource)
     )
 
@@ -111,6 +111,12 @@ def carries(resource: Json, identifier: Identifier) -> bool:
         isinstance(each, dict) and each.get("system") == identifier.system and each.get("value") == identifier.value
         for each in given
     )
+
+
+def names(reference: object, patient: str) -> bool:
+    """A literal reference, relative or absolute: sekmet keeps ours as sent, other servers rewrite it."""
+    literal = reference.get("reference") if isinstance(reference, dict) else None
+    return isinstance(literal, str) and (literal == patient or literal.endswith(f"/{patient}"))
 
 
 def _linked(identifier: Identifier, literal: str | None) -> Json:
@@ -144,12 +150,6 @@ def _same(attachment: Json, document: Document) -> bool:
         return hashlib.sha256(base64.b64decode(data)).hexdigest() == document.sha256
     except ValueError:
         return False
-
-
-def _names(reference: object, patient: str) -> bool:
-    """A literal reference, relative or absolute: sekmet keeps ours as sent, other servers rewrite it."""
-    literal = reference.get("reference") if isinstance(reference, dict) else None
-    return isinstance(literal, str) and (literal == patient or literal.endswith(f"/{patient}"))
 
 
 def _period(document: Document) -> Json:

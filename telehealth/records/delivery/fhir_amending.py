@@ -1,6 +1,7 @@
 """What is in the record already and stands otherwise now: superseded, or entered in error."""
 
 import json
+from collections.abc import Callable
 from http import HTTPStatus
 
 from telehealth.records.delivery.documents import Json, provenance
@@ -11,19 +12,35 @@ from telehealth.records.notes.amendments import DocumentStatus
 from telehealth.tasks.outbound import NoAnswer, NotJson, Reply
 
 TRIES = 3  # somebody else changed it in between: read again, decide again
+Alter = Callable[[Json], Json | None]
 DONE = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT})
 
 
 async def change_status(server: FhirServer, remote_id: str, status: DocumentStatus) -> Accepted:
-    """Change a document that is ours, over the version that was read (FHIR R4, section 3.1.0.5). Raises Settled.
+    """A document that is ours stands otherwise from now on. Raises Settled."""
+
+    def altered(resource: Json) -> Json | None:
+        if resource.get("status") in (status, DocumentStatus.ENTERED_IN_ERROR):
+            return None
+        changed = resource | {"status": status}
+        return changed | {"docStatus": status} if status is DocumentStatus.ENTERED_IN_ERROR else changed
+
+    return await change(server, f"DocumentReference/{remote_id}", altered)
+
+
+async def change(server: FhirServer, reference: str, alter: Alter, known: Json | None = None) -> Accepted:
+    """Change a resource over the version that was read (FHIR R4, section 3.1.0.5), as `alter` says; None leaves it.
+    `known` is how it was read already. Raises Settled.
 
     Done twice it is done once, so that after a doubtful try it is simply done again.
     """
+    remote_id = reference.partition("/")[2]
     for _ in range(TRIES):
-        resource = await read_document(server, remote_id)
-        if resource.get("status") in (status, DocumentStatus.ENTERED_IN_ERROR):
+        resource, known = known or await read_resource(server, reference), None
+        altered = alter(resource)
+        if altered is None:
             return Accepted(remote_id, version_of(resource), status=200)
-        reply = await _put(server, remote_id, resource, status)
+        reply = await _put(server, reference, altered)
         if reply.status in DONE:
             etag = reply.headers.get("etag", "").removeprefix("W/").strip('"')
             return Accepted(remote_id, etag or None, status=200)
@@ -41,14 +58,15 @@ async def leave_trace(server: FhirServer, document: Document, remote_id: str) ->
         return
 
 
-async def read_document(server: FhirServer, remote_id: str) -> Json:
-    """A document at its own address. Raises Settled: Unresolved when it is gone."""
+async def read_resource(server: FhirServer, reference: str) -> Json:
+    """A resource at its own address. Raises Settled: Unresolved when it is gone."""
+    resource_type, _, remote_id = reference.partition("/")
     try:
-        reply = await server.send("GET", f"DocumentReference/{remote_id}")
+        reply = await server.send("GET", reference)
     except NoAnswer:
         raise Settled(Away()) from None
     if reply.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-        raise Settled(Unresolved("DocumentReference", 0))
+        raise Settled(Unresolved(resource_type, 0))
     if reply.status != HTTPStatus.OK:
         raise Settled(server.refusal(reply, unsure=False))
     try:
@@ -60,17 +78,12 @@ async def read_document(server: FhirServer, remote_id: str) -> Json:
     return resource
 
 
-async def _put(server: FhirServer, remote_id: str, resource: Json, status: DocumentStatus) -> Reply:
+async def _put(server: FhirServer, reference: str, resource: Json) -> Reply:
     version = version_of(resource)
     if version is None:  # without it a change of somebody else would be undone
         raise Settled(Rejected(HTTPStatus.PRECONDITION_REQUIRED, ("no-version",)))
-    changed = resource | {"status": status}
-    if status is DocumentStatus.ENTERED_IN_ERROR:
-        changed |= {"docStatus": status}
     headers = {"content-type": FHIR_JSON, "if-match": f'W/"{version}"'}
     try:
-        return await server.send(
-            "PUT", f"DocumentReference/{remote_id}", headers=headers, content=json.dumps(changed).encode()
-        )
+        return await server.send("PUT", reference, headers=headers, content=json.dumps(resource).encode())
     except NoAnswer:
         raise Settled(Unsure()) from None

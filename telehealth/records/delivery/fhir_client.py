@@ -5,8 +5,6 @@ does not have, refuses with 400 and never 422, and checks If-None-Exist outside 
 (#3141) and Azure (#1382) have that race too; hence one leased sender per document, and a search before each repeat.
 """
 
-import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,16 +15,17 @@ from telehealth.core.time import Clock
 from telehealth.records.delivery.backend_services import BackendServices, read_key
 from telehealth.records.delivery.destinations import Target
 from telehealth.records.delivery.documents import Json, References, carries, document_reference, holds, says
-from telehealth.records.delivery.fhir_amending import change_status, leave_trace, read_document
+from telehealth.records.delivery.fhir_amending import change_status, leave_trace, read_resource
+from telehealth.records.delivery.fhir_creating import create, located, polled
 from telehealth.records.delivery.fhir_http import (
-    FHIR_JSON,
     FhirServer,
     Settled,
     id_of,
     version_of,
 )
+from telehealth.records.delivery.fhir_visits import VisitRecords
 from telehealth.records.delivery.findings import Copy, Seen
-from telehealth.records.delivery.ports import Document, Found, Missing
+from telehealth.records.delivery.ports import Document, Found, Missing, VisitState
 from telehealth.records.delivery.profiles import CreateMode, DedupeQuery, Link, Profile
 from telehealth.records.delivery.rules import (
     Accepted,
@@ -34,7 +33,6 @@ from telehealth.records.delivery.rules import (
     Away,
     Differs,
     Duplicated,
-    Identifier,
     Rejected,
     Throttled,
     Unauthorized,
@@ -42,7 +40,7 @@ from telehealth.records.delivery.rules import (
     Unsure,
 )
 from telehealth.records.notes.amendments import DocumentStatus, Relation
-from telehealth.tasks.outbound import NoAnswer, Reply, open_client
+from telehealth.tasks.outbound import Reply, open_client
 
 LOCATION = re.compile(r"(?:^|/)DocumentReference/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?$")
 POLLS, POLL_PAUSE = 5, timedelta(seconds=1)
@@ -54,6 +52,7 @@ class FhirRecordService:
     def __init__(self, server: FhirServer, profile: Profile) -> None:
         self._server = server
         self._profile = profile
+        self._visits = VisitRecords(server, profile)
 
     async def deliver(self, document: Document, *, search_first: bool) -> Answer:
         try:
@@ -92,24 +91,30 @@ class FhirRecordService:
 
     async def find(self, document: Document) -> Found:
         try:
-            return await self._search(document, await self._one("Patient", document.patient))
+            return await self._search(document, await self._server.the_one("Patient", document.patient))
         except Settled as settled:
             return settled.answer
 
     async def look(self, document: Document) -> Seen | Answer:
         try:
-            patient = await self._one("Patient", document.patient)
+            patient = await self._server.the_one("Patient", document.patient)
             given = await self._ours(document, patient) or await self._at_its_address(document)
         except Settled as settled:
             return settled.answer
         return Seen(tuple(Copy(str(each.get("status")), self._same(each, document, patient)) for each in given))
+
+    async def write(self, visit: VisitState) -> Answer:
+        return await self._visits.write(visit)
+
+    async def look_at(self, visit: VisitState) -> Seen | Answer:
+        return await self._visits.look(visit)
 
     async def _at_its_address(self, document: Document) -> list[Json]:
         """An index that is being built anew finds nothing either: only 404 and 410 here say that it is gone."""
         if document.remote_id is None:
             raise Settled(Unresolved("DocumentReference", 0))
         try:
-            return [await read_document(self._server, document.remote_id)]
+            return [await read_resource(self._server, f"DocumentReference/{document.remote_id}")]
         except Settled as settled:
             if isinstance(settled.answer, Unresolved):
                 return []
@@ -123,19 +128,18 @@ class FhirRecordService:
         return kept and says(resource, document, patient=patient)
 
     async def _resolved(self, document: Document) -> References:
-        author, encounter = self._profile.author, self._profile.encounter
+        author, linked = document.author, self._profile.author is Link.LITERAL
         return References(
-            patient=await self._one("Patient", document.patient),
-            author=await self._one("Practitioner", document.author) if author is Link.LITERAL else None,
-            encounter=await self._one("Encounter", document.visit) if encounter is Link.LITERAL else None,
+            patient=await self._server.the_one("Patient", document.patient),
+            author=await self._server.the_one("Practitioner", author) if linked else None,
+            encounter=await self._encounter(document),
         )
 
-    async def _one(self, resource_type: str, identifier: Identifier) -> str:
-        """The literal reference of the one resource. POST _search: an identifier in an address ends up in logs."""
-        matches = await self._server.carriers("POST", resource_type, identifier)
-        if len(matches) != 1:
-            raise Settled(Unresolved(resource_type, len(matches)))
-        return f"{resource_type}/{id_of(matches[0])}"
+    async def _encounter(self, document: Document) -> str | None:
+        """The one that we wrote, or the one that has to be there; else the record service links it to its own."""
+        if self._profile.encounter is Link.LITERAL:
+            return await self._server.the_one("Encounter", document.visit)
+        return f"Encounter/{document.encounter_id}" if document.encounter_id else None
 
     async def _search(self, document: Document, patient: str) -> Answer | Missing:
         match await self._candidates(document, patient):
@@ -171,44 +175,17 @@ class FhirRecordService:
             references = await self._resolved(document)
             reply = await self._create(document, references, self._profile.content_types[0])
         if reply.status == HTTPStatus.ACCEPTED:
-            reply = await self._polled(reply)
+            reply = await polled(self._server, reply)
         return await self._settled(reply, document, references.patient)
 
     async def _create(self, document: Document, references: References, content_type: str) -> Reply:
-        headers = {"content-type": FHIR_JSON, "prefer": "return=minimal"}
-        if self._profile.create_mode is CreateMode.CONDITIONAL:
-            key = document.identifiers.version
-            headers["if-none-exist"] = f"identifier={key.system}|{key.value}"
         resource = document_reference(document, references, content_type=content_type, amend=self._profile.amend_mode)
-        try:
-            return await self._server.send(
-                "POST", "DocumentReference", headers=headers, content=json.dumps(resource).encode()
-            )
-        except NoAnswer:
-            raise Settled(Unsure()) from None
-
-    async def _polled(self, reply: Reply) -> Reply:
-        """202: it will be done (FHIR R4, section 3.1.0.1.3). Ask where it says, until it is or patience ends.
-
-        Any other answer is to the asking, not to the create: whether that was done is unknown.
-        """
-        where = reply.headers.get("content-location")
-        for _ in range(POLLS if where else 0):
-            await asyncio.sleep(min(self._server.retry_after(reply) or POLL_PAUSE, POLL_PAUSE * 3).total_seconds())
-            try:
-                reply = await self._server.send("GET", self._server.under_base(where or ""))
-            except (NoAnswer, Settled):
-                raise Settled(Unsure(202)) from None
-            if reply.status in (HTTPStatus.OK, HTTPStatus.CREATED):
-                break
-            if reply.status != HTTPStatus.ACCEPTED:
-                raise Settled(Unsure(202, self._server.retry_after(reply)))
-        return reply
+        return await create(self._server, resource, document.identifiers.version, self._profile.create_mode)
 
     async def _settled(self, reply: Reply, document: Document, patient: str) -> Answer:
         match reply.status:
             case 201:
-                return _located(reply)
+                return located(reply, "DocumentReference")
             case 200 | 409:  # something carries our identifier already: is it what was signed?
                 return await self._looked_up(document, patient, status=reply.status)
             case 404 | 410:
@@ -251,12 +228,3 @@ def _created_already(answer: Answer) -> Answer:
             return Unsure(status)
         case _:
             return answer
-
-
-def _located(reply: Reply) -> Answer:
-    """201 names the new resource in Location (FHIR R4, section 3.1.0.8); one that does not has to be searched for."""
-    match = LOCATION.search(reply.headers.get("location", "").split("?")[0])
-    if match is None:
-        return Unsure(201)
-    etag = reply.headers.get("etag", "").removeprefix("W/").strip('"')
-    return Accepted(match[1], etag or match[2], status=201)

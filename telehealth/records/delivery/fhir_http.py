@@ -17,6 +17,7 @@ from telehealth.records.delivery.rules import (
     Rejected,
     Throttled,
     Unauthorized,
+    Unresolved,
     Unsure,
 )
 from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Reply
@@ -56,6 +57,16 @@ class FhirServer:
             for resource in resources(reply)
             if resource.get("resourceType") == resource_type and carries(resource, identifier)
         ]
+
+    async def the_one(self, resource_type: str, identifier: Identifier) -> str:
+        """The literal reference of the one resource that carries it. Raises Settled.
+
+        POST _search: an identifier in an address ends up in logs.
+        """
+        matches = await self.carriers("POST", resource_type, identifier)
+        if len(matches) != 1:
+            raise Settled(Unresolved(resource_type, len(matches)))
+        return f"{resource_type}/{id_of(matches[0])}"
 
     async def read(
         self,

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from telehealth.records.delivery.findings import Copy, Seen
-from telehealth.records.delivery.ports import Document, Found, Missing
+from telehealth.records.delivery.ports import Document, Found, Missing, VisitState
+from telehealth.records.delivery.profiles import ResourceType
 from telehealth.records.delivery.rules import Accepted, Answer, Differs, Duplicated, Identifier, Unresolved
 from telehealth.records.notes.amendments import DocumentStatus, Relation
 
@@ -22,6 +23,7 @@ class MemoryRecordService:
     patients: list[Identifier] = field(default_factory=list)
     kept: list[Document] = field(default_factory=list)
     standing: dict[str, DocumentStatus] = field(default_factory=dict)
+    visits: dict[tuple[ResourceType, Identifier], VisitState] = field(default_factory=dict)
     before: Fault = lambda _: None
     after: Fault = lambda _: None
 
@@ -58,6 +60,21 @@ class MemoryRecordService:
                 Copy(self.standing.get(i, DocumentStatus.CURRENT), kept.sha256 == document.sha256) for i, kept in found
             )
         )
+
+    async def write(self, visit: VisitState) -> Answer:
+        matches = self.patients.count(visit.patient)
+        if matches != 1:
+            return Unresolved("Patient", matches)
+        key = (visit.resource_type, visit.visit)
+        there = self.visits.get(key)
+        if there is not None and there.patient != visit.patient:
+            return Differs(visit.visit.value)
+        self.visits[key] = visit
+        return Accepted(visit.visit.value, "1", status=201 if there is None else 200)
+
+    async def look_at(self, visit: VisitState) -> Seen | Answer:
+        there = self.visits.get((visit.resource_type, visit.visit))
+        return Seen() if there is None else Seen((Copy(there.written_status, there.patient == visit.patient),))
 
 
 def _judge(document: Document, found: Iterable[tuple[int, Document]]) -> Found:

@@ -1,4 +1,4 @@
-"""Tables of notes on their way into the record, and of where they go."""
+"""The tables of what is on its way into the record, signed notes and how visits went, and of where they go."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped
 
 from telehealth.db.tables import Table, phi, plain
 from telehealth.records.delivery.findings import Finding
+from telehealth.records.delivery.profiles import ResourceType
 from telehealth.records.delivery.rules import DeliveryState
 
 
@@ -17,7 +18,8 @@ def _one_of(column: str, values: Iterable[str]) -> str:
 
 
 class RecordDeliveryRow(Table):
-    """One version on its way to one destination. `attempt` fences: only the sender that raised it may settle it.
+    """One version of a note, or a visit's Encounter or Appointment, on its way to one destination. `attempt` fences:
+    only the sender that raised it may settle it. Of a visit `revision` is the one that the record has to know.
 
     `codes` are OperationOutcome.issue.code, separated by spaces; `reason` is the alarm of the last answer. `seen_at` is
     when the record was last asked for what had arrived, `finding` what was wrong with it then.
@@ -27,7 +29,10 @@ class RecordDeliveryRow(Table):
 
     id: Mapped[UUID] = plain(primary_key=True)
     destination: Mapped[str] = plain()
-    note_version_id: Mapped[UUID] = plain(ForeignKey("note_version.id"))
+    resource_type: Mapped[str] = plain(server_default=text("'DocumentReference'"))
+    note_version_id: Mapped[UUID | None] = plain(ForeignKey("note_version.id"))
+    visit_id: Mapped[UUID | None] = plain(ForeignKey("visit.id"))
+    revision: Mapped[int | None] = plain()
     state: Mapped[str] = plain()
     attempt: Mapped[int] = plain(server_default=text("0"))
     since: Mapped[datetime] = plain()
@@ -45,6 +50,10 @@ class RecordDeliveryRow(Table):
 
     __table_args__ = (
         UniqueConstraint("destination", "note_version_id"),
+        UniqueConstraint("destination", "visit_id", "resource_type"),
+        CheckConstraint(_one_of("resource_type", ResourceType), name="resource_type"),
+        CheckConstraint("(resource_type = 'DocumentReference') = (note_version_id IS NOT NULL)", name="note"),
+        CheckConstraint("(note_version_id IS NULL) = (visit_id IS NOT NULL AND revision IS NOT NULL)", name="visit"),
         CheckConstraint(_one_of("state", DeliveryState), name="state"),
         CheckConstraint("(state = 'sending') = (lease_until IS NOT NULL)", name="lease"),
         CheckConstraint("(state IN ('pending', 'verifying')) = (next_attempt_at IS NOT NULL)", name="due"),
@@ -75,3 +84,12 @@ class RecordDestinationRow(Table):
     refused: Mapped[bool] = plain(server_default=text("false"))
     tokens: Mapped[float] = plain(server_default=text("0"))
     filled_at: Mapped[datetime | None] = plain()
+
+
+class VisitToWriteRow(Table):
+    """A visit that changed and that no destination has been sent to about it; gone once the deliveries are due."""
+
+    __tablename__ = "visit_to_write"
+
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), primary_key=True)
+    changed_at: Mapped[datetime] = plain()

@@ -7,10 +7,12 @@ from typing import Protocol
 from uuid import UUID
 
 from telehealth.records.delivery.findings import Seen
-from telehealth.records.delivery.profiles import Profile
+from telehealth.records.delivery.profiles import Profile, ResourceType
 from telehealth.records.delivery.rules import Answer, DocumentIdentifiers, Identifier, document_identifiers
+from telehealth.records.delivery.statuses import written_status
 from telehealth.records.notes.amendments import Relation
 from telehealth.records.notes.rules import NoteKind
+from telehealth.visits.lifecycle.rules import VisitStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Document:
     `text` is what was signed, to the byte. `started_at` and `ended_at` are the visit's; identifiers name people and
     visits as the record service knows them. Of an amendment `amended` is the document it relates to and `affected` are
     those that stand otherwise after it, by their ids in that record; one that retracts is no document itself.
-    `remote_id` is the document's own id there, once it has arrived.
+    `remote_id` is the document's own id there, once it has arrived, `encounter_id` that of the visit's Encounter, where
+    we wrote one.
     """
 
     note_id: UUID
@@ -39,6 +42,7 @@ class Document:
     amended: str | None = None
     affected: tuple[str, ...] = ()
     remote_id: str | None = None
+    encounter_id: str | None = None
 
     @property
     def identifiers(self) -> DocumentIdentifiers:
@@ -53,6 +57,31 @@ class Document:
         return hashlib.sha256(self.content).hexdigest()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitState:
+    """How a visit stands, as it goes to the record as Encounter or Appointment.
+
+    `starts_at` and `ends_at` are when it was to be, `in_media` from when until when both sides were in the call.
+    `remote_id` is the id of the resource there, once it has arrived.
+    """
+
+    resource_type: ResourceType
+    status: VisitStatus
+    visit: Identifier
+    patient: Identifier
+    clinician: Identifier
+    clinician_name: str
+    visit_type: str
+    starts_at: datetime
+    ends_at: datetime
+    in_media: tuple[datetime, datetime | None] | None = None
+    remote_id: str | None = None
+
+    @property
+    def written_status(self) -> str:
+        return written_status(self.resource_type, self.status)
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """Nothing in the record carries the identifier."""
@@ -62,7 +91,7 @@ Found = Answer | Missing
 
 
 class RecordService(Protocol):
-    """Neither function raises for what the record service answers or fails to answer."""
+    """No function raises for what the record service answers or fails to answer."""
 
     async def deliver(self, document: Document, *, search_first: bool) -> Answer:
         """One try: find the one patient, then create the document unless its version identifier is there already.
@@ -82,6 +111,16 @@ class RecordService(Protocol):
 
         None only once the document's own address says that it is gone: a search may answer from half an index.
         """
+        ...
+
+    async def write(self, visit: VisitState) -> Answer:
+        """One try: find the one patient, then change the one resource that carries the visit's identifier, or create it
+        where the profile says so. Looks each time, so that done twice it is done once.
+        """
+        ...
+
+    async def look_at(self, visit: VisitState) -> Seen | Answer:
+        """Every resource of that type with the visit's identifier; as `look` does."""
         ...
 
 

@@ -11,7 +11,8 @@ from sqlalchemy.orm import aliased
 from telehealth.db.unit import Unit
 from telehealth.records.delivery.findings import Finding
 from telehealth.records.delivery.models import RecordDeliveryRow
-from telehealth.records.delivery.rules import DeliveryState
+from telehealth.records.delivery.profiles import ResourceType
+from telehealth.records.delivery.rules import DeliveryState, SignedVersion, Subject, VisitPart
 from telehealth.records.notes.amendments import DocumentStatus, Relation
 from telehealth.records.notes.models import NoteRow, NoteStandingRow, NoteVersionRow
 
@@ -70,10 +71,14 @@ LISTED = or_(RecordDeliveryRow.state != DeliveryState.DELIVERED, RecordDeliveryR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One version on its way to one destination, as an operator sees it: nothing of what is in it, nor of whom."""
+    """One resource on its way to one destination, as an operator sees it: nothing of what is in it, nor of whom.
+
+    `version` is that of a signed note, or the revision of the visit.
+    """
 
     id: UUID
     destination: str
+    resource_type: ResourceType
     visit_id: UUID
     version: int
     state: DeliveryState
@@ -105,9 +110,9 @@ async def deliveries(
     """What has not arrived, and what was found wrong since: the oldest first, from a delivery on."""
     row = RecordDeliveryRow
     query = (
-        select(row, NoteVersionRow.version, NoteRow.visit_id)
-        .join(NoteVersionRow, NoteVersionRow.id == row.note_version_id)
-        .join(NoteRow, NoteRow.id == NoteVersionRow.note_id)
+        select(row, func.coalesce(NoteVersionRow.version, row.revision), func.coalesce(NoteRow.visit_id, row.visit_id))
+        .outerjoin(NoteVersionRow, NoteVersionRow.id == row.note_version_id)
+        .outerjoin(NoteRow, NoteRow.id == NoteVersionRow.note_id)
         .where(LISTED)
         .order_by(row.since, row.id)
         .limit(limit)
@@ -147,6 +152,7 @@ def _told(row: RecordDeliveryRow, version: int, visit_id: UUID) -> Delivery:
     return Delivery(
         id=row.id,
         destination=row.destination,
+        resource_type=ResourceType(row.resource_type),
         visit_id=visit_id,
         version=version,
         state=DeliveryState(row.state),
@@ -163,12 +169,12 @@ def _told(row: RecordDeliveryRow, version: int, visit_id: UUID) -> Delivery:
 
 async def to_be_seen(
     unit: Unit, destination: str, *, since: datetime, unseen_since: datetime, limit: int
-) -> Sequence[tuple[UUID, UUID]]:
-    """Deliveries with a document in the record, and their versions; those that were never asked for come first."""
+) -> Sequence[tuple[UUID, Subject]]:
+    """Deliveries with a resource in the record, and of what; those that were never asked for come first."""
     row = RecordDeliveryRow
     query = (
-        select(row.id, row.note_version_id)
-        .join(NoteVersionRow, NoteVersionRow.id == row.note_version_id)
+        select(row)
+        .outerjoin(NoteVersionRow, NoteVersionRow.id == row.note_version_id)
         .where(
             row.destination == destination,
             row.state == DeliveryState.DELIVERED,
@@ -180,7 +186,22 @@ async def to_be_seen(
         .order_by(row.seen_at.nulls_first(), row.id)
         .limit(limit)
     )
-    return [(each.id, each.note_version_id) for each in await unit.session.execute(query)]
+    return [(each.id, subject_of(each)) for each in await unit.session.scalars(query)]
+
+
+def subject_of(row: RecordDeliveryRow) -> Subject:
+    if row.note_version_id is not None:
+        return SignedVersion(row.note_version_id)
+    if row.visit_id is None or row.revision is None:
+        raise AssertionError("unreachable: the table says so")
+    return VisitPart(row.visit_id, ResourceType(row.resource_type), row.revision)
+
+
+async def remote_id(unit: Unit, destination: str, visit_id: UUID, resource_type: ResourceType) -> str | None:
+    """The id of the visit's resource at a destination, once it has arrived there."""
+    row = RecordDeliveryRow
+    mine = (row.destination == destination, row.visit_id == visit_id, row.resource_type == resource_type)
+    return await unit.session.scalar(select(row.remote_id).where(*mine))
 
 
 async def arrived_versions(unit: Unit, destination: str, note_id: UUID) -> frozenset[int]:

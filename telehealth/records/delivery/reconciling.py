@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from telehealth.records.delivery import service
 from telehealth.records.delivery.findings import Finding, Seen, judge
-from telehealth.records.delivery.ports import Destination, Destinations
+from telehealth.records.delivery.ports import Destination, Destinations, Document
 from telehealth.records.delivery.rules import Away, Forbidden, Throttled, Unauthorized, Unsure
 from telehealth.records.delivery.service import Arrived
 from telehealth.tasks.work import Work
@@ -70,8 +70,8 @@ async def _look_at(work: Work, destination: Destination, arrived: Arrived, repor
 
 
 async def _looked_at(work: Work, destination: Destination, arrived: Arrived, report: Report) -> bool:
-    document = await work.run(service.document_of, arrived)
-    seen = await destination.service.look(document)
+    content, records = await work.run(service.content_of, arrived), destination.service
+    seen = await (records.look(content) if isinstance(content, Document) else records.look_at(content))
     if isinstance(seen, NOT_NOW):
         return False
     finding = judge(seen, arrived.allowed) if isinstance(seen, Seen) else Finding.CHANGED

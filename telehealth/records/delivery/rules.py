@@ -8,7 +8,7 @@ from typing import assert_never
 from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.records.delivery.profiles import US_CORE, Profile
+from telehealth.records.delivery.profiles import US_CORE, Profile, ResourceType
 
 # Systems of the identifiers we mint. URNs of random UUIDs: global, stable when an address changes, owned by nobody.
 NOTE_SYSTEM = "urn:uuid:6f0c1f1e-7f0a-4f58-9d53-0a4a5b0f6c11"
@@ -76,8 +76,27 @@ def document_identifiers(note_id: UUID, version: int) -> DocumentIdentifiers:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedVersion:
+    """What is delivered: a signed version of a note."""
+
+    note_version_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class VisitPart:
+    """What is delivered: how a visit stands at that revision of it, as its Encounter or its Appointment."""
+
+    visit_id: UUID
+    resource_type: ResourceType
+    revision: int
+
+
+Subject = SignedVersion | VisitPart
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """It is in the record, once, with the content that was signed."""
+    """It is in the record, once, with the content that was signed, or as the visit stands."""
 
     remote_id: str
     remote_version: str | None
@@ -113,7 +132,10 @@ class Forbidden:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """Not exactly one resource of this type carries the identifier. Nobody guesses."""
+    """Not exactly one resource of this type carries the identifier. Nobody guesses.
+
+    `matches`: 0 for none, else how many.
+    """
 
     resource_type: str
     matches: int

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from telehealth.http.schemas import Instant, Message
 from telehealth.records.delivery.findings import Finding
+from telehealth.records.delivery.profiles import ResourceType
 from telehealth.records.delivery.rules import DeliveryState
 
 
@@ -19,7 +20,8 @@ class DeliveryQuery(Message):
 
 
 class DeliveryView(Message):
-    """One signed version on its way to one destination. `age` is in seconds, `attempt` counts the tries begun.
+    """One signed version, or a visit's Encounter or Appointment, on its way to one destination; `version` is then the
+    revision of the visit. `age` is in seconds, `attempt` counts the tries begun.
 
     `last_status` is the HTTP status of the last answer, `codes` the issue codes of its OperationOutcome, `reason` why
     it waits for a person. `finding` is what was wrong when the record was last looked at (`seen_at`).
@@ -27,6 +29,7 @@ class DeliveryView(Message):
 
     id: UUID
     destination: str
+    resource_type: ResourceType
     visit_id: UUID
     version: int
     state: DeliveryState

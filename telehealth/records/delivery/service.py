@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, assert_never
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
@@ -12,12 +13,12 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import DeliveryId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.records.delivery import queries
+from telehealth.records.delivery import queries, write_back
 from telehealth.records.delivery.events import NoteDelivered, NoteHeld
 from telehealth.records.delivery.findings import Finding, expected
 from telehealth.records.delivery.models import RecordDeliveryRow, RecordDestinationRow
-from telehealth.records.delivery.ports import Document
-from telehealth.records.delivery.profiles import Profile
+from telehealth.records.delivery.ports import Document, VisitState
+from telehealth.records.delivery.profiles import Profile, ResourceType
 from telehealth.records.delivery.rules import (
     CLINICIAN_SYSTEM,
     PROBE_EVERY,
@@ -27,14 +28,19 @@ from telehealth.records.delivery.rules import (
     Bucket,
     DeliveryState,
     Identifier,
+    SignedVersion,
     Step,
+    Subject,
     Throttled,
     Trip,
     UnderWay,
+    VisitPart,
 )
+from telehealth.records.delivery.statuses import written_status
 from telehealth.records.notes import queries as notes
 from telehealth.records.notes.amendments import DocumentStatus, affected
 from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.histories import in_media
 
 LEASE = timedelta(seconds=60)  # longer than one trip may take, so a lease runs out only under a dead sender
 
@@ -58,12 +64,19 @@ async def queue(unit: Unit, note_version_id: UUID, destinations: Sequence[str]) 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A delivery that has arrived, with how its document may stand by now."""
+    """A delivery that has arrived, with how its resource may stand by now."""
 
     delivery_id: DeliveryId
     destination: str
-    note_version_id: UUID
+    subject: Subject
     allowed: frozenset[str]
+
+    @property
+    def made_again(self) -> bool:
+        """What is missing there is sent again: a document that may be `current`, and whatever is of a visit. One that
+        was replaced must not stand beside what took its place.
+        """
+        return isinstance(self.subject, VisitPart) or DocumentStatus.CURRENT in self.allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,7 @@ class Claim:
 
     delivery_id: DeliveryId
     destination: str
-    note_version_id: UUID
+    subject: Subject
     trip: Trip
 
 
@@ -160,31 +173,57 @@ async def claim_deliveries(unit: Unit, destination: str, *, limit: int) -> list[
         "next_attempt_at": None,
         "first_ambiguous_at": doubt,
     }
-    claimed = await unit.session.execute(
-        update(row)
-        .where(row.id.in_(select(due.c.id)))
-        .values(leased)
-        .returning(row.id, row.destination, row.note_version_id, row.attempt, row.since, row.first_ambiguous_at)
-    )
+    claimed = await unit.session.execute(update(row).where(row.id.in_(select(due.c.id))).values(leased).returning(row))
     return [
         Claim(
             DeliveryId(each.id),
             each.destination,
-            each.note_version_id,
+            queries.subject_of(each),
             Trip(each.attempt, each.since, each.first_ambiguous_at),
         )
-        for each in claimed
+        for each in claimed.scalars()
     ]
 
 
-async def document_of(unit: Unit, claim: Claim | Arrived) -> Document:
+async def content_of(unit: Unit, delivery: Claim | Arrived) -> Document | VisitState:
     """What is to be delivered, with the patient's identifier of today. The release is audited."""
-    version = await notes.signed_version(unit, claim.note_version_id)
+    match delivery.subject:
+        case SignedVersion(note_version_id):
+            return await _document(unit, delivery, note_version_id)
+        case VisitPart(visit_id, resource_type):
+            return await _visit_state(unit, delivery, visit_id, resource_type)
+        case never:
+            assert_never(never)
+
+
+async def _visit_state(
+    unit: Unit, delivery: Claim | Arrived, visit_id: UUID, resource_type: ResourceType
+) -> VisitState:
+    visit = await visits.find(unit, visit_id)
+    patient = await people.patient(unit, visit.patient_id)
+    unit.audit("execute", "record_delivery", delivery.delivery_id, patient_id=patient.id)
+    return VisitState(
+        resource_type=resource_type,
+        status=visit.status,
+        visit=Identifier(VISIT_SYSTEM, str(visit.id)),
+        patient=Identifier.parse(patient.identifier),
+        clinician=Identifier(CLINICIAN_SYSTEM, str(visit.clinician_id)),
+        clinician_name=(await people.clinician(unit, visit.clinician_id)).name,
+        visit_type=visit.visit_type,
+        starts_at=visit.starts_at,
+        ends_at=visit.ends_at,
+        in_media=in_media(await visits.history(unit, visit.id)),
+        remote_id=await queries.remote_id(unit, delivery.destination, visit.id, resource_type),
+    )
+
+
+async def _document(unit: Unit, delivery: Claim | Arrived, note_version_id: UUID) -> Document:
+    version = await notes.signed_version(unit, note_version_id)
     earlier = [each for each in await notes.history(unit, version.note_id) if each.version < version.version]
-    there = await queries.remote_ids(unit, claim.destination, version.note_id)
+    there = await queries.remote_ids(unit, delivery.destination, version.note_id)
     visit = await visits.find(unit, version.visit_id)
     patient = await people.patient(unit, visit.patient_id)
-    unit.audit("execute", "record_delivery", claim.delivery_id, patient_id=patient.id)
+    unit.audit("execute", "record_delivery", delivery.delivery_id, patient_id=patient.id)
     return Document(
         note_id=version.note_id,
         version=version.version,
@@ -202,6 +241,7 @@ async def document_of(unit: Unit, claim: Claim | Arrived) -> Document:
         amended=there.get(version.relates_to or 0),  # a destination may be younger than the note
         affected=tuple(there[each] for each in affected(earlier, version) if each in there),
         remote_id=there.get(version.version),
+        encounter_id=await queries.remote_id(unit, delivery.destination, visit.id, ResourceType.ENCOUNTER),
     )
 
 
@@ -216,8 +256,7 @@ async def settle_delivery(unit: Unit, claim: Claim, step: Step) -> bool:
             lease_until=None,
             next_attempt_at=step.next_attempt_at,
             first_ambiguous_at=step.first_ambiguous_at,
-            remote_id=step.remote_id,
-            remote_version=step.remote_version,
+            **_where_it_is(claim.subject, step),
             last_status=step.last_status,
             codes=" ".join(step.codes) or None,
             reason=step.alarm,
@@ -227,9 +266,27 @@ async def settle_delivery(unit: Unit, claim: Claim, step: Step) -> bool:
     )
     if settled is None:
         return False
+    match claim.subject:
+        case SignedVersion(note_version_id):
+            await _tell(unit, note_version_id, step.state)
+        case VisitPart(_, _, revision):
+            await write_back.send_later_revision(unit, claim.delivery_id, revision)
+        case never:
+            assert_never(never)
+    return True
+
+
+def _where_it_is(subject: Subject, step: Step) -> dict[str, Any]:
+    """What is of a visit stays where it arrived first, whatever becomes of a later revision."""
+    if isinstance(subject, VisitPart) and step.state is not DeliveryState.DELIVERED:
+        return {}
+    return {"remote_id": step.remote_id, "remote_version": step.remote_version}
+
+
+async def _tell(unit: Unit, note_version_id: UUID, state: DeliveryState) -> None:
     happened = {DeliveryState.DELIVERED: NoteDelivered, DeliveryState.HELD: NoteHeld, DeliveryState.DEAD: NoteHeld}
-    if (event := happened.get(step.state)) is not None:
-        version = await notes.signed_version(unit, claim.note_version_id)
+    if (event := happened.get(state)) is not None:
+        version = await notes.signed_version(unit, note_version_id)
         unit.emit(
             event(
                 note_id=version.note_id,
@@ -239,7 +296,6 @@ async def settle_delivery(unit: Unit, claim: Claim, step: Step) -> bool:
                 version=version.version,
             )
         )
-    return True
 
 
 async def redrive(unit: Unit, delivery_id: UUID) -> None:
@@ -285,12 +341,10 @@ async def _redrive(unit: Unit, which: ColumnElement[bool]) -> int:
 
 
 async def write_finding(unit: Unit, arrived: Arrived, finding: Finding | None) -> None:
-    """What was seen in the record. What is missing there is on its way again, looked for first, if it may be `current`:
-    a document is created so, and one that was replaced must not stand beside what took its place.
-    """
+    """What was seen in the record. What is missing there is on its way again, looked for first, if it is made again."""
     row = RecordDeliveryRow
     seen: dict[str, object] = {"seen_at": unit.now, "finding": finding}
-    if finding is Finding.MISSING and DocumentStatus.CURRENT in arrived.allowed:
+    if finding is Finding.MISSING and arrived.made_again:
         seen |= {
             "state": DeliveryState.PENDING,
             "since": unit.now,
@@ -315,13 +369,23 @@ async def arrived_deliveries(
     unit: Unit, destination: str, profile: Profile, *, since: datetime, unseen_since: datetime, limit: int
 ) -> list[Arrived]:
     """What arrived at a destination after `since` and was not asked for after `unseen_since`, the longest ago first."""
-    found = []
-    for delivery_id, version_id in await queries.to_be_seen(
-        unit, destination, since=since, unseen_since=unseen_since, limit=limit
-    ):
-        version = await notes.signed_version(unit, version_id)
-        history = await notes.history(unit, version.note_id)
-        there = await queries.arrived_versions(unit, destination, version.note_id)
-        allowed = expected(version.version, history, there, profile)
-        found.append(Arrived(DeliveryId(delivery_id), destination, version_id, allowed))
-    return found
+    return [
+        Arrived(DeliveryId(delivery_id), destination, subject, await _allowed(unit, destination, subject, profile))
+        for delivery_id, subject in await queries.to_be_seen(
+            unit, destination, since=since, unseen_since=unseen_since, limit=limit
+        )
+    ]
+
+
+async def _allowed(unit: Unit, destination: str, subject: Subject, profile: Profile) -> frozenset[str]:
+    match subject:
+        case SignedVersion(note_version_id):
+            version = await notes.signed_version(unit, note_version_id)
+            history = await notes.history(unit, version.note_id)
+            there = await queries.arrived_versions(unit, destination, version.note_id)
+            return expected(version.version, history, there, profile)
+        case VisitPart(visit_id, resource_type):
+            visit = await visits.find(unit, visit_id)
+            return frozenset({written_status(resource_type, visit.status)})
+        case never:
+            assert_never(never)

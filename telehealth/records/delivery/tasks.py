@@ -7,9 +7,9 @@ import random
 from telehealth.core.failpoints import Failpoint
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import Unit
-from telehealth.records.delivery import queries, service
+from telehealth.records.delivery import queries, service, write_back
 from telehealth.records.delivery.events import NoteDelivered
-from telehealth.records.delivery.ports import Destination, Destinations, Document, RecordService
+from telehealth.records.delivery.ports import Destination, Destinations, Document, RecordService, VisitState
 from telehealth.records.delivery.profiles import Profile
 from telehealth.records.delivery.reconciling import look_around
 from telehealth.records.delivery.rules import Answer, Away, Breaker, Step, Unauthorized, Unsure, next_step
@@ -17,7 +17,17 @@ from telehealth.records.delivery.service import Claim
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as visit_service
-from telehealth.visits.lifecycle.events import VisitEnded
+from telehealth.visits.lifecycle.events import (
+    ClinicianMissed,
+    PatientLeft,
+    PatientMissed,
+    VisitCancelled,
+    VisitCorrected,
+    VisitEnded,
+    VisitFailed,
+    VisitMarkedAsError,
+    VisitStarted,
+)
 from telehealth.visits.lifecycle.rules import VisitStatus
 
 BATCH = 10
@@ -36,6 +46,7 @@ class Courier:
     async def sweep(self, work: Work) -> int:
         """Deliver what is due, to all destinations side by side. Answers how many were settled."""
         destinations = work.port(Destinations).each
+        await work.run(write_back.queue_visits, {each.name: each.profile.of_visits for each in destinations})
         turns = await asyncio.gather(*(self._serve(work, each) for each in destinations), return_exceptions=True)
         for fault in turns:  # only once the others have come back: nobody is left half-way when this ends
             if isinstance(fault, BaseException):
@@ -69,16 +80,18 @@ class Courier:
 
     async def _answer(self, work: Work, destination: Destination, claim: Claim) -> Answer:
         try:
-            document = await work.run(service.document_of, claim)
+            content = await work.run(service.content_of, claim)
         except Exception as error:  # noqa: BLE001 -- one broken row stops no other, and backs off like the rest
             log.error("delivery %s cannot be put together: %s", claim.delivery_id, type(error).__name__)  # noqa: TRY400
             return Away()
-        return await self._sent(destination.service, document, claim)
+        return await self._sent(destination.service, content, claim)
 
-    async def _sent(self, record_service: RecordService, document: Document, claim: Claim) -> Answer:
+    async def _sent(self, record_service: RecordService, content: Document | VisitState, claim: Claim) -> Answer:
         try:
             async with asyncio.timeout(TRIP_SECONDS):
-                return await record_service.deliver(document, search_first=claim.trip.search_first)
+                if isinstance(content, VisitState):
+                    return await record_service.write(content)
+                return await record_service.deliver(content, search_first=claim.trip.search_first)
         except TimeoutError:
             return Unsure()
         except Exception as error:  # noqa: BLE001 -- a fault of ours may come after the document arrived
@@ -108,7 +121,22 @@ async def _complete(unit: Unit, visit_id: VisitId) -> None:
         await visit_service.complete(unit, visit_id)
 
 
-SUBSCRIPTIONS = (subscription(NoteDelivered, complete_delivered), subscription(VisitEnded, complete_ended))
+TOLD_OF = (
+    VisitStarted,
+    VisitEnded,
+    VisitCancelled,
+    PatientMissed,
+    ClinicianMissed,
+    PatientLeft,
+    VisitFailed,
+    VisitMarkedAsError,
+    VisitCorrected,
+)
+SUBSCRIPTIONS = (
+    subscription(NoteDelivered, complete_delivered),
+    subscription(VisitEnded, complete_ended),
+    *(subscription(each, write_back.note_change) for each in TOLD_OF),
+)
 SWEEPS = (
     sweep("records.deliver", Courier().sweep, every=1.0),
     sweep("records.reconcile", look_around, every=30.0),

@@ -53,6 +53,26 @@ def rebuilt(steps: Iterable[Step]) -> dict[str, Any]:
     }
 
 
+MEETING = {Command.CONNECT: True, Command.RESUME: True, Command.DROP: False, Command.END: False, Command.FAIL: False}
+
+
+def in_media(steps: Iterable[Step]) -> tuple[datetime, datetime | None] | None:
+    """From when until when both sides were in the call, pauses included; no end as long as they are, None before.
+
+    A call that broke and was not taken up again ends where it broke, not where somebody noticed.
+    """
+    start = end = None
+    together = False
+    for step in steps:
+        now = MEETING.get(step.command, together)
+        if now and not together:
+            start, end = start or step.at, None
+        elif together and not now:
+            end = step.at
+        together = now
+    return None if start is None else (start, end)
+
+
 def written(columns: Mapping[str, Any]) -> dict[str, Any]:
     r"""Columns as an entry keeps them, without what the entry says anyway.
 

@@ -14,6 +14,7 @@ from telehealth.records.delivery.profiles import US_CORE, Profile
 from telehealth.records.delivery.rules import Identifier
 from telehealth.tasks.outbound import open_client
 from tests.kit.fault_proxy import FaultProxy, fault_proxy
+from tests.kit.r4 import faults
 from tests.kit.record_service import RunningRecordService, record_service
 
 MRN = "urn:example:mrn"
@@ -27,8 +28,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRecordSe
 
 @pytest.fixture
 def proxy(server: RunningRecordService) -> Iterator[FaultProxy]:
+    """Before the server; every resource that went to it was valid."""
     with fault_proxy(server.origin) as running:
         yield running
+    assert [fault for each in running.sent for fault in faults(each)] == []
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from telehealth.core.time import SystemClock
-from telehealth.records.delivery import fhir_client
+from telehealth.records.delivery import fhir_creating
 from telehealth.records.delivery.fhir_client import FhirRecordService
 from telehealth.records.delivery.fhir_http import FhirServer
 from telehealth.records.delivery.profiles import US_CORE
@@ -71,7 +71,7 @@ def slow_server(status: int, headers: dict[str, str], patient: Identifier) -> It
 async def test_whatever_else_the_asking_is_answered_the_document_may_be_there(
     monkeypatch: pytest.MonkeyPatch, *, status: int, headers: dict[str, str], answer: Answer
 ) -> None:
-    monkeypatch.setattr(fhir_client, "POLL_PAUSE", timedelta())
+    monkeypatch.setattr(fhir_creating, "POLL_PAUSE", timedelta())
     patient = Identifier(MRN, "202")
     with slow_server(status, headers, patient) as base_url:
         async with open_client(deadline=5) as outbound:

@@ -1,7 +1,7 @@
 """The entries of a visit's history rebuild its row, and the database takes no step that the machine does not have."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -12,8 +12,9 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.lifecycle import queries
-from telehealth.visits.lifecycle.histories import STEPS, rebuilt
+from telehealth.visits.lifecycle.histories import STEPS, Step, in_media, rebuilt
 from telehealth.visits.lifecycle.replaying import COLUMNS, Difference, Page, compare
+from telehealth.visits.lifecycle.rules import Command, VisitStatus
 from tests.kit.clinic import TUESDAY_NINE, book, open_clinic
 
 HISTORY = "INSERT INTO visit_event (visit_id, seq, at, command, role, purpose, cause, before, after)"
@@ -88,3 +89,37 @@ async def test_the_first_entry_says_everything(unit_of_work: UnitOfWork) -> None
     visit = (await unit_of_work.run(book, SYSTEM, clinic)).visit
     (first,) = await unit_of_work.run(queries.history, SYSTEM, visit.id)
     assert set(rebuilt([first])) == {column.name for column in COLUMNS}
+
+
+def steps_of(*given: tuple[Command, int]) -> list[Step]:
+    """Commands with the minute at which each was given."""
+    return [
+        Step(seq=seq, command=command, before=None, after=VisitStatus.BOOKED, at=minute_of(minute), changes={})
+        for seq, (command, minute) in enumerate(given, start=1)
+    ]
+
+
+def minute_of(minute: int) -> datetime:
+    return TUESDAY_NINE + timedelta(minutes=minute)
+
+
+C = Command
+
+
+@pytest.mark.parametrize(
+    ("given", "period"),
+    [
+        ([(C.BOOK, 0), (C.ADMIT, 1)], None),
+        ([(C.ADMIT, 1), (C.CONNECT, 2)], (2, None)),
+        ([(C.CONNECT, 2), (C.HAND_OVER, 5), (C.END, 20), (C.COMPLETE, 30)], (2, 20)),
+        ([(C.CONNECT, 2), (C.DROP, 5), (C.RESUME, 7), (C.END, 20)], (2, 20)),
+        ([(C.CONNECT, 2), (C.DROP, 15), (C.END, 20)], (2, 15)),
+        ([(C.CONNECT, 2), (C.FAIL, 4)], (2, 4)),
+        ([(C.CONNECT, 2), (C.FAIL, 4), (C.CORRECT, 9), (C.RESUME, 10), (C.END, 20)], (2, 20)),
+    ],
+)
+def test_the_call_lasts_from_the_first_to_the_last_that_both_were_in_it(
+    given: list[tuple[Command, int]], period: tuple[int, int | None] | None
+) -> None:
+    expected = period and (minute_of(period[0]), None if period[1] is None else minute_of(period[1]))
+    assert in_media(steps_of(*given)) == expected
