@@ -34,6 +34,7 @@ from telehealth.http.signals import ValkeySignals
 from telehealth.notifications.ports import Mailer, MailFrom, NoTexter, PublicUrl, Texter
 from telehealth.notifications.sms_gateway import Account, GatewayKind, SmsGateway
 from telehealth.notifications.smtp import SmtpMailer
+from telehealth.records.after_visit.ports import PatientTasks
 from telehealth.records.attachments.bucket import BucketStore
 from telehealth.records.attachments.directory import DirectoryStore, NoStore
 from telehealth.records.attachments.examiner import ProcessExaminer
@@ -128,6 +129,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         Fetcher: await stack.enter_async_context(open_fetcher(also=parse_networks(settings.calendar_networks))),
         FollowUps: follow_ups,
         RoomFollowUps: follow_ups,
+        PatientTasks: follow_ups,
         FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
         IceServers: IceServers(tuple(settings.turn_urls.split()), _secret(settings.turn_secret)),
         KeptVisits: VisitsOutsideHours(),

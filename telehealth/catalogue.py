@@ -45,6 +45,7 @@ PACKAGES = (
     "records.templates",
     "records.delivery",
     "records.charting",
+    "records.after_visit",
     "followups",
     "notifications",
     "exchange",

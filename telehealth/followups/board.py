@@ -9,13 +9,13 @@ from telehealth.core.actors import SYSTEM
 from telehealth.db.together import Together
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.followups import queries
-from telehealth.followups.parts import FollowUp, Pool, TaskStatus
+from telehealth.followups.parts import Facing, FollowUp, Pool, TaskStatus
 from telehealth.followups.rules import overdue_first, owned
 from telehealth.people import queries as people
 
 
 class BoardFollowUps:
-    """`visits.ports.FollowUps`, and the tasks of one visit for its room."""
+    """`visits.ports.FollowUps`, and the tasks of one visit: for its room, and for what its patient is given to read."""
 
     async def wanted(self, unit: Unit, /) -> list[FollowUp]:
         return await queries.wanted(unit)
@@ -25,6 +25,9 @@ class BoardFollowUps:
 
     async def of_visit(self, unit: Unit, visit_id: UUID, /) -> list[FollowUp]:
         return await queries.follow_ups(unit, visit_id=visit_id)
+
+    async def for_patient(self, unit: Unit, visit_id: UUID, /) -> list[FollowUp]:
+        return await queries.follow_ups(unit, visit_id=visit_id, facing=Facing.PATIENT)
 
 
 class TaskBoards:

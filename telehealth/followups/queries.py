@@ -50,6 +50,7 @@ async def follow_ups(
     *,
     statuses: Iterable[TaskStatus] = OPEN,
     visit_id: UUID | None = None,
+    facing: Facing | None = None,
     after: UUID | None = None,
     limit: int = LONGEST_LIST,
 ) -> list[FollowUp]:
@@ -57,6 +58,8 @@ async def follow_ups(
     query = select(FollowUpRow).where(FollowUpRow.status.in_(list(statuses)), visible(unit))
     if visit_id is not None:
         query = query.where(FollowUpRow.visit_id == visit_id)
+    if facing is not None:
+        query = query.where(FollowUpRow.facing == facing)
     if after is not None:
         last = select(FollowUpRow.due_at, FollowUpRow.id).where(FollowUpRow.id == after, visible(unit))
         query = query.where(tuple_(FollowUpRow.due_at, FollowUpRow.id) > last.scalar_subquery())

@@ -77,7 +77,9 @@ def _letter_of(facts: Facts, voice: Voice, link: str) -> Letter:
     if facts.offered is not None:
         return _about_offer(facts, facts.offered, voice, link)
     if facts.until is not None:
-        return _to_choose(facts, voice, link=link, until=voice.locale.format_datetime(facts.until, voice.zone))
+        to_read = facts.message.kind is K.AFTER_VISIT_SUMMARY
+        until = voice.locale.format_datetime(facts.until, voice.zone)
+        return (_to_read if to_read else _to_choose)(facts, voice, link=link, until=until)
     if facts.visit is None:
         return (_about_alert if facts.message.kind in OF_ALERTS else _about_task)(facts, voice, link)
     when = voice.locale.format_datetime(facts.visit.starts_at, voice.zone)
@@ -144,6 +146,15 @@ def _to_clinician(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter
             first = _("The video visit on %(when)s is cancelled.")
     parts = [_greeting(facts, voice), first % named]
     return Letter(subject % named, _letter(*parts, "" if kind is K.CANCELLATION else link))
+
+
+def _to_read(facts: Facts, voice: Voice, *, link: str, until: str) -> Letter:
+    """There is something for the patient to read after the visit; what it says stands behind the link."""
+    _ = voice.locale.gettext
+    ready = _("Your after-visit summary is ready. Open this link to read it. You will be asked for your date of birth.")
+    last = _("You can read it until %(time)s.") % {"time": until}
+    parts = (_greeting(facts, voice), ready, link, last, _help(voice.locale, facts.clinic))
+    return Letter(_("Your after-visit summary is ready"), _letter(*parts))
 
 
 def _to_choose(facts: Facts, voice: Voice, *, link: str, until: str) -> Letter:

@@ -13,7 +13,7 @@ STATES = ", ".join(f"'{state}'" for state in MessageState)
 
 
 class MessageRow(Table):
-    """`subject_id` is a visit, a task, an alert or an offer; `visit_at` is when the visit begins, as was known then.
+    """`subject_id` is a visit, a task, an alert, an offer or a summary; `visit_at` is when the visit was to begin.
 
     `fault` is a code of the mail server or gateway, or the name of a fault, never a text.
     """

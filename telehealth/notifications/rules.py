@@ -35,6 +35,7 @@ class MessageKind(StrEnum):
     FOLLOW_UP_OPEN = "follow_up_open"
     FOLLOW_UP_OVERDUE = "follow_up_overdue"
     OFFER = "offer"
+    AFTER_VISIT_SUMMARY = "after_visit_summary"
     WAITING_FOR_YOU = "waiting_for_you"
     WAITING_UNANSWERED = "waiting_unanswered"
     HELD_UP = "held_up"
@@ -131,7 +132,7 @@ class OfferedTime:
 class Facts:
     """All that a letter is written from. `path` leads this one reader to what it is about; empty when called off.
 
-    `until` is how long the path of an invitation to choose a time leads there.
+    `until` is how long the path of an invitation to choose a time, or of what is to be read, leads there.
     """
 
     message: Message

@@ -33,6 +33,7 @@ from telehealth.notifications.rules import (
 )
 from telehealth.notifications.ways import next_way, patience, quiet_until, ways
 from telehealth.people import queries as people
+from telehealth.records.after_visit import queries as after_visit
 from telehealth.scheduling.waitlist import queries as waitlist
 from telehealth.visits.appointments import self_booking
 from telehealth.visits.escalation import queries as escalation
@@ -152,6 +153,8 @@ async def _gather(unit: Unit, message: Message) -> Facts | Unsendable:
         return await _about_offer(unit, message)
     if message.kind is MessageKind.TIME_TO_CHOOSE:
         return await _about_invitation(unit, message)
+    if message.kind is MessageKind.AFTER_VISIT_SUMMARY:
+        return await _about_summary(unit, message)
     if message.kind in OF_ALERTS:
         return await _about_alert(unit, message)
     return Facts(message=message, reader=await _reader(unit, message))
@@ -295,6 +298,20 @@ async def _about_invitation(unit: Unit, message: Message) -> Facts | Unsendable:
     reader = await _reader(unit, message)
     clinic = await people.clinic(unit)
     return Facts(message=message, reader=reader, clinic=clinic, path=path, until=invitation.expires_at)
+
+
+async def _about_summary(unit: Unit, message: Message) -> Facts | Unsendable:
+    visit_id = await after_visit.worth_reading(unit, message.subject_id)
+    own = None if visit_id is None else await participants.patients_own(unit, visit_id, message.recipient_id)
+    if own is None:
+        return UNTRUE
+    return Facts(
+        message=message,
+        reader=await _reader(unit, message),
+        clinic=await people.clinic(unit),
+        path=await participants.link_of(unit, own),
+        until=(await participants.participant(unit, own)).reads_until,
+    )
 
 
 async def _about_alert(unit: Unit, message: Message) -> Facts | Unsendable:

@@ -25,6 +25,7 @@ from telehealth.notifications.ports import (
 from telehealth.notifications.rules import Channel, Facts, Message, MessageKind, alert_kind, reminder_times
 from telehealth.notifications.service import NO_GATEWAY, NOWHERE, UNTRUE, Came, NotNow, Recipient, Unsendable, Unwritten
 from telehealth.notifications.texts import NoNumber, TextDesk
+from telehealth.records.after_visit.events import SummaryReleased
 from telehealth.scheduling.waitlist.events import OfferMade
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.appointments.events import TimeToChoose
@@ -90,6 +91,13 @@ async def tell_overdue(unit: Unit, event: FollowUpEscalated) -> None:
 async def offer(unit: Unit, event: OfferMade) -> None:
     patient: Recipient = (Role.PATIENT, event.patient_id)
     await service.tell(unit, MessageKind.OFFER, event.offer_id, recipients=[patient], due_at=unit.now)
+
+
+async def tell_released(unit: Unit, event: SummaryReleased) -> None:
+    """Each summary that takes the place of another is told; the same once."""
+    patient: Recipient = (Role.PATIENT, event.patient_id)
+    kind = MessageKind.AFTER_VISIT_SUMMARY
+    await service.tell(unit, kind, event.summary_id, recipients=[patient], due_at=unit.now)
 
 
 async def alert(unit: Unit, event: AlertTold) -> None:
@@ -194,6 +202,7 @@ SUBSCRIPTIONS = (
     subscription(VisitCancelled, call_off),
     subscription(OfferMade, offer),
     subscription(TimeToChoose, ask_to_choose),
+    subscription(SummaryReleased, tell_released),
     subscription(AlertTold, alert),
     subscription(FollowUpDue, tell_due),
     subscription(FollowUpReminded, tell_open),

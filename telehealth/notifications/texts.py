@@ -41,21 +41,18 @@ class TextDesk:
 
 def _words(locale: Locale, kind: MessageKind) -> str:
     _ = locale.gettext
-    match kind:
-        case K.INVITATION:
-            return _("%(clinic)s: Your video visit is on %(when)s. Join here: %(link)s")
-        case K.MOVED:
-            return _("%(clinic)s: Your video visit has moved to %(when)s. Join here: %(link)s")
-        case K.REMINDER:
-            return _("%(clinic)s: Reminder: your video visit is on %(when)s. Join here: %(link)s")
-        case K.CANCELLATION:
-            return _("%(clinic)s: Your video visit on %(when)s is cancelled.")
-        case K.TIME_TO_CHOOSE:
-            return _("%(clinic)s: Please choose a time for your video visit: %(link)s")
-        case K.OFFER:
-            return _("%(clinic)s: A video visit is possible on %(when)s. Answer here: %(link)s")
-        case _:
-            raise ValueError(f"{kind} is not told by text message")
+    said = {
+        K.INVITATION: _("%(clinic)s: Your video visit is on %(when)s. Join here: %(link)s"),
+        K.MOVED: _("%(clinic)s: Your video visit has moved to %(when)s. Join here: %(link)s"),
+        K.REMINDER: _("%(clinic)s: Reminder: your video visit is on %(when)s. Join here: %(link)s"),
+        K.CANCELLATION: _("%(clinic)s: Your video visit on %(when)s is cancelled."),
+        K.TIME_TO_CHOOSE: _("%(clinic)s: Please choose a time for your video visit: %(link)s"),
+        K.OFFER: _("%(clinic)s: A video visit is possible on %(when)s. Answer here: %(link)s"),
+        K.AFTER_VISIT_SUMMARY: _("%(clinic)s: Your after-visit summary is ready. Read it here: %(link)s"),
+    }
+    if kind not in said:
+        raise ValueError(f"{kind} is not told by text message")
+    return said[kind]
 
 
 def to_e164(number: str, region: str) -> str:

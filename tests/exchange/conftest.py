@@ -19,6 +19,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.exchange.ports import SchedulingLinks
 from telehealth.exchange.routes import OPERATIONS
 from telehealth.http.paging import CursorKey
+from telehealth.records.after_visit.routes import OPERATIONS as AFTER_VISIT
 from telehealth.records.charting import service as records
 from telehealth.records.charting.queries import open_note as read_note
 from telehealth.records.charting.routes import OPERATIONS as CHARTING
@@ -145,6 +146,6 @@ async def exchange(unit_of_work: UnitOfWork) -> AsyncIterator[Exchange]:
     known = {"puller": actor, "nobody": Actor(uuid4(), Role.INTEGRATION)}
     links = SchedulingLinks(booking_url="https://book.example/visit?from=links")
     ports: dict[type, object] = {CursorKey: CursorKey("k" * 32), SchedulingLinks: links}
-    async with client_of(unit_of_work, (*OPERATIONS, *CHARTING), known, ports=ports) as client:
+    async with client_of(unit_of_work, (*OPERATIONS, *CHARTING, *AFTER_VISIT), known, ports=ports) as client:
         client.headers.update(bearer("puller"))
         yield Exchange(unit_of_work, actor, admin, links, client)

@@ -73,6 +73,7 @@ from tests.kit.clinic import guest as guest_actor
 from tests.kit.impatient import Impatient
 from tests.kit.integrations import jwks_of, new_key
 from tests.kit.staff import open_account
+from tests.kit.summaries import released
 
 ORIGIN = "http://localhost"
 BORN = date(1947, 6, 5)
@@ -269,6 +270,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
     await records.sign(hosting, visit, version=1, destinations=(RECORD_SERVICE,))
     (task,) = await followups.plan(hosting, visit, Wish(title="Check blood pressure", due_in="2w", checklist=("Cuff",)))
+    await released(hosting, visit)
     offered = await _offered(unit, kind, clinician, patient)
     signed = "SELECT version.id FROM note_version version JOIN note ON note.id = note_id WHERE visit_id = :visit"
     companion = await _companion(unit, visit)

@@ -260,6 +260,8 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "records.amend_on_page": lambda _: {"version": "1", "relation": "appends"},
     "records.discard_on_page": lambda _: {"version": "1"},
     "records.retract_on_page": lambda _: {"version": "1", "signed": "9", "reason": "Wrong patient."},
+    "records.release_after_visit_summary": lambda _: {"note_version": 1, "words": "Rest."},
+    "records.release_on_page": lambda _: {"note_version": "1", "words": "Rest."},
     "followups.plan_follow_up": lambda _: {"title": "Call back", "due_in": "2w"},
     "followups.plan_on_page": lambda _: {"stroke": "Call back +2w"},
     "followups.plan_in_one_stroke": lambda _: {"stroke": "Call back +2w"},

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from telehealth.access import service as access
-from telehealth.core.actors import Role
+from telehealth.core.actors import Actor, Role
 from telehealth.core.ids import AccountId, ClinicianId
 from telehealth.db.unit import Unit
 from telehealth.visits.waiting_room.ports import DueFollowUp
@@ -34,3 +34,10 @@ async def open_account(unit: Unit, role: Role, person_id: ClinicianId | None, *,
     opened = await access.open_staff_session(unit, account_id, compared="")
     assert opened is not None
     return opened.secret
+
+
+async def open_own_account(unit: Unit, actor: Actor) -> None:
+    """The account of a clinician whose sessions a test makes up."""
+    row = {"id": actor.id, "person": actor.person_id, "now": unit.now}
+    opened = "INSERT INTO account (id, email, password, role, person_id, created_at) VALUES "
+    await unit.session.execute(text(opened + "(:id, 'a@clinic.example', '', 'clinician', :person, :now)"), row)

@@ -1,10 +1,11 @@
-"""The pages of follow-up tasks with data that hurts."""
+"""The pages of follow-up tasks, and what patients take home, with data that hurts."""
 
 from datetime import timedelta
 from types import SimpleNamespace as Data
 
 from tests.web.admin_samples import ADMIN, ADMINISTRATION
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, VISIT_ID, Sample
+from tests.web.summary_samples import SUMMARIES
 
 _LONG = "Ask how the new dose is tolerated, and whether the laboratory has called about the second sample"
 
@@ -72,4 +73,4 @@ TASKS = (
     Sample("tasks_closed", "tasks.html", {**_BOARD, "closed": "t1", "team": []}, "/tasks"),
     Sample("admin_follow_ups", "admin_follow_ups.html", _TRIGGERS, "/admin/follow-ups"),
 )
-OFFICE = (*ADMINISTRATION, *TASKS)
+OFFICE = (*SUMMARIES, *ADMINISTRATION, *TASKS)

@@ -83,6 +83,27 @@ def only_headings(markdown: str) -> bool:
     return all(isinstance(each, Heading) for each in parse(markdown))
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What stands under one heading, as its author wrote it; what comes before the first heading has no title."""
+
+    title: str
+    text: str
+
+
+def sections(markdown: str) -> tuple[Section, ...]:
+    """The sections of a note in their order, of every level, without those in which nothing is written."""
+    lines = markdown.split("\n")
+    tokens = SyntaxTreeNode(_READER.parse(markdown)).children
+    heads = [
+        (node.map[0], node.map[1], plain(_line_of(node))) for node in tokens if node.type == "heading" and node.map
+    ]
+    starts = [(0, 0, ""), *heads]
+    ends = [*(begin for begin, _, _ in heads), len(lines)]
+    texts = ((title, lines[after:end]) for (_, after, title), end in zip(starts, ends, strict=True))
+    return tuple(Section(title, "\n".join(text).strip("\n")) for title, text in texts if any(map(str.strip, text)))
+
+
 def html(blocks: Iterable[Block], *, top: int = 1) -> str:
     """XHTML without attributes but `dir`, `start`, `href` and `rel`; a heading of level 1 is `<h{top}>`."""
     return "".join(_block(each, top) for each in blocks)

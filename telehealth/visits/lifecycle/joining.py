@@ -91,3 +91,8 @@ def session_end(visit: Visit, now: datetime) -> datetime:
     if join_reason(visit, now) in {JoinReason.OPEN, JoinReason.TOO_EARLY}:
         return max(visit.closes_at, now) + OVERRUN
     return min(visit.closes_at, now + LAST_PAGE)
+
+
+def reading_end(reads_until: datetime | None, now: datetime) -> datetime:
+    """The same for who only comes to read what there is after the visit."""
+    return now if reads_until is None else min(reads_until, now + LAST_PAGE)

@@ -189,7 +189,8 @@ class ParticipantRow(Table):
 
     The personal link is kept twice: hashed, to find it; sealed, so that the invitation can carry it. `role` is the kind
     of participant, `person_id` the patient, the clinician or who acts for the patient; others have a name alone.
-    `since` is when `state` was reached, `revoked_at` is set for whoever is out.
+    `since` is when `state` was reached, `revoked_at` is set for whoever is out. `reads_until` is set where there is
+    something to read after the visit: until then the link leads there.
     """
 
     __tablename__ = "participant"
@@ -211,6 +212,7 @@ class ParticipantRow(Table):
     attempts: Mapped[int] = plain(server_default=text("0"))
     locked_until: Mapped[datetime | None] = plain()
     verified_at: Mapped[datetime | None] = plain()
+    reads_until: Mapped[datetime | None] = plain()
     revoked_at: Mapped[datetime | None] = plain()
 
     __table_args__ = (

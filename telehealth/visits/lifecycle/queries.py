@@ -245,9 +245,10 @@ async def in_progress(unit: Unit) -> list[VisitId]:
     return [VisitId(found) for found in await unit.session.scalars(query.order_by(VisitRow.changed_at))]
 
 
-async def booked_ahead(unit: Unit, clinician_id: UUID) -> list[Visit]:
+async def booked_ahead(unit: Unit, clinician_id: UUID, patient_id: UUID | None = None) -> list[Visit]:
     """Visits to come with that clinician that are the actor's to see, soonest first. Leaves no trace: see `find`."""
-    ahead = (VisitRow.clinician_id == clinician_id, VisitRow.starts_at > unit.now)
+    whose = true() if patient_id is None else VisitRow.patient_id == patient_id
+    ahead = (VisitRow.clinician_id == clinician_id, VisitRow.starts_at > unit.now, whose)
     query = select(VisitRow).where(*ahead, VisitRow.status == VisitStatus.BOOKED, await visible(unit))
     return [visit_of(row) for row in await unit.session.scalars(query.order_by(VisitRow.starts_at).limit(MOST_AHEAD))]
 

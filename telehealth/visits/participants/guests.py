@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from telehealth.access import guests as access
 from telehealth.access.links import Locked, Mistaken, Passed, judge, unknown
@@ -15,11 +15,11 @@ from telehealth.core.ids import ClinicianId, ParticipantId, PatientId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.visits.lifecycle import guests as parts
-from telehealth.visits.lifecycle.joining import session_end
+from telehealth.visits.lifecycle.joining import reading_end, session_end
 from telehealth.visits.lifecycle.models import ParticipantRow, VisitRow
 from telehealth.visits.lifecycle.parts import PATIENT_SIDE, ParticipantKind, Step, allowed
 from telehealth.visits.lifecycle.queries import visit_of
-from telehealth.visits.lifecycle.rules import Visit
+from telehealth.visits.lifecycle.rules import OVER, Visit
 from telehealth.visits.participants import queries
 from telehealth.visits.participants.events import LinkLocked, ParticipantMoved
 from telehealth.visits.participants.rules import Identity, NoAuthority, Participant, answers_to, identity_of
@@ -30,17 +30,21 @@ LINK = "participant_link"
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """It is them: `secret` and `max_age` (seconds) are for the cookie of a session bound to this one visit."""
+    """It is them: `secret` and `max_age` (seconds) are for the cookie of a session bound to this one visit.
+
+    `page` is where they go on: once the visit is over, to what they are given to read after it.
+    """
 
     participant: Participant
     visit: Visit
     secret: str
     max_age: int
+    page: str
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """It is them, and the visit is over for good."""
+    """It is them, the visit is over for good, and there is nothing to read after it."""
 
 
 Identification = Identified | Mistaken | Locked | Closed
@@ -76,6 +80,13 @@ async def invite(unit: Unit, visit: Visit, kind: ParticipantKind, person_id: Pat
 def sealed(unit: Unit, participant_id: UUID, secret: str) -> bytes:
     """The link as it is kept for whoever sends it."""
     return unit.vault.seal(("participant", "link", participant_id), secret)
+
+
+async def keep_readable(unit: Unit, visit: Visit, until: datetime) -> None:
+    """The patient's own link leads to what they are given to read after the visit, at least until then."""
+    own = ParticipantRow
+    theirs = (own.visit_id == visit.id, own.role == K.PATIENT, own.person_id == visit.patient_id)
+    await unit.session.execute(update(own).where(*theirs).values(reads_until=func.greatest(own.reads_until, until)))
 
 
 async def identify_guest(unit: Unit, link_secret: str, birth_date: date) -> Identification:
@@ -125,7 +136,7 @@ async def _identify(unit: Unit, link_secret: str, asked: Identity, right: Right)
 async def _let_in(unit: Unit, row: ParticipantRow) -> Identified | Closed:
     row.verified_at = unit.now
     visit = visit_of(await unit.session.get_one(VisitRow, row.visit_id))
-    until = session_end(visit, unit.now)
+    until = max(session_end(visit, unit.now), reading_end(row.reads_until, unit.now))
     if until <= unit.now:
         return Closed()
     if row.role == K.PROXY and row.person_id is not None:
@@ -141,7 +152,14 @@ async def _let_in(unit: Unit, row: ParticipantRow) -> Identified | Closed:
         person_id=visit.patient_id if K(row.role) in PATIENT_SIDE else None,
         until=until,
     )
-    return Identified(queries.participant_of(row), visit, secret, int((until - unit.now).total_seconds()))
+    theirs = queries.participant_of(row)
+    return Identified(theirs, visit, secret, int((until - unit.now).total_seconds()), _page(theirs, visit, unit.now))
+
+
+def _page(theirs: Participant, visit: Visit, now: datetime) -> str:
+    if not theirs.acts_as_patient:
+        return "/attend"
+    return "/visit/summary" if visit.status in OVER and theirs.reads(now) else "/visit"
 
 
 async def _advance(unit: Unit, row: ParticipantRow, step: Step) -> None:

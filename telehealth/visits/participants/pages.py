@@ -65,8 +65,8 @@ async def identify_by_name(call: Call, link: str, body: NameForm) -> Response:
 
 async def _answered(call: Call, form: BirthForm | NameForm, answer: guests.Identification) -> Response:
     match answer:
-        case guests.Identified(participant=participant, secret=secret, max_age=max_age):
-            response = call.redirect("/visit" if participant.acts_as_patient else "/attend")
+        case guests.Identified(secret=secret, max_age=max_age, page=page):
+            response = call.redirect(page)
             set_cookie(response, GUEST_COOKIE, secret, max_age=max_age)
             return response
         case Mistaken(left):

@@ -30,6 +30,7 @@ def participant_of(row: ParticipantRow) -> Participant:
         language=row.language,
         invited_as=Role(row.invited_as),
         verified_at=row.verified_at,
+        reads_until=row.reads_until,
         locked_until=row.locked_until,
     )
 

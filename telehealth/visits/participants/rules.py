@@ -138,6 +138,7 @@ class Participant:
     phone: str | None = None
     invited_as: Role = Role.SYSTEM
     verified_at: datetime | None = None
+    reads_until: datetime | None = None
     locked_until: datetime | None = None
 
     @property
@@ -156,6 +157,10 @@ class Participant:
     @property
     def living(self) -> bool:
         return self.state in LIVING
+
+    def reads(self, now: datetime) -> bool:
+        """Whether there is something for them to read after the visit."""
+        return self.reads_until is not None and now < self.reads_until
 
     @property
     def has_link(self) -> bool:

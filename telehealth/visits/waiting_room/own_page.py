@@ -21,6 +21,7 @@ from telehealth.visits.lifecycle.joining import Stage, stage_of
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.lifecycle.schemas import AttestLocation
+from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants.pages import elsewhere
 from telehealth.visits.waiting_room import attendance, notices, standings
 from telehealth.visits.waiting_room.own_place import here, own_place
@@ -84,6 +85,7 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
         "to_prepare": bool(to_prepare(await gates.standings(unit, visit))),
         "intake": await gates.is_asked(unit, visit),
         "agreed": await gates.last_given(unit, visit) is not None,
+        "readable": unit.actor.id is not None and (await participants.participant(unit, unit.actor.id)).reads(unit.now),
         **await _waiting_on(unit, visit),
     }
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from telehealth.core.actors import SYSTEM, Actor, Scope
-from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.db.unit import UnitOfWork
 from telehealth.records.attachments.ports import Limits
 from telehealth.records.charting.ports import RoomFollowUps
 from telehealth.records.charting.routes import OPERATIONS, PAGES
@@ -17,6 +16,7 @@ from telehealth.records.delivery.destinations import RECORD_SERVICE
 from telehealth.records.delivery.memory import MemoryRecordService
 from telehealth.records.delivery.ports import Destination, Destinations
 from telehealth.records.delivery.profiles import US_CORE
+from tests.kit.staff import open_own_account
 from tests.kit.visits import Arranged, arrange_visit
 from tests.kit.web import bearer, client_of
 
@@ -31,12 +31,6 @@ class NoFollowUps:
 @pytest.fixture
 async def arranged(unit_of_work: UnitOfWork) -> Arranged:
     return await unit_of_work.run(arrange_visit)
-
-
-async def open_own_account(unit: Unit, actor: Actor) -> None:
-    row = {"id": actor.id, "person": actor.person_id, "now": unit.now}
-    opened = "INSERT INTO account (id, email, password, role, person_id, created_at) VALUES "
-    await unit.session.execute(text(opened + "(:id, 'a@clinic.example', '', 'clinician', :person, :now)"), row)
 
 
 @pytest.fixture
