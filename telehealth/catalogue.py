@@ -3,8 +3,9 @@
 A new package is one line here. What is incomplete about it stops the build with a sentence that says what is missing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain
@@ -68,7 +69,8 @@ class Catalogue:
     tables: MetaData
 
 
-def read_catalogue(packages: Sequence[str] = PACKAGES) -> Catalogue:
+@cache
+def read_catalogue(packages: tuple[str, ...] = PACKAGES) -> Catalogue:
     """Everything the packages offer, checked. Raises CatalogueError."""
     routes = [_part(name, "routes") for name in packages]
     tasks = [_part(name, "tasks") for name in packages]

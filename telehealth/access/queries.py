@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import Select, bindparam, exists, select
 from sqlalchemy.orm import aliased
 
 from telehealth.access.models import (
@@ -39,6 +39,27 @@ from telehealth.people.queries import clinician, clinicians
 LONGEST_LIST = 100
 
 
+def _sessions() -> Select[SessionRow, str, bool]:
+    other, now = aliased(SessionRow), bindparam("now", type_=SessionRow.ends_at.type)
+    elsewhere = exists().where(
+        other.participant_id == SessionRow.participant_id,
+        other.opened_at > SessionRow.opened_at,
+        other.ends_at > now,
+    )
+    return (
+        select(SessionRow, AccountRow.role, elsewhere)
+        .outerjoin(AccountRow, AccountRow.id == SessionRow.account_id)
+        .where(
+            SessionRow.secret.in_(bindparam("secrets", expanding=True)),
+            SessionRow.ends_at > now,
+            AccountRow.disabled_at.is_(None),
+        )
+    )
+
+
+_SESSIONS = _sessions()  # asked with every request: putting it together takes longer than the answer
+
+
 async def session_actor(unit: Unit, secret: str) -> Actor | None:
     """Whoever holds this session now."""
     return (await session_actors(unit, [secret])).get(secret)
@@ -47,21 +68,7 @@ async def session_actor(unit: Unit, secret: str) -> Actor | None:
 async def session_actors(unit: Unit, secrets: Collection[str]) -> dict[str, Actor]:
     """Whoever holds these sessions now, by secret; one lookup by a unique index, nothing written."""
     digests = {digest(secret): secret for secret in secrets}
-    other = aliased(SessionRow)
-    elsewhere = exists().where(
-        other.participant_id == SessionRow.participant_id,
-        other.opened_at > SessionRow.opened_at,
-        other.ends_at > unit.now,
-    )
-    found = await unit.session.execute(
-        select(SessionRow, AccountRow.role, elsewhere)
-        .outerjoin(AccountRow, AccountRow.id == SessionRow.account_id)
-        .where(
-            SessionRow.secret.in_(digests),
-            SessionRow.ends_at > unit.now,
-            AccountRow.disabled_at.is_(None),
-        )
-    )
+    found = await unit.session.execute(_SESSIONS, {"secrets": list(digests), "now": unit.now})
     return {
         digests[row.secret]: _guest(row, elsewhere=newer) if row.account_id is None else _staff(row, Role(role))
         for row, role, newer in found

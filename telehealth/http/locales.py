@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from gettext import NullTranslations
 from io import BytesIO
 from itertools import chain
@@ -131,7 +132,7 @@ class Wish:
 
 
 class Locales:
-    """Every language we speak, compiled once."""
+    """Every language we speak, compiled once in a process."""
 
     def __init__(self, by_code: Mapping[str, Locale]) -> None:
         self._by_code = dict(by_code)
@@ -139,13 +140,7 @@ class Locales:
     @classmethod
     def load(cls, web: Path = WEB) -> "Locales":
         """Read and compile the catalogues. Raises OSError or ValueError when one is missing or broken."""
-        scripts = _spoken(sorted((web / "static").glob("*.js")))
-        return cls(
-            {
-                code: Locale(code, babel.Locale.parse(code), _compile(web / "messages", code), scripts)
-                for code in LANGUAGES
-            }
-        )
+        return cls(_read(web))
 
     def get(self, code: str) -> Locale:
         """The locale of a code we speak, else English."""
@@ -189,6 +184,14 @@ def _wish(tag: str, quality: float) -> Iterable[Wish]:
     match = _TAG.fullmatch(tag)
     if match and match[1].lower() in LANGUAGES:
         yield Wish(match[1].lower(), (match[2] or "").upper(), quality)
+
+
+@cache
+def _read(web: Path) -> Mapping[str, Locale]:
+    scripts = _spoken(sorted((web / "static").glob("*.js")))
+    return {
+        code: Locale(code, babel.Locale.parse(code), _compile(web / "messages", code), scripts) for code in LANGUAGES
+    }
 
 
 def _compile(messages: Path, code: str) -> NullTranslations:

@@ -4,7 +4,7 @@ As with the built-in, now() is one and the same throughout a transaction.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,4 +43,10 @@ def standing_still(database: str, at: datetime) -> Iterator[Moment]:
         connection.execute(SCHEMA)
         name = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("ALTER DATABASE {} SET search_path = moment, pg_catalog, public").format(name))
-        yield Moment(connection, at)
+        try:
+            yield Moment(connection, at)
+        finally:  # with its own time again the database serves another test
+            with suppress(psycopg.errors.LockNotAvailable):
+                connection.execute("SET lock_timeout = '1s'")
+                connection.execute("DROP SCHEMA moment CASCADE")
+                connection.execute(sql.SQL("ALTER DATABASE {} RESET search_path").format(name))
