@@ -44,7 +44,7 @@ from telehealth.records.attachments.signature import Credential
 from telehealth.records.charting.ports import RoomFollowUps
 from telehealth.records.delivery.destinations import RECORD_SERVICE, Target, parse_targets, profile_called
 from telehealth.records.delivery.fhir_client import open_record_service
-from telehealth.records.delivery.ports import Destination, Destinations
+from telehealth.records.delivery.ports import Destination, Destinations, MetricsToken
 from telehealth.scheduling.availability.ports import KeptVisits
 from telehealth.scheduling.calendars.ports import OwnDomain
 from telehealth.scheduling.calendars.rules import domain_of
@@ -136,6 +136,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         Lacking: _lacking(settings),
         Locales: Locales.load(),
         MailFrom: MailFrom(settings.mail_from),
+        MetricsToken: MetricsToken(_secret(settings.metrics_token)),
         Mailer: SmtpMailer(settings.smtp_url.get_secret_value()),
         MediaNode: HttpMediaNode(settings.media_url, _signer(settings)),
         MediaRooms: HttpMediaRooms(settings.media_url.split(), _signer(settings)),

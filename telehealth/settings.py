@@ -138,6 +138,14 @@ class Settings(BaseModel):
             "client_id, private_key (JWK), scopes",
         ),
     ] = None
+    metrics_token: Annotated[
+        SecretStr | None,
+        Field(
+            alias="TELEHEALTH_METRICS_TOKEN",
+            min_length=16,
+            description="Bearer token that GET /metrics asks for; none: there is no such door",
+        ),
+    ] = None
     turn_urls: Annotated[
         str, Field(alias="TELEHEALTH_TURN_URLS", description="turn: and turns: addresses, separated by spaces")
     ] = ""

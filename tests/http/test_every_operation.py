@@ -63,6 +63,7 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "http.readyz": "the process supervisor has no credential",
     "http.openapi_document": "the API's description holds nobody's data",
     "http.problem_type": "what a problem means is the same for everyone",
+    "records.metrics": "asks for the token of the settings, which is no credential of a person",
     "access.open_session": "this is where one gets a credential",
     "access.token": "this is where an integration gets a credential",
     "access.smart_configuration": "discovery comes before the credential (SMART App Launch 2.2, section 8.1)",

@@ -1,7 +1,7 @@
 """The patient record service, in our words: a document goes in, what became of it comes out."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -131,6 +131,13 @@ class Destination:
     name: str
     profile: Profile
     service: RecordService
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsToken:
+    """What whoever reads the numbers of the house shows; None: nobody may."""
+
+    value: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

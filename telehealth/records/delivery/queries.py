@@ -1,7 +1,7 @@
 """Reading deliveries: whether a note has arrived, and what waits for a person."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -66,6 +66,7 @@ async def note_is_in_record(unit: Unit, visit_id: UUID) -> bool:
 
 GIVEN_UP = (DeliveryState.HELD, DeliveryState.DEAD)
 WAITING = (DeliveryState.PENDING, DeliveryState.VERIFYING)
+UNDER_WAY = (*WAITING, DeliveryState.SENDING)
 LISTED = or_(RecordDeliveryRow.state != DeliveryState.DELIVERED, RecordDeliveryRow.finding.is_not(None))
 
 
@@ -129,7 +130,7 @@ async def deliveries(
 async def balances(unit: Unit) -> list[Balance]:
     """Every destination that was ever sent to."""
     row = RecordDeliveryRow
-    under_way = row.state.in_((*WAITING, DeliveryState.SENDING))
+    under_way = row.state.in_(UNDER_WAY)
     query = (
         select(
             row.destination,
@@ -146,6 +147,42 @@ async def balances(unit: Unit) -> list[Balance]:
         Balance(destination=name, waiting=waiting, held=held, dead=dead, found=found, oldest_since=oldest)
         for name, waiting, held, dead, found, oldest in await unit.session.execute(query)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One destination counted: what is in each state, what was found different, since when the oldest is under way."""
+
+    destination: str
+    states: Mapping[str, int] = field(default_factory=dict)
+    found: Mapping[str, int] = field(default_factory=dict)
+    oldest_since: datetime | None = None
+
+    @property
+    def by_state(self) -> Mapping[str, int]:
+        """Waiting, held, dead, delivered: what waits for its turn, for an answer or for doubt to end is one."""
+        waiting = sum(self.states.get(each, 0) for each in UNDER_WAY)
+        others = (DeliveryState.HELD, DeliveryState.DEAD, DeliveryState.DELIVERED)
+        return {"waiting": waiting, **{each.value: self.states.get(each, 0) for each in others}}
+
+
+async def tallies(unit: Unit) -> list[Tally]:
+    """Every destination that was ever sent to, all of it counted."""
+    row, number = RecordDeliveryRow, func.count()
+    states: dict[str, dict[str, int]] = {}
+    found: dict[str, dict[str, int]] = {}
+    oldest: dict[str, datetime] = {}
+    query = select(row.destination, row.state, row.finding, number, func.min(row.since))
+    for name, state, finding, counted, since in await unit.session.execute(
+        query.group_by(row.destination, row.state, row.finding)
+    ):
+        of_state, of_finding = states.setdefault(name, {}), found.setdefault(name, {})
+        of_state[state] = of_state.get(state, 0) + counted
+        if finding is not None:
+            of_finding[finding] = of_finding.get(finding, 0) + counted
+        if state in UNDER_WAY:
+            oldest[name] = min(since, oldest.get(name, since))
+    return [Tally(name, states[name], found[name], oldest.get(name)) for name in states]
 
 
 def _told(row: RecordDeliveryRow, version: int, visit_id: UUID) -> Delivery:

@@ -5,11 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 from telehealth.core.actors import Scope
-from telehealth.core.errors import NotFound
+from telehealth.core.errors import NotFound, NotSignedIn
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
-from telehealth.http.operation import operation, page
+from telehealth.http.openmetrics import CONTENT_TYPE
+from telehealth.http.operation import PUBLIC, Documented, operation, page
 from telehealth.records.delivery import pages, queries, service
+from telehealth.records.delivery.metrics import metrics
 from telehealth.records.delivery.queries import Balance, Delivery
 from telehealth.records.delivery.rules import UnderWay
 from telehealth.records.delivery.schemas import BalanceView, DeliveriesView, DeliveryQuery, DeliveryView
@@ -47,9 +49,13 @@ def _seconds(since: datetime, now: datetime) -> int:
     return int((now - since).total_seconds())
 
 
+NUMBERS = CONTENT_TYPE.partition(";")[0]
 _RUNS = Scope.INTEGRATIONS_WRITE
 AGAIN = (NotFound, UnderWay)
 OPERATIONS = (
+    operation(
+        "GET", "/metrics", metrics, needs=PUBLIC, errors=(NotFound, NotSignedIn), answers=(Documented(200, NUMBERS),)
+    ),
     operation("GET", "/v1/deliveries", list_deliveries, needs=_RUNS),
     operation(
         "POST", "/v1/deliveries/{delivery:uuid}/redrive", redrive_delivery, needs=_RUNS, status=204, errors=AGAIN
