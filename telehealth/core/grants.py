@@ -42,7 +42,8 @@ class Place:
 class MediaGrant:
     """One use (`jti`) of one session by one person (`sub`: opaque to the media node), until `expires_at`.
 
-    `place` is there for sessions of a room and for no others; `sub` is the participant's name in it.
+    `place` is there for sessions of a room and for no others; `sub` is the participant's name in it. `vouched`: the
+    connection lasts only as long as somebody looks at it again and again with such a grant.
     """
 
     session: MediaSessionId
@@ -51,6 +52,7 @@ class MediaGrant:
     jti: str
     expires_at: datetime
     place: Place | None = None
+    vouched: bool = False
 
     def __post_init__(self) -> None:
         if (self.place is None) is not (self.kind is GrantKind.PRECHECK):
@@ -59,14 +61,19 @@ class MediaGrant:
     def claims(self) -> dict[str, str | int]:
         """The claims of the signed form (RFC 7519, section 4)."""
         place: dict[str, str | int] = {"room": self.place.room, "epoch": self.place.epoch} if self.place else {}
-        return place | {
-            "aud": AUDIENCE,
-            "sub": self.sub,
-            "jti": self.jti,
-            "exp": int(self.expires_at.timestamp()),
-            "sid": str(self.session),
-            "kind": self.kind.value,
-        }
+        vouched: dict[str, str | int] = {"vouched": True} if self.vouched else {}
+        return (
+            place
+            | vouched
+            | {
+                "aud": AUDIENCE,
+                "sub": self.sub,
+                "jti": self.jti,
+                "exp": int(self.expires_at.timestamp()),
+                "sid": str(self.session),
+                "kind": self.kind.value,
+            }
+        )
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, object]) -> "MediaGrant":
@@ -83,6 +90,7 @@ class MediaGrant:
                     jti=jti,
                     expires_at=expires_at,
                     place=_place(claims),
+                    vouched=claims.get("vouched") is True,
                 )
             case _:
                 raise ValueError("not the claims of a media grant")

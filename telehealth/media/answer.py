@@ -169,7 +169,12 @@ def _transport(section: Section, local: Local) -> Iterator[str]:
         if each.algorithm == "sha-256":
             yield f"a=fingerprint:sha-256 {each.value}"
     yield "a=setup:passive"
-    for number, (host, port) in enumerate(sorted(local.addresses, key=_preference), 1):
+    yield from candidates(local.addresses)
+
+
+def candidates(addresses: Sequence[tuple[str, int]]) -> Iterator[str]:
+    """The lines of an answer, or of a fragment of one (RFC 8840), that say where the node is reached."""
+    for number, (host, port) in enumerate(sorted(addresses, key=_preference), 1):
         priority = (126 << 24) + ((65_536 - number) << 8) + 255  # RFC 8445, section 5.1.2.1
         yield f"a=candidate:{number} 1 udp {priority} {host} {port} typ host"
     yield "a=end-of-candidates"

@@ -1,7 +1,8 @@
 """The control door of the media node: HTTP for the web process alone, shaped like WHIP (RFC 9725).
 
 PUT /sessions/{id} {type, sdp} -> 201 {type, sdp}; PATCH, a later offer of the same connection -> 200 {type, sdp};
-GET -> figures; DELETE -> 204; GET /healthz, GET /stats. PUT /recordings/{id} {key, participants} -> 201, PATCH
+POST {fragment}, an ICE restart without an offer -> 200; GET -> figures; DELETE -> 204; GET /healthz, GET /stats.
+PUT /recordings/{id} {key, participants} -> 201, PATCH
 {participants}, GET, DELETE -> what is recorded. Each request spends one grant, whose kind says what it is for. Errors
 are problem documents (RFC 9457).
 """
@@ -28,7 +29,7 @@ from telehealth.media.mux import Mux
 from telehealth.media.node import MediaNode
 from telehealth.media.recordings import Recordings
 from telehealth.media.rooms import Rooms
-from telehealth.media.schemas import Answer, Offer, Record, Renewal, Wire
+from telehealth.media.schemas import Answer, Offer, Record, Renewal, Restart, Wire
 
 Body = TypeVar("Body", bound=Wire)
 
@@ -110,9 +111,10 @@ def control_app(
         await door.rooms.shut_down()  # and with them the sockets
 
     methods = ["PUT", "PATCH", "GET", "DELETE"]
+    with_restart = [*methods, "POST"]
     return Starlette(
         routes=[
-            Route("/sessions/{session:uuid}", door.session, methods=methods),
+            Route("/sessions/{session:uuid}", door.session, methods=with_restart),
             Route("/recordings/{session:uuid}", door.recording, methods=methods),
             Route("/healthz", door.healthz),
             Route("/stats", door.stats),
@@ -127,7 +129,7 @@ async def _check(request: Request, grant: MediaGrant, node: MediaNode) -> Respon
     match request.method:
         case "PUT":
             return _reply(Answer(sdp=node.open(grant, (await _read(request, LARGEST_BODY, Offer)).sdp)), 201)
-        case "PATCH":
+        case "PATCH" | "POST":
             raise HTTPException(405, headers={"Allow": "PUT, GET, HEAD, DELETE"})
         case "DELETE":
             await node.close(grant)
@@ -145,6 +147,8 @@ async def _call(request: Request, grant: MediaGrant, rooms: Rooms) -> Response:
         case "PATCH":
             offer = await _read(request, LARGEST_ROOM_BODY, Offer)
             return _reply(Answer(sdp=rooms.renew(grant, offer.sdp)))
+        case "POST":
+            return _reply(rooms.restart(grant, (await _read(request, LARGEST_BODY, Restart)).fragment))
         case "DELETE":
             await rooms.close(grant)
             return Response(status_code=204)

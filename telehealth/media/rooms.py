@@ -19,14 +19,14 @@ from aiortc import RTCCertificate
 
 from telehealth.core.errors import Kind, NotFound, Refusal
 from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId, Place
-from telehealth.media.answer import Local, Reply, render
+from telehealth.media.answer import Local, Reply, candidates, render
 from telehealth.media.drain import Drain
 from telehealth.media.load import Load
 from telehealth.media.malformed import Malformed
 from telehealth.media.mux import Mux
 from telehealth.media.node import NodeFull, OfferMalformed, SessionExists
 from telehealth.media.publisher import Published, Publisher
-from telehealth.media.schemas import RoomSessionView, Stats
+from telehealth.media.schemas import Restarted, RoomSessionView, Stats
 from telehealth.media.seating import Key
 from telehealth.media.sections import Offer, read_offer
 from telehealth.media.subscriber import Subscriber
@@ -58,7 +58,9 @@ DEFAULT_ROOM_LIMITS = RoomLimits()
 
 @dataclass(slots=True, kw_only=True)
 class RoomSession:
-    """One connection of a participant. `number` and `version` are those of its answers' o= lines."""
+    """One connection of a participant. `number` and `version` are those of its answers' o= lines. `vouched_until` is
+    None for one that lasts by itself.
+    """
 
     id: MediaSessionId
     place: Place
@@ -66,6 +68,7 @@ class RoomSession:
     transport: Transport
     number: int = field(default_factory=lambda: secrets.randbits(40))
     version: int = 0
+    vouched_until: float | None = None
 
     @property
     def participant(self) -> str:
@@ -156,14 +159,25 @@ class Rooms:
             session.transport.restart(offer.remote.fragment)
         return self._answer(session, offer, replies)
 
+    def restart(self, grant: MediaGrant, fragment: str) -> Restarted:
+        """An ICE restart, all else as it was. Raises NotFound or EpochPast."""
+        _, session = self._find(grant)
+        session.transport.restart(fragment)
+        return Restarted(
+            fragment=session.transport.fragment,
+            password=session.transport.pwd,
+            candidates=list(candidates(self._mux.addresses)),
+        )
+
     async def close(self, grant: MediaGrant) -> None:
         """Ends a connection. Raises NotFound or EpochPast."""
         _, session = self._find(grant)
         await session.transport.close()
 
     def view(self, grant: MediaGrant) -> RoomSessionView:
-        """The figures so far. Raises NotFound or EpochPast."""
+        """The figures so far, and with a grant that vouches, some seconds more. Raises NotFound or EpochPast."""
         _, session = self._find(grant)
+        session.vouched_until = self._vouched(grant) or session.vouched_until
         return RoomSessionView(
             session=session.id,
             participant=session.participant,
@@ -250,8 +264,13 @@ class Rooms:
         side.transport = Transport(
             self._mux, side, certificate=self._certificate, remote=offer.remote, patience=self._patience
         )
-        session = RoomSession(id=grant.session, place=place, side=side, transport=side.transport)
+        session = RoomSession(
+            id=grant.session, place=place, side=side, transport=side.transport, vouched_until=self._vouched(grant)
+        )
         return session
+
+    def _vouched(self, grant: MediaGrant) -> float | None:
+        return monotonic() + self._patience.vouched if grant.vouched else None
 
     def _take(self, room: Room, session: RoomSession, offer: Offer) -> list[Reply]:
         match session.side:
@@ -328,6 +347,8 @@ class Rooms:
                 for session in room.sessions.values():
                     try:
                         session.side.beat(now)
+                        if session.vouched_until is not None and now > session.vouched_until:
+                            self._end(session, Ending.UNVOUCHED)
                     except Exception:
                         logger.exception("a session of the node failed")
                         self._end(session, Ending.FAILED)

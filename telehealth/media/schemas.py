@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from telehealth.core.verdict import Verdict
+from telehealth.media.sections import FRAGMENT
 
 
 class Wire(BaseModel):
@@ -25,6 +26,20 @@ class Offer(Wire):
 class Answer(Wire):
     type: Literal["answer"] = "answer"
     sdp: str
+
+
+class Restart(Wire):
+    """An ICE restart without an offer (RFC 9725, section 4.3.3): the new user fragment of the other side."""
+
+    fragment: Annotated[str, Field(pattern=f"^{FRAGMENT}$")]
+
+
+class Restarted(Wire):
+    """The node's new credentials, and where it is, as lines of SDP."""
+
+    fragment: str
+    password: str
+    candidates: list[str]
 
 
 class ProbeView(Wire):

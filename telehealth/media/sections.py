@@ -23,7 +23,8 @@ PASSED_THROUGH = frozenset({"audio/opus", "video/vp8", "video/vp9", "video/h264"
 _TELLING = {"video/vp9": {"profile-id": "0"}, "video/av1": {"profile": "0"}, "video/h264": {"packetization-mode": "0"}}
 
 _TEXT = re.compile(r"[\r\n\x20-\x7e]*")
-_FRAGMENT = re.compile(r"[A-Za-z0-9+/]{4,256}")  # RFC 8839, section 5.4
+FRAGMENT = r"[A-Za-z0-9+/]{4,256}"  # RFC 8839, section 5.4
+_FRAGMENT = re.compile(FRAGMENT)
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}")
 _TOKEN = re.compile(r"[A-Za-z0-9_\-{}.]+")  # of a mid (RFC 5888, section 4), as browsers make them
 _RID = re.compile(r"[A-Za-z0-9]{1,16}")  # RFC 8852, section 3.1

@@ -30,11 +30,14 @@ MOST_PACKETS = 4_000  # a second; three encodings of 1080p and a screen are abou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Seconds for coming up, and of silence until a connection is over (RFC 7675, section 5.1) or may be displaced."""
+    """Seconds for coming up, and of silence until a connection is over (RFC 7675, section 5.1) or may be displaced.
+    `vouched`: how long one that somebody has to vouch for lasts after they last did.
+    """
 
     setup: float = 15.0
     consent: float = 30.0
     displace: float = 10.0
+    vouched: float = 10.0
 
 
 DEFAULT_PATIENCE = Patience()
@@ -48,6 +51,7 @@ class Ending(StrEnum):
     NOBODY_CAME = "nobody_came"
     NOT_SECURE = "not_secure"  # another certificate, or no suite in common
     SILENCE = "silence"
+    UNVOUCHED = "unvouched"  # nobody answers for it any more
     FAILED = "failed"  # a fault of the node's own
 
 

@@ -11,9 +11,8 @@ from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.errors import NotFound, Overloaded, Refusal
 from telehealth.core.ids import VisitId
 from telehealth.db.unit import DatabaseFault
-from telehealth.http.call import Kit
 from telehealth.video import chat, places, queries, samples, service
-from telehealth.video.keeping import Keeping
+from telehealth.video.keeping import House, Keeping
 from telehealth.video.language import (
     Answer,
     Arrived,
@@ -40,6 +39,7 @@ from telehealth.video.language import (
     PutOut,
     RecordRequest,
     Release,
+    Report,
     Resume,
     Said,
     Send,
@@ -70,16 +70,16 @@ Tell = Callable[[Message], Awaitable[None]]
 class Conversation:
     """`tell` carries a message to the browser. A Refusal that leaves a function here ends the conversation."""
 
-    def __init__(self, kit: Kit, entry: Entry, connection: str, tell: Tell) -> None:
+    def __init__(self, house: House, entry: Entry, connection: str, tell: Tell) -> None:
         self._entry, self._connection, self._tell = entry, connection, tell
-        self._unit_of_work, self._ports = kit.unit_of_work, kit.ports
-        self._bus = kit.ports.get(RoomBus)
+        self._unit_of_work, self._ports = house.unit_of_work, house.ports
+        self._bus = house.ports.get(RoomBus)
         self._visit, self._admitted, self._version = entry.visit, True, ""
         self._in_media = False
         self._credentials_at = self.now()
         self.session = ""
         self._minute: Minute | None = None
-        self._keeping = Keeping(kit, entry.visit.id, self._apply)
+        self._keeping = Keeping(house, entry.visit.id, self._apply)
 
     @property
     def visit_id(self) -> VisitId:
@@ -141,6 +141,13 @@ class Conversation:
         await self._tell_visit(await self._apply(Beat(self.now(), self._connection, self._admitted)))
         if self.now() - self._credentials_at > RENEW_AFTER:
             await self._tell_ice()
+
+    async def attend(self, media: MediaState) -> None:
+        """For who has no socket to say it: still here, with media as the node sees them."""
+        room = await self._apply(Beat(self.now(), self._connection, admitted=True))
+        seat = room.of_connection(self._connection)
+        if seat is not None and seat.inside and seat.media is not media:
+            await self.say(Report(seat.ack + 1, media, epoch=room.epoch))
 
     async def drop(self) -> None:
         """The socket is gone. The seat stays for a while, and media do not notice; unless the last one hung up."""
@@ -262,7 +269,7 @@ class Conversation:
         try:
             await self._look_again()
         except NotFound:
-            await self._leave_for_good()
+            await self.leave()
             raise
 
     async def _look_again(self) -> None:
@@ -277,7 +284,7 @@ class Conversation:
             self._admitted = False
         self._version = version
 
-    async def _leave_for_good(self) -> None:
+    async def leave(self) -> None:
         """As if they had hung up: the others see nobody, and close what connects them."""
         with suppress(RoomsAway):
             await self._apply(Said(self.now(), self._connection, Bye(LAST_COMMAND)))

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from telehealth.core.actors import SYSTEM, Actor
 from telehealth.core.errors import Refusal
 from telehealth.core.ids import VisitId
-from telehealth.db.unit import DatabaseFault
-from telehealth.http.call import Kit
+from telehealth.core.ports import Ports
+from telehealth.db.unit import DatabaseFault, UnitOfWork
 from telehealth.video import places, recordings
 from telehealth.video.language import Ask, Event, Finish, KeepConsent, OfRecorder, Pause, RecordingAsked, RecordingOver
 from telehealth.video.ports import MediaAway, Permit, RecorderLine, RecorderLost, Recorders, RoomBus, Track
@@ -20,12 +20,22 @@ RENEW_SECONDS = 0.4  # a recorder waits 1.5 (media/recorder.py)
 NOTE_EVERY = timedelta(seconds=5)
 
 
+class House(Protocol):
+    """What a conversation stands on, in a web process or in a worker."""
+
+    @property
+    def unit_of_work(self) -> UnitOfWork: ...
+
+    @property
+    def ports(self) -> Ports: ...
+
+
 class Keeping:
     """Of one conversation. `apply` puts an event to the room. Any conversation of a room keeps its recorder alive."""
 
-    def __init__(self, kit: Kit, visit_id: VisitId, apply: Callable[[Event], Awaitable[Room]]) -> None:
-        self._unit_of_work, self._bus = kit.unit_of_work, kit.ports.get(RoomBus)
-        self._recorders = kit.ports.get(Recorders)
+    def __init__(self, house: House, visit_id: VisitId, apply: Callable[[Event], Awaitable[Room]]) -> None:
+        self._unit_of_work, self._bus = house.unit_of_work, house.ports.get(RoomBus)
+        self._recorders = house.ports.get(Recorders)
         self._visit_id, self._apply = visit_id, apply
         self._wanted = asyncio.Event()
         self._noted: tuple[frozenset[UUID], datetime] | None = None
@@ -65,9 +75,11 @@ class Keeping:
         if room.recording is None or room.mode is not Mode.NODE:
             self.look(room)
             return
-        present = [seat.id for seat in room.inside] if room.records else []
+        inside = room.inside if room.records else ()
+        present = [seat.id for seat in inside if seat.who.asked]
+        devices = [seat.id for seat in inside if not seat.who.asked]
         try:
-            permit = await run(recordings.permit, SYSTEM, self._visit_id, room.recording.id, present)
+            permit = await run(recordings.permit, SYSTEM, self._visit_id, room.recording.id, present, devices=devices)
             if permit is not None:
                 await self._go_on(line, room, permit)
         except RecorderLost:

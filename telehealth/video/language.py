@@ -267,11 +267,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Negotiate:
-    """Take an offer to the media node. Whoever it is for is inside, and may send if that is the direction."""
+    """Take an offer to the media node. Whoever it is for is inside, and may send if that is the direction. `vouched`:
+    the connection lasts only as long as somebody sees to it that they are still in the room.
+    """
 
     participant: ParticipantId
     session: str
     offer: Offer
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

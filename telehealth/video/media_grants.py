@@ -33,6 +33,7 @@ class GrantSigner:
         now: datetime,
         kind: GrantKind = GrantKind.PRECHECK,
         place: Place | None = None,
+        vouched: bool = False,
         life: timedelta = LONGEST_LIFE,
     ) -> str:
         """A bearer credential for one request about that session. `sub` names the person and means nothing outside."""
@@ -43,5 +44,6 @@ class GrantSigner:
             jti=secrets.token_urlsafe(16),
             expires_at=now + min(life, LONGEST_LIFE),
             place=place,
+            vouched=vouched,
         )
         return jwt.encode({"alg": ALGORITHM, "typ": TOKEN_TYPE}, grant.claims(), self._key, algorithms=[ALGORITHM])

@@ -38,6 +38,10 @@ class MemoryRooms:
     async def look(self, visit_id: VisitId) -> Room:
         return self._rooms[visit_id].room if visit_id in self._rooms else Room()
 
+    def forget(self, visit_id: VisitId) -> None:
+        """As the place that rooms live in may lose them all."""
+        self._rooms.pop(visit_id, None)
+
     @asynccontextmanager
     async def follow(self, visit_id: VisitId, after: int) -> AsyncIterator[AsyncGenerator[Delivery, None]]:
         deliveries = self._deliveries(self._rooms[visit_id], after)

@@ -170,4 +170,37 @@ class RecordingTrackRow(Table):
     head: Mapped[str] = plain()
 
 
+class MediaCredentialRow(Table):
+    """What a device sends with by WHIP, or an observer receives with by WHEP: made by the host, for one participant.
+
+    `secret` is SHA-256 of 256 random bits. It is used up (`ended_at`) when its holder ends what they began.
+    `session_id` names the connection it has now; `seat`, `url`, `epoch` and `ice` tell of it once a media node has
+    answered: the session of its seat in the room, its place, and how many ICE sessions it has had.
+    """
+
+    __tablename__ = "media_credential"
+
+    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id"), primary_key=True)
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), index=True)
+    kind: Mapped[str] = plain()
+    secret: Mapped[bytes] = plain(LargeBinary, unique=True)
+    made_by: Mapped[UUID] = plain()
+    made_at: Mapped[datetime] = plain()
+    expires_at: Mapped[datetime] = plain()
+    ended_at: Mapped[datetime | None] = plain()
+    session_id: Mapped[UUID | None] = plain(unique=True)
+    opened_at: Mapped[datetime | None] = plain()
+    seat: Mapped[str | None] = plain()
+    url: Mapped[str | None] = plain()
+    epoch: Mapped[int | None] = plain()
+    ice: Mapped[int | None] = plain()
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('device', 'observer')", name="kind"),
+        CheckConstraint("(session_id IS NULL) = (opened_at IS NULL)", name="session"),
+        CheckConstraint("num_nonnulls(seat, url, epoch, ice) IN (0, 4)", name="place"),
+        CheckConstraint("session_id IS NOT NULL OR epoch IS NULL", name="placed"),
+    )
+
+
 CONFLICTS: Mapping[str, type[Refusal]] = {}

@@ -14,9 +14,11 @@ TOO_OFTEN = 2  # renewals that brought nothing
 
 def wanted(room: Room) -> Mode:
     """The node for a third, for one who only receives, for a recorder, by policy, or when browsers do not reach each
-    other.
+    other; and for who has no browser, alone too.
     """
     inside = room.inside
+    if any(seat.who.by_node for seat in inside):
+        return Mode.NODE
     if len(inside) < 2:
         return Mode.P2P
     company = len(inside) > 2 or not all(seat.who.sends for seat in inside)
@@ -25,8 +27,9 @@ def wanted(room: Room) -> Mode:
 
 
 def pair(room: Room) -> tuple[ParticipantId, ...]:
-    """The two whose conversation goes first, of those inside who send; nobody when there are not two."""
-    first = sorted((seat for seat in room.inside if seat.who.sends), key=lambda seat: seat.who.rank)[:2]
+    """The two whose conversation goes first, of those inside who send by a browser; nobody when there are not two."""
+    able = (seat for seat in room.inside if seat.who.sends and not seat.who.by_node)
+    first = sorted(able, key=lambda seat: seat.who.rank)[:2]
     return tuple(seat.id for seat in first) if len(first) == 2 else ()
 
 

@@ -15,7 +15,7 @@ from telehealth.tasks.outbound import NoAnswer, NobodyThere, NotJson, NotSent, O
 from telehealth.video.language import Cut, Negotiate
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.placement import Node, Place, Reports
-from telehealth.video.ports import MediaAway, OfferRefused
+from telehealth.video.ports import Connection, ConnectionGone, MediaAway, OfferRefused, Restarted
 
 DEADLINE_SECONDS = 4.0  # within the five after which a browser asks again
 REPORT_SECONDS = 1.5  # within the silence after which a node counts as dead
@@ -43,11 +43,11 @@ class HttpMediaRooms:
 
     async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
         session = _session(place, task.session, task.offer.way)
-        kind = GrantKind.SEND if task.offer.direction == "send" else GrantKind.RECEIVE
+        kind = _kind(task.offer.way)
         body = json.dumps({"type": "offer", "sdp": task.offer.sdp}).encode()
         async with open_client(deadline=DEADLINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=1) as client:
             for method in ("PUT", "PATCH"):  # the first offer of this connection, or a later one
-                headers = self._headers(place, session, str(task.participant), kind, now)
+                headers = self._headers(place, session, str(task.participant), kind, now, vouched=task.vouched)
                 reply = await _send(client, method, f"{place.url}/sessions/{session}", headers, body)
                 if reply.status != 409:
                     break
@@ -61,18 +61,48 @@ class HttpMediaRooms:
         async with open_client(deadline=DEADLINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=1) as client:
             for way in task.ways:
                 session = _session(place, task.session, way)
-                kind = GrantKind.SEND if way.startswith("send") else GrantKind.RECEIVE
-                headers = self._headers(place, session, str(task.participant), kind, now)
+                headers = self._headers(place, session, str(task.participant), _kind(way), now)
                 await _send(client, "DELETE", f"{place.url}/sessions/{session}", headers, b"")
 
+    async def vouch(self, place: Place, connection: Connection, now: datetime) -> str:
+        match (await self._about(place, connection, now, "GET")).json():
+            case {"state": str(state)}:
+                return state
+        raise MediaAway
+
+    async def restart(self, place: Place, connection: Connection, fragment: str, now: datetime) -> Restarted:
+        reply = await self._about(place, connection, now, "POST", json.dumps({"fragment": fragment}).encode())
+        match reply.json():
+            case {"fragment": str(mine), "password": str(password), "candidates": list(candidates)}:
+                return Restarted(mine, password, tuple(map(str, candidates)))
+        raise MediaAway
+
+    async def _about(  # noqa: PLR0917 -- a request
+        self, place: Place, connection: Connection, now: datetime, method: str, body: bytes = b""
+    ) -> Reply:
+        session = _session(place, connection.session, connection.way)
+        kind = _kind(connection.way)
+        headers = self._headers(place, session, str(connection.participant), kind, now, vouched=True)
+        async with open_client(deadline=DEADLINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=1) as client:
+            reply = await _send(client, method, f"{place.url}/sessions/{session}", headers, body)
+        if reply.status in (404, 409):
+            raise ConnectionGone
+        if reply.status != 200:
+            raise MediaAway
+        return reply
+
     def _headers(  # noqa: PLR0917 -- what a grant names
-        self, place: Place, session: MediaSessionId, sub: str, kind: GrantKind, now: datetime
+        self, place: Place, session: MediaSessionId, sub: str, kind: GrantKind, now: datetime, *, vouched: bool = False
     ) -> Mapping[str, str]:
         if self._signer is None:
             raise MediaAway
         granted = GrantedPlace(room=str(place.visit_id), epoch=place.epoch)
-        grant = self._signer.sign(session, sub=sub, now=now, kind=kind, place=granted)
+        grant = self._signer.sign(session, sub=sub, now=now, kind=kind, place=granted, vouched=vouched)
         return {"Authorization": f"Bearer {grant}", "Content-Type": "application/json"}
+
+
+def _kind(way: str) -> GrantKind:
+    return GrantKind.SEND if way.startswith("send") else GrantKind.RECEIVE
 
 
 def _session(place: Place, seat: str, way: str) -> MediaSessionId:

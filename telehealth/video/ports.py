@@ -33,6 +33,10 @@ class MediaAway(Refusal):
     kind, slug, title = Kind.AWAY, "media-away", "The network check cannot run just now"
 
 
+class ConnectionGone(Refusal):
+    kind, slug, title = Kind.ABSENT, "connection-gone", "This connection is no more"
+
+
 class OfferRefused(Refusal):
     kind, slug, title = Kind.INVALID, "offer-refused", "This is not an offer the network check understands"
 
@@ -82,6 +86,24 @@ class MediaNode(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One way of one participant's media at a place: `session` is that of their seat in the room."""
+
+    participant: ParticipantId
+    session: str
+    way: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The node's ICE credentials after a restart, and where it is, as lines of SDP."""
+
+    fragment: str
+    password: str
+    candidates: tuple[str, ...]
+
+
 class MediaRooms(Protocol):
     """The media nodes, as far as rooms need them. Every function but `reports` raises MediaAway."""
 
@@ -98,6 +120,17 @@ class MediaRooms(Protocol):
 
     async def cut(self, place: Place, task: Cut, now: datetime) -> None:
         """Forward nothing more on those ways; one that is not there is no fault."""
+        ...
+
+    async def vouch(self, place: Place, connection: Connection, now: datetime) -> str:
+        """Whoever has it is still in the room: it lasts some seconds more. Its state (media/transport.py).
+
+        Raises ConnectionGone too.
+        """
+        ...
+
+    async def restart(self, place: Place, connection: Connection, fragment: str, now: datetime) -> Restarted:
+        """Restart its ICE, where the other side has that user fragment from now on. Raises ConnectionGone too."""
         ...
 
 

@@ -95,11 +95,19 @@ async def answer(unit: Unit, visit_id: VisitId, said: KeepConsent) -> None:
     unit.audit("create" if said.given else "delete", "recording-consent", said.recording, patient_id=visit.patient_id)
 
 
-async def permit(unit: Unit, visit_id: VisitId, recording: UUID, present: Collection[ParticipantId]) -> Permit | None:
+async def permit(
+    unit: Unit,
+    visit_id: VisitId,
+    recording: UUID,
+    present: Collection[ParticipantId],
+    *,
+    devices: Collection[ParticipantId] = (),
+) -> Permit | None:
     """What the recorder may do now; None when somebody else has just asked.
 
     Nobody is recorded unless all who are `present` have agreed, the visit is on, and its patient has not taken back
-    what they agreed to. Without anybody present it waits. Raises RecorderLost when the recording is over.
+    what they agreed to. Without anybody present it waits. `devices` are recorded with them. Raises RecorderLost when
+    the recording is over.
     """
     row = RecordingRow
     mine = (row.renewed_at.is_(None) | (row.renewed_at <= unit.now - BETWEEN), row.stopped_at.is_(None))
@@ -119,7 +127,7 @@ async def permit(unit: Unit, visit_id: VisitId, recording: UUID, present: Collec
     return Permit(
         recording=recording,
         key=unit.vault.open(_key_place(recording), sealed),
-        participants=tuple(ParticipantId(each) for each in sorted(agreed)) if everyone else (),
+        participants=tuple(ParticipantId(each) for each in sorted(agreed.union(devices))) if everyone else (),
     )
 
 

@@ -65,8 +65,11 @@ def _between_browsers(room: Room, seat: Seat, command: Signal | Renew | Report) 
 def _over_node(room: Room, seat: Seat, command: Offer | Report) -> str | None:
     if room.mode is not Mode.NODE or command.epoch != room.epoch:
         return "stale-epoch"
-    sending = isinstance(command, Offer) and command.direction == "send"
-    return "receive-only" if sending and not seat.who.sends else None
+    if not isinstance(command, Offer):
+        return None
+    if command.direction == "send":
+        return None if seat.who.sends else "receive-only"
+    return None if seat.who.receives else "send-only"
 
 
 def _of_host(room: Room, seat: Seat, command: HostCommand) -> str | None:

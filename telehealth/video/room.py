@@ -9,7 +9,7 @@ from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.ids import ParticipantId
-from telehealth.visits.lifecycle.parts import NO_SENDERS, PATIENT_SIDE, ParticipantKind
+from telehealth.visits.lifecycle.parts import BY_HTTP, NO_SENDERS, PATIENT_SIDE, ParticipantKind
 
 RESUMABLE = timedelta(seconds=60)  # how long a seat without a socket is kept, and its media believed
 MOST_SEATS = 12
@@ -63,8 +63,23 @@ class Who:
 
     @property
     def sends(self) -> bool:
-        """Whether others see and hear them; everybody sees and hears others."""
+        """Whether others see and hear them."""
         return self.host or self.kind not in NO_SENDERS
+
+    @property
+    def receives(self) -> bool:
+        """Whether they see and hear others: all but devices."""
+        return self.kind is not ParticipantKind.DEVICE
+
+    @property
+    def by_node(self) -> bool:
+        """Reached over a media node alone: a device or an observer, without a browser."""
+        return self.kind in BY_HTTP
+
+    @property
+    def asked(self) -> bool:
+        """Whether their consent to a recording is asked for. A device is nobody; whom it shows is asked themselves."""
+        return self.kind is not ParticipantKind.DEVICE
 
     @property
     def rank(self) -> int:
@@ -155,7 +170,9 @@ class Room:
     @property
     def unasked(self) -> tuple[Seat, ...]:
         """Of those inside, who has not agreed to be recorded; nobody when no recording is asked for."""
-        return () if self.recording is None else tuple(s for s in self.inside if s.id not in self.recording.agreed)
+        if self.recording is None:
+            return ()
+        return tuple(each for each in self.inside if each.who.asked and each.id not in self.recording.agreed)
 
     @property
     def may_record(self) -> bool:

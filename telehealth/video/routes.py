@@ -1,17 +1,21 @@
 """All the ways into a call."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 from starlette.responses import Response
 
 from telehealth.core.actors import Purpose, Scope
-from telehealth.core.errors import NotAllowed, NotFound
+from telehealth.core.errors import ConditionMissing, NotAllowed, NotFound, Stale
 from telehealth.core.grants import MediaSessionId
 from telehealth.http.call import Call
-from telehealth.http.operation import PUBLIC, operation, page
+from telehealth.http.operation import PUBLIC, Documented, Handler, Operation, operation, page
+from telehealth.http.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType
 from telehealth.http.socket import socket
-from telehealth.video import chat, samples, service
+from telehealth.video import chat, credentials, ingress, samples, service, whip
+from telehealth.video.credential import CredentialInUse, CredentialInvalid, NoMediaNode, OfferUnfit, WasHeld
 from telehealth.video.polling import NoHello, poll
 from telehealth.video.ports import CheckBusy, IceServers, MediaAway, MediaNode, OfferRefused, OpenChecks, RoomsAway
 from telehealth.video.rules import NotAdmitted, RoomFull, SeatTaken, TicketInvalid, VisitOver
@@ -22,13 +26,19 @@ from telehealth.video.schemas import (
     ChatMessageView,
     ChatView,
     IceServersView,
+    MakeMediaCredential,
+    MediaCredentialView,
     Offer,
     Poll,
     Polled,
     TicketView,
 )
+from telehealth.video.sdp_fragment import MEDIA_TYPE as SDP_FRAGMENT
+from telehealth.video.sdp_fragment import FragmentMalformed
 from telehealth.video.signalling import signalling
 from telehealth.video.turn import CHECK_LIFE, ice_servers
+from telehealth.visits.lifecycle.parts import ParticipantKind, StepRefused
+from telehealth.visits.participants.rules import NotToBeInvited, TooManyInvited
 
 
 async def join_ticket(call: Call, visit: UUID) -> TicketView:
@@ -101,6 +111,25 @@ async def test_page(call: Call) -> Response:
     return call.render("test.html")
 
 
+async def make_media_credential(call: Call, visit: UUID, body: MakeMediaCredential) -> MediaCredentialView:
+    """Let a device, such as an exam camera, or an observer into the call by a credential of its own."""
+    kind, life = ParticipantKind(body.kind), timedelta(minutes=body.minutes)
+    made = await call.run(credentials.make, visit, kind, name=body.name, life=life)
+    held = made.credential
+    return MediaCredentialView(
+        participant=held.participant,
+        kind=held.kind,
+        endpoint=f"{call.kit.public_url}/v1/visits/{visit}/{held.protocol}",
+        token=made.secret,
+        expires_at=held.expires_at,
+    )
+
+
+async def revoke_media_credential(call: Call, visit: UUID, participant: UUID) -> None:
+    """Take a media credential back: what was opened with it ends at once."""
+    await ingress.end(call.kit, await call.run(credentials.revoke, visit, participant))
+
+
 def _counted(call: Call) -> datetime:
     """The present instant, of one more step of a check by this address. Raises CheckBusy."""
     now, client = call.kit.unit_of_work.clock.now(), call.request.client
@@ -126,9 +155,30 @@ def _holder(call: Call) -> UUID:
 
 TICKET_ERRORS = (NotFound, NotAdmitted, VisitOver)
 POLL_ERRORS = (TicketInvalid, NotFound, NotAdmitted, VisitOver, SeatTaken, RoomFull, RoomsAway, NoHello)
+BODY_ERRORS = (UnsupportedMediaType, BodyTooLarge, MalformedBody, CredentialInvalid)
+OF_CALL = (NotAdmitted, VisitOver, RoomFull, RoomsAway, WasHeld)
+BEGIN_ERRORS = (*BODY_ERRORS, *OF_CALL, CredentialInUse, OfferUnfit, NoMediaNode)
+PATCH_ERRORS = (*BODY_ERRORS, FragmentMalformed, ConditionMissing, Stale, NoMediaNode)
 CARE, OWN = Purpose.TREATMENT, Purpose.PATIENT_REQUEST
 VISIT = "/v1/visits/{visit:uuid}"
 JOIN, HOST, ATTEND = Scope.VISITS_JOIN, Scope.VISITS_HOST, Scope.VISITS_ATTEND
+
+
+def _over_http(
+    protocol: str, handlers: tuple[Handler, Handler, Handler], options: tuple[Handler, Handler]
+) -> Iterator[Operation]:
+    """WHIP or WHEP: the endpoint, and the session that it opens."""
+    endpoint = f"{VISIT}/{protocol}"
+    session = f"{endpoint}/{{session:uuid}}"
+    begin, patch, end = handlers
+    open_to_all = partial(operation, needs=PUBLIC, purpose=CARE, always=whip.ANY_ORIGIN)
+    answer, fragment = (Documented(201, whip.SDP),), (Documented(200, SDP_FRAGMENT),)
+    yield open_to_all("POST", endpoint, begin, status=201, errors=BEGIN_ERRORS, answers=answer)
+    yield open_to_all("PATCH", session, patch, status=204, errors=PATCH_ERRORS, answers=fragment)
+    yield open_to_all("DELETE", session, end, errors=(CredentialInvalid,))
+    for path, handler in zip((endpoint, session), options, strict=True):
+        yield open_to_all("OPTIONS", path, handler, status=204)
+
 
 # A device that was left for another stays in the call, also after a lost connection, until its seat is taken there.
 # Tickets answer 200, not 201: nothing of theirs may be kept for an Idempotency-Key, and asking twice does no harm.
@@ -167,6 +217,32 @@ OPERATIONS = (
     operation("POST", "/v1/check", open_check, needs=PUBLIC, errors=(OfferRefused, MediaAway, CheckBusy)),
     operation("GET", "/v1/check/ice-servers", list_open_ice_servers, needs=PUBLIC, errors=(CheckBusy,)),
     operation("GET", f"{VISIT}/ice-servers", list_ice_servers, needs=JOIN, purpose=CARE, errors=(NotFound,)),
+    operation(
+        "POST",
+        f"{VISIT}/media-credentials",
+        make_media_credential,
+        needs=HOST,
+        purpose=CARE,
+        status=201,
+        errors=(NotFound, NotToBeInvited, TooManyInvited),
+    ),
+    operation(
+        "POST",
+        f"{VISIT}/media-credentials/{{participant:uuid}}/revoke",
+        revoke_media_credential,
+        needs=HOST,
+        purpose=CARE,
+        status=204,
+        errors=(NotFound, StepRefused),
+    ),
+    *_over_http(
+        "whip",
+        (whip.publish, whip.patch_published, whip.end_published),
+        (whip.publishing_options, whip.published_options),
+    ),
+    *_over_http(
+        "whep", (whip.watch, whip.patch_watched, whip.end_watched), (whip.watching_options, whip.watched_options)
+    ),
 )
 PAGES = (page("GET", "/test", test_page, needs=PUBLIC),)
 SOCKETS = (socket("/v1/signalling", signalling),)

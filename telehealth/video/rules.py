@@ -232,8 +232,9 @@ def _of_media(room: Room, seat: Seat, command: Signal | Report | Renew | Stats |
         case Stats():
             return _measured(room, seat, command)
         case Offer():
+            negotiate = Negotiate(seat.id, seat.session, command, vouched=seat.who.by_node)
             ways = tuple(dict.fromkeys((*seat.ways, command.way)))[-MOST_WAYS:]
-            return room.having(replace(seat, ways=ways)), (Negotiate(seat.id, seat.session, command),)
+            return room.having(replace(seat, ways=ways)), (negotiate,)
         case _:
             assert_never(command)
 

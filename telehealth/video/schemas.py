@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model
 
 from telehealth.core.ids import ParticipantId
 from telehealth.http.schemas import Instant, Message
+from telehealth.people.schemas import Name
 from telehealth.video import language
 from telehealth.video.language import (
     Admit,
@@ -109,6 +110,26 @@ class CallQualitiesView(Message):
     """Of everybody who received media."""
 
     items: list[CallQualityView]
+
+
+class MakeMediaCredential(Message):
+    """What a device sends with (`device`, WHIP) or an observer receives with (`observer`, WHEP), and for how long it
+    opens a connection. `name` is what staff call them.
+    """
+
+    kind: Literal["device", "observer"]
+    name: Name
+    minutes: Annotated[int, Field(ge=1, le=240)] = 30
+
+
+class MediaCredentialView(Message):
+    """`endpoint` takes an SDP offer with `token` as the bearer; the token is told here and nowhere else."""
+
+    participant: UUID
+    kind: ParticipantKind
+    endpoint: str
+    token: str
+    expires_at: Instant
 
 
 class Poll(Message):

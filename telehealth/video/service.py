@@ -49,7 +49,7 @@ async def issue_ticket(unit: Unit, visit_id: UUID) -> Ticket:
     """A ticket for the actor into the call of their visit. Raises NotAdmitted before it and for a companion whom nobody
     has let in, VisitOver after it.
     """
-    visit, theirs = await _open_call(unit, visit_id)
+    visit, theirs = await open_call(unit, visit_id)
     actor = unit.actor
     secret = secrets.token_urlsafe(32)
     expires_at = unit.now + TICKET_LIFE
@@ -95,7 +95,7 @@ async def _entered(unit: Unit, secret: str, good: ColumnElement[bool], **values:
     if found is None:
         raise TicketInvalid
     actor = _actor(Role(found.role), found.holder_id, found.person_id, found.visit_id)
-    visit, theirs = await _open_call(replace(unit, actor=actor), found.visit_id)
+    visit, theirs = await open_call(replace(unit, actor=actor), found.visit_id)
     if theirs.id != found.participant_id:
         raise TicketInvalid
     return Entry(visit, actor, Who(theirs.id, theirs.kind, theirs.host))
@@ -108,7 +108,7 @@ def _actor(role: Role, holder_id: UUID, person_id: UUID | None, visit_id: UUID) 
 
 async def still_open(unit: Unit, visit_id: VisitId) -> Visit:
     """The visit, while the actor may be in its call. Raises like `redeem_ticket`."""
-    return (await _open_call(unit, visit_id))[0]
+    return (await open_call(unit, visit_id))[0]
 
 
 async def let_in(unit: Unit, visit_id: VisitId, participant_id: ParticipantId) -> None:
@@ -175,9 +175,10 @@ async def forget_tickets(unit: Unit) -> int:
     return len(gone.all())
 
 
-async def _open_call(unit: Unit, visit_id: UUID) -> tuple[Visit, Participant]:
+async def open_call(unit: Unit, visit_id: UUID) -> tuple[Visit, Participant]:
+    """The call of a visit that is on, and the actor's part in it. Raises NotFound, NotAdmitted, VisitOver."""
     visit = await visits.open_visit(unit, visit_id, action="execute")
-    theirs = await _own_part(unit, visit)
+    theirs = await own_part(unit, visit)
     if visit.status not in IN_CALL | BEFORE_CALL:
         raise VisitOver
     if visit.status not in IN_CALL or not may_enter(theirs):
@@ -190,7 +191,8 @@ def may_enter(theirs: Participant) -> bool:
     return theirs.host or theirs.acts_as_patient or theirs.state in LET_IN
 
 
-async def _own_part(unit: Unit, visit: Visit) -> Participant:
+async def own_part(unit: Unit, visit: Visit) -> Participant:
+    """As whom the actor takes part: a clinician as the host. Raises NotFound, NotAllowed."""
     actor = unit.actor
     if actor.role in GUESTS and actor.id is not None:
         return await _of_visit(unit, visit.id, ParticipantId(actor.id))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from telehealth.tasks.work import Work, sweep
-from telehealth.video import places, recordings
+from telehealth.video import credentials, ingress, places, recordings
 from telehealth.video.language import Finish, Placed, Unplaced
 from telehealth.video.placement import REPORTS_EVERY, Standing
 from telehealth.video.ports import MediaAway, MediaRooms, RecorderLost, Recorders, RoomBus
@@ -20,6 +20,7 @@ from telehealth.visits.lifecycle.rules import NotNow
 
 TICKETS_EVERY_SECONDS = 600.0
 SILENCE_EVERY_SECONDS = 15.0
+CONNECTIONS_EVERY_SECONDS = 1.0
 RECORDINGS_EVERY_SECONDS = 5.0
 EXPIRED_EVERY_SECONDS = 3600.0
 
@@ -59,6 +60,14 @@ async def sweep_places(work: Work) -> int:
     return len(moved)
 
 
+async def sweep_connections(work: Work) -> int:
+    """Devices and observers: their connections go on as long as everybody sees them in the room. Raises RoomsAway."""
+    held = await work.run(credentials.with_sessions)
+    for each in held:
+        await ingress.look_after(work, each)
+    return len(held)
+
+
 async def sweep_recordings(work: Work) -> int:
     """A recording that nobody keeps alive any more, or whose visit is over, is over too: what it wrote is noted."""
     recorders, settled = work.port(Recorders), 0
@@ -87,6 +96,7 @@ async def sweep_expired(work: Work) -> int:
 SWEEPS = (
     sweep("video.tickets", sweep_tickets, every=TICKETS_EVERY_SECONDS),
     sweep("video.places", sweep_places, every=REPORTS_EVERY.total_seconds()),
+    sweep("video.connections", sweep_connections, every=CONNECTIONS_EVERY_SECONDS),
     sweep("video.recordings", sweep_recordings, every=RECORDINGS_EVERY_SECONDS),
     sweep("video.expired", sweep_expired, every=EXPIRED_EVERY_SECONDS),
     sweep("video.silence", sweep_silence, every=SILENCE_EVERY_SECONDS),

@@ -41,6 +41,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "person": lambda course: course.guardian,
     "clinician": lambda course: course.clinician.id,
     "attachment": lambda course: course.attachment,
+    "session": lambda _: uuid4(),
 }
 SEEN = "0123456789abcdef"  # of steps that somebody has changed since
 WORDS: Mapping[str, Callable[[Residents], str]] = {
@@ -248,6 +249,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "visits.invite_on_page": lambda _: {"kind": "trainee", "name": "Kim Ode", "email": "kim@clinic.example"},
     "video.open_check": lambda _: {"type": "offer", "sdp": "v=0\r\n"},
     "video.precheck": lambda _: {"type": "offer", "sdp": "v=0\r\n"},
+    "video.make_media_credential": lambda _: {"kind": "device", "name": "Otoscope"},
     "video.poll_signalling": lambda _: {"ticket": "made-up", "after": 0, "messages": []},
     "records.save_note": lambda _: {"content": "Better."},
     "records.save_on_page": lambda _: {"content": "Better.", "version": "1"},
@@ -287,6 +289,17 @@ HEADERS: Mapping[str, Mapping[str, str]] = {
         f"records.{name}": {"If-Match": '"1"'}
         for name in ("sign_note", "amend_note", "discard_amendment", "retract_note")
     },
+}
+
+
+_OF_WHIP = ("publish", "watch", "patch_published", "patch_watched", "end_published", "end_watched")
+_PREFLIGHTS = ("publishing_options", "watching_options", "published_options", "watched_options")
+OVER_HTTP: Mapping[str, str] = {
+    **{
+        f"video.{name}": "a media credential is the credential (RFC 9725, section 4.7), 401 without"
+        for name in _OF_WHIP
+    },
+    **{f"video.{name}": "a browser asks before it shows a credential (CORS)" for name in _PREFLIGHTS},
 }
 
 

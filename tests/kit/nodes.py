@@ -7,12 +7,17 @@ from telehealth.db.unit import UnitOfWork
 from telehealth.video import places
 from telehealth.video.language import Cut, Negotiate
 from telehealth.video.placement import Node, Place, Reports
+from telehealth.video.ports import Connection, ConnectionGone, Restarted
 
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class RehearsedNodes:
-    """`MediaRooms` whose answers say what was asked."""
+    """`MediaRooms` whose answers say what was asked. `state` is that of every connection, None: there is none."""
+
+    def __init__(self) -> None:
+        self.state: str | None = "connected"
+        self.cuts: list[Cut] = []
 
     async def reports(self, now: datetime) -> Reports:
         return Reports(nodes=[Node(name="rehearsed", url="http://rehearsed", reported_at=now, load=0)])
@@ -21,7 +26,20 @@ class RehearsedNodes:
         return f"{place.url} {place.epoch} {task.participant} {task.offer.way} {now:%Y}"
 
     async def cut(self, place: Place, task: Cut, now: datetime) -> None:
-        """Nothing went through it."""
+        del place, now
+        self.cuts.append(task)
+
+    async def vouch(self, place: Place, connection: Connection, now: datetime) -> str:
+        del place, connection, now
+        if self.state is None:
+            raise ConnectionGone
+        return self.state
+
+    async def restart(self, place: Place, connection: Connection, fragment: str, now: datetime) -> Restarted:
+        if self.state is None:
+            raise ConnectionGone
+        told = f"{place.url} {place.epoch} {connection.participant} {connection.way} {fragment} {now:%Y}"
+        return Restarted("again", told, ("a=end-of-candidates",))
 
 
 async def a_node_reports(unit_of_work: UnitOfWork, url: str = "http://rehearsed") -> None:

@@ -1,8 +1,11 @@
-"""What a worker does for rooms on media nodes, beside the web process of a test: the sweep of places, every second."""
+"""What a worker does for rooms on media nodes, beside the web process of a test, every second: the sweeps of places and
+of connections.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 from telehealth.catalogue import read_catalogue
 from telehealth.core.events import Event
@@ -15,8 +18,9 @@ from telehealth.tasks.work import Work
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.node_client import HttpMediaRooms
 from telehealth.video.placement import REPORTS_EVERY
-from telehealth.video.ports import MediaRooms, RoomBus, RoomsAway
-from telehealth.video.tasks import sweep_places
+from telehealth.video.ports import MediaRooms, Recorders, RoomBus, RoomsAway
+from telehealth.video.recorder_client import HttpRecorders
+from telehealth.video.tasks import sweep_connections, sweep_places
 from telehealth.video.valkey_rooms import ValkeyRooms
 from tests.kit.call_process import Behind
 
@@ -27,8 +31,9 @@ async def sweeping(web: Behind, *urls: str) -> AsyncIterator[Work]:
     engine, vault = open_engine(web.database), Vault({"test": b"k" * 32})
     rooms = ValkeyRooms(web.valkey, vault)
     nodes = HttpMediaRooms(urls, GrantSigner(web.grant_key or ""))
+    recorders = HttpRecorders(None, None, timedelta(days=1))
     unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, _no_nudge)
-    work = Work(unit_of_work, Ports({RoomBus: rooms, MediaRooms: nodes}), SystemClock())
+    work = Work(unit_of_work, Ports({RoomBus: rooms, MediaRooms: nodes, Recorders: recorders}), SystemClock())
     await sweep_places(work)
     task = asyncio.create_task(_sweep(work))
     try:
@@ -49,3 +54,4 @@ async def _sweep(work: Work) -> None:
         await asyncio.sleep(REPORTS_EVERY.total_seconds())
         with suppress(RoomsAway):  # Celery would only tell, and go on too
             await sweep_places(work)
+            await sweep_connections(work)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -235,3 +236,35 @@ async def test_rooms_leave_nothing(escaped: list[str]) -> None:
         assert len(asyncio.all_tasks()) == tasks
         assert (rooms._rooms, rooms._mux._fragments) == ({}, {})
     assert escaped == []
+
+
+async def test_a_connection_that_has_to_be_vouched_for_ends_when_nobody_does() -> None:
+    async with open_rooms(patience=Patience(vouched=0.3)) as rooms:
+        grant = replace(room_grant(RECEIVE, "observer"), vouched=True)
+        lasting = room_grant(RECEIVE, "bob")
+        rooms.open(lasting, DOWN)
+        rooms.open(grant, DOWN)
+        for _ in range(4):
+            await asyncio.sleep(0.15)
+            assert rooms.view(grant).state == "new"
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if rooms.endings[Ending.UNVOUCHED]:
+                break
+            rooms.view(replace(grant, vouched=False))  # looking alone does not keep it
+        with pytest.raises(NotFound):
+            rooms.view(grant)
+        assert rooms.view(lasting).state == "new"
+
+
+async def test_ice_is_restarted_without_an_offer() -> None:
+    async with open_rooms() as rooms:
+        grant = room_grant(SEND, "camera")
+        first = rooms.open(grant, UP)
+        made = rooms.restart(grant, "again")
+        assert made.fragment != ufrag(first)
+        assert len(made.password) >= 22
+        assert made.candidates[0].startswith("a=candidate:1 1 udp ")
+        assert made.candidates[-1] == "a=end-of-candidates"
+        with pytest.raises(NotFound):
+            rooms.restart(room_grant(SEND, "other"), "again")

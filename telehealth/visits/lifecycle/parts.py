@@ -12,7 +12,10 @@ from telehealth.core.errors import Kind, Refusal
 
 
 class ParticipantKind(StrEnum):
-    """As whom somebody takes part. A proxy acts for the patient; a phone leg is a voice without a page."""
+    """As whom somebody takes part. A proxy acts for the patient; a phone leg is a voice without a page.
+
+    A device sends without a person, such as an exam camera; an observer receives without a page.
+    """
 
     PATIENT = "patient"
     PROXY = "proxy"
@@ -22,11 +25,15 @@ class ParticipantKind(StrEnum):
     INTERPRETER = "interpreter"
     CARE_ASSISTANT = "care_assistant"
     PHONE = "phone"
+    DEVICE = "device"
+    OBSERVER = "observer"
 
 
 K = ParticipantKind
 PATIENT_SIDE = frozenset({K.PATIENT, K.PROXY})
-NO_SENDERS = frozenset({K.TRAINEE})  # they see and hear, and are neither seen nor heard
+BY_HTTP = frozenset({K.DEVICE, K.OBSERVER})  # WHIP and WHEP: let in by the credential that the host makes
+NO_LINK = BY_HTTP | {K.PHONE}
+NO_SENDERS = frozenset({K.TRAINEE, K.OBSERVER})  # they see and hear, and are neither seen nor heard
 BY_PATIENT = frozenset({K.FAMILY, K.INTERPRETER, K.CARE_ASSISTANT})
 
 
@@ -112,7 +119,8 @@ OWN_GUEST = Guard("guest_of_the_patient", lambda c: c.own and c.kind in BY_PATIE
 BY_PHONE = Guard("takes_part_by_phone", lambda c: c.kind is K.PHONE)
 AS_HOST = Guard("gives_the_visit", lambda c: c.host)
 NOT_HOST = Guard("does_not_give_the_visit", lambda c: not c.host)
-BY_LINK = Guard("comes_by_a_link", lambda c: not c.host and c.kind is not K.PHONE)
+BY_LINK = Guard("comes_by_a_link", lambda c: not c.host and c.kind not in NO_LINK)
+BY_CREDENTIAL = Guard("comes_by_a_credential", lambda c: c.kind in BY_HTTP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(Step.WAIT, {S.ADMITTED}, S.WAITING, {R.SYSTEM}, AUTHORISED),
     _row(Step.ADMIT, {S.WAITING}, S.ADMITTED, HOSTS, AUTHORISED),
     _row(Step.ADMIT, EXPECTED | {S.LEFT}, S.ADMITTED, {R.SYSTEM}, AS_HOST),
+    _row(Step.ADMIT, {S.INVITED}, S.ADMITTED, {R.CLINICIAN}, BY_CREDENTIAL),
     _row(Step.CONNECT, {S.ADMITTED, S.DISCONNECTED}, S.CONNECTED, {R.SYSTEM}),
     _row(Step.CONNECT, {S.ADMITTED, S.DISCONNECTED}, S.CONNECTED, STAFF, BY_PHONE),
     _row(Step.DISCONNECT, {S.CONNECTED}, S.DISCONNECTED, {R.SYSTEM}),

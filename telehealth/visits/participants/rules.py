@@ -15,6 +15,7 @@ from telehealth.visits.lifecycle.parts import (
     BY_PATIENT,
     LET_IN,
     LIVING,
+    NO_LINK,
     PATIENT_SIDE,
     PRESENT,
     Circumstances,
@@ -29,7 +30,7 @@ from telehealth.visits.lifecycle.rules import IN_CALL, OVER, Visit, VisitStatus
 MOST_COMPANIONS = 8  # besides the patient and the clinician, those put out not counted
 MOST_BY_PATIENT = 4  # whom the patient's side may invite in all: the clinic's mail is sent for them
 K, S, R = ParticipantKind, ParticipantState, Role
-BY_STAFF = frozenset({K.FAMILY, K.CLINICIAN, K.TRAINEE, K.INTERPRETER, K.CARE_ASSISTANT, K.PHONE, K.PROXY})
+BY_STAFF = frozenset(K) - {K.PATIENT}
 
 
 class NotToBeInvited(Refusal):
@@ -98,11 +99,11 @@ LINK_PATHS = {Identity.BIRTH_DATE: "/join/", Identity.NAME: "/invited/"}
 def identity_of(kind: ParticipantKind) -> Identity:
     """The patient and who acts for them give the patient's date of birth, others the name they were invited by.
 
-    A phone leg has no link: whoever calls them asks.
+    Whoever has no link is not asked here: of a phone leg whoever calls them asks.
     """
     if kind in PATIENT_SIDE:
         return Identity.BIRTH_DATE
-    return Identity.NOTHING if kind is K.PHONE else Identity.NAME
+    return Identity.NOTHING if kind in NO_LINK else Identity.NAME
 
 
 def answers_to(typed: str, invited: str) -> bool:
@@ -164,7 +165,7 @@ class Participant:
 
     @property
     def has_link(self) -> bool:
-        return not self.host and self.kind is not K.PHONE
+        return not self.host and self.kind not in NO_LINK
 
     def circumstances(self, *, authority: bool = True) -> Circumstances:
         own = self.invited_as is Role.PATIENT

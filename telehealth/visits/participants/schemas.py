@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from telehealth.core.actors import Role
 from telehealth.http.schemas import FieldError, Message
 from telehealth.people.schemas import Email, Language, Name, Phone
-from telehealth.visits.lifecycle.parts import ParticipantKind, ParticipantState, Step, allowed
+from telehealth.visits.lifecycle.parts import NO_LINK, ParticipantKind, ParticipantState, Step, allowed
 from telehealth.visits.participants.rules import Attendance, Companion, Participant
 
 K = ParticipantKind
@@ -153,7 +153,7 @@ COMPANION_FIELDS: tuple[tuple[str, TypeAdapter[str], bool], ...] = (
     ("email", TypeAdapter(Email), False),
     ("language", TypeAdapter(Language), True),
 )
-KINDS = frozenset(K) - {K.PATIENT, K.PROXY, K.PHONE}
+KINDS = frozenset(K) - {K.PATIENT, K.PROXY} - NO_LINK
 
 
 class ResendForm(Message):

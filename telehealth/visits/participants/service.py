@@ -19,7 +19,7 @@ from telehealth.visits.lifecycle import guests as parts
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.joining import JoinReason, join_reason
 from telehealth.visits.lifecycle.models import ParticipantRow
-from telehealth.visits.lifecycle.parts import EXPECTED, OUT, ParticipantKind, ParticipantState, Step, allowed
+from telehealth.visits.lifecycle.parts import EXPECTED, NO_LINK, OUT, ParticipantKind, ParticipantState, Step, allowed
 from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.participants import guests, queries
 from telehealth.visits.participants.events import (
@@ -45,7 +45,7 @@ INVITERS = STAFF | {Role.PATIENT}
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """`link` is the path of the personal link, empty for a phone leg."""
+    """`link` is the path of the personal link, empty for who has none."""
 
     participant: Participant
     link: str
@@ -66,6 +66,15 @@ async def invite(unit: Unit, visit_id: UUID, companion: Companion) -> Invited:
     if companion.kind is K.PROXY:
         return await _invite_proxy(unit, visit, companion.related_person_id)
     return await _send(unit, visit, await _row(unit, visit, companion), "create")
+
+
+async def let_in_by_credential(unit: Unit, visit_id: UUID, kind: ParticipantKind, name: str) -> Participant:
+    """A device or an observer takes part from now on, let in by the clinician who makes its credential.
+
+    Raises NotFound, NotToBeInvited, TooManyInvited, StepRefused for who may not.
+    """
+    invited = await invite(unit, visit_id, Companion(kind=kind, name=name))
+    return await mark(unit, visit_id, invited.participant.id, Step.ADMIT)
 
 
 async def _invite_proxy(unit: Unit, visit: Visit, related_person_id: UUID | None) -> Invited:
@@ -115,7 +124,7 @@ async def _row(unit: Unit, visit: Visit, companion: Companion, person_id: UUID |
 
 async def _send(unit: Unit, visit: Visit, row: ParticipantRow, action: str) -> Invited:
     """A fresh link, and the message with it."""
-    secret = "" if row.role == K.PHONE else new_secret()
+    secret = "" if row.role in NO_LINK else new_secret()
     if secret:
         row.link_hash, row.link = digest(secret), guests.sealed(unit, row.id, secret)
     await unit.session.flush()

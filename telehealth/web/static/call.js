@@ -28,7 +28,8 @@ const FAILED_MS = 20000;
  * @param {string} [options.tickets] where tickets are had, under the visit
  * @param {MediaStream} options.local what is sent
  * @param {HTMLVideoElement} options.remoteVideo where the other side is shown
- * @param {string} [options.others] what the pictures of further people are called
+ * @param {(kind: string) => {label: string, caption?: string}} [options.others] what the picture of one more is called,
+ *   and what stands under it, by as what they take part
  * @param {(state: string) => void} [options.onState] connecting; waiting (nobody there yet); held (the clinician has put
  *   us out of hearing); connected; frozen (nothing new to see for a second); sound (only that gets through to us);
  *   reconnecting; failed (20 s without media; still trying); left (they hung up). Final: ended (the visit is over);
@@ -43,7 +44,7 @@ export function joinCall({
   tickets = host ? "host-tickets" : "tickets",
   local,
   remoteVideo,
-  others = "",
+  others = () => ({ label: "" }),
   onState = () => {},
   onChat = () => {},
   onRoom = () => {},
@@ -117,7 +118,7 @@ export function joinCall({
     if (!pc) show("connecting");
     const [{ overPlaces }, { faces }] = await Promise.all([import("./moving.js"), import("./faces.js")]);
     if (stop.signal.aborted || room.mode !== "node") return;
-    node ??= open(overPlaces, faces(remoteVideo, others));
+    node ??= open(overPlaces, faces(remoteVideo, (person) => others(known(person)?.kind ?? "")));
     const people = room.peers.filter(({ live, sends }) => live && sends).map(({ participant }) => participant);
     if (people.join() !== seen.people) quality.renew();
     seen.people = people.join();
@@ -146,11 +147,10 @@ export function joinCall({
     return { ...over, close: () => (over.close(), shownFaces.clear()) };
   }
 
-  /** The clinician sees the patient large, everybody else the clinician. */
-  function first(person) {
-    const { role } = room.peers.find(({ participant }) => participant === person) ?? {};
-    return ["clinician", "patient", "guest"].indexOf(role);
-  }
+  const known = (person) => room.peers.find(({ participant }) => participant === person);
+
+  /** The clinician sees the patient large, everybody else the clinician; a device comes last. */
+  const first = (person) => (known(person)?.kind === "device" ? 3 : ["clinician", "patient", "guest"].indexOf(known(person)?.role));
 
   function leaveNode() {
     node?.close();

@@ -2,7 +2,7 @@
 
 import { explain, openDevices, release } from "./devices.js";
 import { recordingSign } from "./recording.js";
-import { t } from "./words.js";
+import { announce, t } from "./words.js";
 
 const WARM_MS = 2000;
 const NO_PICTURE = ["waiting", "held", "left"];
@@ -133,8 +133,19 @@ export function talk({
     say("limit", picture ? "" : t("The other side's connection is weak: they hear you. Your picture comes back by itself."));
   }
 
+  /** Whoever sees and hears, and is neither seen nor heard, is told of to everybody. */
+  function watched({ peers }) {
+    const count = peers.filter(({ kind, held }) => ["observer", "trainee"].includes(kind) && !held).length;
+    const words = count ? t("Watching without a picture of their own: {count}", { count }) : "";
+    $("watched").hidden = !words;
+    if ($("watched").textContent === words) return;
+    $("watched").textContent = words;
+    if (words) announce(words);
+  }
+
   function stop() {
     turn += 1;
+    watched({ peers: [] });
     starting = false;
     handle?.close();
     up?.close();
@@ -187,7 +198,7 @@ export function talk({
       tickets,
       local,
       remoteVideo: remote,
-      others: t("Another person in the call"),
+      others: (kind) => (kind === "device" ? { label: t("Exam camera"), caption: t("Exam camera") } : { label: t("Another person in the call") }),
       onState,
       onLimit: limited,
       onChat: (message) => written.hear(message),
@@ -195,6 +206,7 @@ export function talk({
         written.follow(room);
         ownLink($("link"), room);
         sign.show(room);
+        watched(room);
         onRoom(room);
       },
     });

@@ -247,6 +247,8 @@ def test_what_a_link_asks_for() -> None:
         K.INTERPRETER: Identity.NAME,
         K.CARE_ASSISTANT: Identity.NAME,
         K.PHONE: Identity.NOTHING,
+        K.DEVICE: Identity.NOTHING,
+        K.OBSERVER: Identity.NOTHING,
     }
 
 
