@@ -58,6 +58,8 @@ class Check(StrEnum):
 
 PUBLISHES = ("bulk_publish", "published_locations", "published_schedules", "published_slots")
 PUBLISHED = "free times without names, when the clinic publishes them to everyone"
+LINK = "the personal link is the credential"
+IDENTIFY = ("identify_by_name", "identify", "identify_waiting")
 PUBLIC_DOORS: Mapping[str, str] = {
     "http.healthz": "the process supervisor has no credential",
     "http.readyz": "the process supervisor has no credential",
@@ -76,12 +78,8 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "visits.front_door": "sends everyone on to a page that asks",
     "visits.offered": "the personal link of an offer is the credential, and opening it answers nothing",
     "visits.answer": "the personal link of an offer is the credential, and the identity step comes first",
-    "visits.join_by_name": "the personal link is the credential, and the identity step follows",
-    "visits.identify_by_name": "the personal link is the credential, and this is the identity step",
-    "visits.join": "the personal link is the credential, and the identity step follows",
-    "visits.identify": "the personal link is the credential, and this is the identity step",
-    "visits.wait": "the personal link is the credential, and the identity step follows",
-    "visits.identify_waiting": "the personal link is the credential, and this is the identity step",
+    **dict.fromkeys(("visits.join_by_name", "visits.join", "visits.wait"), f"{LINK}, and the identity step follows"),
+    **{f"visits.{name}": f"{LINK}, and this is the identity step" for name in IDENTIFY},
     "exchange.subscribe": "the secret address is the credential, and what it shows names no patient",
     "video.poll_signalling": "a ticket is the credential, as at the socket",
     **knocking.OVER_HTTP,
