@@ -1,5 +1,7 @@
 """After-visit summaries as integrations read them: by grant, words alone, with the purpose of the grant."""
 
+import base64
+
 from sqlalchemy import select
 
 from telehealth.access.rules import DataKind
@@ -7,7 +9,7 @@ from telehealth.core.actors import SYSTEM
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit
 from telehealth.records.notes.amendments import Relation
-from tests.exchange.conftest import Exchange
+from tests.exchange.conftest import Exchange, checked
 from tests.kit.summaries import released
 from tests.kit.visits import Arranged
 
@@ -30,6 +32,10 @@ async def test_a_grant_of_summaries_opens_it_for_the_patients_it_names(exchange:
     assert (answer.status_code, found["standing"], found["note_version"]) == (200, "current", 1)
     assert (found["contents"]["words"], found["contents"]["appointments"]) == ("Drink.", [])
     assert await exchange.unit_of_work.run(_purposes, SYSTEM, first) == ["HPAYMT"]
+    document = checked(await exchange.client.get(path(first), headers={"Accept": "application/fhir+json"}))
+    sheet = await exchange.client.get(path(first), headers={"Accept": "application/pdf"})
+    assert base64.b64decode(document["content"][0]["attachment"]["data"]) == sheet.content
+    assert document["subject"]["identifier"]["value"] == f"urn:uuid:{first.patient_id}"
     denied = await exchange.client.get(path(other))
     assert (denied.status_code, denied.json()["type"]) == (404, "/problems/not-found")
 

@@ -25,10 +25,14 @@ from telehealth.records.after_visit.rules import (
     Release,
 )
 from telehealth.records.after_visit.schemas import ReleaseForm
+from telehealth.records.after_visit.sheets import Reader, pdf
+from telehealth.records.charting.queries import Subject
 from telehealth.records.charting.rules import NoteRetracted
+from telehealth.records.charting.sheets import saved
 from telehealth.records.notes.markdown import html, parse
 from telehealth.records.notes.queries import authored_visit
 from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.rules import Visit
 
 NOTHING: tuple[type[Refusal], ...] = (NothingSigned, NoteRetracted)
 FORGIVEN: tuple[type[Refusal], ...] = (*NOTHING, NoteAmended, NotOnOffer, NothingToRelease)
@@ -119,7 +123,7 @@ def _choices(offer: Offer, form: ReleaseForm | None) -> Mapping[str, Any]:
 
 async def own_summary_page(call: Call) -> Response:
     """What the patient was given to read after the visit, as it stands now."""
-    release, patient, clinic = await call.run(_own)
+    release, _visit, patient, clinic = await call.run(_own)
     return call.render(
         "summary.html",
         preferred=patient.language,
@@ -130,9 +134,23 @@ async def own_summary_page(call: Call) -> Response:
     )
 
 
-async def _own(unit: Unit) -> tuple[Release, Patient, Clinic]:
+async def own_summary_pdf(call: Call) -> Response:
+    """The same as an accessible PDF."""
+    release, visit, patient, clinic = await call.run(_own)
+    reader = Reader(
+        locale=call.kit.pages.locale(call.request, patient.language),
+        zone=parse_zone(patient.time_zone),
+        subject=Subject(patient.identifier, patient.name, patient.family, patient.given, patient.birth_date),
+        clinic=clinic.name,
+        visit_at=visit.started_at or visit.starts_at,
+    )
+    return saved(await pdf(release, reader), "summary.pdf", vary="Accept-Language, Cookie")
+
+
+async def _own(unit: Unit) -> tuple[Release, Visit, Patient, Clinic]:
     release = await queries.own_summary(unit)
-    return release, await people.patient(unit, release.patient_id), await people.clinic(unit)
+    visit, patient = await visits.find(unit, release.visit_id), await people.patient(unit, release.patient_id)
+    return release, visit, patient, await people.clinic(unit)
 
 
 def _drawn(release: Release) -> Mapping[str, Any]:

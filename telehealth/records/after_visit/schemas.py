@@ -101,14 +101,12 @@ class ContentsView(Message):
     tasks: list[TaskView]
 
     @classmethod
-    def of(cls, contents: Contents, *, words_alone: bool = False) -> "ContentsView":
+    def of(cls, contents: Contents) -> "ContentsView":
         return cls(
             sections=[PassageView.model_validate(each) for each in contents.passages],
             words=contents.words,
-            appointments=[]
-            if words_alone
-            else [AppointmentView.model_validate(each) for each in contents.appointments],
-            tasks=[] if words_alone else [TaskView.model_validate(each) for each in contents.tasks],
+            appointments=[AppointmentView.model_validate(each) for each in contents.appointments],
+            tasks=[TaskView.model_validate(each) for each in contents.tasks],
         )
 
 
@@ -136,8 +134,8 @@ class AfterVisitSummaryView(Message):
     contents: ContentsView | None
 
     @classmethod
-    def of(cls, release: Release, *, words_alone: bool = False) -> "AfterVisitSummaryView":
-        contents = None if release.contents is None else ContentsView.of(release.contents, words_alone=words_alone)
+    def of(cls, release: Release) -> "AfterVisitSummaryView":
+        contents = None if release.contents is None else ContentsView.of(release.contents)
         names = [each for each in cls.model_fields if each != "contents"]
         return cls(**{name: getattr(release, name) for name in names}, contents=contents)
 

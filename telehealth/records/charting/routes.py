@@ -109,9 +109,8 @@ async def read_summary(call: Call, visit: UUID) -> Reply[SummaryView] | Response
             bundle = document_bundle(await call.run(queries.signed_document, visit))
             return resource_response(bundle, headers=BY_ACCEPT)
         case Form.PDF:
-            content = await sheets.pdf(await call.run(queries.signed_document, visit))
-            named = {**BY_ACCEPT, "Content-Disposition": 'attachment; filename="note.pdf"'}
-            return Response(content, media_type=Form.PDF.value, headers=named)
+            content = await sheets.pdf(await call.run(queries.signed_document, visit), call.locale)
+            return sheets.saved(content, "note.pdf", vary="Accept, Accept-Language")
         case Form.TEXT:
             found = await call.run(queries.summary, visit)
             return Response("\n".join(each.text for each in found.all), media_type="text/plain", headers=BY_ACCEPT)

@@ -126,6 +126,9 @@ async def test_the_patient_reads_it_as_it_stands(
     arabic = (await http.get(f"{page}?lang=ar", headers=PATIENT)).text
     assert '<html lang="ar" dir="rtl">' in arabic
     assert "Descanse." in arabic
+    sheet = await http.get(f"{page}.pdf", headers=PATIENT)
+    assert (sheet.status_code, sheet.headers["content-type"], sheet.content[:5]) == (200, "application/pdf", b"%PDF-")
+    assert sheet.headers["content-disposition"] == 'attachment; filename="summary.pdf"'
     http.cookies.clear()  # the language that was chosen
     await note(unit_of_work, arranged, "# Plan\n\nHalf the dose.", amends=True)
     changed = (await http.get(page, headers=PATIENT)).text
@@ -137,6 +140,7 @@ async def test_the_patient_reads_it_as_it_stands(
     await unit_of_work.run(retracted, arranged.clinician, arranged, 2)
     gone = (await http.get(page, headers=PATIENT)).text
     assert ("was withdrawn" in gone, "dose" in gone) == (True, False)
+    assert (await http.get(f"{page}.pdf", headers=PATIENT)).status_code == 410
 
 
 async def test_nobody_else_is_shown_anything(
@@ -148,6 +152,7 @@ async def test_nobody_else_is_shown_anything(
     for who, status in (("stranger", 404), ("guest", 403), ("desk", 403), ("author", 403)):
         answer = await http.get("/visit/summary", headers=bearer(who))
         assert (answer.status_code, "dose" in answer.text) == (status, False)
+        assert (await http.get("/visit/summary.pdf", headers=bearer(who))).status_code == status
     assert (await http.get("/visit/summary", headers=PATIENT)).status_code == 200
     clock.advance(READABLE_FOR)
     assert (await http.get("/visit/summary", headers=PATIENT)).status_code == 404

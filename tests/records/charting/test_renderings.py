@@ -26,6 +26,7 @@ from telehealth.records.charting.bundles import PROFILE
 from telehealth.records.charting.routes import OPERATIONS
 from telehealth.records.notes.amendments import Relation
 from telehealth.records.notes.rules import NoteKind
+from tests.kit.tagged import tags
 from tests.kit.visits import Arranged, arrange_visit
 from tests.kit.web import bearer, client_of
 
@@ -131,27 +132,29 @@ async def test_the_pdf_is_tagged_and_says_what_it_is(
         with document.open_metadata() as metadata:
             assert metadata["pdfuaid:part"] == "1"
             assert "Ada Example" in str(metadata["dc:title"])
-        tags = list(_tags(root.StructTreeRoot.K))
+        found = list(tags(root.StructTreeRoot.K))
         assert document.pages[0].obj.Tabs == pikepdf.Name.S
-    assert tags[0] == "/Document"
-    assert {"/P", "/L", "/LI", "/Link"} <= set(tags)
-    assert [each for each in tags if each in {"/H1", "/H2", "/H3"}] == [
+    assert found[0] == "/Document"
+    assert {"/P", "/L", "/LI", "/Link"} <= set(found)
+    assert [each for each in found if each in {"/H1", "/H2", "/H3"}] == [
         "/H1",
         "/H2",
         "/H2",
     ]  # below the title, none left out
 
 
-def _tags(node: Any) -> Iterator[str]:
-    """Structure types in reading order (ISO 32000-1, section 14.7)."""
-    if isinstance(node, pikepdf.Array):
-        for each in node:
-            yield from _tags(each)
-    elif isinstance(node, pikepdf.Dictionary):
-        if "/S" in node:
-            yield str(node.S)
-        if "/K" in node:
-            yield from _tags(node.K)
+async def test_its_labels_are_in_the_readers_language_and_the_words_are_not(
+    unit_of_work: UnitOfWork, http: httpx.AsyncClient, arranged: Arranged
+) -> None:
+    first = await read(unit_of_work, http, arranged, "application/pdf")
+    asked = {**READER, "Accept": "application/pdf", "Accept-Language": "ar"}
+    path = f"/v1/visits/{arranged.visit_id}/summary"
+    arabic, again = [await http.get(path, headers=asked) for _ in range(2)]
+    assert (arabic.status_code, arabic.headers["vary"]) == (200, "Accept, Accept-Language")
+    assert (arabic.content == again.content, arabic.content == first.content) == (True, False)
+    with pikepdf.open(io.BytesIO(arabic.content)) as document, document.open_metadata() as metadata:
+        assert (str(document.Root.Lang), str(document.Root.ViewerPreferences.Direction)) == ("ar", "/R2L")
+        assert "ملاحظة متابعة, Ada Example" in str(metadata["dc:title"])
 
 
 async def test_what_no_font_shows_is_refused_rather_than_left_out(
@@ -229,8 +232,8 @@ async def test_an_addendum_is_in_every_form(
     assert "The blood test is fine." in composition["section"][1]["text"]["div"]
     assert (bundle["id"] != first["id"], faults(bundle, tmp_path)) == (True, [])
     with pikepdf.open(io.BytesIO(forms["application/pdf"].content)) as document:
-        tags = list(_tags(document.Root.StructTreeRoot.K))
-    assert [each for each in tags if each in {"/H1", "/H2", "/H3"}] == ["/H1", "/H2", "/H2", "/H1"]
+        found = list(tags(document.Root.StructTreeRoot.K))
+    assert [each for each in found if each in {"/H1", "/H2", "/H3"}] == ["/H1", "/H2", "/H2", "/H1"]
 
 
 async def _appended(unit: Unit, arranged: Arranged, content: str) -> None:
