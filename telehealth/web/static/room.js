@@ -2,6 +2,7 @@
 
 import { call, reread } from "./api.js";
 import { company } from "./company.js";
+import { equipment } from "./equipment.js";
 import { keepNote } from "./note.js";
 import { coalesced, listen } from "./stream.js";
 import { talk } from "./talk.js";
@@ -195,4 +196,5 @@ setInterval(() => {
 
 listen(strip.dataset.stream, refresh);
 sendInPieces();
+equipment(visitId);
 follow();
