@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 import httpx
 import uvicorn
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -41,14 +42,27 @@ class Fault(StrEnum):
     COMMIT_THEN_TRUNCATE = "commit, then half an answer"
 
 
+class Moment(StrEnum):
+    """How far a request is: it has come, the server has done it, the answer has been given."""
+
+    CAME = "came"
+    DONE = "done"
+    ANSWERED = "answered"
+
+
 AFTER = frozenset({Fault.COMMIT_THEN_CUT, Fault.COMMIT_THEN_500, Fault.COMMIT_THEN_HANG, Fault.COMMIT_THEN_TRUNCATE})
 ALL_FOR_A_WHILE = tuple(each for each in Fault if each not in (Fault.UNPROCESSABLE, Fault.REFUSED_TYPE))
 EMPTY = b'{"resourceType":"Bundle","type":"searchset","total":0}'
 Plan = Callable[[Request], Fault | None]
+Watch = Callable[[Moment, Request], None]
 
 
 def no_faults(_: Request) -> Fault | None:
     return None
+
+
+def nobody_watches(_: Moment, __: Request) -> None:
+    return
 
 
 def on_creates(faults: Iterable[Fault | None]) -> Plan:
@@ -78,18 +92,22 @@ class FaultProxy:
     """Change `plan`, `stripped`, `dropped` and `upstream` between requests at will.
 
     `stripped` headers and `dropped` elements of resources never reach the server, as with servers that know neither.
+    `watch` is told of each moment of a request.
     Searches under a path that ends in `emptied` find nothing, as while an index is built anew.
-    `seen` holds method, path and fault, `sent` the resources that were to be created or changed, `assertions` the `jti`
-    of every client assertion that came (RFC 7523): to a server whose discovery names the proxy
+    `seen` holds method, path and fault, `answers` method, path and status of what the server said, `sent` the
+    resources that were to be created or changed, `assertions` the `jti` of every client assertion that came
+    (RFC 7523): to a server whose discovery names the proxy
     (`record_service(public=…)`) they all come here. A second time is refused.
     """
 
     upstream: str
     plan: Plan = no_faults
+    watch: Watch = nobody_watches
     stripped: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
     emptied: str | None = None
     seen: list[tuple[str, str, Fault | None]] = field(default_factory=list)
+    answers: list[tuple[str, str, int]] = field(default_factory=list)
     assertions: list[str] = field(default_factory=list)
     sent: list[dict[str, object]] = field(default_factory=list)
     url: str = ""
@@ -105,7 +123,10 @@ class FaultProxy:
             return Response(EMPTY, media_type="application/fhir+json")
         if fault is not None and fault not in AFTER:
             return _refusal(fault)
+        self.watch(Moment.CAME, request)
         reply = await self._forwarded(request)
+        self.answers.append((request.method, request.url.path, reply.status_code))
+        self.watch(Moment.DONE, request)
         match fault:
             case Fault.COMMIT_THEN_CUT:
                 self._cut(request)
@@ -118,7 +139,8 @@ class FaultProxy:
                     reply.content[: len(reply.content) // 2], reply.status_code, media_type="application/fhir+json"
                 )
         headers = {name: value for name, value in reply.headers.items() if name in PASSED_BACK}
-        return Response(reply.content, reply.status_code, headers=headers)
+        told = BackgroundTask(self.watch, Moment.ANSWERED, request)
+        return Response(reply.content, reply.status_code, headers=headers, background=told)
 
     async def _replays(self, request: Request) -> bool:
         if request.method != "POST" or not request.url.path.endswith("/token"):

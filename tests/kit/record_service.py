@@ -65,6 +65,12 @@ class RunningRecordService:
                 self.process.wait()
             self.process = None
 
+    def kill(self) -> None:
+        """`kill -9`."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
     def add_patient(self, *, system: str, value: str) -> str:
         """The literal reference of a new patient who carries that identifier."""
         return self.add("Patient", system=system, value=value, name=[{"family": "Test"}])

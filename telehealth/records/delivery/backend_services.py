@@ -18,6 +18,7 @@ ALGORITHM = "ES384"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFE = timedelta(minutes=4)  # Backend Services, section 3.3: at most five; one is left for a slow clock
 RENEW_BEFORE = timedelta(seconds=60)  # or a quarter of a shorter life
+REFUSED_FOR = timedelta(seconds=10)  # a whole batch has then heard of it
 DISCOVERY_LIFE = timedelta(hours=1)
 
 
@@ -72,8 +73,7 @@ class BackendServices:
         self._scopes = scopes
         self._lock = asyncio.Lock()
         self._token: Token | None = None
-        self._asked = 0
-        self._fault: TokenRefused | TokenAway | None = None
+        self._refused: tuple[TokenRefused, datetime] | None = None
         self._endpoint: Endpoint | None = None
 
     async def token(self, *, refused: str | None = None) -> str:
@@ -81,21 +81,18 @@ class BackendServices:
 
         Raises TokenRefused or TokenAway.
         """
-        asked = self._asked
         async with self._lock:
-            if self._asked != asked and self._fault is not None:  # somebody asked while this one waited
-                raise self._fault from None
-            kept = self._token
-            if kept is not None and kept.value != refused and self._clock.now() < kept.good_until:
+            kept, now = self._token, self._clock.now()
+            if self._refused is not None and now < self._refused[1]:
+                raise self._refused[0] from None
+            if kept is not None and kept.value != refused and now < kept.good_until:
                 return kept.value
-            self._token, self._fault = None, None
+            self._token = None
             try:
                 self._token = await self._new_token()
-            except (TokenRefused, TokenAway) as fault:
-                self._fault = fault
+            except TokenRefused as fault:
+                self._refused = (fault, now + REFUSED_FOR)
                 raise
-            finally:
-                self._asked += 1
             return self._token.value
 
     async def _new_token(self) -> Token:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from datetime import timedelta
 
 from telehealth.core.failpoints import Failpoint
 from telehealth.core.ids import VisitId
@@ -32,6 +33,7 @@ from telehealth.visits.lifecycle.rules import VisitStatus
 
 BATCH = 10
 TRIP_SECONDS = 30.0  # within the lease and within the sweep's own deadline
+TURNS_WITHIN = timedelta(seconds=2)
 CLAIMED, SENT = Failpoint("records.claimed"), Failpoint("records.sent")
 log = logging.getLogger(__name__)
 
@@ -54,11 +56,15 @@ class Courier:
         return sum(each for each in turns if isinstance(each, int))
 
     async def _serve(self, work: Work, destination: Destination) -> int:
-        profile = destination.profile
-        claims = await work.run(service.claim_turn, destination.name, profile, most=self._batch)
-        if claims:
+        """Turn after turn while something is due, but not for long: other sweeps wait for this worker too."""
+        settled, until = 0, work.clock.now() + TURNS_WITHIN
+        while work.clock.now() <= until:
+            claims = await work.run(service.claim_turn, destination.name, destination.profile, most=self._batch)
+            if not claims:
+                break
             CLAIMED()
-        return sum(await asyncio.gather(*(self._carry(work, destination, claim) for claim in claims)))
+            settled += sum(await asyncio.gather(*(self._carry(work, destination, claim) for claim in claims)))
+        return settled
 
     async def _carry(self, work: Work, destination: Destination, claim: Claim) -> bool:
         answer = await self._answer(work, destination, claim)

@@ -226,6 +226,12 @@ async def test_what_was_put_off_goes_when_the_record_service_is_back(
     assert len(records.kept) == 6
 
 
+async def test_a_sweep_goes_on_while_something_is_due(unit_of_work: UnitOfWork) -> None:
+    for _ in range(5):
+        await signed_note(unit_of_work)
+    assert await Courier(batch=2).sweep(work_with(unit_of_work, Everybody())) == 5
+
+
 async def test_all_workers_draw_on_one_rate(unit_of_work: UnitOfWork) -> None:
     for _ in range(4):
         await signed_note(unit_of_work)

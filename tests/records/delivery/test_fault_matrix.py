@@ -28,6 +28,7 @@ from telehealth.tasks.work import Work
 from tests.kit.fault_proxy import ALL_FOR_A_WHILE, FaultProxy, anywhere_at_random
 from tests.kit.record_service import Json, RunningRecordService
 from tests.kit.signed import MRN, amended_note, signed_note
+from tests.kit.tell import tell
 from tests.kit.visits import Arranged
 from tests.records.delivery.conftest import Clients
 
@@ -159,11 +160,3 @@ async def test_nothing_is_lost_or_twice_and_versions_keep_their_order(
     assert found == CLEAN | {"notes": notes}
     assert notes < 500 or faults.total() > SHARE / 2 * len(proxy.seen)
     assert notes < 500 or set(faults) == {each.name for each in ALL_FOR_A_WHILE}
-
-
-def tell(config: pytest.Config, line: str) -> None:
-    """On the terminal, past what captures a test's output."""
-    capture, reporter = (config.pluginmanager.get_plugin(name) for name in ("capturemanager", "terminalreporter"))
-    if capture is not None and reporter is not None:
-        with capture.global_and_fixture_disabled():
-            reporter.write_line(f"\n{line}")
