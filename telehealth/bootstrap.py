@@ -20,6 +20,7 @@ from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.exchange.ports import SchedulingLinks
 from telehealth.followups.board import BoardFollowUps, TaskBoards
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.followups.ports import FollowUpSpeed
 from telehealth.http.app import build_app
 from telehealth.http.call import Kit
@@ -41,7 +42,7 @@ from telehealth.records.attachments.examiner import ProcessExaminer
 from telehealth.records.attachments.ports import Examiner, Limits, ObjectStore
 from telehealth.records.attachments.rules import MEBIBYTE
 from telehealth.records.attachments.signature import Credential
-from telehealth.records.charting.ports import RoomFollowUps
+from telehealth.records.charting.ports import RoomFollowUps, SupervisorTasks
 from telehealth.records.delivery.destinations import RECORD_SERVICE, Target, parse_targets, profile_called
 from telehealth.records.delivery.fhir_client import open_record_service
 from telehealth.records.delivery.ports import Destination, Destinations, MetricsToken
@@ -130,6 +131,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         FollowUps: follow_ups,
         RoomFollowUps: follow_ups,
         PatientTasks: follow_ups,
+        SupervisorTasks: CosignatureTasks(),
         FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
         IceServers: IceServers(tuple(settings.turn_urls.split()), _secret(settings.turn_secret)),
         KeptVisits: VisitsOutsideHours(),

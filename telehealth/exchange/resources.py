@@ -100,10 +100,18 @@ def document_reference(summary: Summary, cast: Cast) -> Json:
         "subject": _patient(cast, summary.patient_id),
         "date": instant(summary.signed_at),
         "author": [_clinician(cast, summary.clinician_id) | {"display": summary.author_name}],
+        **_authenticator(summary),
         **_relation(summary),
         "content": [{"attachment": _attachment(summary)}],
         "context": {"encounter": [{"reference": f"Encounter/{summary.visit_id}"}]},
     }
+
+
+def _authenticator(summary: Summary) -> Json:
+    if (cosigned := summary.cosigned) is None:
+        return {}
+    identifier = {"system": CLINICIAN_SYSTEM, "value": str(cosigned.by)}
+    return {"authenticator": {"type": "Practitioner", "identifier": identifier, "display": cosigned.name}}
 
 
 def _relation(summary: Summary) -> Json:

@@ -32,6 +32,7 @@ class TaskKind(StrEnum):
     REFERRAL = "referral"
     MESSAGE = "message"
     CUSTOM = "custom"
+    COSIGN = "cosign"  # comes with a trainee's signature, and is closed by the co-signature alone
 
 
 class Pool(StrEnum):
@@ -93,7 +94,7 @@ class UnfitDelay(Refusal):
 
 
 class UnfitTask(Refusal):
-    """`fault` is predecessor, window, owner or item."""
+    """`fault` is predecessor, window, owner, item, or kind: one that no hand makes or closes."""
 
     kind, slug, title = Kind.INVALID, "unfit-task", "This task does not make sense"
 

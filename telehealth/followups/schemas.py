@@ -35,6 +35,19 @@ class OwnerView(Message):
     person_id: UUID | None = None
 
 
+WishedKind = Literal[
+    TaskKind.CALL,
+    TaskKind.REBOOK,
+    TaskKind.LAB,
+    TaskKind.IMAGING,
+    TaskKind.QUESTIONNAIRE,
+    TaskKind.MEDICATION,
+    TaskKind.REFERRAL,
+    TaskKind.MESSAGE,
+    TaskKind.CUSTOM,
+]
+
+
 class PlanFollowUp(Message):
     """`due_in` and `window` are a number with d (days), w (weeks) or m (months); `due_at` goes before `due_in`.
 
@@ -47,7 +60,7 @@ class PlanFollowUp(Message):
     title: Annotated[str, Field(max_length=LONGEST_TITLE)] = ""
     due_in: Annotated[str, Field(pattern=DELAY, examples=["2w"])] | None = None
     due_at: Instant | None = None
-    kind: TaskKind = TaskKind.CUSTOM
+    kind: WishedKind = TaskKind.CUSTOM
     owner: OwnerView | None = None
     facing: Facing | None = None
     priority: Priority = Priority.ROUTINE

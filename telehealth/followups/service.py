@@ -75,18 +75,18 @@ async def stroke(unit: Unit, visit_id: UUID, written: str) -> list[FollowUp]:
 
 
 async def done(unit: Unit, task_id: UUID, *, revision: int | None = None) -> FollowUp:
-    """It is done; saying so twice is no fault. Raises NotFound, Stale, TaskClosed."""
+    """It is done; saying so twice is no fault. Raises NotFound, Stale, TaskClosed, UnfitTask."""
     return await _give(unit, task_id, Command.COMPLETE, TaskStatus.DONE, revision=revision)
 
 
 async def cancel(unit: Unit, task_id: UUID, *, revision: int | None = None) -> FollowUp:
-    """It is no longer wanted, nor is what waits for it. Raises NotFound, Stale, TaskClosed."""
+    """It is no longer wanted, nor is what waits for it. Raises NotFound, Stale, TaskClosed, UnfitTask."""
     return await _give(unit, task_id, Command.CANCEL, TaskStatus.CANCELLED, revision=revision)
 
 
 async def skip(unit: Unit, task_id: UUID, *, reason: str, revision: int | None = None) -> FollowUp:
-    """It is not done, for that reason. Raises NotFound, Stale, TaskClosed, ReasonMissing."""
-    row = await find_row(unit, task_id)
+    """It is not done, for that reason. Raises NotFound, Stale, TaskClosed, ReasonMissing, UnfitTask."""
+    row = await _by_hand(unit, task_id)
     sealed = unit.vault.seal(place(row.id, "reason"), reason)
     await change(unit, row, Command.SKIP, note=reason, revision=revision, values={"reason": sealed})
     return follow_up_of(unit, row)
@@ -94,15 +94,18 @@ async def skip(unit: Unit, task_id: UUID, *, reason: str, revision: int | None =
 
 async def reopen(unit: Unit, task_id: UUID) -> FollowUp:
     """Closing it was a slip: it is again what it was, within 15 minutes. Raises NotFound, TaskOpen."""
-    row = await find_row(unit, task_id)
+    row = await _by_hand(unit, task_id)
     back = state_before(await steps(unit, task_id))
     await change(unit, row, Command.REOPEN, back_to=back, values={"reason": None})
     return follow_up_of(unit, row)
 
 
 async def claim(unit: Unit, task_id: UUID, *, revision: int | None = None) -> FollowUp:
-    """Take it on: of two, the second hears that it is taken. Raises NotFound, Stale, TaskClosed, TaskTaken."""
-    row = await find_row(unit, task_id)
+    """Take it on: of two, the second hears that it is taken.
+
+    Raises NotFound, Stale, TaskClosed, TaskTaken, UnfitTask.
+    """
+    row = await _by_hand(unit, task_id)
     pool = Pool.CLINICIANS if unit.actor.role is Role.CLINICIAN else Pool.DESK
     await change(unit, row, Command.CLAIM, revision=revision, values={"owner_id": own_id(unit), "pool": pool})
     return follow_up_of(unit, row)
@@ -110,7 +113,7 @@ async def claim(unit: Unit, task_id: UUID, *, revision: int | None = None) -> Fo
 
 async def assign(unit: Unit, task_id: UUID, owner: Owner, *, revision: int | None = None) -> FollowUp:
     """Give it to a person, or back to a pool. Raises NotFound, Stale, TaskClosed, UnfitTask."""
-    row = await find_row(unit, task_id)
+    row = await _by_hand(unit, task_id)
     owner = await _checked(unit, owner)
     values = {"owner_id": owner.person_id, "pool": owner.pool}
     await change(unit, row, Command.ASSIGN, revision=revision, values=values)
@@ -141,8 +144,16 @@ async def history(unit: Unit, task_id: UUID) -> list[Step]:
     return await steps(unit, task_id)
 
 
-async def _give(unit: Unit, task_id: UUID, command: Command, wanted: TaskStatus, *, revision: int | None) -> FollowUp:
+async def _by_hand(unit: Unit, task_id: UUID) -> FollowUpRow:
+    """A task that people close and hand on. Raises NotFound, UnfitTask."""
     row = await find_row(unit, task_id)
+    if row.kind == TaskKind.COSIGN:
+        raise UnfitTask(fault="kind")
+    return row
+
+
+async def _give(unit: Unit, task_id: UUID, command: Command, wanted: TaskStatus, *, revision: int | None) -> FollowUp:
+    row = await _by_hand(unit, task_id)
     if row.status == wanted:
         unit.audit("update", "follow_up_task", row.id, patient_id=row.patient_id)
     else:

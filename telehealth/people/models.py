@@ -71,6 +71,18 @@ class LicenceRow(Table):
     __table_args__ = (CheckConstraint("first <= last", name="dates"),)
 
 
+class SupervisionRow(Table):
+    """A trainee's notes are co-signed by any of their supervisors. Whoever has one is a trainee."""
+
+    __tablename__ = "supervision"
+
+    trainee_id: Mapped[UUID] = plain(ForeignKey("clinician.id"), primary_key=True)
+    supervisor_id: Mapped[UUID] = plain(ForeignKey("clinician.id"), primary_key=True, index=True)
+    since: Mapped[datetime] = plain()
+
+    __table_args__ = (CheckConstraint("trainee_id <> supervisor_id", name="not_oneself"),)
+
+
 class PatientLocationRow(Table):
     """Where a patient will be on these inclusive local dates, and who said so. `position` is the order of telling.
 

@@ -23,6 +23,7 @@ from telehealth.people.models import (
     PatientLocationRow,
     PatientRow,
     RelatedPersonRow,
+    SupervisionRow,
 )
 from telehealth.people.rules import (
     UNNAMED_CLINIC,
@@ -82,6 +83,17 @@ async def clinicians(unit: Unit) -> list[Clinician]:
     """Everyone who gives visits, by family name."""
     rows = await unit.session.scalars(
         select(ClinicianRow).order_by(ClinicianRow.family, ClinicianRow.given, ClinicianRow.id)
+    )
+    return [to_clinician(row) for row in rows]
+
+
+async def supervisors(unit: Unit, clinician_id: UUID) -> list[Clinician]:
+    """Who co-signs what this clinician signs, by family name; nobody, unless they are a trainee."""
+    rows = await unit.session.scalars(
+        select(ClinicianRow)
+        .join(SupervisionRow, SupervisionRow.supervisor_id == ClinicianRow.id)
+        .where(SupervisionRow.trainee_id == clinician_id)
+        .order_by(ClinicianRow.family, ClinicianRow.given, ClinicianRow.id)
     )
     return [to_clinician(row) for row in rows]
 

@@ -11,7 +11,7 @@ from telehealth.http.operation import operation
 from telehealth.http.schemas import Page
 from telehealth.people import queries, service
 from telehealth.people.licensing import Licence, Whereabouts
-from telehealth.people.rules import NotBornYet, PatientKnown, RelatedPerson, UnfitAuthority
+from telehealth.people.rules import Clinician, NotBornYet, PatientKnown, RelatedPerson, UnfitAuthority, UnfitSupervisor
 from telehealth.people.schemas import (
     AddRelatedPerson,
     ClinicianView,
@@ -22,6 +22,7 @@ from telehealth.people.schemas import (
     PatientView,
     RegisterPatient,
     RelatedPersonView,
+    Supervisors,
 )
 
 
@@ -71,6 +72,19 @@ async def replace_licences(call: Call, clinician: UUID, body: Licences) -> Licen
     return Licences.of(await call.run(service.replace_licences, clinician_id, licences))
 
 
+async def read_supervisors(call: Call, clinician: UUID) -> Page[ClinicianView]:
+    """Who co-signs what this clinician signs; nobody, unless they are a trainee."""
+    found = await call.run(_supervisors, ClinicianId(clinician))
+    return Page(items=[ClinicianView.of(each) for each in found], next=None)
+
+
+async def replace_supervisors(call: Call, clinician: UUID, body: Supervisors) -> Page[ClinicianView]:
+    """Name who co-signs what this clinician signs: with anybody in the list they are a trainee."""
+    named = [ClinicianId(each) for each in body.items]
+    found = await call.run(service.replace_supervisors, ClinicianId(clinician), named)
+    return Page(items=[ClinicianView.of(each) for each in found], next=None)
+
+
 async def read_locations(call: Call, patient: UUID) -> Locations:
     """Where a patient told to be."""
     return Locations.of(await call.run(_locations, PatientId(patient)))
@@ -93,6 +107,11 @@ async def _licences(unit: Unit, clinician_id: ClinicianId) -> list[Licence]:
     return await queries.licences(unit, clinician.id)
 
 
+async def _supervisors(unit: Unit, clinician_id: ClinicianId) -> list[Clinician]:
+    clinician = await queries.clinician(unit, clinician_id)
+    return await queries.supervisors(unit, clinician.id)
+
+
 async def _locations(unit: Unit, patient_id: PatientId) -> list[Whereabouts]:
     patient = await queries.patient(unit, patient_id)
     unit.audit("read", "patient_location", patient.id, patient_id=patient.id)
@@ -100,6 +119,7 @@ async def _locations(unit: Unit, patient_id: PatientId) -> list[Whereabouts]:
 
 
 LICENCES, LOCATIONS = "/v1/clinicians/{clinician:uuid}/licences", "/v1/patients/{patient:uuid}/locations"
+SUPERVISORS = "/v1/clinicians/{clinician:uuid}/supervisors"
 RELATED = "/v1/patients/{patient:uuid}/related-persons"
 _BOOK, _CARE, _UNKNOWN = Scope.VISITS_BOOK, Purpose.TREATMENT, (NotFound,)
 OPERATIONS = (
@@ -131,6 +151,8 @@ OPERATIONS = (
     operation("GET", "/v1/clinicians", list_clinicians, needs=Scope.CLINICIANS_READ),
     operation("GET", LICENCES, read_licences, needs=Scope.CLINICIANS_READ, errors=_UNKNOWN),
     operation("PUT", LICENCES, replace_licences, needs=Scope.LICENCES_WRITE, errors=_UNKNOWN),
+    operation("GET", SUPERVISORS, read_supervisors, needs=Scope.CLINICIANS_READ, errors=_UNKNOWN),
+    operation("PUT", SUPERVISORS, replace_supervisors, needs=Scope.LICENCES_WRITE, errors=(NotFound, UnfitSupervisor)),
     operation("GET", LOCATIONS, read_locations, needs=_BOOK, purpose=_CARE, errors=_UNKNOWN),
     operation("PUT", LOCATIONS, replace_locations, needs=_BOOK, purpose=_CARE, errors=_UNKNOWN),
 )

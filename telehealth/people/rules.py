@@ -58,6 +58,14 @@ class Clinician:
         return " ".join(part for part in (self.prefix, self.given, self.family) if part)
 
 
+class UnfitSupervisor(Refusal):
+    kind, slug, title = (
+        Kind.INVALID,
+        "unfit-supervisor",
+        "Nobody supervises themselves, and who is supervised does not supervise",
+    )
+
+
 class UnfitAuthority(Refusal):
     kind, slug, title = Kind.INVALID, "unfit-authority", "This authority is over before it begins"
 

@@ -162,6 +162,12 @@ class ClinicianView(Message):
         )
 
 
+class Supervisors(Message):
+    """Who co-signs what a clinician signs. Without any, what they sign is final at once."""
+
+    items: Annotated[list[UUID], Field(max_length=50, description="ids of clinicians")]
+
+
 class Dated(Message):
     """A jurisdiction, ISO 3166-1 ("DE") or ISO 3166-2 ("US-CA"), and inclusive local dates there; null is no limit."""
 

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, false, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
@@ -23,6 +24,7 @@ from telehealth.people.models import (
     PatientLocationRow,
     PatientRow,
     RelatedPersonRow,
+    SupervisionRow,
 )
 from telehealth.people.queries import to_clinician, to_patient, to_related_person
 from telehealth.people.rules import (
@@ -33,6 +35,7 @@ from telehealth.people.rules import (
     RelatedPerson,
     Relationship,
     UnfitAuthority,
+    UnfitSupervisor,
     is_identifier,
     of_age,
     own_identifier,
@@ -103,6 +106,29 @@ async def add_clinician(
     await unit.session.flush()
     unit.audit("create", "clinician", row.id)
     return to_clinician(row)
+
+
+async def replace_supervisors(
+    unit: Unit, clinician_id: ClinicianId, supervisor_ids: Sequence[ClinicianId]
+) -> list[Clinician]:
+    """These and no others co-sign what that clinician signs, who is a trainee as long as there is one.
+
+    Raises NotFound, UnfitSupervisor.
+    """
+    wanted = set(supervisor_ids)
+    row, everyone = SupervisionRow, {clinician_id, *wanted}
+    # One after the other, so that two who are named for each other at once are seen.
+    locked = select(ClinicianRow.id).where(ClinicianRow.id.in_(everyone)).order_by(ClinicianRow.id).with_for_update()
+    if len((await unit.session.scalars(locked)).all()) < len(everyone):
+        raise NotFound
+    other = or_(row.trainee_id.in_(wanted), row.supervisor_id == clinician_id if wanted else false())
+    if clinician_id in wanted or await unit.session.scalar(select(row.trainee_id).where(other).limit(1)) is not None:
+        raise UnfitSupervisor
+    await unit.session.execute(delete(row).where(row.trainee_id == clinician_id))
+    unit.session.add_all(row(trainee_id=clinician_id, supervisor_id=each, since=unit.now) for each in wanted)
+    await unit.session.flush()
+    unit.audit("update", "supervision", clinician_id)
+    return await people.supervisors(unit, clinician_id)
 
 
 async def set_clinic(unit: Unit, *, name: str, phone: str, time_zone: str) -> Clinic:

@@ -15,6 +15,7 @@ from telehealth.http.problems import status_of
 
 ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: open pages are woken by their topics
     {
+        "CosignatureChanged",
         "AlertAcknowledged",
         "AlertClosed",
         "AlertRaised",

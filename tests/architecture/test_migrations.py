@@ -349,6 +349,19 @@ def test_deliveries_of_notes_go_on_beside_those_of_visits(empty: str) -> None:
     command.check(alembic_config(empty))
 
 
+def test_what_was_signed_needs_no_co_signature_and_what_awaits_one_is_not_given_up(empty: str) -> None:
+    migrate(empty, "0039")
+    with psycopg.connect(empty) as connection:
+        insert_signed(connection)
+    migrate(empty)
+    command.downgrade(alembic_config(empty), "0039")
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("UPDATE note SET state = 'preliminary'").rowcount == 1
+    with pytest.raises(RuntimeError, match="co-signature"):
+        command.downgrade(alembic_config(empty), "0039")
+
+
 def test_the_way_back_leaves_nothing(empty: str) -> None:
     migrate(empty)
     command.downgrade(alembic_config(empty), "base")

@@ -18,6 +18,7 @@ from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.exchange.ports import SchedulingLinks
 from telehealth.exchange.routes import OPERATIONS
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.http.paging import CursorKey
 from telehealth.records.after_visit.routes import OPERATIONS as AFTER_VISIT
 from telehealth.records.charting import service as records
@@ -86,7 +87,12 @@ class Exchange:
             kind=NoteKind.PROGRESS,
         )
         await self.unit_of_work.run(
-            records.sign, arranged.clinician, arranged.visit_id, version=1, destinations=(RECORD_SERVICE,)
+            records.sign,
+            arranged.clinician,
+            arranged.visit_id,
+            version=1,
+            destinations=(RECORD_SERVICE,),
+            tasks=CosignatureTasks(),
         )
         return arranged
 
@@ -99,7 +105,8 @@ class Exchange:
             drafted = await records.save_draft(
                 unit, arranged.visit_id, version=begun.version, content=text, kind=note.kind
             )
-            await records.sign(unit, arranged.visit_id, version=drafted.version, destinations=[RECORD_SERVICE])
+            to, tasks = [RECORD_SERVICE], CosignatureTasks()
+            await records.sign(unit, arranged.visit_id, version=drafted.version, destinations=to, tasks=tasks)
 
         await self.unit_of_work.run(amend, arranged.clinician)
 

@@ -25,6 +25,7 @@ from telehealth.core.time import SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.records.charting import service as charting
 from telehealth.records.delivery.destinations import RECORD_SERVICE
 
@@ -52,7 +53,9 @@ async def sign(database: str, note: Mapping[str, str], *, dies_at: int) -> None:
     actor = Actor(author, Role.CLINICIAN, SCOPES[Role.CLINICIAN], person_id=author, purpose=Purpose.TREATMENT)
     event.listen(engine.sync_engine, "before_cursor_execute", next_statement)
     event.listen(engine.sync_engine, "commit", next_statement)
-    await unit_of_work.run(charting.sign, actor, UUID(note["visit"]), version=1, destinations=(RECORD_SERVICE,))
+    await unit_of_work.run(
+        charting.sign, actor, UUID(note["visit"]), version=1, destinations=(RECORD_SERVICE,), tasks=CosignatureTasks()
+    )
     await engine.dispose()
 
 

@@ -35,6 +35,7 @@ from telehealth.db.engine import open_engine
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.followups import service as followups
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.followups.parts import Wish
 from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient, Relationship
@@ -268,7 +269,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     await lifecycle.admit(hosting, visit)
     await lifecycle.connected(hosting, visit)
     await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
-    await records.sign(hosting, visit, version=1, destinations=(RECORD_SERVICE,))
+    await records.sign(hosting, visit, version=1, destinations=(RECORD_SERVICE,), tasks=CosignatureTasks())
     (task,) = await followups.plan(hosting, visit, Wish(title="Check blood pressure", due_in="2w", checklist=("Cuff",)))
     await released(hosting, visit)
     offered = await _offered(unit, kind, clinician, patient)

@@ -257,6 +257,11 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "records.publish_template": lambda _: {"version": "0", "action": "preview"},
     "records.preview_note": lambda _: {"content": "**Better**."},
     "records.preview_on_page": lambda _: {"content": "Better.", "version": "1"},
+    "records.return_note": lambda _: {"reason": "Which dose?"},
+    "records.cosign_on_page": lambda _: {"version": "1"},
+    "records.return_on_page": lambda _: {"version": "1", "reason": "Which dose?"},
+    "records.withdraw_on_page": lambda _: {"version": "1"},
+    "people.replace_supervisors": lambda _: {"items": []},
     "records.amend_note": lambda _: {"relation": "appends"},
     "records.retract_note": lambda _: {"version": 9, "reason": "Wrong patient."},
     "records.amend_on_page": lambda _: {"version": "1", "relation": "appends"},
@@ -281,13 +286,14 @@ TUS = {
     "Upload-Offset": "0",
     "Content-Type": "application/offset+octet-stream",
 }
+COSIGNING = ("cosign_note", "return_note", "withdraw_note")
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "visits.save_intake": {"If-Match": '"1"'},
     "records.save_note": {"If-Match": '"1"'},
     **{f"records.{name}_{what}": TUS for name in ("create", "tell", "upload") for what in ("attachment", "own_file")},
     **{
         f"records.{name}": {"If-Match": '"1"'}
-        for name in ("sign_note", "amend_note", "discard_amendment", "retract_note")
+        for name in ("sign_note", "amend_note", "discard_amendment", "retract_note", *COSIGNING)
     },
 }
 

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from telehealth.core.actors import SYSTEM
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.records.charting import queries as charting_read
 from telehealth.records.charting import service as charting
 from telehealth.records.delivery import service as delivery
@@ -24,7 +25,14 @@ async def signed_note(
     unit_of_work: UnitOfWork, identifier: Identifier | None = None, destinations: Sequence[str] = (RECORD_SERVICE,)
 ) -> Arranged:
     arranged = await drafted_note(unit_of_work, identifier)
-    await unit_of_work.run(charting.sign, arranged.clinician, arranged.visit_id, version=1, destinations=destinations)
+    await unit_of_work.run(
+        charting.sign,
+        arranged.clinician,
+        arranged.visit_id,
+        version=1,
+        destinations=destinations,
+        tasks=CosignatureTasks(),
+    )
     return arranged
 
 
@@ -55,7 +63,9 @@ async def amended_note(
     await unit_of_work.run(notes.amend, *mine, version=note.version, relation=relation)
     words = f"Amended: {relation}."
     await unit_of_work.run(notes.save_draft, *mine, version=note.version + 1, content=words, kind=NoteKind.PROGRESS)
-    await unit_of_work.run(charting.sign, *mine, version=note.version + 2, destinations=destinations)
+    await unit_of_work.run(
+        charting.sign, *mine, version=note.version + 2, destinations=destinations, tasks=CosignatureTasks()
+    )
 
 
 async def retracted_note(

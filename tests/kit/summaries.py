@@ -9,6 +9,7 @@ from telehealth.access.rules import SCOPES, digest, new_secret
 from telehealth.core.actors import Actor, Role
 from telehealth.db.unit import Unit
 from telehealth.followups.board import BoardFollowUps
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.people.rules import Relationship
 from telehealth.people.service import Authority, add_related_person
 from telehealth.records.after_visit import service
@@ -57,7 +58,8 @@ async def signed(unit: Unit, arranged: Arranged, content: str, relation: Relatio
     if note.signed_at is not None:
         note = await charting.amend(unit, arranged.visit_id, version=note.version, relation=relation)
     note = await charting.save_draft(unit, arranged.visit_id, version=note.version, content=content, kind=note.kind)
-    await charting.sign(unit, arranged.visit_id, version=note.version, destinations=["record-service"])
+    to, tasks = ["record-service"], CosignatureTasks()
+    await charting.sign(unit, arranged.visit_id, version=note.version, destinations=to, tasks=tasks)
 
 
 async def retracted(unit: Unit, arranged: Arranged, version: int) -> None:

@@ -8,7 +8,7 @@ from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
 from tests.web.alerts import ALERTS, tasks
 from tests.web.desk_samples import FRONT_DESK
-from tests.web.note_samples import AMENDED, PHRASES, SIGNED, TYPED, note
+from tests.web.note_samples import AMENDED, COSIGNING, SIGNED, TYPED, WRITING, asked, note
 from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import BEFORE, PREPARED, TOLD
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
@@ -196,10 +196,7 @@ _ROOM = {
     **_BESIDE,
     "fault": "",
     "stream": f"/v1/visits/{VISIT_ID}/stream",
-    "versions": [],
-    "reason": "",
-    "phrases": PHRASES,
-    "preview": "",
+    **WRITING,
 }
 _ROOMS: Mapping[str, Mapping[str, object]] = {
     "waiting": {"visit": _visit(), "note": note()},
@@ -217,6 +214,8 @@ _ROOMS: Mapping[str, Mapping[str, object]] = {
     },
     "amended": {"visit": _visit(), "note": note(state="held", signed_at=NOW), "versions": AMENDED},
     "addendum": {"visit": _visit(), "note": note(amendment="appends"), "versions": AMENDED},
+    "preliminary": {"visit": _visit(), "note": note(state="preliminary", cosignature=asked("awaited"))},
+    "returned": {"visit": _visit(), "note": note(content=TYPED, cosignature=asked("returned"))},
 }
 _OFFER = Data(
     start=NOW + timedelta(hours=2),
@@ -349,6 +348,7 @@ SAMPLES = (
             "mailed_to": "rosa@example.org",
         },
     ),
+    *(Sample(name, "cosign.html", {**_STAFF, **shown}, f"{ROOM}/cosign") for name, shown in COSIGNING.items()),
     *(Sample(f"room_{name}", "room.html", {**_ROOM, **shown}, ROOM) for name, shown in _ROOMS.items()),
     Sample(
         "join", "join.html", {**_CLINIC, **_PHONE, "error": None, "tries_left": None, "form": dict.fromkeys(_BIRTH, "")}

@@ -36,6 +36,7 @@ _MINE = [
     _task(0, title=_LONG, kind="call", overdue=True, escalated=True, priority="stat"),
     _task(1, number=3, facing="patient"),
     _task(2, kind="lab", title="", items=[True, False, False]),
+    _task(8, kind="cosign", title="", priority="urgent"),
 ]
 _TEAM = [
     _task(3, kind="rebook", title="", pool="desk", origin="patient_no_show"),

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from telehealth.records.notes.markdown import html, parse
 from tests.web.browsing import Stage, stage
-from tests.web.note_samples import PHRASES, SIGNED, note
+from tests.web.note_samples import PHRASES, SIGNED, asked, note
 from tests.web.sample import VISIT_ID
 
 pytestmark = pytest.mark.browser
@@ -23,13 +23,16 @@ class Notes:
         self.content, self.version, self.refusal = "", 1, 0
         self.state, self.amendment = ("delivered" if signed else "draft"), ""
         self.versions = SIGNED if signed else []
+        self.trainee = False
         staged.api[f"PUT {NOTE}"] = self.put
-        for way in ("sign", "amend", "discard", "retract"):
+        for way in ("sign", "amend", "discard", "retract", "withdraw"):
             staged.api[f"POST {NOTE}/{way}"] = self.order
         self.draw()
 
     def draw(self) -> None:
-        now = note(content=self.content, version=str(self.version), state=self.state, amendment=self.amendment or None)
+        asked_ = asked("awaited") if self.state == "preliminary" else None
+        known = {"version": str(self.version), "state": self.state, "cosignature": asked_}
+        now = note(content=self.content, amendment=self.amendment or None, **known)
         context = {**self.staged.sample.context, "note": now, "versions": self.versions}
         self.staged.sample = replace(self.staged.sample, context=context)
 
@@ -56,9 +59,10 @@ class Notes:
         way, body = route.request.url.rpartition("/")[2], _body(route)
         self.orders.append((way, body))
         self.version += way != "sign"
-        self.state = "draft" if way == "amend" else "delivering"
+        self.state = "draft" if way in ("amend", "withdraw") else "preliminary" if self.trainee else "delivering"
         self.amendment = (body["relation"] or "") if way == "amend" else ""
-        self.content = "In force." if self.amendment == "replaces" else ""
+        if not self.trainee:
+            self.content = "In force." if self.amendment == "replaces" else ""
         self.answer(route)
 
 
@@ -143,6 +147,21 @@ def test_what_cannot_be_sent_is_left_out(chromium: Browser) -> None:
         )
         expect(page.locator("#stamp")).to_contain_text("Saved at")
         assert notes.content == "abc\U0001f600"
+
+
+def test_a_trainee_signs_and_takes_it_back_without_leaving_the_page(chromium: Browser) -> None:
+    with stage(chromium, "room_waiting", size=(1280, 800)) as staged:
+        notes, page = open_room(staged, signed=False)
+        notes.trainee = True
+        page.focus("#content")
+        page.keyboard.type("Rest.")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("#versions")).to_contain_text("Dr. Ada Lindqvist")
+        expect(page.locator("#content")).to_be_hidden()
+        page.click("text=Take it back and change it")
+        expect(page.locator("#content")).to_be_focused()
+        expect(page.locator("#content")).to_have_value("Rest.")
+        assert [way for way, _ in notes.orders] == ["sign", "withdraw"]
 
 
 def test_what_a_template_began_is_signed_untouched(chromium: Browser) -> None:

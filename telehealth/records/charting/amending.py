@@ -10,11 +10,12 @@ from telehealth.records.charting import pages, service
 from telehealth.records.charting.schemas import AmendForm, DiscardForm, RetractForm
 from telehealth.records.delivery.ports import Destinations
 from telehealth.records.notes.amendments import NotToBeAmended, NotToBeRetracted, Relation
-from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotSigned
+from telehealth.records.notes.rules import AlreadySigned, AwaitsCosignature, NothingToSign, NotSigned
 
 FORGIVEN: tuple[type[Refusal], ...] = (
     Stale,
     AlreadySigned,
+    AwaitsCosignature,
     NotSigned,
     NotToBeAmended,
     NotToBeRetracted,

@@ -53,10 +53,19 @@ def _composition(signed: SignedDocument) -> Json:
         "date": instant(latest.signed_at),
         "author": [author],
         "title": title,
-        "attester": [{"mode": "legal", "time": instant(each.signed_at), "party": author} for each in signed.note.all],
+        "attester": [attester for each in signed.note.all for attester in _attesters(each, author)],
         **custodian,
         "section": [_section(each) for each in signed.note.all],
     }
+
+
+def _attesters(version: Summary, author: Json) -> list[Json]:
+    """Who signed; who answers for it legally is a supervisor, if its author is a trainee."""
+    own = {"time": instant(version.signed_at), "party": author}
+    if (cosigned := version.cosigned) is None:
+        return [{"mode": "legal", **own}]
+    party = {"identifier": {"system": CLINICIAN_SYSTEM, "value": str(cosigned.by)}, "display": cosigned.name}
+    return [{"mode": "professional", **own}, {"mode": "legal", "time": instant(cosigned.at), "party": party}]
 
 
 def _section(version: Summary) -> Json:

@@ -18,7 +18,7 @@ from telehealth.records.attachments import queries as attachments
 from telehealth.records.attachments.ports import Limits
 from telehealth.records.attachments.rules import MEBIBYTE
 from telehealth.records.charting import queries, service
-from telehealth.records.charting.ports import RoomFollowUps
+from telehealth.records.charting.ports import RoomFollowUps, SupervisorTasks
 from telehealth.records.charting.queries import Version
 from telehealth.records.charting.rules import NoteStatus
 from telehealth.records.charting.schemas import NoteForm
@@ -26,7 +26,7 @@ from telehealth.records.delivery.ports import Destinations
 from telehealth.records.notes.amendments import words_of
 from telehealth.records.notes.markdown import html, parse
 from telehealth.records.notes.queries import authored_visit
-from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotToBeSigned, as_signed
+from telehealth.records.notes.rules import AlreadySigned, AwaitsCosignature, NothingToSign, NotToBeSigned, as_signed
 from telehealth.records.templates import queries as templates
 from telehealth.visits.gates import queries as gates
 from telehealth.visits.gates.forms import answers_of
@@ -38,7 +38,7 @@ from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants.rules import Participant
 
 TO_WAIVE = frozenset({VisitStatus.BOOKED, VisitStatus.ARRIVED, VisitStatus.READY})
-FORGIVEN = (Stale, AlreadySigned, NotToBeSigned, NothingToSign)
+FORGIVEN = (Stale, AlreadySigned, AwaitsCosignature, NotToBeSigned, NothingToSign)
 
 
 async def room(call: Call, visit: UUID) -> Response:
@@ -48,7 +48,7 @@ async def room(call: Call, visit: UUID) -> Response:
 
 async def save_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
     """Save the note's form."""
-    return await _settled(call, visit, body, sign_for=())
+    return await _settled(call, visit, body, sign_for=None)
 
 
 async def preview_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
@@ -62,7 +62,9 @@ async def preview_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
 
 async def sign_on_page(call: Call, visit: UUID, body: NoteForm) -> Response:
     """Save the note's form and sign it."""
-    return await _settled(call, visit, body, sign_for=call.port(Destinations).names)
+    return await _settled(
+        call, visit, body, sign_for=_SignFor(call.port(Destinations).names, call.port(SupervisorTasks))
+    )
 
 
 async def follow_room(call: Call, visit: UUID) -> Response:
@@ -75,7 +77,15 @@ async def follow_room(call: Call, visit: UUID) -> Response:
     return stream(call, (visit_topic(authored.id),), version)
 
 
-async def _settled(call: Call, visit: UUID, form: NoteForm, *, sign_for: Sequence[str]) -> Response:
+@dataclass(frozen=True, slots=True)
+class _SignFor:
+    """Where a signed note goes, or who hears of it first."""
+
+    destinations: Sequence[str]
+    tasks: SupervisorTasks
+
+
+async def _settled(call: Call, visit: UUID, form: NoteForm, *, sign_for: _SignFor | None) -> Response:
     try:
         await call.run(_save, visit, form, sign_for)
     except FORGIVEN as refusal:
@@ -98,12 +108,13 @@ async def shown_again(
     return call.render("room.html", status=409, **{**context, "reason": reason})
 
 
-async def _save(unit: Unit, visit_id: UUID, form: NoteForm, sign_for: Sequence[str]) -> None:
+async def _save(unit: Unit, visit_id: UUID, form: NoteForm, sign_for: _SignFor | None) -> None:
     note = await queries.open_note(unit, visit_id)
     if note.content != form.content or note.version == 0:
         note = await service.save_draft(unit, visit_id, version=form.version, content=form.content, kind=note.kind)
-    if sign_for:
-        await service.sign(unit, visit_id, version=note.version, destinations=sign_for)
+    if sign_for is not None:
+        to, tasks = sign_for.destinations, sign_for.tasks
+        await service.sign(unit, visit_id, version=note.version, destinations=to, tasks=tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,7 @@ async def _room(unit: Unit, visit_id: UUID, around: _Around, *, fault: str = "")
             "saved_at": note.saved_at,
             "signed_at": note.signed_at,
             "amendment": note.amendment,
+            "cosignature": note.cosignature,
         },
         "versions": [_drawn(each) for each in await queries.versions(unit, visit_id)],
         "reason": "",
@@ -179,14 +191,14 @@ async def _before(unit: Unit, visit: Visit, language: str) -> Mapping[str, Any]:
     }
 
 
-def drawn(content: str) -> str:
+def drawn(content: str, *, top: int = 4) -> str:
     """What is typed as it is read once it is signed: XHTML, below the headings of the page."""
-    return html(parse(as_signed(content)), top=4)
+    return html(parse(as_signed(content)), top=top)
 
 
 def _drawn(version: Version) -> Mapping[str, Any]:
     """A signed version as it is read: its words drawn, below the headings of the page."""
-    names = ("version", "relation", "relates_to", "status", "author_name", "signed_at", "state")
+    names = ("version", "relation", "relates_to", "status", "author_name", "signed_at", "cosigned", "state")
     words = Markup(html(parse(words_of(version.text)), top=4))  # noqa: S704 -- `html` has escaped it
     return {**{name: getattr(version, name) for name in names}, "words": words}
 

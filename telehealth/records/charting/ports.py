@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
 
 
@@ -17,6 +18,18 @@ class RoomFollowUp(Protocol):
     def kind(self) -> str: ...
     @property
     def due_at(self) -> datetime: ...
+
+
+class SupervisorTasks(Protocol):
+    """A task for whoever is to co-sign, so that it is not missed; a neighbour keeps them. Bootstrap says who."""
+
+    async def ask(self, unit: Unit, visit_id: UUID, supervisors: Sequence[ClinicianId], /) -> None:
+        """One for each, in the transaction of the signature."""
+        ...
+
+    async def settle(self, unit: Unit, visit_id: UUID, /) -> None:
+        """Those of that visit are closed: done by the actor's, and the others needless."""
+        ...
 
 
 class RoomFollowUps(Protocol):

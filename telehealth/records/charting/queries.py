@@ -23,8 +23,8 @@ from telehealth.records.delivery.models import RecordDeliveryRow
 from telehealth.records.delivery.rules import DeliveryState
 from telehealth.records.notes.amendments import DocStatus, DocumentStatus, Relation, doc_status
 from telehealth.records.notes.models import NoteRow, NoteStandingRow, NoteVersionRow
-from telehealth.records.notes.queries import authored_visit
-from telehealth.records.notes.rules import NoteKind, NoteState
+from telehealth.records.notes.queries import authored_visit, cosignature, cosigned_of
+from telehealth.records.notes.rules import CosignatureState, Cosigned, NoteKind, NoteState
 from telehealth.visits.lifecycle.service import open_visit
 
 
@@ -41,10 +41,23 @@ class Note:
     signed_at: datetime | None = None
     sha256: str | None = None
     amendment: Relation | None = None
+    cosignature: "AskedCosignature | None" = None
 
     @property
     def in_record(self) -> bool:
         return self.state is NoteStatus.DELIVERED
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCosignature:
+    """A trainee's latest signature as its author sees it: of whom it is awaited, or who returned it and why."""
+
+    state: CosignatureState
+    signed_at: datetime
+    supervisors: tuple[str, ...] = ()
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +75,7 @@ class Summary:
     sha256: str
     author_name: str
     signed_at: datetime
+    cosigned: Cosigned | None = None
     in_record: bool
     position: tuple[int, UUID]
     relation: Relation | None = None
@@ -109,7 +123,18 @@ async def note_of(unit: Unit, visit_id: UUID) -> Note:
         signed_at=None if version is None else version.signed_at,
         sha256=None if version is None else version.sha256,
         amendment=None if row.relation is None else Relation(row.relation),
+        cosignature=None if row.state == NoteState.SIGNED else await _asked(unit, row),
     )
+
+
+async def _asked(unit: Unit, row: NoteRow) -> AskedCosignature | None:
+    asked = await cosignature(unit, row.id)
+    if asked is None or asked.state is CosignatureState.GIVEN:
+        return None
+    supervisors = await people.supervisors(unit, asked.author_id)
+    by = None if asked.decided_by is None else (await people.clinician(unit, asked.decided_by)).name
+    names = tuple(each.name for each in supervisors) if asked.state is CosignatureState.AWAITED else ()
+    return AskedCosignature(asked.state, asked.signed_at, names, asked.decided_at, by, asked.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +150,7 @@ class Version:
     sha256: str
     author_name: str
     signed_at: datetime
+    cosigned: Cosigned | None
     changed_at: datetime
     state: NoteStatus
 
@@ -138,6 +164,13 @@ async def versions(unit: Unit, visit_id: UUID) -> list[Version]:
         .order_by(NoteVersionRow.version)
     )
     return [await _version(unit, _told(unit, row)) for row in await unit.session.execute(query)]
+
+
+async def in_force(unit: Unit, note_id: UUID) -> tuple[Summary, ...]:
+    """What stands of a note that the actor has already been allowed, in the order of signing; each audited."""
+    standing = _summaries(Sight(NoteRow.id == note_id)).where(NoteStandingRow.status == DocumentStatus.CURRENT)
+    found = await unit.session.execute(standing.order_by(NoteVersionRow.version))
+    return tuple(_told(unit, each) for each in found)
 
 
 async def _version(unit: Unit, signed: Summary) -> Version:
@@ -338,6 +371,7 @@ def _told(unit: Unit, row: Row[NoteVersionRow, NoteRow, NoteStandingRow | None, 
         sha256=version.sha256,
         author_name=version.author_name,
         signed_at=version.signed_at,
+        cosigned=cosigned_of(version),
         in_record=in_record,
         position=(version.written_in, version.id),
         relation=None if version.relation is None else Relation(version.relation),

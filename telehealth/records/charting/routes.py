@@ -14,17 +14,21 @@ from telehealth.http.fhir import MEDIA_TYPE as FHIR_TYPE
 from telehealth.http.fhir import resource_response
 from telehealth.http.operation import Documented, operation, page
 from telehealth.http.sse import EVENTS
-from telehealth.records.charting import amending, pages, queries, service, sheets
+from telehealth.records.charting import amending, cosignatures, cosigning, pages, queries, service, sheets
 from telehealth.records.charting.bundles import document_bundle
+from telehealth.records.charting.cosignatures import Awaited
+from telehealth.records.charting.ports import SupervisorTasks
 from telehealth.records.charting.queries import Note
 from telehealth.records.charting.rules import NoteRetracted
 from telehealth.records.charting.schemas import (
     AddendumView,
     Amend,
+    AwaitedView,
     NotePreview,
     NoteView,
     PreviewNote,
     Retract,
+    ReturnNote,
     SaveNote,
     SummaryView,
     VersionsView,
@@ -33,7 +37,14 @@ from telehealth.records.charting.schemas import (
 from telehealth.records.charting.sheets import NotToBeDrawn
 from telehealth.records.delivery.ports import Destinations
 from telehealth.records.notes.amendments import NotToBeAmended, NotToBeRetracted
-from telehealth.records.notes.rules import AlreadySigned, NothingToSign, NotSigned, NotToBeSigned
+from telehealth.records.notes.rules import (
+    AlreadySigned,
+    AwaitsCosignature,
+    NotAwaited,
+    NothingToSign,
+    NotSigned,
+    NotToBeSigned,
+)
 
 
 class Form(StrEnum):
@@ -66,10 +77,34 @@ async def preview_note(call: Call, body: PreviewNote) -> NotePreview:  # noqa: A
 
 
 async def sign_note(call: Call, visit: UUID) -> Reply[NoteView]:
-    """Sign the version named by If-Match. It is frozen and goes to the patient record by itself."""
-    return _shown(
-        await call.run(service.sign, visit, version=required_match(call), destinations=call.port(Destinations).names)
-    )
+    """Sign the version named by If-Match. It is frozen and goes to the patient record by itself; a trainee's awaits a
+    co-signature first (state `preliminary`).
+    """
+    to, tasks = call.port(Destinations).names, call.port(SupervisorTasks)
+    return _shown(await call.run(service.sign, visit, version=required_match(call), destinations=to, tasks=tasks))
+
+
+async def read_awaited(call: Call, visit: UUID) -> Reply[AwaitedView]:
+    """What a trainee signed, for one of their supervisors."""
+    return _awaited(await call.run(cosignatures.awaited, visit))
+
+
+async def cosign_note(call: Call, visit: UUID) -> Reply[AwaitedView]:
+    """Co-sign what a trainee signed, as the version named by If-Match: it is final and goes to the patient record."""
+    to, tasks = call.port(Destinations).names, call.port(SupervisorTasks)
+    return _awaited(await call.run(service.cosign, visit, version=required_match(call), destinations=to, tasks=tasks))
+
+
+async def return_note(call: Call, visit: UUID, body: ReturnNote) -> Reply[AwaitedView]:
+    """Return it to the trainee: it is a draft again, with that reason."""
+    tasks, version = call.port(SupervisorTasks), required_match(call)
+    return _awaited(await call.run(service.give_back, visit, version=version, reason=body.reason, tasks=tasks))
+
+
+async def withdraw_note(call: Call, visit: UUID) -> Reply[NoteView]:
+    """The trainee takes the signature back before anybody has co-signed: it is a draft again."""
+    tasks = call.port(SupervisorTasks)
+    return _shown(await call.run(service.withdraw, visit, version=required_match(call), tasks=tasks))
 
 
 async def read_versions(call: Call, visit: UUID) -> VersionsView:
@@ -121,6 +156,10 @@ async def read_summary(call: Call, visit: UUID) -> Reply[SummaryView] | Response
             return Reply(view, headers=BY_ACCEPT)
 
 
+def _awaited(note: Awaited) -> Reply[AwaitedView]:
+    return Reply(AwaitedView.model_validate(note), headers={**etag(note.version), "Cache-Control": "no-store"})
+
+
 def _shown(note: Note) -> Reply[NoteView]:
     return Reply(NoteView.model_validate(note), headers={**etag(note.version), "Cache-Control": "no-store"})
 
@@ -139,7 +178,7 @@ OPERATIONS = (
         save_note,
         needs=Scope.NOTES_WRITE,
         purpose=Purpose.TREATMENT,
-        errors=(NotFound, Stale, ConditionMissing, AlreadySigned),
+        errors=(NotFound, Stale, ConditionMissing, AlreadySigned, AwaitsCosignature),
     ),
     operation("POST", "/v1/notes/preview", preview_note, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     operation(
@@ -149,6 +188,33 @@ OPERATIONS = (
         needs=Scope.NOTES_WRITE,
         purpose=Purpose.TREATMENT,
         errors=(NotFound, Stale, ConditionMissing, NotToBeSigned, NothingToSign),
+    ),
+    operation(
+        "GET", f"{NOTE}/cosign", read_awaited, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT, errors=(NotFound,)
+    ),
+    operation(
+        "POST",
+        f"{NOTE}/cosign",
+        cosign_note,
+        needs=Scope.NOTES_WRITE,
+        purpose=Purpose.TREATMENT,
+        errors=(*_CHANGING, NotAwaited, NotToBeSigned),
+    ),
+    operation(
+        "POST",
+        f"{NOTE}/return",
+        return_note,
+        needs=Scope.NOTES_WRITE,
+        purpose=Purpose.TREATMENT,
+        errors=(*_CHANGING, NotAwaited, NothingToSign),
+    ),
+    operation(
+        "POST",
+        f"{NOTE}/withdraw",
+        withdraw_note,
+        needs=Scope.NOTES_WRITE,
+        purpose=Purpose.TREATMENT,
+        errors=(*_CHANGING, NotAwaited),
     ),
     operation(
         "GET", f"{NOTE}/versions", read_versions, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT, errors=(NotFound,)
@@ -167,7 +233,7 @@ OPERATIONS = (
         discard_amendment,
         needs=Scope.NOTES_WRITE,
         purpose=Purpose.TREATMENT,
-        errors=(*_CHANGING, NotSigned, AlreadySigned),
+        errors=(*_CHANGING, NotSigned, AlreadySigned, AwaitsCosignature),
     ),
     operation(
         "POST",
@@ -195,7 +261,7 @@ OPERATIONS = (
         answers=SUMMARY_FORMS,
     ),
 )
-ROOM = "/visits/{visit:uuid}"
+ROOM, _CARE = "/visits/{visit:uuid}", Purpose.TREATMENT
 PAGES = (
     page("GET", ROOM, pages.room, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     page("POST", f"{ROOM}/note", pages.save_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
@@ -203,5 +269,9 @@ PAGES = (
     page("POST", f"{ROOM}/note/amend", amending.amend_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     page("POST", f"{ROOM}/note/discard", amending.discard_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     page("POST", f"{ROOM}/note/retract", amending.retract_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
+    page("POST", f"{ROOM}/note/withdraw", cosigning.withdraw_on_page, needs=Scope.NOTES_WRITE, purpose=_CARE),
+    page("GET", f"{ROOM}/cosign", cosigning.cosign_page, needs=Scope.NOTES_WRITE, purpose=_CARE),
+    page("POST", f"{ROOM}/cosign", cosigning.cosign_on_page, needs=Scope.NOTES_WRITE, purpose=_CARE),
+    page("POST", f"{ROOM}/cosign/return", cosigning.return_on_page, needs=Scope.NOTES_WRITE, purpose=_CARE),
     page("POST", f"{ROOM}/sign", pages.sign_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
 )

@@ -14,9 +14,12 @@ class NoteRetracted(Refusal):
 
 
 class NoteStatus(StrEnum):
-    """A note as its author sees it. `waiting`: the record service is away and it is tried again by itself."""
+    """A note as its author sees it. `preliminary`: it awaits a co-signature. `waiting`: the record service is away and
+    it is tried again by itself.
+    """
 
     DRAFT = "draft"
+    PRELIMINARY = "preliminary"
     DELIVERING = "delivering"
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -26,6 +29,8 @@ class NoteStatus(StrEnum):
 
 def note_status(state: NoteState, deliveries: Sequence[tuple[DeliveryState, int]]) -> NoteStatus:
     """Of each destination the state and the tries begun: the note is as far as where it is furthest behind."""
+    if state is NoteState.PRELIMINARY:
+        return NoteStatus.PRELIMINARY
     if state is NoteState.DRAFT or not deliveries:
         return NoteStatus.DRAFT
     return max((_status(*each) for each in deliveries), key=BEHIND.index)

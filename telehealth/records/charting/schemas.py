@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from telehealth.http.schemas import Instant, Message
 from telehealth.records.charting.rules import NoteStatus
 from telehealth.records.notes.amendments import DocStatus, DocumentStatus, Relation
-from telehealth.records.notes.rules import NoteKind
+from telehealth.records.notes.rules import CosignatureState, NoteKind
 
 LONGEST_NOTE = 50_000
 
@@ -56,6 +56,44 @@ class RetractForm(Message):
     reason: Annotated[str, Field(max_length=2000)] = ""
 
 
+class CosignatureView(Message):
+    """A trainee's latest signature that is not final: of whom a co-signature is awaited, or who returned it and why."""
+
+    state: CosignatureState
+    signed_at: Instant
+    supervisors: Annotated[list[str], Field(description="names of those who may co-sign; any one of them does")]
+    decided_at: Instant | None
+    decided_by: str | None
+    reason: str
+
+
+class AwaitedView(Message):
+    """What a trainee signed, for a supervisor. `version` is also the ETag; `sha256` is of `content`."""
+
+    visit_id: UUID
+    patient_id: UUID
+    version: int
+    kind: NoteKind
+    content: str
+    sha256: str
+    author_name: str
+    signed_at: Instant
+    state: CosignatureState
+    amendment: Relation | None
+
+
+class ReturnNote(Message):
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class CosignForm(Message):
+    version: Annotated[int, Field(ge=0)]
+
+
+class ReturnForm(CosignForm):
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
 class NoteView(Message):
     """`version` is also the ETag; `state` tells how far a signed note is on its way to the record.
 
@@ -72,6 +110,15 @@ class NoteView(Message):
     signed_at: Instant | None
     sha256: str | None
     amendment: Relation | None
+    cosignature: CosignatureView | None
+
+
+class CosignedView(Message):
+    """Who answers for what a trainee signed."""
+
+    by: Annotated[UUID, Field(description="id of a clinician")]
+    name: str
+    at: Instant
 
 
 class AddendumView(Message):
@@ -87,6 +134,7 @@ class AddendumView(Message):
     sha256: str
     author_name: str
     signed_at: Instant
+    cosigned: CosignedView | None
     in_record: bool
     relation: Relation | None
     relates_to: Annotated[int | None, Field(description="version of the same note")]
@@ -129,6 +177,7 @@ class VersionView(Message):
     sha256: str
     author_name: str
     signed_at: Instant
+    cosigned: CosignedView | None
     changed_at: Instant
     state: NoteStatus
 

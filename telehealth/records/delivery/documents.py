@@ -54,11 +54,18 @@ def document_reference(
         "subject": {"reference": to.patient},
         "date": instant(document.signed_at),
         "author": [_linked(document.author, to.author) | {"display": document.author_name}],
+        **_authenticator(document),
         "content": [{"attachment": _attachment(document, content_type)}],
         "context": {"encounter": [_linked(document.visit, to.encounter)], "period": _period(document)},
         **(_relates_to(document) if amend is AmendMode.RELATES_TO else {}),
         **({"custodian": {"display": document.custodian}} if document.custodian else {}),  # FHIR has no empty strings
     }
+
+
+def _authenticator(document: Document) -> Json:
+    if document.authenticator is None:
+        return {}
+    return {"authenticator": _linked(document.authenticator, None) | {"display": document.authenticator_name}}
 
 
 def provenance(document: Document, remote_id: str) -> Json:

@@ -23,7 +23,7 @@ class Document:
     visits as the record service knows them. Of an amendment `amended` is the document it relates to and `affected` are
     those that stand otherwise after it, by their ids in that record; one that retracts is no document itself.
     `remote_id` is the document's own id there, once it has arrived, `encounter_id` that of the visit's Encounter, where
-    we wrote one.
+    we wrote one; `authenticator` is who co-signed it.
     """
 
     note_id: UUID
@@ -43,6 +43,8 @@ class Document:
     affected: tuple[str, ...] = ()
     remote_id: str | None = None
     encounter_id: str | None = None
+    authenticator: Identifier | None = None
+    authenticator_name: str = ""
 
     @property
     def identifiers(self) -> DocumentIdentifiers:

@@ -219,6 +219,7 @@ async def _visit_state(
 
 async def _document(unit: Unit, delivery: Claim | Arrived, note_version_id: UUID) -> Document:
     version = await notes.signed_version(unit, note_version_id)
+    cosigned = version.cosigned
     earlier = [each for each in await notes.history(unit, version.note_id) if each.version < version.version]
     there = await queries.remote_ids(unit, delivery.destination, version.note_id)
     visit = await visits.find(unit, version.visit_id)
@@ -242,6 +243,8 @@ async def _document(unit: Unit, delivery: Claim | Arrived, note_version_id: UUID
         affected=tuple(there[each] for each in affected(earlier, version) if each in there),
         remote_id=there.get(version.version),
         encounter_id=await queries.remote_id(unit, delivery.destination, visit.id, ResourceType.ENCOUNTER),
+        authenticator=None if cosigned is None else Identifier(CLINICIAN_SYSTEM, str(cosigned.by)),
+        authenticator_name="" if cosigned is None else cosigned.name,
     )
 
 

@@ -21,5 +21,11 @@ class NoteEvent(Event):
         return (visit_topic(self.visit_id), clinician_topic(self.clinician_id))
 
 
+class CosignatureChanged(NoteEvent):
+    """A trainee has signed what is to be `version`, or a supervisor or the trainee has put it back to the draft."""
+
+    __slots__ = ()
+
+
 class NoteSigned(NoteEvent):
     __slots__ = ()

@@ -1,6 +1,7 @@
 """Reading notes. A draft is its author's alone."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -9,11 +10,12 @@ from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
 from telehealth.db.unit import Unit
+from telehealth.people import queries as people
 from telehealth.records.notes.amendments import Relation, Signed
-from telehealth.records.notes.models import NoteRow, NoteVersionRow
-from telehealth.records.notes.rules import NoteKind
+from telehealth.records.notes.models import CosignatureRow, NoteRow, NoteVersionRow
+from telehealth.records.notes.rules import CosignatureState, Cosigned, NoteKind
 from telehealth.visits.lifecycle.rules import Visit
-from telehealth.visits.lifecycle.service import open_visit
+from telehealth.visits.lifecycle.service import open_known, open_visit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,53 @@ class SignedVersion(Signed):
     sha256: str
     author_id: ClinicianId
     author_name: str
+    cosigned: Cosigned | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cosignature:
+    """What a trainee signed of the note's `revision`, and what became of it; `decided_by` is a supervisor, or the
+    author who took it back.
+    """
+
+    id: UUID
+    revision: int
+    sha256: str
+    author_id: ClinicianId
+    author_name: str
+    signed_at: datetime
+    state: CosignatureState
+    decided_by: ClinicianId | None = None
+    decided_at: datetime | None = None
+    reason: str = ""
+
+
+async def cosignature(unit: Unit, note_id: UUID) -> Cosignature | None:
+    """The latest of that note. The actor's right was looked at already."""
+    latest = select(CosignatureRow).where(CosignatureRow.note_id == note_id).order_by(CosignatureRow.revision.desc())
+    row = await unit.session.scalar(latest.limit(1).execution_options(populate_existing=True))
+    return None if row is None else _cosignature_of(unit, row)
+
+
+async def cosigned_words(unit: Unit, cosignature_id: UUID) -> str:
+    """What the trainee signed. Who asks writes the trace."""
+    row = await unit.session.get_one(CosignatureRow, cosignature_id)
+    return unit.vault.open(("cosignature", "content", row.id), row.content)
+
+
+async def supervised_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> tuple[Visit, NoteRow, Cosignature]:
+    """The visit of a note that a trainee signed, for one of the trainee's supervisors; the note is locked when
+    something is to be done to it. Raises NotFound.
+    """
+    of_visit = select(NoteRow).where(NoteRow.visit_id == visit_id)
+    locked = of_visit if action == "read" else of_visit.with_for_update()
+    note = await unit.session.scalar(locked.execution_options(populate_existing=True))
+    asked = None if note is None else await cosignature(unit, note.id)
+    if note is None or asked is None or unit.actor.role is not Role.CLINICIAN:
+        raise NotFound
+    if unit.actor.person_id not in {each.id for each in await people.supervisors(unit, asked.author_id)}:
+        raise NotFound
+    return await open_known(unit, visit_id, action=action), note, asked
 
 
 async def authored_visit(unit: Unit, visit_id: UUID, *, action: str = "read") -> Visit:
@@ -75,8 +124,29 @@ def told(version: NoteVersionRow, note: NoteRow) -> SignedVersion:
         author_id=ClinicianId(version.author_id),
         author_name=version.author_name,
         signed_at=version.signed_at,
+        cosigned=cosigned_of(version),
         relation=None if version.relation is None else Relation(version.relation),
         relates_to=version.relates_to,
+    )
+
+
+def cosigned_of(version: NoteVersionRow) -> Cosigned | None:
+    by, name, at = version.cosigner_id, version.cosigner_name, version.cosigned_at
+    return None if by is None or name is None or at is None else Cosigned(ClinicianId(by), name, at)
+
+
+def _cosignature_of(unit: Unit, row: CosignatureRow) -> Cosignature:
+    return Cosignature(
+        id=row.id,
+        revision=row.revision,
+        sha256=row.sha256,
+        author_id=ClinicianId(row.author_id),
+        author_name=row.author_name,
+        signed_at=row.signed_at,
+        state=CosignatureState(row.state),
+        decided_by=None if row.decided_by is None else ClinicianId(row.decided_by),
+        decided_at=row.decided_at,
+        reason="" if row.reason is None else unit.vault.open(("cosignature", "reason", row.id), row.reason),
     )
 
 

@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, update
 
 from telehealth.core.errors import NotFound, Stale
+from telehealth.core.ids import ClinicianId, NoteId, PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.records.notes.amendments import (
@@ -20,14 +22,17 @@ from telehealth.records.notes.amendments import (
     target,
     words_of,
 )
-from telehealth.records.notes.events import NoteSigned
+from telehealth.records.notes.events import CosignatureChanged, NoteEvent, NoteSigned
 from telehealth.records.notes.markdown import only_headings
-from telehealth.records.notes.models import NoteRow, NoteStandingRow, NoteVersionRow
+from telehealth.records.notes.models import CosignatureRow, NoteRow, NoteStandingRow, NoteVersionRow
 from telehealth.records.notes.queries import SignedVersion, authored_visit, history, signed_text, told
 from telehealth.records.notes.rules import (
     SIGNABLE,
     TITLES,
     AlreadySigned,
+    AwaitsCosignature,
+    CosignatureState,
+    Cosigned,
     NoteKind,
     NoteState,
     NothingToSign,
@@ -42,14 +47,14 @@ from telehealth.visits.lifecycle.rules import Visit
 async def save_draft(unit: Unit, visit_id: UUID, *, version: int, content: str, kind: NoteKind) -> None:
     """Save over that version, 0 for the first. Raises NotFound, Stale when it is not the latest, AlreadySigned."""
     visit = await authored_visit(unit, visit_id, action="update")
-    row = await _locked(unit, visit)
+    row = await locked_note(unit, visit)
     if row is None:
         if version != 0:
             raise Stale
         row = _first(unit, visit)
         unit.session.add(row)
-    elif row.state == NoteState.SIGNED:
-        raise AlreadySigned
+    elif row.state != NoteState.DRAFT:
+        raise AlreadySigned if row.state == NoteState.SIGNED else AwaitsCosignature
     elif row.revision != version:
         raise Stale
     row.kind = kind
@@ -57,16 +62,33 @@ async def save_draft(unit: Unit, visit_id: UUID, *, version: int, content: str, 
     await unit.session.flush()
 
 
-async def freeze(unit: Unit, visit_id: UUID, *, version: int) -> SignedVersion | None:
-    """Sign that version; None when it is signed already.
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Whose words they are and since when, and who answers for them if that is another."""
+
+    author_id: ClinicianId
+    author_name: str
+    signed_at: datetime
+    cosigned: Cosigned | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A trainee has signed: one of these has to co-sign before the note is final."""
+
+    supervisors: tuple[ClinicianId, ...]
+
+
+async def freeze(unit: Unit, visit_id: UUID, *, version: int) -> SignedVersion | Asked | None:
+    """Sign that version; None when it is signed already. What a trainee signs is not final yet.
 
     Raises NotFound, Stale, NotToBeSigned before the visit has begun, NothingToSign.
     """
     visit = await authored_visit(unit, visit_id, action="execute")
-    row = await _locked(unit, visit)
+    row = await locked_note(unit, visit)
     if row is None or row.revision != version:
         raise Stale
-    if row.state == NoteState.SIGNED:
+    if row.state != NoteState.DRAFT:
         return None
     if visit.status not in SIGNABLE:
         raise NotToBeSigned
@@ -75,9 +97,13 @@ async def freeze(unit: Unit, visit_id: UUID, *, version: int) -> SignedVersion |
         raise NothingToSign
     earlier = await history(unit, row.id)
     relation = None if row.relation is None else Relation(row.relation)
-    step = Step(earlier, relation, target(earlier, relation), content)
+    relates_to, author = target(earlier, relation), await people.clinician(unit, visit.clinician_id)
+    signature = Signature(author.id, author.name, unit.now)
+    if supervisors := await people.supervisors(unit, author.id):
+        await _await_cosignature(unit, row, content, signature, version=len(earlier) + 1)
+        return Asked(tuple(each.id for each in supervisors))
     row.state, row.relation = NoteState.SIGNED, None
-    return await _sign(unit, row, visit, step)
+    return await write_version(unit, row, visit, Step(earlier, relation, relates_to, content, signature))
 
 
 async def amend(unit: Unit, visit_id: UUID, *, version: int, relation: Relation | None) -> None:
@@ -95,15 +121,15 @@ async def amend(unit: Unit, visit_id: UUID, *, version: int, relation: Relation 
 
 
 async def discard(unit: Unit, visit_id: UUID, *, version: int) -> None:
-    """Give up an amendment that is being drafted. Raises NotFound, Stale, AlreadySigned, NotSigned before the first
-    signature: that draft is the note.
+    """Give up an amendment that is being drafted. Raises NotFound, Stale, AlreadySigned, AwaitsCosignature, NotSigned
+    before the first signature: that draft is the note.
     """
     visit = await authored_visit(unit, visit_id, action="update")
-    row = await _locked(unit, visit)
+    row = await locked_note(unit, visit)
     if row is None or row.revision != version:
         raise Stale
-    if row.state == NoteState.SIGNED:
-        raise AlreadySigned
+    if row.state != NoteState.DRAFT:
+        raise AlreadySigned if row.state == NoteState.SIGNED else AwaitsCosignature
     earlier = await history(unit, row.id)
     if not earlier:
         raise NotSigned
@@ -121,14 +147,16 @@ async def retract(unit: Unit, visit_id: UUID, *, version: int, signed: int, reas
     if not cleaned(reason).strip():
         raise NothingToSign
     earlier = await history(unit, row.id)
-    step = Step(earlier, Relation.RETRACTS, retractable(earlier, signed), reason)
+    author = await people.clinician(unit, visit.clinician_id)
+    signature = Signature(author.id, author.name, unit.now)
     row.revision = version + 1
-    return await _sign(unit, row, visit, step)
+    step = Step(earlier, Relation.RETRACTS, retractable(earlier, signed), reason, signature)
+    return await write_version(unit, row, visit, step)
 
 
 async def _signed_note(unit: Unit, visit_id: UUID, version: int, *, action: str) -> tuple[NoteRow, Visit]:
     visit = await authored_visit(unit, visit_id, action=action)
-    row = await _locked(unit, visit)
+    row = await locked_note(unit, visit)
     if row is None:
         raise NotFound
     if row.revision != version:
@@ -146,7 +174,7 @@ async def _words_in_force(unit: Unit, earlier: Iterable[SignedVersion]) -> str:
     return "\n\n".join(map(words_of, texts))
 
 
-async def _locked(unit: Unit, visit: Visit) -> NoteRow | None:
+async def locked_note(unit: Unit, visit: Visit) -> NoteRow | None:
     return await unit.session.scalar(select(NoteRow).where(NoteRow.visit_id == visit.id).with_for_update())
 
 
@@ -171,25 +199,46 @@ def _write(unit: Unit, row: NoteRow, content: str, *, revision: int) -> None:
     row.saved_at = unit.now
 
 
+async def _await_cosignature(unit: Unit, row: NoteRow, words: str, signature: Signature, *, version: int) -> None:
+    asked = CosignatureRow(
+        id=unit.new_id(),
+        note_id=row.id,
+        revision=row.revision,
+        sha256=hashlib.sha256(words.encode()).hexdigest(),
+        author_id=signature.author_id,
+        author_name=signature.author_name,
+        signed_at=signature.signed_at,
+        state=CosignatureState.AWAITED,
+    )
+    asked.content = unit.vault.seal(("cosignature", "content", asked.id), words)
+    row.state = NoteState.PRELIMINARY
+    unit.session.add(asked)
+    await unit.session.flush()
+    unit.audit("create", "cosignature", asked.id, patient_id=row.patient_id)
+    unit.emit(event_of(CosignatureChanged, row, version))
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next signature: after which versions, what it is to which of them, and its words."""
+    """The next signature: after which versions, what it is to which of them, its words, and whose it is."""
 
     earlier: list[SignedVersion]
     relation: Relation | None
     relates_to: int | None
     words: str
+    signature: Signature
 
 
-async def _sign(unit: Unit, row: NoteRow, visit: Visit, step: Step) -> SignedVersion:
-    author = await people.clinician(unit, visit.clinician_id)
-    kind = NoteKind(row.kind)
+async def write_version(unit: Unit, row: NoteRow, visit: Visit, step: Step) -> SignedVersion:
+    """The next version, final: it stands from now on, and whoever is told of signed notes is told."""
+    kind, by = NoteKind(row.kind), step.signature
     text = render(
         heading(TITLES[kind], step.relation, step.relates_to),
         step.words,
-        author_name=author.name,
+        author_name=by.author_name,
         started_at=visit.started_at or visit.starts_at,
-        signed_at=unit.now,
+        signed_at=by.signed_at,
+        cosigned=by.cosigned,
     )
     version = NoteVersionRow(
         id=unit.new_id(),
@@ -197,18 +246,21 @@ async def _sign(unit: Unit, row: NoteRow, visit: Visit, step: Step) -> SignedVer
         version=len(step.earlier) + 1,
         kind=kind,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
-        author_id=author.id,
-        author_name=author.name,
-        signed_at=unit.now,
+        author_id=by.author_id,
+        author_name=by.author_name,
+        signed_at=by.signed_at,
         relation=step.relation,
         relates_to=step.relates_to,
     )
+    if by.cosigned is not None:
+        version.cosigner_id, version.cosigner_name = by.cosigned.by, by.cosigned.name
+        version.cosigned_at = by.cosigned.at
     version.content = unit.vault.seal(("note_version", "content", version.id), text)
     unit.session.add(version)
     await unit.session.flush()
     signed = told(version, row)
     await _stand(unit, step.earlier, signed)
-    _tell(unit, signed)
+    unit.emit(event_of(NoteSigned, row, signed.version))
     return signed
 
 
@@ -227,13 +279,11 @@ async def _stand(unit: Unit, earlier: list[SignedVersion], signed: SignedVersion
     await unit.session.flush()
 
 
-def _tell(unit: Unit, signed: SignedVersion) -> None:
-    unit.emit(
-        NoteSigned(
-            note_id=signed.note_id,
-            visit_id=signed.visit_id,
-            patient_id=signed.patient_id,
-            clinician_id=signed.clinician_id,
-            version=signed.version,
-        )
+def event_of(event: type[NoteEvent], row: NoteRow, version: int) -> NoteEvent:
+    return event(
+        note_id=NoteId(row.id),
+        visit_id=VisitId(row.visit_id),
+        patient_id=PatientId(row.patient_id),
+        clinician_id=ClinicianId(row.clinician_id),
+        version=version,
     )

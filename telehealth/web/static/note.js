@@ -14,7 +14,7 @@ const UNFIT = [400, 413, 422]; // the same text would be refused again
 /**
  * Brings the note form to life. onChanged() after a signature, or when an amendment was begun or given up.
  * Returns flush(): Promise<boolean>, saved or not; follow(form): the same form as the server draws it now;
- * amend(relation), retract(signed, reason): Promise, throws Refused.
+ * amend(relation), retract(signed, reason), withdraw(): Promise, throws Refused.
  */
 export function keepNote({ visitId, onChanged }) {
   const form = $("note");
@@ -198,6 +198,7 @@ export function keepNote({ visitId, onChanged }) {
     flush: save,
     follow,
     amend: (relation) => order("amend", { relation: relation === "anew" ? null : relation }),
+    withdraw: () => order("withdraw", {}),
     retract: (signed, reason) => order("retract", { version: signed, reason }),
   };
 }

@@ -148,6 +148,7 @@ $("versions").addEventListener("submit", async (event) => {
   const typed = Object.fromEntries(new FormData(form, event.submitter));
   try {
     if (form.dataset.step === "amend") await note.amend(typed.relation);
+    else if (form.dataset.step === "withdraw") await note.withdraw();
     else {
       form.closest("details").open = false;
       await note.retract(Number(typed.signed), typed.reason);

@@ -9,8 +9,9 @@ import pytest
 
 from telehealth.core.actors import SYSTEM, Actor, Scope
 from telehealth.db.unit import UnitOfWork
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.records.attachments.ports import Limits
-from telehealth.records.charting.ports import RoomFollowUps
+from telehealth.records.charting.ports import RoomFollowUps, SupervisorTasks
 from telehealth.records.charting.routes import OPERATIONS, PAGES
 from telehealth.records.delivery.destinations import RECORD_SERVICE
 from telehealth.records.delivery.memory import MemoryRecordService
@@ -41,6 +42,7 @@ async def http(unit_of_work: UnitOfWork, arranged: Arranged) -> AsyncIterator[ht
     ports: dict[type, object] = {
         Destinations: Destinations((Destination(RECORD_SERVICE, US_CORE, MemoryRecordService()),)),
         RoomFollowUps: NoFollowUps(),
+        SupervisorTasks: CosignatureTasks(),
         Limits: Limits(1),
     }
     async with client_of(unit_of_work, (*OPERATIONS, *PAGES), known, ports=ports) as client:

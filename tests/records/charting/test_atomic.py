@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from telehealth.core.actors import SYSTEM
 from telehealth.db.unit import DatabaseFault, Unit, UnitOfWork
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.records.charting import queries as charting_read
 from telehealth.records.charting import service as charting
 from telehealth.records.notes import service as notes
@@ -68,7 +69,9 @@ Act = Callable[[UnitOfWork, Arranged], Awaitable[object]]
 async def sign(unit_of_work: UnitOfWork, arranged: Arranged) -> None:
     note = await unit_of_work.run(charting_read.open_note, arranged.clinician, arranged.visit_id)
     mine = arranged.clinician, arranged.visit_id
-    await unit_of_work.run(charting.sign, *mine, version=note.version, destinations=DESTINATIONS)
+    await unit_of_work.run(
+        charting.sign, *mine, version=note.version, destinations=DESTINATIONS, tasks=CosignatureTasks()
+    )
 
 
 async def retract(unit_of_work: UnitOfWork, arranged: Arranged) -> None:

@@ -13,6 +13,7 @@ from telehealth.core.events import Event
 from telehealth.db.audit import AuditRow
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.records.charting import queries, service
 from telehealth.records.charting.queries import Note
 from telehealth.records.charting.rules import NoteStatus
@@ -43,7 +44,12 @@ async def save(unit_of_work: UnitOfWork, arranged: Arranged, version: int, conte
 
 async def sign(unit_of_work: UnitOfWork, arranged: Arranged, version: int) -> Note:
     return await unit_of_work.run(
-        service.sign, arranged.clinician, arranged.visit_id, version=version, destinations=(RECORD_SERVICE,)
+        service.sign,
+        arranged.clinician,
+        arranged.visit_id,
+        version=version,
+        destinations=(RECORD_SERVICE,),
+        tasks=CosignatureTasks(),
     )
 
 
@@ -135,7 +141,14 @@ async def test_nobody_but_the_visits_clinician_gets_to_the_note(
     with pytest.raises(NotFound):
         await unit_of_work.run(queries.open_note, stranger, arranged.visit_id)
     with pytest.raises(NotFound):
-        await unit_of_work.run(service.sign, stranger, arranged.visit_id, version=1, destinations=(RECORD_SERVICE,))
+        await unit_of_work.run(
+            service.sign,
+            stranger,
+            arranged.visit_id,
+            version=1,
+            destinations=(RECORD_SERVICE,),
+            tasks=CosignatureTasks(),
+        )
 
 
 async def test_an_unsigned_note_has_no_summary(unit_of_work: UnitOfWork, arranged: Arranged) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 from telehealth.core.actors import SYSTEM, Actor, Role, Scope
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.http.accepting import preferred
 from telehealth.http.locales import WEB
 from telehealth.records.charting import queries, service
@@ -76,7 +77,7 @@ async def read(
 
 async def _signed(unit: Unit, arranged: Arranged, content: str) -> None:
     await service.save_draft(unit, arranged.visit_id, version=0, content=content, kind=NoteKind.PROGRESS)
-    await service.sign(unit, arranged.visit_id, version=1, destinations=["record-service"])
+    await service.sign(unit, arranged.visit_id, version=1, destinations=["record-service"], tasks=CosignatureTasks())
 
 
 @pytest.mark.parametrize(
@@ -241,4 +242,4 @@ async def _appended(unit: Unit, arranged: Arranged, content: str) -> None:
     note = await queries.open_note(unit, visit)
     note = await service.amend(unit, visit, version=note.version, relation=Relation.APPENDS)
     note = await service.save_draft(unit, visit, version=note.version, content=content, kind=note.kind)
-    await service.sign(unit, visit, version=note.version, destinations=["record-service"])
+    await service.sign(unit, visit, version=note.version, destinations=["record-service"], tasks=CosignatureTasks())

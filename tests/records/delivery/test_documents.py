@@ -25,6 +25,16 @@ def test_the_resource_has_the_fields_of_us_core() -> None:
     assert attachment["hash"] == base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
 
 
+def test_who_co_signed_is_its_authenticator() -> None:
+    assert "authenticator" not in document_reference(a_document(PATIENT), References("Patient/17"))
+    named = Identifier("urn:example:clinician", "4")
+    cosigned = replace(a_document(PATIENT), authenticator=named, authenticator_name="Edith Berg")
+    assert document_reference(cosigned, References("Patient/17"))["authenticator"] == {
+        "identifier": {"system": named.system, "value": "4"},
+        "display": "Edith Berg",
+    }
+
+
 def test_a_clinic_without_a_name_is_left_out() -> None:
     document = replace(a_document(PATIENT), custodian="")
     assert "custodian" not in document_reference(document, References("Patient/17"))

@@ -11,6 +11,7 @@ from telehealth.core.ids import ClinicianId
 from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.records.charting import service as charting
 from telehealth.records.delivery import queries, service, write_back
 from telehealth.records.delivery.findings import Finding
@@ -184,8 +185,9 @@ async def test_a_note_names_the_encounter_that_was_written_there(unit_of_work: U
     arranged = await drafted_note(unit_of_work)
     await unit_of_work.run(happen, SYSTEM, arranged, VisitStatus.IN_PROGRESS, VisitStarted)
     await told(work)
+    to, tasks = [NAME, "elsewhere"], CosignatureTasks()
     await unit_of_work.run(
-        charting.sign, arranged.clinician, arranged.visit_id, version=1, destinations=[NAME, "elsewhere"]
+        charting.sign, arranged.clinician, arranged.visit_id, version=1, destinations=to, tasks=tasks
     )
     south = Everybody()
     await Courier().sweep(work_with(unit_of_work, generic(records), Destination("elsewhere", GENERIC, south)))
