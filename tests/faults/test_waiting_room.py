@@ -77,6 +77,7 @@ async def test_a_page_whose_process_is_killed_goes_on_at_another(database: str) 
             await page.after(1, within=5)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(400)
 async def test_fifty_wait_while_every_process_dies(database: str) -> None:
     with mortal_valkey() as valkey:

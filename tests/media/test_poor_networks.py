@@ -14,6 +14,7 @@ from tests.kit.udp_proxy import UdpProxy
 
 pytestmark = pytest.mark.browser
 
+EITHER_WAY = [pytest.param("up", marks=pytest.mark.soak), "down"]
 FROZEN = """(async () => [...(await down.getStats()).values()]
   .find(({ type, kind }) => type === "inbound-rtp" && kind === "video").totalFreezesDuration)()"""
 LAYERS = [{"rid": "h", "maxBitrate": 900_000}, {"rid": "l", "scaleResolutionDownBy": 2, "maxBitrate": 120_000}]
@@ -32,7 +33,7 @@ async def call(
         yield ann, bob, (ann if by == "up" else bob).proxies[by]
 
 
-@pytest.mark.parametrize("by", ["up", "down"])
+@pytest.mark.parametrize("by", EITHER_WAY)
 async def test_another_address_in_the_middle(node: RunningNode, by: str) -> None:
     """A network that changed under the browser: its next check tells the node, nobody else is asked."""
     async with call(node, by=by) as (ann, bob, proxy):
@@ -41,7 +42,7 @@ async def test_another_address_in_the_middle(node: RunningNode, by: str) -> None
         assert await (ann if by == "up" else bob).page.evaluate("states") == [f"{by} connecting", f"{by} connected"]
 
 
-@pytest.mark.parametrize("by", ["up", "down"])
+@pytest.mark.parametrize("by", EITHER_WAY)
 async def test_what_is_lost_is_sent_again(node: RunningNode, by: str) -> None:
     async with call(node, by=by) as (ann, bob, proxy):
         proxy.loss = 0.05

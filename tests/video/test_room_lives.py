@@ -55,6 +55,7 @@ from telehealth.video.language import (
 from telehealth.video.room import MOST_SEATS, MediaState, Mode, Room, Seat, Together, Who
 from telehealth.video.rules import step
 from telehealth.video.views import view
+from tests.kit.examples import examples
 from tests.kit.rooms import EVERYONE, START, sends
 
 BETWEEN_BROWSERS = frozenset({"description", "candidate", "limits"})
@@ -311,7 +312,7 @@ LONG = settings(stateful_step_count=60)
 
 
 def test_random_lives_keep_every_promise() -> None:
-    run_state_machine_as_test(Lives, settings=LONG)
+    run_state_machine_as_test(Lives, settings=settings(LONG, max_examples=examples(50)))
 
 
 def test_random_lives_are_worth_it() -> None:
