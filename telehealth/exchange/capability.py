@@ -54,6 +54,7 @@ def capability_statement(public_url: str) -> dict[str, Any]:
                 "security": _security(public_url),
                 "resource": [
                     *(_resource(each, SEARCH_PARAMETERS) | VERSIONED | _operations(each) for each in ResourceType),
+                    COMPOSITION,
                     _resource("Schedule", SCHEDULE_PARAMETERS) | COMPUTED,
                     _resource("Slot", SLOT_PARAMETERS) | COMPUTED,
                 ],
@@ -82,6 +83,19 @@ def _resource(resource_type: str, parameters: Parameters) -> dict[str, Any]:
         "interaction": [{"code": "read"}, {"code": "search-type"}],
         "searchParam": [{"name": name, "type": kind, "documentation": meaning} for name, kind, meaning in parameters],
     }
+
+
+# A note is read whole, by the id of the version that made it what it is: $document is all there is.
+COMPOSITION: dict[str, Any] = {
+    "type": "Composition",
+    "operation": [
+        {
+            "name": "document",
+            "definition": "http://hl7.org/fhir/OperationDefinition/Composition-document",
+            "documentation": "The id of a current DocumentReference, the last that was signed; needs its scope",
+        }
+    ],
+}
 
 
 def _operations(resource_type: ResourceType) -> dict[str, Any]:

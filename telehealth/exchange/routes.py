@@ -20,6 +20,9 @@ from telehealth.http.call import Call
 from telehealth.http.fhir import resource_response
 from telehealth.http.operation import PUBLIC, Documented, Handler, Operation, interaction, invocation, operation
 from telehealth.http.paging import CursorKey, Cursors
+from telehealth.records.charting import queries as records
+from telehealth.records.charting.bundles import document_bundle
+from telehealth.records.charting.rules import NoteRetracted
 from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy, HoldExpired
 from telehealth.scheduling.calendars.rules import FEED_PATH, domain_of
 
@@ -85,6 +88,11 @@ async def read_document(call: Call, document: UUID) -> Response:
     return await _read(call, ResourceType.DOCUMENT_REFERENCE, document)
 
 
+async def compose_document(call: Call, composition: UUID) -> Response:
+    """A signed note as a document: its Composition with all it refers to ($document)."""
+    return resource_response(document_bundle(await call.run(records.composed, composition)))
+
+
 async def _search(call: Call, resource_type: ResourceType, query: Search) -> Response:
     cursors = _cursors(call, resource_type)
     left_out = unknown(query, call.header("prefer"))
@@ -138,6 +146,12 @@ OPERATIONS = (
     interaction("/fhir/Encounter/{encounter:uuid}", read_encounter, needs=_ENCOUNTER, errors=_SHOWN),
     interaction("/fhir/DocumentReference", search_documents, needs=_DOCUMENT, errors=_FOUND),
     interaction("/fhir/DocumentReference/{document:uuid}", read_document, needs=_DOCUMENT, errors=_SHOWN),
+    interaction(
+        "/fhir/Composition/{composition:uuid}/$document",
+        compose_document,
+        needs=_DOCUMENT,
+        errors=(NoGrant, NoteRetracted),
+    ),
     interaction("/fhir/Schedule", bookings.search_schedules, needs=_SCHEDULE, errors=(UnfitSearch,)),
     interaction("/fhir/Schedule/{schedule_id:uuid}", bookings.read_schedule, needs=_SCHEDULE),
     interaction("/fhir/Slot", bookings.search_slots, needs=_SLOT, errors=(UnfitSearch,)),

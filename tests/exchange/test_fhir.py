@@ -177,9 +177,12 @@ async def test_the_capability_statement_is_public_and_true(exchange: Exchange) -
     assert statement["fhirVersion"] == "4.0.1"
     await exchange.permit(*ALL)
     described = statement["rest"][0]["resource"]
-    assert [each["type"] for each in described] == [*TYPES, "Schedule", "Slot"]
+    assert [each["type"] for each in described] == [*TYPES, "Composition", "Schedule", "Slot"]
     values = {"token": "x", "date": "2026", "reference": "Patient/x"}
     for each in described:
+        if "interaction" not in each:
+            assert [operation["name"] for operation in each["operation"]] == ["document"]
+            continue
         known = {parameter["name"]: values[parameter["type"]] for parameter in each["searchParam"]}
         strict = {"Prefer": "handling=strict"}
         checked(await exchange.client.get(f"/fhir/{each['type']}", params=known, headers=strict))

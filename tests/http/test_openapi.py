@@ -275,6 +275,7 @@ def _known(served: Served) -> dict[str, list[str]]:
         "path.appointment": [own.visit, other.visit],
         "path.encounter": [own.visit, other.visit],
         "path.document": [own.note, other.note],
+        "path.composition": [own.note, other.note],
         "path.alert": [own.alert, other.alert],
         "path.task": [own.task, other.task],
         "path.clinician": [own.clinician.id, other.clinician.id],

@@ -30,6 +30,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "appointment": lambda course: course.visit,
     "encounter": lambda course: course.visit,
     "document": lambda course: course.note,
+    "composition": lambda course: course.note,
     "delivery": lambda course: course.delivery,
     "task": lambda course: course.task,
     "wait": lambda course: course.wait,

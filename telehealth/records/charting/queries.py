@@ -179,11 +179,11 @@ async def _version(unit: Unit, signed: Summary) -> Version:
     return Version(**shown, state=note_status(NoteState.SIGNED, await deliveries.ways(unit, signed.id)))
 
 
-async def summary(unit: Unit, visit_id: UUID) -> CurrentSummary:
+async def summary(unit: Unit, visit_id: UUID, data_kind: DataKind = DataKind.SUMMARIES) -> CurrentSummary:
     """The note of a visit as it stands; each version audited. Raises NotFound, also for an unsigned note, NoteRetracted
     and NoGrant.
     """
-    sight = await _sight(unit)
+    sight = await _sight(unit, data_kind)
     of_visit = _summaries(sight).where(NoteRow.visit_id == visit_id).order_by(NoteVersionRow.version)
     now = of_visit.where(NoteStandingRow.status == DocumentStatus.CURRENT)
     found = [_told(sight.unit_for(unit, row[1]), row) for row in await unit.session.execute(now)]
@@ -216,13 +216,28 @@ class SignedDocument:
     ended_at: datetime | None = None
 
 
-async def signed_document(unit: Unit, visit_id: UUID) -> SignedDocument:
+async def composed(unit: Unit, version_id: UUID) -> SignedDocument:
+    """The note as it stands since that version was signed, by a grant of documents. Raises NotFound, also once other
+    words stand, NoteRetracted, NoGrant.
+    """
+    sight = await _sight(unit, DataKind.DOCUMENTS)
+    of_version = select(NoteRow.visit_id).join(NoteVersionRow, NoteVersionRow.note_id == NoteRow.id)
+    visit_id = await unit.session.scalar(of_version.where(NoteVersionRow.id == version_id, sight.condition))
+    if visit_id is None:
+        raise NotFound
+    found = await signed_document(unit, visit_id, DataKind.DOCUMENTS)
+    if found.note.all[-1].id != version_id:
+        raise NotFound
+    return found
+
+
+async def signed_document(unit: Unit, visit_id: UUID, data_kind: DataKind = DataKind.SUMMARIES) -> SignedDocument:
     """The note of a visit as a document of its own. Raises as `summary` does.
 
     A grant of summaries opens the words and whose they are by our number, as in JSON; names and the times of visits are
     other data. Staff see whom they treated.
     """
-    note, clinic = await summary(unit, visit_id), await people.clinic(unit)
+    note, clinic = await summary(unit, visit_id, data_kind), await people.clinic(unit)
     patient_id = note.text.patient_id
     if unit.actor.role is Role.INTEGRATION:
         return SignedDocument(note, Subject(own_identifier(patient_id)), clinic)
