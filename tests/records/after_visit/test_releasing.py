@@ -33,6 +33,7 @@ from telehealth.visits.participants import guests
 from telehealth.visits.participants import service as participants
 from tests.kit.summaries import BORN, Tasks, ToDo, entered, linked, retracted, signed
 from tests.kit.visits import Arranged, arrange_visit
+from tests.records.charting.test_cosigning import add_supervisor
 
 NOTE = "# Findings\n\nSecret thing.\n\n# Plan\n\nKeep the dose,  5 mg.\n"
 PLAN = Wanted(note_version=1, sections=(1,))
@@ -74,6 +75,13 @@ async def test_nothing_is_released_before_it_is_signed(unit_of_work: UnitOfWork,
         content=NOTE,
         kind=NoteKind.PROGRESS,
     )
+    with pytest.raises(NothingSigned):
+        await release(unit_of_work, arranged, PLAN)
+
+
+async def test_what_awaits_a_co_signature_is_not_released(unit_of_work: UnitOfWork, arranged: Arranged) -> None:
+    await unit_of_work.run(add_supervisor, SYSTEM, arranged.clinician, "Berg")
+    await unit_of_work.run(signed, arranged.clinician, arranged, NOTE)
     with pytest.raises(NothingSigned):
         await release(unit_of_work, arranged, PLAN)
 
