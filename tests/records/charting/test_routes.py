@@ -15,7 +15,9 @@ from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
 from telehealth.core.ids import IntegrationId
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.records.charting import queries
+from telehealth.records.charting.ports import SupervisorTasks
 from telehealth.records.charting.routes import OPERATIONS
 from telehealth.records.delivery.destinations import RECORD_SERVICE
 from telehealth.records.delivery.memory import MemoryRecordService
@@ -50,7 +52,8 @@ async def http(unit_of_work: UnitOfWork, arranged: Arranged, machine: Actor) -> 
         "machine": machine,
     }
     ports: dict[type, object] = {
-        Destinations: Destinations((Destination(RECORD_SERVICE, US_CORE, MemoryRecordService()),))
+        SupervisorTasks: CosignatureTasks(),
+        Destinations: Destinations((Destination(RECORD_SERVICE, US_CORE, MemoryRecordService()),)),
     }
     async with client_of(unit_of_work, OPERATIONS, known, ports=ports) as client:
         yield client
