@@ -42,6 +42,7 @@ from telehealth.records.attachments.examiner import ProcessExaminer
 from telehealth.records.attachments.ports import Examiner, Limits, ObjectStore
 from telehealth.records.attachments.rules import MEBIBYTE
 from telehealth.records.attachments.signature import Credential
+from telehealth.records.charting.board import NotesOnBoard
 from telehealth.records.charting.ports import RoomFollowUps, SupervisorTasks
 from telehealth.records.delivery.destinations import RECORD_SERVICE, Target, parse_targets, profile_called
 from telehealth.records.delivery.fhir_client import open_record_service
@@ -63,7 +64,7 @@ from telehealth.video.valkey_rooms import ValkeyRooms
 from telehealth.visits.appointments.kept import VisitsOutsideHours
 from telehealth.visits.escalation.ports import Lacking
 from telehealth.visits.escalation.rules import Fault
-from telehealth.visits.waiting_room.ports import FollowUps
+from telehealth.visits.waiting_room.ports import FollowUps, LateNotes
 from telehealth.visits.waiting_room.presence import Presence
 from telehealth.visits.waiting_room.versions import Versions
 
@@ -123,7 +124,7 @@ async def open_work(settings: Settings) -> AsyncIterator[Work]:
 
 async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExitStack) -> dict[type[Any], object]:
     """Every port that leads out of the process or tells a package about the house."""
-    follow_ups = BoardFollowUps()
+    follow_ups, late_notes = BoardFollowUps(), NotesOnBoard()
     return {
         **await _files(settings, unit_of_work, stack),
         CursorKey: CursorKey(settings.secret_key.get_secret_value()),
@@ -152,7 +153,8 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         Presence: Presence(unit_of_work),
         Texter: await _texter(settings, stack),
         TaskBoards: TaskBoards(unit_of_work),
-        Versions: Versions(unit_of_work, follow_ups),
+        LateNotes: late_notes,
+        Versions: Versions(unit_of_work, follow_ups, late_notes),
     }
 
 

@@ -19,10 +19,10 @@ from telehealth.scheduling.availability import routes as availability
 from telehealth.scheduling.availability.ports import KeptVisits
 from telehealth.scheduling.booking import routes as booking
 from telehealth.visits.appointments.kept import VisitsOutsideHours
-from telehealth.visits.waiting_room.ports import FollowUps
+from telehealth.visits.waiting_room.ports import FollowUps, LateNotes
 from tests.kit import ways_in
 from tests.kit.clinic import BORN, TUESDAY_NINE, Clinic, open_clinic
-from tests.kit.staff import NothingDue, open_account
+from tests.kit.staff import NothingDue, NothingLate, open_account
 from tests.kit.web import client_of
 
 BIRTH = {"birth_day": str(BORN.day), "birth_month": str(BORN.month), "birth_year": str(BORN.year)}
@@ -68,6 +68,7 @@ async def open_by_hand(unit_of_work: UnitOfWork, clock: FixedClock) -> AsyncIter
 async def _browser(unit_of_work: UnitOfWork, secret: str | None) -> AsyncIterator[httpx.AsyncClient]:
     ports: dict[type, object] = {
         FollowUps: NothingDue(),
+        LateNotes: NothingLate(),
         KeptVisits: VisitsOutsideHours(),
         Authenticator: StoredCredentials(unit_of_work),
         CursorKey: CursorKey("k" * 32),

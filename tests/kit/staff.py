@@ -9,7 +9,7 @@ from telehealth.access import service as access
 from telehealth.core.actors import Actor, Role
 from telehealth.core.ids import AccountId, ClinicianId
 from telehealth.db.unit import Unit
-from telehealth.visits.waiting_room.ports import DueFollowUp
+from telehealth.visits.waiting_room.ports import DueFollowUp, LateNote
 
 
 class NothingDue:
@@ -17,6 +17,14 @@ class NothingDue:
         return []
 
     async def wanted_marks(self, _unit: Unit, /) -> Mapping[UUID, str]:
+        return {}
+
+
+class NothingLate:
+    async def late(self, _unit: Unit, /) -> Sequence[LateNote]:
+        return []
+
+    async def late_marks(self, _unit: Unit, /) -> Mapping[UUID, str]:
         return {}
 
 

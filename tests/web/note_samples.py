@@ -11,6 +11,10 @@ from tests.web.sample import ME, NAMES, NOW, VISIT_ID
 
 TYPED = "Blood pressure 128/82 at home. Sleeps well.\n\nPlan: keep the dose."
 PHRASES = {"rest": "Rest, and come back if it gets worse.", "follow-up": "See you in two weeks."}
+LATE_NOTES = [
+    Data(visit_id="v1", patient_name="Rosa Moreno", signed_at=NOW, reason=None),
+    Data(visit_id="v2", patient_name="Abu Ali", signed_at=NOW, reason="record-patient-unresolved"),
+]
 _WORDS = "## Plan\n\nKeep the dose, *twice* a day.\n\n- Blood test\n- Supercalifragilisticexpialidocious" + "x" * 80
 
 

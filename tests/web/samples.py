@@ -8,7 +8,7 @@ from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
 from tests.web.alerts import ALERTS, tasks
 from tests.web.desk_samples import FRONT_DESK
-from tests.web.note_samples import AMENDED, COSIGNING, SIGNED, TYPED, WRITING, asked, note
+from tests.web.note_samples import AMENDED, COSIGNING, LATE_NOTES, SIGNED, TYPED, WRITING, asked, note
 from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import BEFORE, PREPARED, TOLD
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
@@ -147,6 +147,7 @@ _BOARD = {
     "stream": "/v1/board/stream",
     "visits": _board(),
     "follow_ups": tasks(),
+    "late_notes": LATE_NOTES,
     "calendars": [],
     "alerts": [],
 }
@@ -285,7 +286,7 @@ SAMPLES = (
     Sample("sign_in", "sign_in.html", {**_CLINIC, "email": "", "next": "/day", "error": None}),
     Sample("sign_in_refused", "sign_in.html", {**_CLINIC, "email": "a@b.c", "next": "/day", "error": "credentials"}),
     Sample("day", "day.html", {**_STAFF, **_BOARD}, "/day"),
-    Sample("day_empty", "day.html", {**_STAFF, **_BOARD, "visits": [], "follow_ups": []}, "/day"),
+    Sample("day_empty", "day.html", {**_STAFF, **_BOARD, "visits": [], "follow_ups": [], "late_notes": []}, "/day"),
     Sample(
         "day_desk",
         "day.html",

@@ -21,7 +21,7 @@ from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 from telehealth.visits.waiting_room import queries
 from telehealth.visits.waiting_room.desk import lateness
-from telehealth.visits.waiting_room.ports import DueFollowUp, FollowUps
+from telehealth.visits.waiting_room.ports import DueFollowUp, FollowUps, LateNotes
 from telehealth.visits.waiting_room.schemas import DayQuery
 
 
@@ -33,20 +33,20 @@ async def front_door(call: Call) -> Response:
 
 async def day(call: Call, query: DayQuery) -> Response:
     """Today's visits and what is due."""
-    context = await call.run(_day, call.port(FollowUps))
+    context = await call.run(_day, call.port(FollowUps), call.port(LateNotes))
     taker = await call.run(alerts.taker, query.alert) if query.told == "taken" and query.alert else None
     # A board of hundreds takes long to draw; meanwhile the streams of this process go on.
     return await asyncio.to_thread(partial(call.render, "day.html", told=query.told, taker=taker, **context))
 
 
-async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
+async def _day(unit: Unit, follow_ups: FollowUps, late_notes: LateNotes) -> dict[str, Any]:
     reader = await visits.reader(unit)
     day = await visits.local_day(unit)
     board = await queries.board(unit, day)
     withdrawn = await gates.withdrawn(unit, [visit.id for visit in board.visits])
-    due = await follow_ups.wanted(unit)
+    due, late = await follow_ups.wanted(unit), await late_notes.late(unit)
     named = {visit.patient_id for visit in board.visits} | {task.patient_id for task in due}
-    patients = await people.patients(unit, named)
+    patients = await people.patients(unit, named | {note.patient_id for note in late})
     return {
         "me": reader,
         "zone": reader.time_zone,
@@ -57,6 +57,15 @@ async def _day(unit: Unit, follow_ups: FollowUps) -> dict[str, Any]:
             for visit in board.visits
         ],
         "follow_ups": [_task(task, patients[task.patient_id]) for task in due],
+        "late_notes": [
+            {
+                "visit_id": each.visit_id,
+                "patient_name": patients[each.patient_id].name,
+                "signed_at": each.signed_at,
+                "reason": each.reason,
+            }
+            for each in late
+        ],
         "calendars": await _calendars(unit),
         "alerts": [_alert(each, unit.actor) for each in await alerts.on_board(unit)],
         "lost": await _handed_over(unit),

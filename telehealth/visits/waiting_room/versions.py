@@ -12,15 +12,16 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.visits.escalation import queries as alerts
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.waiting_room import notices, queries, standings
-from telehealth.visits.waiting_room.ports import FollowUps
+from telehealth.visits.waiting_room.ports import FollowUps, LateNotes
 
 
 class Versions:
     """A version is a short word that changes with what its page shows. It says nothing else and leaves no trace."""
 
-    def __init__(self, unit_of_work: UnitOfWork, follow_ups: FollowUps) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, follow_ups: FollowUps, late_notes: LateNotes) -> None:
         self._unit_of_work = unit_of_work
         self._follow_ups = follow_ups
+        self._late_notes = late_notes
         self._visits = Together(self._of_visits)
         self._boards = Together(self._of_boards)
         self._places = Together(self._of_places)
@@ -67,6 +68,7 @@ class Versions:
         """However many are open, the visits of a day and what is due are read once."""
         read = _Read(
             due=await self._follow_ups.wanted_marks(unit),
+            notes=await self._late_notes.late_marks(unit),
             late=await notices.late_marks(unit),
             alerts=await alerts.marks(unit, {actor.person_id for actor, _ in boards if actor.person_id is not None}),
         )
@@ -83,6 +85,7 @@ class _Read:
     """What boards show besides visits, by clinician; of alerts, the front desk's first."""
 
     due: Mapping[UUID, str]
+    notes: Mapping[UUID, str]
     late: Mapping[UUID, str]
     alerts: tuple[str, Mapping[UUID, str]]
 
@@ -94,7 +97,7 @@ def _word(actor: Actor, day: queries.Day, marks: Mapping[UUID, queries.Mark], re
     own = actor.person_id
     if actor.role is not Role.CLINICIAN or own is None:
         return queries.version_of(day, ())
-    words = read.due.get(own, ""), read.late.get(own, ""), read.alerts[1].get(own, "")
+    words = read.due.get(own, ""), read.notes.get(own, ""), read.late.get(own, ""), read.alerts[1].get(own, "")
     return "-".join([queries.version_of(day, [marks[own]] if own in marks else []), *words])
 
 

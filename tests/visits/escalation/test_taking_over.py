@@ -21,9 +21,9 @@ from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.rules import JurisdictionMismatch, Visit, VisitStatus
 from telehealth.visits.waiting_room import queries as board
-from telehealth.visits.waiting_room.ports import FollowUps
+from telehealth.visits.waiting_room.ports import FollowUps, LateNotes
 from tests.kit import ways_in
-from tests.kit.staff import NothingDue
+from tests.kit.staff import NothingDue, NothingLate
 from tests.kit.web import client_of
 from tests.visits.escalation.conftest import Ward
 
@@ -122,7 +122,7 @@ async def clients(ward: Ward) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.As
     """The clinician's browser and the colleague's."""
     operations = (*ways_in.OPERATIONS, *ways_in.PAGES)
     known = {"own": ward.own, "other": ward.other}
-    ports: dict[type, object] = {FollowUps: NothingDue()}
+    ports: dict[type, object] = {FollowUps: NothingDue(), LateNotes: NothingLate()}
     async with (
         client_of(ward.unit_of_work, operations, known, ports=ports) as own,
         client_of(ward.unit_of_work, operations, known, ports=ports) as other,

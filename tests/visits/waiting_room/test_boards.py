@@ -18,7 +18,7 @@ from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.waiting_room import notices, queries
 from telehealth.visits.waiting_room.versions import Versions
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest_of, open_clinic
-from tests.kit.staff import NothingDue
+from tests.kit.staff import NothingDue, NothingLate
 from tests.kit.statements import statements
 
 CHICAGO = ZoneInfo("America/Chicago")
@@ -31,7 +31,7 @@ async def clinic(unit_of_work: UnitOfWork, clock: FixedClock) -> Clinic:
 
 
 async def asked(unit_of_work: UnitOfWork, actors: list[Actor]) -> list[str]:
-    versions = Versions(unit_of_work, NothingDue())
+    versions = Versions(unit_of_work, NothingDue(), NothingLate())
     return [await versions.of_board(each, CHICAGO) for each in actors]
 
 
@@ -42,7 +42,7 @@ async def test_a_hundred_boards_ask_no_more_than_one(unit_of_work: UnitOfWork, c
     counts = []
     for actors in ([own], [own, *others]):
         with statements(unit_of_work) as seen:
-            read = Versions(unit_of_work, NothingDue())._of_boards
+            read = Versions(unit_of_work, NothingDue(), NothingLate())._of_boards
             found = await read({(actor, CHICAGO) for actor in actors})
         assert len(found) == len(actors)
         counts.append(len(seen))

@@ -26,7 +26,7 @@ from telehealth.visits.waiting_room import streams as pages
 from telehealth.visits.waiting_room.presence import Presence
 from telehealth.visits.waiting_room.versions import Versions
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest_of, open_clinic
-from tests.kit.staff import NothingDue, open_account
+from tests.kit.staff import NothingDue, NothingLate, open_account
 from tests.kit.web import ORIGIN, KnownActors
 
 
@@ -52,7 +52,7 @@ async def _rings() -> AsyncIterator[None]:
 
 def _call(unit_of_work: UnitOfWork, actor: Actor, signals: Ringing) -> Call:
     authenticator = KnownActors({"reader": actor})
-    versions = Versions(unit_of_work, NothingDue())
+    versions = Versions(unit_of_work, NothingDue(), NothingLate())
     kept = {Signals: signals, Versions: versions, Presence: Presence(unit_of_work), Authenticator: authenticator}
     ports = Ports(kept)
     headers = [(b"authorization", b"Bearer reader")]
