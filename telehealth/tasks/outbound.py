@@ -22,6 +22,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 import httpx
 
 MEBIBYTE = 1024 * 1024
+DEADLINE = 10.0
 
 
 class NotSent(Exception):
@@ -298,7 +299,7 @@ async def open_fetcher(
 
 @asynccontextmanager
 async def open_client(
-    *, deadline: float = 10, max_bytes: int = 4 * MEBIBYTE, connections: int = 20
+    *, deadline: float = DEADLINE, max_bytes: int = 4 * MEBIBYTE, connections: int = 20
 ) -> AsyncIterator[Outbound]:
     """A client with its limits; `deadline` is in seconds for one whole exchange."""
     logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs whole addresses, identifiers included

@@ -7,7 +7,7 @@ import socket
 import threading
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -98,6 +98,7 @@ class FaultProxy:
     resources that were to be created or changed, `assertions` the `jti` of every client assertion that came
     (RFC 7523): to a server whose discovery names the proxy
     (`record_service(public=…)`) they all come here. A second time is refused.
+    Whatever says nothing says so until the client leaves, for `stall` seconds at most.
     """
 
     upstream: str
@@ -110,6 +111,7 @@ class FaultProxy:
     answers: list[tuple[str, str, int]] = field(default_factory=list)
     assertions: list[str] = field(default_factory=list)
     sent: list[dict[str, object]] = field(default_factory=list)
+    stall: float | None = None
     url: str = ""
     connections: Collection[object] = ()
 
@@ -157,7 +159,9 @@ class FaultProxy:
 
     async def _hang(self, request: Request) -> None:
         await request.body()
-        await request.receive()  # the body is read, so the next message is the client's leaving
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.stall):
+                await request.receive()  # the body is read, so the next message is the client's leaving
         self._cut(request)
 
     def _cut(self, request: Request) -> None:

@@ -142,12 +142,11 @@ _CALENDARS = [
     Data(id="k2", name="Choir", clinician_name="Dr. Grace Okafor", withheld=False),
 ]
 _BOARD = {
-    **LATE,
+    **LATE | {"late_notes": LATE_NOTES},
     "lost": [Data(id="v9", patient_name=NAMES[2], clinician_name="Dr. Ada Lindqvist", at=NOW)],
     "stream": "/v1/board/stream",
     "visits": _board(),
     "follow_ups": tasks(),
-    "late_notes": LATE_NOTES,
     "calendars": [],
     "alerts": [],
 }
