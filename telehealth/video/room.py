@@ -137,7 +137,7 @@ class Room:
     media node, also when the room has left it. `partners` are connected browser to browser, the impolite one first.
 
     `failures` counts renewals that brought nothing, `asked_at` is when a place was last asked for, `calm_since` since
-    when nothing needs the node.
+    when nothing needs the node. `on_hold` are those whom the host had put on hold when they left.
     """
 
     seq: int = 0
@@ -152,6 +152,7 @@ class Room:
     asked_at: datetime | None = None
     calm_since: datetime | None = None
     recording: Recording | None = None
+    on_hold: tuple[ParticipantId, ...] = ()
 
     def of_connection(self, connection: str) -> Seat | None:
         return next((seat for seat in self.seats if seat.connection == connection), None)
@@ -204,7 +205,12 @@ class Room:
         return replace(self, seats=tuple(seat if each.id == seat.id else each for each in self.seats))
 
     def without(self, participant: ParticipantId) -> "Room":
-        return replace(self, seats=tuple(each for each in self.seats if each.id != participant))
+        left = replace(self, seats=tuple(each for each in self.seats if each.id != participant))
+        seat = self.of(participant)
+        return left if seat is None or not seat.held else replace(left, on_hold=(*self.on_hold, participant))
+
+    def without_hold(self, participant: ParticipantId) -> "Room":
+        return replace(self, on_hold=tuple(each for each in self.on_hold if each != participant))
 
 
 def agreed(room: Room, at: datetime) -> Together:

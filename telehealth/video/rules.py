@@ -5,6 +5,7 @@ PROTOCOL.md tells it in prose, language.py has the words.
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import assert_never
 
 from telehealth.core.errors import Kind, Refusal
@@ -144,9 +145,10 @@ def _sit(room: Room, event: Arrived) -> Decided:
     if old is not None and _resumable(room, old, event):
         seat = replace(old, connection=event.connection, seen_at=event.at, admitted=event.admitted)
         return room.having(seat), effects
-    held = old is not None and old.held  # a reload lets nobody in
+    participant = event.who.participant
+    held = participant in room.on_hold if old is None else old.held  # neither reloading nor coming back lets anybody in
     fresh = Seat(event.who, event.session, event.connection, event.at, event.admitted, held=held)
-    return modes.seated(room.having(fresh), fresh.id), effects
+    return modes.seated(room.without_hold(fresh.id).having(fresh), fresh.id), effects
 
 
 def _begun(room: Room, epoch: int) -> Room:
@@ -177,7 +179,8 @@ def _move(room: Room, event: Placed) -> Decided:
 def _forget_silent(room: Room, at: datetime) -> Room:
     """A socket whose process died is away: nobody drops it. A companion who stays away has gone."""
     seats = tuple(replace(seat, connection=None) if at - seat.seen_at > LEASE else seat for seat in room.seats)
-    return replace(room, seats=tuple(seat for seat in seats if seat.who.rank < 3 or at - seat.seen_at <= RESUMABLE))
+    gone = [seat.id for seat in seats if seat.who.rank >= 3 and at - seat.seen_at > RESUMABLE]
+    return reduce(Room.without, gone, replace(room, seats=seats))
 
 
 # Saying
@@ -244,7 +247,7 @@ def _host(room: Room, command: Admit | Hold | Deny) -> Decided:
     match command:
         case Admit(number, participant):
             if seat is None or not seat.admitted:
-                return room, (LetIn(number, participant),)
+                return room.without_hold(participant), (LetIn(number, participant),)
             return room.having(replace(seat, held=False)), ()
         case Hold():
             return room if seat is None else room.having(replace(seat, held=True)), ()

@@ -222,6 +222,11 @@ def test_the_host_holds_and_lets_in_again() -> None:
     assert [answer["code"] for answer in answers(effects)] == ["not-admitted", "host-only"]
     reloaded, _ = run(arrived(INTERPRETER, "i2", at=5), room=room)
     assert seen_by(reloaded, INTERPRETER)["peers"] == []
+    came_back, _ = run(said("i", Bye(4)), arrived(INTERPRETER, "i2", at=5), room=room)
+    assert seen_by(came_back, INTERPRETER)["peers"] == []
+    assert (
+        len(seen_by(run(said("c", Admit(10, INTERPRETER.participant)), room=came_back)[0], INTERPRETER)["peers"]) == 2
+    )
     room, effects = run(said("c", Admit(10, INTERPRETER.participant)), room=room)
     assert len(seen_by(room, INTERPRETER)["peers"]) == 2
     assert asked(effects, LetIn) == []

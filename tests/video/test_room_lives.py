@@ -74,6 +74,7 @@ class Lives(RuleBasedStateMachine):
         super().__init__()
         self.room, self.at, self.sockets = Room(), START, 0
         self.admitted: set[ParticipantId] = set()  # as the visit has it
+        self.on_hold = set[ParticipantId]()
         self.seen: Counter[str] = Counter()
 
     # What happens
@@ -224,6 +225,12 @@ class Lives(RuleBasedStateMachine):
             if was is not None and was.held:
                 assert _speaker(before, event).who.host
             assert participant in self.admitted
+        if isinstance(event, Said) and isinstance(event.command, Admit):
+            speaker = before.of_connection(event.connection)
+            if speaker is not None and speaker.who.host:
+                self.on_hold.discard(event.command.participant)
+        self.on_hold |= {seat.id for seat in self.room.seats if seat.held}
+        assert self.on_hold.isdisjoint(seat.id for seat in self.room.inside)
         if any(isinstance(each, LetIn | PutOut) for each in effects):
             assert _speaker(before, event).who.host
         if {seat.id for seat in self.room.seats if seat.held} - {seat.id for seat in before.seats if seat.held}:
