@@ -6,6 +6,7 @@ The record service stands behind a fault proxy, so that everybody sees who asks 
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from telehealth.core.time import SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
+from telehealth.records.delivery.rules import document_identifiers
 from tests.kit.fault_proxy import FaultProxy, fault_proxy
 from tests.kit.house import environment_of, settings_of
 from tests.kit.mortal_postgres import Postgres, mortal_postgres
@@ -25,6 +27,7 @@ from tests.kit.processes import BEAT, WORKER, Process
 from tests.kit.record_service import RunningRecordService, record_service
 from tests.kit.valkey import Valkey, mortal_valkey
 
+WRITTEN = "SELECT note_id, version FROM note_version"
 LEFT = "SELECT count(*) FROM record_delivery WHERE state <> 'delivered'"
 
 
@@ -104,6 +107,20 @@ async def settled(house: NoteHouse, *, within: float) -> float:
         assert time.monotonic() < begun + within, f"{left} are left"
         await asyncio.sleep(0.2)
     return time.monotonic() - begun
+
+
+def verdict(house: NoteHouse) -> Counter[str]:
+    """What the record has of each version that was signed."""
+    found = Counter(lost=0, duplicated=0)
+    with psycopg.connect(house.postgres.url) as connection:
+        signed = connection.execute(WRITTEN).fetchall()
+    for note_id, version in signed:
+        key = document_identifiers(note_id, version).version
+        copies = len(house.records.documents(system=key.system, value=key.value))
+        found["lost"] += copies == 0
+        found["duplicated"] += max(0, copies - 1)
+    found["notes"] = len(signed)
+    return found
 
 
 async def _unheard(_: object) -> None:
