@@ -39,7 +39,7 @@ def document_bundle(signed: SignedDocument) -> Json:
 
 def _composition(signed: SignedDocument) -> Json:
     text, latest, title = signed.note.text, signed.note.all[-1], TITLES[signed.note.text.kind]
-    author = {"reference": _reference(signed, "Practitioner"), "display": text.author_name}
+    author = _signer(signed, text)
     custodian = {"custodian": {"reference": _reference(signed, "Organization")}} if signed.clinic.name else {}
     return {
         "resourceType": "Composition",
@@ -53,18 +53,29 @@ def _composition(signed: SignedDocument) -> Json:
         "date": instant(latest.signed_at),
         "author": [author],
         "title": title,
-        "attester": [attester for each in signed.note.all for attester in _attesters(each, author)],
+        "attester": [attester for each in signed.note.all for attester in _attesters(signed, each)],
         **custodian,
         "section": [_section(each) for each in signed.note.all],
     }
 
 
-def _attesters(version: Summary, author: Json) -> list[Json]:
+def _signer(signed: SignedDocument, version: Summary) -> Json:
+    """The Practitioner of the Bundle who wrote the text; another, after the visit was handed over, by identifier."""
+    if version.clinician_id == signed.note.text.clinician_id:
+        return {"reference": _reference(signed, "Practitioner"), "display": version.author_name}
+    return _clinician(version.clinician_id, version.author_name)
+
+
+def _clinician(clinician_id: UUID, name: str) -> Json:
+    return {"identifier": {"system": CLINICIAN_SYSTEM, "value": str(clinician_id)}, "display": name}
+
+
+def _attesters(signed: SignedDocument, version: Summary) -> list[Json]:
     """Who signed; who answers for it legally is a supervisor, if its author is a trainee."""
-    own = {"time": instant(version.signed_at), "party": author}
+    own = {"time": instant(version.signed_at), "party": _signer(signed, version)}
     if (cosigned := version.cosigned) is None:
         return [{"mode": "legal", **own}]
-    party = {"identifier": {"system": CLINICIAN_SYSTEM, "value": str(cosigned.by)}, "display": cosigned.name}
+    party = _clinician(cosigned.by, cosigned.name)
     return [{"mode": "professional", **own}, {"mode": "legal", "time": instant(cosigned.at), "party": party}]
 
 

@@ -175,7 +175,11 @@ async def _words_in_force(unit: Unit, earlier: Iterable[SignedVersion]) -> str:
 
 
 async def locked_note(unit: Unit, visit: Visit) -> NoteRow | None:
-    return await unit.session.scalar(select(NoteRow).where(NoteRow.visit_id == visit.id).with_for_update())
+    """To be changed by whoever gives the visit: it is theirs from now on, also when another began it."""
+    row = await unit.session.scalar(select(NoteRow).where(NoteRow.visit_id == visit.id).with_for_update())
+    if row is not None:
+        row.clinician_id = visit.clinician_id
+    return row
 
 
 def _first(unit: Unit, visit: Visit) -> NoteRow:
