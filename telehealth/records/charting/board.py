@@ -52,9 +52,10 @@ class NotesOnBoard:
 def _late(unit: Unit) -> Select[UUID, UUID, UUID, datetime, str | None, int]:
     """By visit: whose, who signed it and first when, why something of it waits for a person, how much of it is late."""
     row = RecordDeliveryRow
-    signed, number = func.min(NoteVersionRow.signed_at), func.count()
+    final_at = func.coalesce(NoteVersionRow.cosigned_at, NoteVersionRow.signed_at)
+    signed, number = func.min(final_at), func.count()
     reason = func.min(row.reason).filter(row.state.in_(GIVEN_UP))
-    late = row.state.in_(GIVEN_UP) | (NoteVersionRow.signed_at <= unit.now - USUALLY_THERE_IN)
+    late = row.state.in_(GIVEN_UP) | (final_at <= unit.now - USUALLY_THERE_IN)
     return (
         select(NoteRow.visit_id, NoteRow.patient_id, NoteRow.clinician_id, signed, reason, number)
         .join(NoteVersionRow, NoteVersionRow.note_id == NoteRow.id)

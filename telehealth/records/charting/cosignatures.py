@@ -15,7 +15,8 @@ from telehealth.records.notes.rules import CosignatureState, NoteKind
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Awaited:
     """What a supervisor reads of a trainee's note before they co-sign it. `version` is the note's, for If-Match;
-    `in_force` is what is signed already, that it would append to or replace.
+    `content` is empty once it is decided: what was co-signed is in force, what was taken back perhaps another
+    patient's; `in_force` is what is signed already, that it would append to or replace.
     """
 
     visit_id: VisitId
@@ -40,7 +41,7 @@ async def awaited(unit: Unit, visit_id: UUID) -> Awaited:
         patient_id=visit.patient_id,
         version=row.revision,
         kind=NoteKind(row.kind),
-        content=await cosigned_words(unit, asked.id),
+        content=await cosigned_words(unit, asked.id) if asked.state is CosignatureState.AWAITED else "",
         sha256=asked.sha256,
         author_name=asked.author_name,
         signed_at=asked.signed_at,

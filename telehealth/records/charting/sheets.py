@@ -123,8 +123,18 @@ def _version(version: Summary, locale: Locale, zone: ZoneInfo) -> dict[str, Any]
         "title": _title(version, locale),
         "lang": "",
         "blocks": blocks(parse(words_of(version.text)), below=1),
-        "signed": locale.gettext("Signed at %(time)s by %(name)s") % said,
+        "signed": " · ".join(
+            [locale.gettext("Signed at %(time)s by %(name)s") % said, *_cosigned(version, locale, zone)]
+        ),
     }
+
+
+def _cosigned(version: Summary, locale: Locale, zone: ZoneInfo) -> list[str]:
+    """Who answers for what a trainee signed."""
+    if (cosigned := version.cosigned) is None:
+        return []
+    said = {"time": locale.format_datetime(cosigned.at, zone), "name": cosigned.name}
+    return [locale.gettext("Co-signed at %(time)s by %(name)s") % said]
 
 
 def blocks(parsed: Sequence[Block], *, below: int) -> list[dict[str, Any]]:
