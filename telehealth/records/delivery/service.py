@@ -24,6 +24,7 @@ from telehealth.records.delivery.rules import (
     PROBE_EVERY,
     VISIT_SYSTEM,
     Answer,
+    Away,
     Breaker,
     Bucket,
     DeliveryState,
@@ -34,6 +35,7 @@ from telehealth.records.delivery.rules import (
     Throttled,
     Trip,
     UnderWay,
+    Unsure,
     VisitPart,
 )
 from telehealth.records.delivery.statuses import written_status
@@ -110,13 +112,16 @@ async def claim_turn(unit: Unit, destination: str, profile: Profile, *, most: in
     return claims
 
 
-async def settle_answer(unit: Unit, destination: str, profile: Profile, answer: Answer) -> Breaker:
+async def settle_answer(unit: Unit, claim: Claim, profile: Profile, answer: Answer) -> Breaker:
     """What an answer tells of a record service. Answers what was known of it before.
 
-    Back after a time away: what was put off for its sake is due as soon as its searches have caught up.
+    Back after a time away: what was put off for its sake is due as soon as its searches have caught up. What a visit's
+    part fails with may be that type's alone: it holds up no notes.
     """
+    destination = claim.destination
     before = _breaker(await unit.session.get(RecordDestinationRow, destination) or RecordDestinationRow(failures=0))
-    if before.after(answer, unit.now) == before:
+    of_its_type = isinstance(claim.subject, VisitPart) and isinstance(answer, Away | Unsure)
+    if of_its_type or before.after(answer, unit.now) == before:
         return before
     known = await _known(unit, destination)
     before = _breaker(known)
@@ -150,7 +155,7 @@ async def _hasten(unit: Unit, destination: str, due_at: datetime) -> None:
 
 
 async def claim_deliveries(unit: Unit, destination: str, *, limit: int) -> list[Claim]:
-    """Lease what is due there, each version after those before it have arrived.
+    """Lease what is due there, notes before visits, each version after those before it have arrived.
 
     A lease that ran out belonged to a sender that died: nobody knows how far it came.
     """
@@ -160,7 +165,7 @@ async def claim_deliveries(unit: Unit, destination: str, *, limit: int) -> list[
     due = (
         select(row.id)
         .where(row.destination == destination, or_(waiting, abandoned), ~queries.EARLIER_UNDER_WAY)
-        .order_by(func.coalesce(row.next_attempt_at, row.lease_until))
+        .order_by(row.note_version_id.is_(None), func.coalesce(row.next_attempt_at, row.lease_until))
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 
 from telehealth.core.failpoints import Failpoint
@@ -48,12 +49,18 @@ class Courier:
     async def sweep(self, work: Work) -> int:
         """Deliver what is due, to all destinations side by side. Answers how many were settled."""
         destinations = work.port(Destinations).each
-        await work.run(write_back.queue_visits, {each.name: each.profile.of_visits for each in destinations})
+        await self._queue_visits(work, destinations)
         turns = await asyncio.gather(*(self._serve(work, each) for each in destinations), return_exceptions=True)
         for fault in turns:  # only once the others have come back: nobody is left half-way when this ends
             if isinstance(fault, BaseException):
                 raise fault
         return sum(each for each in turns if isinstance(each, int))
+
+    async def _queue_visits(self, work: Work, destinations: Sequence[Destination]) -> None:
+        try:
+            await work.run(write_back.queue_visits, {each.name: each.profile.of_visits for each in destinations})
+        except Exception as error:  # noqa: BLE001 -- notes go on
+            log.error("visits cannot be queued: %s", type(error).__name__)  # noqa: TRY400
 
     async def _serve(self, work: Work, destination: Destination) -> int:
         """Turn after turn while something is due, but not for long: other sweeps wait for this worker too."""
@@ -107,7 +114,7 @@ class Courier:
 
 async def _settle(unit: Unit, claim: Claim, profile: Profile, *, answer: Answer, step: Step) -> tuple[bool, Breaker]:
     """Whether it was still ours to settle, and what was known of the destination before."""
-    before = await service.settle_answer(unit, claim.destination, profile, answer)
+    before = await service.settle_answer(unit, claim, profile, answer)
     return await service.settle_delivery(unit, claim, step), before
 
 

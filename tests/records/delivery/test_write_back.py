@@ -19,7 +19,7 @@ from telehealth.records.delivery.models import RecordDeliveryRow, VisitToWriteRo
 from telehealth.records.delivery.ports import Destination, Destinations, VisitState
 from telehealth.records.delivery.profiles import AZURE, GENERIC, MILLENNIUM, US_CORE, ResourceType
 from telehealth.records.delivery.reconciling import reconcile
-from telehealth.records.delivery.rules import Answer, DeliveryState, Unresolved
+from telehealth.records.delivery.rules import Answer, Away, DeliveryState, Unresolved
 from telehealth.records.delivery.tasks import SUBSCRIPTIONS, Courier
 from telehealth.tasks.relay import Relay
 from telehealth.tasks.work import Work
@@ -179,6 +179,35 @@ async def test_a_failed_change_forgets_nothing_of_where_it_is(unit_of_work: Unit
     await told(work_with(unit_of_work, generic(Refusing())))
     encounter = (await unit_of_work.run(rows))[1]
     assert (encounter.state, encounter.remote_id) == (DeliveryState.HELD, before.remote_id)
+
+
+class NotesAlone(Everybody):
+    """A record service that has no Encounters, or has trouble with them, and takes documents."""
+
+    async def write(self, visit: VisitState) -> Answer:
+        del visit
+        return Away(501)
+
+
+async def test_what_visits_fail_with_holds_up_no_note(
+    unit_of_work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = NotesAlone()
+    work = work_with(unit_of_work, generic(records))
+    for _ in range(5):
+        arranged = await unit_of_work.run(arrange_visit)
+        await unit_of_work.run(happen, SYSTEM, arranged, VisitStatus.ENDED, VisitEnded)
+    await told(work)
+    drafted, tasks = await drafted_note(unit_of_work), CosignatureTasks()
+    mine = drafted.clinician, drafted.visit_id
+    await unit_of_work.run(charting.sign, *mine, version=1, destinations=[NAME], tasks=tasks)
+
+    async def broken(*_: object) -> int:
+        raise LookupError
+
+    monkeypatch.setattr(write_back, "queue_visits", broken)
+    await Courier(batch=1).sweep(work)
+    assert len(records.kept) == 1
 
 
 async def test_a_note_names_the_encounter_that_was_written_there(unit_of_work: UnitOfWork) -> None:
