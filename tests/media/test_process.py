@@ -86,9 +86,9 @@ async def test_bodies_that_are_no_offer(
 
 async def test_other_paths_and_methods(door: httpx.AsyncClient, session: MediaSessionId) -> None:
     assert (await door.get("/sessions/7")).status_code == 404
-    refused = await door.post(f"/sessions/{session}")
+    refused = await door.options(f"/sessions/{session}")
     assert refused.status_code == 405
-    assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "PUT", "PATCH", "DELETE"}
+    assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
     health = (await door.get("/healthz")).json()
     assert health["status"] == "ok"
 
