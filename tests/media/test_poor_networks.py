@@ -14,7 +14,7 @@ from tests.kit.udp_proxy import UdpProxy
 
 pytestmark = pytest.mark.browser
 
-EITHER_WAY = [pytest.param("up", marks=pytest.mark.soak), "down"]
+LONG = pytest.mark.soak  # in networks of its own (test_namespaces.py) the same is shown each time
 FROZEN = """(async () => [...(await down.getStats()).values()]
   .find(({ type, kind }) => type === "inbound-rtp" && kind === "video").totalFreezesDuration)()"""
 LAYERS = [{"rid": "h", "maxBitrate": 900_000}, {"rid": "l", "scaleResolutionDownBy": 2, "maxBitrate": 120_000}]
@@ -33,7 +33,8 @@ async def call(
         yield ann, bob, (ann if by == "up" else bob).proxies[by]
 
 
-@pytest.mark.parametrize("by", EITHER_WAY)
+@LONG
+@pytest.mark.parametrize("by", ["up", "down"])
 async def test_another_address_in_the_middle(node: RunningNode, by: str) -> None:
     """A network that changed under the browser: its next check tells the node, nobody else is asked."""
     async with call(node, by=by) as (ann, bob, proxy):
@@ -42,7 +43,7 @@ async def test_another_address_in_the_middle(node: RunningNode, by: str) -> None
         assert await (ann if by == "up" else bob).page.evaluate("states") == [f"{by} connecting", f"{by} connected"]
 
 
-@pytest.mark.parametrize("by", EITHER_WAY)
+@pytest.mark.parametrize("by", [pytest.param("up", marks=LONG), "down"])
 async def test_what_is_lost_is_sent_again(node: RunningNode, by: str) -> None:
     async with call(node, by=by) as (ann, bob, proxy):
         proxy.loss = 0.05
@@ -55,6 +56,7 @@ async def test_what_is_lost_is_sent_again(node: RunningNode, by: str) -> None:
         assert frozen < 2, frozen
 
 
+@LONG
 async def test_a_cut_of_four_seconds(node: RunningNode) -> None:
     async with call(node, by="down") as (_, bob, proxy):
         proxy.cut = True
