@@ -1,9 +1,10 @@
 """Follow-up tasks fall due by themselves: a sweep over rows, every second. Events make them, or find them needless."""
 
 from telehealth.db.unit import Unit
-from telehealth.followups import keeping
+from telehealth.followups import cosigning, keeping
 from telehealth.followups.parts import TaskKind
 from telehealth.followups.ports import FollowUpSpeed
+from telehealth.people.events import SupervisorsReplaced
 from telehealth.tasks.work import Work, subscription, sweep
 from telehealth.visits.gates.events import IntakeCompleted
 from telehealth.visits.lifecycle.events import (
@@ -58,6 +59,10 @@ async def incomplete(unit: Unit, event: VisitFailed) -> None:
     await keeping.ended_badly(unit, event.visit_id, "incomplete")
 
 
+async def supervisors_replaced(unit: Unit, event: SupervisorsReplaced) -> None:
+    await cosigning.ask_others(unit, event.clinician_id)
+
+
 SUBSCRIPTIONS = (
     subscription(VisitBooked, rebooked),
     subscription(IntakeCompleted, answered),
@@ -67,5 +72,6 @@ SUBSCRIPTIONS = (
     subscription(ClinicianMissed, clinician_missed),
     subscription(PatientLeft, left_unseen),
     subscription(VisitFailed, incomplete),
+    subscription(SupervisorsReplaced, supervisors_replaced),
 )
 SWEEPS = (sweep("followups.fire_due", fire_due, every=1.0),)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from telehealth.core.events import Event
-from telehealth.core.ids import PatientId, RelatedPersonId
+from telehealth.core.ids import ClinicianId, PatientId, RelatedPersonId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,3 +12,10 @@ class AuthorityEnded(Event):
 
     related_person_id: RelatedPersonId
     patient_id: PatientId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorsReplaced(Event):
+    """Others co-sign what that clinician signs, or nobody has to any more."""
+
+    clinician_id: ClinicianId

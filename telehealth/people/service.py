@@ -14,7 +14,7 @@ from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.people.events import AuthorityEnded
+from telehealth.people.events import AuthorityEnded, SupervisorsReplaced
 from telehealth.people.jurisdictions import zones_of
 from telehealth.people.licensing import Licence, UnfitDates, UnfitPlace, Whereabouts, dates_there
 from telehealth.people.models import (
@@ -128,6 +128,7 @@ async def replace_supervisors(
     unit.session.add_all(row(trainee_id=clinician_id, supervisor_id=each, since=unit.now) for each in wanted)
     await unit.session.flush()
     unit.audit("update", "supervision", clinician_id)
+    unit.emit(SupervisorsReplaced(clinician_id=clinician_id))
     return await people.supervisors(unit, clinician_id)
 
 

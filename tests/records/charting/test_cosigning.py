@@ -16,11 +16,13 @@ from telehealth.access.rules import SCOPES
 from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
 from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId, VisitId
+from telehealth.core.ports import Ports
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.followups import queries as tasks
 from telehealth.followups import service as by_hand
 from telehealth.followups.cosigning import CosignatureTasks
 from telehealth.followups.parts import TaskKind, TaskStatus, UnfitTask
+from telehealth.followups.tasks import SUBSCRIPTIONS
 from telehealth.people import queries as people
 from telehealth.people import service as registration
 from telehealth.people.rules import UnfitSupervisor
@@ -45,6 +47,8 @@ from telehealth.records.notes.rules import (
     NotSigned,
     NotToBeSigned,
 )
+from telehealth.tasks.relay import Relay
+from telehealth.tasks.work import Work
 from tests.kit.visits import Arranged, arrange_visit
 from tests.kit.web import bearer, client_of
 
@@ -257,6 +261,28 @@ async def test_its_author_takes_it_back_and_an_addendum_awaits_its_own_co_signat
     attesters = document_bundle(found)["entry"][0]["resource"]["attester"]
     assert [each["mode"] for each in attesters] == ["professional", "legal"] * 2
     assert attesters[1]["party"]["display"] == "Edith Berg"
+
+
+async def test_who_becomes_a_supervisor_is_asked_and_who_is_no_more_is_spared(ward: Ward) -> None:
+    work = Work(ward.unit_of_work, Ports({}), ward.unit_of_work.clock)
+    relay = Relay(SUBSCRIPTIONS)
+    first, second = ward.supervisors
+    await ward.save(0)
+    await ward.sign(1)
+    third = await ward.unit_of_work.run(add_supervisor, SYSTEM, ward.arranged.clinician, "Diaz")
+    wanted = [_person(second), _person(third)]
+    await ward.unit_of_work.run(registration.replace_supervisors, SYSTEM, _person(ward.arranged.clinician), wanted)
+    await relay.sweep(work)
+    assert [await ward.tasks(each) for each in (first, second, third)] == [
+        [TaskStatus.CANCELLED],
+        [TaskStatus.PLANNED],
+        [TaskStatus.PLANNED],
+    ]
+    await ward.unit_of_work.run(registration.replace_supervisors, SYSTEM, _person(ward.arranged.clinician), [])
+    await relay.sweep(work)
+    assert [await ward.tasks(each) for each in (second, third)] == [[TaskStatus.PLANNED]] * 2
+    assert (await ward.withdraw(1)).state is NoteStatus.DRAFT
+    assert [await ward.tasks(each) for each in (second, third)] == [[TaskStatus.CANCELLED]] * 2
 
 
 async def test_a_visit_that_never_was_gets_no_co_signature(ward: Ward) -> None:
