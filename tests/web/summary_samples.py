@@ -38,7 +38,8 @@ _SUMMARY = {
 _NOTHING: Mapping[str, object] = {"sections": [], "words": None, "appointments": [], "tasks": []}
 _PATIENT = {"zone": HERE, "clinic": "Riverside Health", "phone": "+1 507 555 0100"}
 _OFFER = Data(
-    note_version=3,
+    note_version=4,
+    in_force=3,
     sections=[Data(title="Plan", words=_PLAN, ticked=True), Data(title="", words=_PLAN, ticked=False)],
     appointments=_VISITS,
     tasks=_TASKS,

@@ -12,7 +12,9 @@ from telehealth.db.tables import Table, phi, pii, plain
 
 
 class AfterVisitSummaryRow(Table):
-    """One release. `note_version_id` is the signature it comes from; `language` was the patient's then."""
+    """One release. `note_version_id` is the note's last signature then, retractions among them; `language` was the
+    patient's.
+    """
 
     __tablename__ = "after_visit_summary"
 

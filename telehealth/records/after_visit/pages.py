@@ -90,6 +90,7 @@ def _choices(offer: Offer, form: ReleaseForm | None) -> Mapping[str, Any]:
     kept = form if form is not None and form.note_version == offer.note_version else None
     return {
         "note_version": offer.note_version,
+        "in_force": offer.in_force,
         "sections": [
             {
                 "title": each.title,

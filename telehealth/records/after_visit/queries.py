@@ -1,5 +1,6 @@
 """Reading after-visit summaries: who gives the visit reads all of them, its patient and integrations the last."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -22,13 +23,14 @@ from telehealth.records.after_visit.rules import (
     Release,
     Standing,
     Task,
+    in_force,
     read,
     standing,
 )
 from telehealth.records.charting import queries as charting
-from telehealth.records.notes.amendments import words_of
+from telehealth.records.notes.amendments import Signed, words_of
 from telehealth.records.notes.markdown import sections
-from telehealth.records.notes.queries import authored_visit, history, signed_version
+from telehealth.records.notes.queries import authored_visit, history, history_of_visit, signed_version
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.queries import own_visit_id
@@ -39,21 +41,24 @@ from telehealth.visits.participants import queries as participants
 Row = AfterVisitSummaryRow
 
 
-async def offer(unit: Unit, visit_id: UUID, tasks: PatientTasks) -> Offer:
-    """What the clinician who gives the visit can release of it now; audited.
+async def offer(unit: Unit, visit_id: UUID, tasks: PatientTasks, *, lock: bool = False) -> Offer:
+    """What the clinician who gives the visit can release of it now; audited. With `lock` nothing is signed meanwhile.
 
     Raises NotFound, NothingSigned, NoteRetracted.
     """
     visit = await authored_visit(unit, visit_id)
-    try:
-        note = await charting.summary(unit, visit.id)
-    except NotFound:
-        raise NothingSigned from None
+    # The signatures come first: what is signed before the words are read makes the offer stale, never unnoticed.
+    past = await history_of_visit(unit, visit.id, lock=lock)
+    if not past:
+        raise NothingSigned
+    note = await charting.summary(unit, visit.id)
     latest = note.all[-1]
     spoken = (await people.clinician(unit, visit.clinician_id)).languages
     return Offer(
-        note_version_id=latest.id,
-        note_version=latest.version,
+        note_version_id=past[-1].id,
+        note_version=past[-1].version,
+        in_force_id=latest.id,
+        in_force=latest.version,
         passages=[
             Passage(each.version, section.title, section.text)
             for each in note.all
@@ -126,7 +131,8 @@ async def worth_reading(unit: Unit, summary_id: UUID) -> VisitId | None:
     """
     row = await unit.session.get_one(Row, summary_id)
     newest = await unit.session.scalar(_of_visit(row.visit_id).limit(1))
-    stands = await _standing(unit, row, newest=newest is row)
+    signature = await signed_version(unit, row.note_version_id)
+    stands = _standing(await history(unit, signature.note_id), signature.version, newest=newest is row)
     return VisitId(row.visit_id) if stands is Standing.CURRENT else None
 
 
@@ -142,8 +148,11 @@ def _of_visit(visit_id: UUID) -> Select[Row]:
 
 async def told(unit: Unit, row: Row, *, newest: bool) -> Release:
     """A row that the actor has already been allowed; audited."""
-    source = await signed_version(unit, row.note_version_id)
-    stands = await _standing(unit, row, newest=newest)
+    signature = await signed_version(unit, row.note_version_id)
+    past = await history(unit, signature.note_id)
+    last = max(in_force(past, signature.version))
+    source = next(each for each in past if each.version == last)
+    stands = _standing(past, signature.version, newest=newest)
     unit.audit("read", "after_visit_summary", row.id, patient_id=row.patient_id)
     withdrawn = stands is Standing.WITHDRAWN
     return Release(
@@ -166,9 +175,8 @@ async def told(unit: Unit, row: Row, *, newest: bool) -> Release:
     )
 
 
-async def _standing(unit: Unit, row: Row, *, newest: bool) -> Standing:
-    source = await signed_version(unit, row.note_version_id)
-    stands = standing(await history(unit, source.note_id), source.version)
+def _standing(past: Sequence[Signed], source: int, *, newest: bool) -> Standing:
+    stands = standing(past, source)
     return Standing.SUPERSEDED if stands is Standing.CURRENT and not newest else stands
 
 

@@ -87,10 +87,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What of a visit can be released now. `note_version` is the last signature that made the note what it is."""
+    """What of a visit can be released now. `note_version` is the note's last signature, be it one that retracts: who
+    read the note since has read it as it is. `in_force` is the last version that is there to be read.
+    """
 
     note_version_id: UUID
     note_version: int
+    in_force_id: UUID
+    in_force: int
     passages: Sequence[Passage]
     appointments: Sequence[Appointment]
     tasks: Sequence[Task]
@@ -122,7 +126,8 @@ class Contents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One released summary as it stands now. It comes from version `note_version` of the note, signed `signed_at`.
+    """One released summary as it stands now. It comes from version `note_version` of the note, signed `signed_at`: the
+    last in force when it was released.
 
     `contents` is None once it is withdrawn: nobody is shown what was entered in error.
     """
@@ -184,14 +189,19 @@ def read(text: str) -> Contents:
     )
 
 
-def digest(note_version_id: UUID, contents: Contents, *languages: str) -> str:
+def digest(in_force_id: UUID, contents: Contents, *languages: str) -> str:
     """SHA-256 in hex of what is released, and from what: two releases that say the same have the same."""
-    return hashlib.sha256("\n".join((str(note_version_id), *languages, written(contents))).encode()).hexdigest()
+    return hashlib.sha256("\n".join((str(in_force_id), *languages, written(contents))).encode()).hexdigest()
+
+
+def in_force(history: Sequence[Signed], source: int) -> tuple[int, ...]:
+    """What there was to read of the note when `source` was its last signature."""
+    return current([each for each in history if each.version <= source])
 
 
 def standing(history: Sequence[Signed], source: int) -> Standing:
-    """Of what was released when `source` was the last signature of the note."""
-    then = current([each for each in history if each.version <= source])
+    """Of what was released when `source` was the last signature of the note, retractions among them."""
+    then = in_force(history, source)
     if then == current(history):
         return Standing.CURRENT
     now = standings(history)

@@ -37,7 +37,9 @@ class TaskView(Message):
 
 
 class OfferView(Message):
-    """What can be released now. `sections` are released by their place in the list, from 0."""
+    """What can be released now. `note_version` is the note's last signature, be it one that retracts; `sections` are
+    released by their place in the list, from 0.
+    """
 
     note_version: int
     language: str
@@ -57,7 +59,7 @@ class OfferView(Message):
 
 
 class ReleaseSummary(Message):
-    """`note_version` is the offer's: when the note was amended since, nothing is released."""
+    """`note_version` is the offer's: when the note was amended or retracted since, nothing is released."""
 
     note_version: Number
     sections: Annotated[list[Place], Field(default_factory=list, max_length=MOST)]
@@ -111,7 +113,7 @@ class ContentsView(Message):
 
 
 class AfterVisitSummaryView(Message):
-    """One release. It comes from version `note_version` of the note, signed at `signed_at`.
+    """One release. It comes from version `note_version` of the note, the last in force then, signed at `signed_at`.
 
     `contents` is null once it is withdrawn: the note it came from was entered in error.
     """

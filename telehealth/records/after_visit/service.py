@@ -8,7 +8,17 @@ from telehealth.records.after_visit.events import SummaryReleased
 from telehealth.records.after_visit.models import AfterVisitSummaryRow
 from telehealth.records.after_visit.ports import PatientTasks
 from telehealth.records.after_visit.queries import latest, offer, place, told
-from telehealth.records.after_visit.rules import READABLE_FOR, Contents, Offer, Release, Wanted, chosen, digest, written
+from telehealth.records.after_visit.rules import (
+    READABLE_FOR,
+    Contents,
+    Offer,
+    Release,
+    Standing,
+    Wanted,
+    chosen,
+    digest,
+    written,
+)
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.participants import guests
@@ -20,13 +30,13 @@ async def release(unit: Unit, visit_id: UUID, wanted: Wanted, tasks: PatientTask
     Raises NotFound, NothingSigned, NoteRetracted, NoteAmended when other words are signed than were read, NotOnOffer,
     NothingToRelease.
     """
-    on_offer = await offer(unit, visit_id, tasks)
+    on_offer = await offer(unit, visit_id, tasks, lock=True)
     visit = await visits.find(unit, visit_id, lock=True)
     contents = chosen(on_offer, wanted)
     await guests.keep_readable(unit, visit, unit.now + READABLE_FOR)
     before = await latest(unit, visit.id)
-    sha256 = digest(on_offer.note_version_id, contents, wanted.note_language, wanted.words_language)
-    if before is not None and before.sha256 == sha256:
+    sha256 = digest(on_offer.in_force_id, contents, wanted.note_language, wanted.words_language)
+    if before is not None and before.sha256 == sha256 and before.standing is Standing.CURRENT:
         return before
     row = await _row(
         unit, visit, on_offer, wanted, contents=contents, number=1 if before is None else before.number + 1

@@ -105,6 +105,13 @@ async def history(unit: Unit, note_id: UUID) -> list[SignedVersion]:
     return [told(version, note) for version, note in await unit.session.execute(query)]
 
 
+async def history_of_visit(unit: Unit, visit_id: UUID, *, lock: bool = False) -> list[SignedVersion]:
+    """The same by visit, empty before the first signature. With `lock` nothing is signed until the unit ends."""
+    of_visit = select(NoteRow.id).where(NoteRow.visit_id == visit_id)
+    note_id = await unit.session.scalar(of_visit.with_for_update() if lock else of_visit)
+    return [] if note_id is None else await history(unit, note_id)
+
+
 async def signed_text(unit: Unit, version_id: UUID) -> str:
     """What was signed, to the byte. Who asks writes the trace."""
     version, _ = await _signed(unit, version_id)

@@ -157,6 +157,28 @@ async def test_a_retracted_note_takes_the_words_away_from_everybody(unit_of_work
     assert SummaryWithdrawn.kind == NoteRetracted.kind
 
 
+async def test_a_retracted_addendum_leaves_a_note_to_release(
+    unit_of_work: UnitOfWork, noted: Arranged, nudged: list[Event]
+) -> None:
+    reader = await patient(unit_of_work, noted)
+    for words in ("# Wrong\n\nOther patient.", "# Plan\n\nWalk."):
+        await unit_of_work.run(signed, noted.clinician, noted, words, Relation.APPENDS)
+    old = await release(unit_of_work, noted, Wanted(note_version=3, sections=(1,)))
+    await unit_of_work.run(retracted, noted.clinician, noted, 2)
+    stands = await unit_of_work.run(queries.own_summary, reader)
+    assert (stands.id, stands.standing) == (old.id, Standing.WITHDRAWN)
+    with pytest.raises(NoteAmended):  # ticked when the second section was another
+        await release(unit_of_work, noted, Wanted(note_version=3, sections=(2,)))
+    offer = await unit_of_work.run(queries.offer, noted.clinician, noted.visit_id, Tasks())
+    assert (offer.note_version, offer.in_force, [each.version for each in offer.passages]) == (4, 3, [1, 1, 3])
+    made = await release(unit_of_work, noted, Wanted(note_version=4, sections=(1,)))  # the same words once more
+    assert (made.number, made.standing, made.note_version) == (2, Standing.CURRENT, 3)
+    assert await unit_of_work.run(queries.own_summary, reader) == made
+    assert await unit_of_work.run(queries.worth_reading, SYSTEM, made.id) == noted.visit_id
+    again = await release(unit_of_work, noted, Wanted(note_version=4, sections=(1,)))
+    assert (again.id, told(nudged)) == (made.id, [1, 2])
+
+
 async def test_others_neither_release_nor_read(unit_of_work: UnitOfWork, noted: Arranged) -> None:
     other = await unit_of_work.run(arrange_visit)
     with pytest.raises(NotFound):

@@ -31,6 +31,8 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 OFFER = Offer(
     note_version_id=UUID(int=1),
     note_version=2,
+    in_force_id=UUID(int=1),
+    in_force=2,
     passages=[
         Passage(1, "Findings", "Fine."),
         Passage(1, "Plan", "5 mg\ttwice  a day."),
@@ -116,9 +118,7 @@ def test_what_was_released_stands_exactly_while_the_note_is_as_it_was(history: l
         then = current(history[:at])
         if not then:
             continue
-        found, now = standing(history, max(then)), standings(history)
-        same = current([each for each in history if each.version <= max(then)])
-        if found is Standing.CURRENT:
-            assert all(now[each].status is DocumentStatus.CURRENT for each in same)
-        wrong = any(now[each].status is DocumentStatus.ENTERED_IN_ERROR for each in same)
+        found, now = standing(history, history[at - 1].version), standings(history)
+        assert (found is Standing.CURRENT) is (then == current(history))
+        wrong = any(now[each].status is DocumentStatus.ENTERED_IN_ERROR for each in then)
         assert (found is Standing.WITHDRAWN) is wrong
