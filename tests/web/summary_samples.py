@@ -44,9 +44,11 @@ _OFFER = Data(
     appointments=_VISITS,
     tasks=_TASKS,
     words="Descanse.",
+    supervised=False,
     note_language="en",
     words_language="es",
 )
+_SUPERVISED = {**vars(_OFFER), "words": "", "supervised": True}
 _RELEASE = {
     "me": ME,
     "zone": HERE,
@@ -82,5 +84,6 @@ SUMMARIES = (
         {**_RELEASE, "refused": "note-amended", "released": [Data(**{**_SUMMARY, "standing": "superseded"})]},
         _PAGE,
     ),
+    Sample("release_supervised", "release.html", {**_RELEASE, "offer": Data(**_SUPERVISED)}, _PAGE),
     Sample("release_nothing", "release.html", {**_RELEASE, "offer": None, "released": []}, _PAGE),
 )

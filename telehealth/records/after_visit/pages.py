@@ -23,6 +23,7 @@ from telehealth.records.after_visit.rules import (
     NotOnOffer,
     Offer,
     Release,
+    WordsNotCosigned,
 )
 from telehealth.records.after_visit.schemas import ReleaseForm
 from telehealth.records.after_visit.sheets import Reader, pdf
@@ -35,7 +36,7 @@ from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import Visit
 
 NOTHING: tuple[type[Refusal], ...] = (NothingSigned, NoteRetracted)
-FORGIVEN: tuple[type[Refusal], ...] = (*NOTHING, NoteAmended, NotOnOffer, NothingToRelease)
+FORGIVEN: tuple[type[Refusal], ...] = (*NOTHING, NoteAmended, WordsNotCosigned, NotOnOffer, NothingToRelease)
 
 # The clinician's page
 
@@ -114,6 +115,7 @@ def _choices(offer: Offer, form: ReleaseForm | None) -> Mapping[str, Any]:
             for each in offer.tasks
         ],
         "words": "" if form is None else form.words,
+        "supervised": offer.supervised,
         "note_language": offer.language if form is None else form.note_language,
         "words_language": offer.language if form is None else form.words_language,
     }

@@ -69,6 +69,7 @@ async def offer(unit: Unit, visit_id: UUID, tasks: PatientTasks, *, lock: bool =
             Task(each.id, str(each.kind), each.title, each.due_at) for each in await tasks.for_patient(unit, visit.id)
         ],
         language=next(iter(spoken), "en"),
+        supervised=bool(await people.supervisors(unit, visit.clinician_id)),
     )
 
 

@@ -27,6 +27,7 @@ from telehealth.records.after_visit.rules import (
     NotOnOffer,
     Release,
     SummaryWithdrawn,
+    WordsNotCosigned,
 )
 from telehealth.records.after_visit.schemas import AfterVisitSummaryView, OfferView, ReleaseSummary, ReleasesView
 from telehealth.records.after_visit.sheets import Reader, pdf
@@ -102,7 +103,7 @@ OPERATIONS = (
         needs=_NOTES,
         purpose=_CARE,
         status=201,
-        errors=(NotFound, NothingSigned, NoteRetracted, NoteAmended, NotOnOffer, NothingToRelease),
+        errors=(NotFound, NothingSigned, NoteRetracted, NoteAmended, WordsNotCosigned, NotOnOffer, NothingToRelease),
     ),
     operation(
         "GET",

@@ -50,6 +50,11 @@ class NothingToRelease(Refusal):
     kind, slug, title = Kind.INVALID, "nothing-to-release", "Choose a section of the note, or write something"
 
 
+class WordsNotCosigned(Refusal):
+    kind, slug = Kind.CONFLICT, "words-not-cosigned"
+    title = "No supervisor has read these words: a trainee releases only what is signed"
+
+
 class SummaryWithdrawn(Refusal):
     kind, slug, title = Kind.GONE, "summary-withdrawn", "The summary was withdrawn: the note it came from was retracted"
 
@@ -99,6 +104,7 @@ class Offer:
     appointments: Sequence[Appointment]
     tasks: Sequence[Task]
     language: str
+    supervised: bool = False  # a trainee's: nothing but what was co-signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,10 +157,14 @@ class Release:
 
 
 def chosen(offer: Offer, wanted: Wanted) -> Contents:
-    """What is wanted of the offer, in its order. Raises NoteAmended, NotOnOffer, NothingToRelease."""
+    """What is wanted of the offer, in its order. Raises NoteAmended, WordsNotCosigned, NotOnOffer,
+    NothingToRelease.
+    """
     if wanted.note_version != offer.note_version:
         raise NoteAmended
     words = cleaned(wanted.words).strip()
+    if words and offer.supervised:
+        raise WordsNotCosigned
     found = Contents(
         [each for at, each in enumerate(offer.passages) if at in wanted.sections],
         words,

@@ -65,7 +65,9 @@ class ReleaseSummary(Message):
     sections: Annotated[list[Place], Field(default_factory=list, max_length=MOST)]
     appointments: Annotated[list[UUID], Field(default_factory=list, max_length=MOST)]
     tasks: Annotated[list[UUID], Field(default_factory=list, max_length=MOST)]
-    words: Annotated[str, Field(max_length=LONGEST_WORDS, description="To the patient; Markdown")] = ""
+    words: Annotated[
+        str, Field(max_length=LONGEST_WORDS, description="To the patient; Markdown; none from trainees")
+    ] = ""
     note_language: Annotated[Language, Field(description="BCP 47, of the note")] = "en"
     words_language: Annotated[Language, Field(description="BCP 47, of `words`")] = "en"
 

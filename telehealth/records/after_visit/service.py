@@ -27,8 +27,8 @@ from telehealth.visits.participants import guests
 async def release(unit: Unit, visit_id: UUID, wanted: Wanted, tasks: PatientTasks) -> Release:
     """Give the patient that of the signed note. What is released already, word for word, is not released again.
 
-    Raises NotFound, NothingSigned, NoteRetracted, NoteAmended when other words are signed than were read, NotOnOffer,
-    NothingToRelease.
+    Raises NotFound, NothingSigned, NoteRetracted, NoteAmended when other words are signed than were read,
+    WordsNotCosigned from a trainee, NotOnOffer, NothingToRelease.
     """
     on_offer = await offer(unit, visit_id, tasks, lock=True)
     visit = await visits.find(unit, visit_id, lock=True)

@@ -23,6 +23,7 @@ from telehealth.records.after_visit.rules import (
     Standing,
     SummaryWithdrawn,
     Wanted,
+    WordsNotCosigned,
 )
 from telehealth.records.charting import service as charting
 from telehealth.records.charting.rules import NoteRetracted
@@ -84,6 +85,17 @@ async def test_what_awaits_a_co_signature_is_not_released(unit_of_work: UnitOfWo
     await unit_of_work.run(signed, arranged.clinician, arranged, NOTE)
     with pytest.raises(NothingSigned):
         await release(unit_of_work, arranged, PLAN)
+
+
+async def test_a_trainee_releases_what_is_signed_and_no_words_beside_it(
+    unit_of_work: UnitOfWork, noted: Arranged, nudged: list[Event]
+) -> None:
+    await unit_of_work.run(add_supervisor, SYSTEM, noted.clinician, "Berg")
+    with pytest.raises(WordsNotCosigned):
+        await release(unit_of_work, noted, Wanted(note_version=1, sections=(1,), words="Double the dose."))
+    assert (await unit_of_work.run(_count, SYSTEM), told(nudged)) == (0, [])
+    made = await release(unit_of_work, noted, PLAN)
+    assert (made.standing, told(nudged)) == (Standing.CURRENT, [1])
 
 
 async def test_the_patient_reads_what_was_released_and_nothing_else(

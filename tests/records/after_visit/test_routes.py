@@ -20,6 +20,7 @@ from tests.kit.staff import open_own_account
 from tests.kit.summaries import Tasks, ToDo, entered, linked, retracted, signed
 from tests.kit.visits import Arranged, arrange_visit
 from tests.kit.web import bearer, client_of
+from tests.records.charting.test_cosigning import add_supervisor
 
 NOTE = "# Findings\n\nSecret thing.\n\n# Plan\n\nKeep the dose <b>x</b>.\n"
 AUTHOR, PATIENT = bearer("author"), bearer("patient")
@@ -106,6 +107,30 @@ async def test_forms_release_what_is_ticked_and_keep_what_was_typed(
     assert (done.status_code, done.headers["location"]) == (303, f"{page}#released")
     assert "The patient reads this one" in (await http.get(page, headers=AUTHOR)).text
     assert (await http.get(page, headers=bearer("colleague"))).status_code == 404
+
+
+async def test_a_trainee_is_told_why_words_of_their_own_are_not_released(
+    unit_of_work: UnitOfWork, http: httpx.AsyncClient, arranged: Arranged
+) -> None:
+    await note(unit_of_work, arranged)
+    page, path = (f"/visits/{arranged.visit_id}/after-visit-summar{end}" for end in ("y", "ies"))
+    field, why = '<textarea id="words"', "No supervisor reads what you write here"
+    drawn = (await http.get(page, headers=AUTHOR)).text
+    assert (field in drawn, why in drawn) == (True, False)
+    await unit_of_work.run(add_supervisor, SYSTEM, arranged.clinician, "Berg")
+    drawn = (await http.get(page, headers=AUTHOR)).text
+    assert (field in drawn, why in drawn) == (False, True)
+    typed = {"note_version": "1", "section": ["1"], "words": "Rest & drink"}
+    refused = await http.post(page, data=typed, headers=AUTHOR)
+    assert (refused.status_code, why in refused.text, "Rest &amp; drink</textarea>" in refused.text) == (
+        409,
+        True,
+        True,
+    )
+    body = {"note_version": 1, "sections": [1], "words": "Rest."}
+    answer = await http.post(f"/v1{path}", json=body, headers=AUTHOR)
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/words-not-cosigned")
+    assert (await http.post(page, data={**typed, "words": ""}, headers=AUTHOR)).status_code == 303
 
 
 async def test_the_patient_reads_it_as_it_stands(

@@ -1,5 +1,6 @@
 """What is for the patient, and how it stands: whatever was signed, amended and retracted, in whatever order."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from telehealth.records.after_visit.rules import (
     Standing,
     Task,
     Wanted,
+    WordsNotCosigned,
     chosen,
     digest,
     read,
@@ -88,6 +90,14 @@ def test_what_was_chosen_is_released_as_it_was_signed() -> None:
 def test_nothing_else_is(wanted: Wanted, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
         chosen(OFFER, wanted)
+
+
+def test_nobody_releases_words_of_their_own_that_a_supervisor_would_have_to_read() -> None:
+    supervised = replace(OFFER, supervised=True)
+    with pytest.raises(WordsNotCosigned):
+        chosen(supervised, Wanted(note_version=2, sections=(1,), words="Rest."))
+    blank = Wanted(note_version=2, sections=(1,), words=" \u202e\r\n", tasks=(UUID(int=3),))
+    assert chosen(supervised, blank) == chosen(OFFER, blank)
 
 
 def test_the_same_words_have_the_same_digest() -> None:
