@@ -37,8 +37,27 @@ def test_what_was_signed_can_be_released_and_links_of_then_lead_to_nothing_yet(e
         connection.execute("UPDATE after_visit_summary SET content = 'sealed again'")  # with another key
     with pytest.raises(psycopg.errors.RaiseException), psycopg.connect(empty) as connection:
         connection.execute("UPDATE after_visit_summary SET number = 2")
+    with pytest.raises(RuntimeError, match="given summaries"):
+        command.downgrade(alembic_config(empty), "0037")
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT id FROM after_visit_summary").fetchall() == [(UUID(int=13),)]
+
+
+def test_what_nobody_was_given_is_given_up_with_every_message_about_it(empty: str) -> None:
+    migrate(empty)
+    states = ("pending", "sending", "dead", "sent")
+    row = {"channel": "email", "recipient_role": "patient", "recipient_id": PATIENT, "attempt": 0}
+    when = {"due_at": THEN, "next_attempt_at": THEN}
+    with psycopg.connect(empty) as connection:
+        for number, state in enumerate(states):
+            about = {"id": UUID(int=20 + number), "subject_id": UUID(int=30 + number), "state": state}
+            settled = {"settled_at": THEN} if state in ("dead", "sent") else {}
+            insert(connection, "message", {**row, **when, **about, **settled, "kind": "after_visit_summary"})
+        other = {"id": UUID(int=40), "subject_id": VISIT, "state": "pending", "kind": "reminder"}
+        insert(connection, "message", {**row, **when, **other})
     command.downgrade(alembic_config(empty), "0037")
     with psycopg.connect(empty) as connection:
-        assert connection.execute("SELECT id FROM note_version").fetchall() == [(UUID(int=12),)]
+        kept = connection.execute("SELECT state, settled_at IS NOT NULL FROM message ORDER BY id").fetchall()
+    assert kept == [("dropped", True)] * 3 + [("sent", True), ("pending", False)]
     migrate(empty)
     command.check(alembic_config(empty))
