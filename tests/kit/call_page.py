@@ -63,7 +63,10 @@ window.call = joinCall({
   local: window.local,
   remoteVideo: document.querySelector("video"),
   onState: (state) => window.states.push(state),
-  onRoom: (room) => (window.room = room),
+  onRoom(room) {
+    window.room = room;
+    if (room.type === "welcome") window.offered = room.records;
+  },
   onLimit: (picture) => window.limits.push(picture),
   onChat({ from, text }) {
     document.title = `${from}: ${text}`;

@@ -108,7 +108,7 @@ async def recorded(  # noqa: PLR0917 -- fixtures
 
 
 async def test_a_withdrawn_consent_stops_it_and_what_there_is_plays_and_verifies(recorded: Recorded) -> None:
-    await recorded.host.until("window.room?.records === true", 30)
+    await recorded.host.until("window.offered === true", 30)
     assert recorded.sizes() == {}
     await recorded.begin()
     begun = time.time()

@@ -233,7 +233,8 @@ class Lives(RuleBasedStateMachine):
         assert self.on_hold.isdisjoint(seat.id for seat in self.room.inside)
         if any(isinstance(each, LetIn | PutOut) for each in effects):
             assert _speaker(before, event).who.host
-        if {seat.id for seat in self.room.seats if seat.held} - {seat.id for seat in before.seats if seat.held}:
+        held = {seat.id for seat in before.seats if seat.held} | {*before.on_hold}
+        if {seat.id for seat in self.room.seats if seat.held} - held:
             assert _speaker(before, event).who.host
 
     def _only_who_is_inside_gets_to_the_node(self, before: Room, event: Event, effects: tuple[Effect, ...]) -> None:
