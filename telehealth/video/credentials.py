@@ -98,11 +98,12 @@ async def claim(unit: Unit, held: Credential, session_id: UUID) -> tuple[Entry, 
     return entry, _credential(row)
 
 
-async def settle(unit: Unit, held: Credential, placed: Placed) -> None:
-    """A media node has answered. Raises CredentialInvalid when it was taken back meanwhile."""
-    row = await _locked(unit, held)
-    if held.session is None or row.session_id != held.session.id or row.ended_at is not None:
+async def settle(unit: Unit, held: Credential) -> None:
+    """A media node has answered, at its place. Raises CredentialInvalid when it was taken back meanwhile."""
+    row, session = await _locked(unit, held), held.session
+    if session is None or session.placed is None or row.session_id != session.id or row.ended_at is not None:
         raise CredentialInvalid
+    placed = session.placed
     row.seat, row.url, row.epoch, row.ice = placed.seat, placed.url, placed.epoch, placed.ice
     visit = await visit_rows.find(unit, row.visit_id)
     theirs = replace(unit, actor=_actor(held))

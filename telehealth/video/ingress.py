@@ -3,7 +3,7 @@ holder in the room, and ended. A trip to the room or the node is never inside a 
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -58,8 +58,10 @@ async def begin(house: House, shown: Shown, sdp: str) -> Begun:
     await _let_go(house, held)
     session_id = uuid4()
     entry, held = await run(credentials.claim, SYSTEM, held, session_id)
+    conversation = Conversation(house, entry, str(session_id), _unheard)
     try:
-        answer = await _seated(house, held, Conversation(house, entry, str(session_id), _unheard), sdp)
+        held = await _seated(house, held, conversation)
+        answer = await _answered(house, held, conversation, sdp)
     except Refusal as refusal:
         await end(house, held)
         raise NoMediaNode(retry_after=AGAIN_SECONDS) if isinstance(refusal, MediaAway) else refusal from None
@@ -82,25 +84,36 @@ async def _let_go(house: House, held: Credential) -> None:
             raise CredentialInUse(retry_after=LOST_SECONDS)
 
 
-async def _seated(house: House, held: Credential, conversation: Conversation, sdp: str) -> str:
-    """The media node's answer to somebody who takes their seat with it."""
+async def _seated(house: House, held: Credential, conversation: Conversation) -> Credential:
+    """Its holder takes their seat: with the place where their media are to go."""
+    await conversation.arrive(None)
+    room = await house.ports.get(RoomBus).look(held.visit_id)
+    if held.session is None or room.mode is not Mode.NODE:
+        raise NoMediaNode(retry_after=AGAIN_SECONDS)
+    place = await house.unit_of_work.run(places.standing_place, SYSTEM, held.visit_id, room.epoch)
+    placed = Placed(seat=conversation.session, url=place.url, epoch=place.epoch, ice=FIRST)
+    return replace(held, session=replace(held.session, placed=placed))
+
+
+async def _answered(house: House, held: Credential, conversation: Conversation, sdp: str) -> str:
+    """The media node's answer. Whoever was put on hold while it answered is not to hear: they are looked at again."""
     heard: list[dict[str, Any]] = []
 
     async def hear(message: dict[str, Any]) -> None:
         heard.append(message)
 
-    run = house.unit_of_work.run
-    await conversation.arrive(None)
-    room = await house.ports.get(RoomBus).look(held.visit_id)
-    if room.mode is not Mode.NODE:
-        raise NoMediaNode(retry_after=AGAIN_SECONDS)
+    place, _ = _whereabouts(held)
     conversation.tell_by(hear)
-    await conversation.say(Offer(1, room.epoch, held.protocol.direction, 1, sdp))
+    await conversation.say(Offer(1, place.epoch, held.protocol.direction, 1, sdp))
     answer = _answer(heard)
-    place = await run(places.standing_place, SYSTEM, held.visit_id, room.epoch)
-    placed = Placed(seat=conversation.session, url=place.url, epoch=place.epoch, ice=FIRST)
-    await run(credentials.settle, SYSTEM, held, placed)
-    return answer
+    await house.unit_of_work.run(credentials.settle, SYSTEM, held)
+    match standing(held, await house.ports.get(RoomBus).look(held.visit_id)):
+        case Standing.HELD:
+            raise WasHeld
+        case Standing.LOST:
+            raise NoMediaNode(retry_after=AGAIN_SECONDS)
+        case Standing.SEEN:
+            return answer
 
 
 def _answer(heard: list[dict[str, Any]]) -> str:
@@ -140,10 +153,8 @@ async def end(house: House, held: Credential, *, used_up: bool = False) -> None:
     entry, _ = await run(credentials.entry_of, SYSTEM, held)
     await Conversation(house, entry, str(held.session.id), _unheard).leave()
     if held.session.placed is not None:  # also when the room knew nothing of it any more
-        place, connection = _whereabouts(held)
-        cut = Cut(connection.participant, connection.session, place.epoch, (connection.way,))
         with suppress(MediaAway):  # which ends what nobody vouches for
-            await house.ports.get(MediaRooms).cut(place, cut, house.unit_of_work.clock.now())
+            await _cut(house, held)
     if not await run(credentials.clear, SYSTEM, held, used_up=used_up):
         return
     with suppress(NotFound, StepRefused):
@@ -169,13 +180,29 @@ async def look_after(house: House, held: Credential) -> None:
         await end(house, held)
         return
     try:
-        media = MediaState.CLOSED if stands is Standing.HELD else media_of(await _state(house, held))
+        media = await _media(house, held, stands)
     except ConnectionGone:
         await end(house, held)
     except MediaAway:
         return  # whether that node is dead is found out elsewhere
     else:
         await Conversation(house, entry, str(held.session.id), _unheard).attend(media)
+
+
+async def _media(house: House, held: Credential, stands: Standing) -> MediaState:
+    """As the node has them. Of whoever is on hold it has none, whatever it opened after the host had asked for that."""
+    if stands is not Standing.HELD:
+        return media_of(await _state(house, held))
+    with suppress(MediaAway):
+        await _cut(house, held)
+    return MediaState.CLOSED
+
+
+async def _cut(house: House, held: Credential) -> None:
+    """Raises MediaAway."""
+    place, connection = _whereabouts(held)
+    cut = Cut(connection.participant, connection.session, place.epoch, (connection.way,))
+    await house.ports.get(MediaRooms).cut(place, cut, house.unit_of_work.clock.now())
 
 
 async def _state(house: House, held: Credential) -> str:

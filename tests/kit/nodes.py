@@ -1,5 +1,6 @@
 """Media nodes that carry nothing, for what is only said about them."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from telehealth.core.actors import SYSTEM
@@ -13,16 +14,21 @@ LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class RehearsedNodes:
-    """`MediaRooms` whose answers say what was asked. `state` is that of every connection, None: there is none."""
+    """`MediaRooms` whose answers say what was asked. `state` is that of every connection, None: there is none. `asked`
+    is what happens elsewhere while an offer is under way.
+    """
 
     def __init__(self) -> None:
         self.state: str | None = "connected"
         self.cuts: list[Cut] = []
+        self.asked: Callable[[Negotiate], Awaitable[object]] | None = None
 
     async def reports(self, now: datetime) -> Reports:
         return Reports(nodes=[Node(name="rehearsed", url="http://rehearsed", reported_at=now, load=0)])
 
     async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
+        if self.asked is not None:
+            await self.asked(task)
         return f"{place.url} {place.epoch} {task.participant} {task.offer.way} {now:%Y}"
 
     async def cut(self, place: Place, task: Cut, now: datetime) -> None:

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from telehealth.core.actors import SYSTEM
+from telehealth.core.ids import ParticipantId
 from telehealth.core.time import FixedClock
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.video.language import Admit, Arrived, Cut, Hold, Said
+from telehealth.video.language import Admit, Arrived, Cut, Hold, Negotiate, Said
 from telehealth.video.models import MediaCredentialRow
 from telehealth.video.room import Mode, Who
 from telehealth.video.tasks import sweep_connections
@@ -220,11 +221,8 @@ async def test_pages_of_any_origin_may_ask(house: DeviceHouse) -> None:
 
 
 async def test_a_device_brings_the_node_and_everybody_sees_an_observer(house: DeviceHouse) -> None:
-    visit_id, clock = house.meeting.visit_id, house.work.clock
-    found = await house.work.run(participants.participants_of, visit_id)
-    host = Who(next(each.id for each in found if each.host), ParticipantKind.CLINICIAN, host=True)
-    arrived = Arrived(clock.now(), "h", "host", host, admitted=True)
-    assert (await house.rooms.apply(visit_id, arrived)).room.mode is Mode.P2P
+    visit_id, clock, host = house.meeting.visit_id, house.work.clock, await host_of(house)
+    assert (await house.rooms.look(visit_id)).mode is Mode.P2P
     made = await house.make("observer")
     assert (await house.offer(made, "whep")).status_code == 201
     room = await house.rooms.look(visit_id)
@@ -232,15 +230,47 @@ async def test_a_device_brings_the_node_and_everybody_sees_an_observer(house: De
     assert [str(each.id) for each in room.peers(room.seats[0])] == [made["participant"]]
 
     theirs = room.seats[1].id
-    held = await house.rooms.apply(visit_id, Said(clock.now(), "h", Hold(1, theirs)))
+    held = await house.rooms.apply(visit_id, Said(clock.now(), host, Hold(1, theirs)))
     assert [each.ways for each in held.effects if isinstance(each, Cut)] == [("recv-1",)]
     house.rehearsed.state = None  # so the host's process has cut it off
     await sweep_connections(house.work)
     answer = await house.offer(made, "whep")
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/participant-held")
-    await house.rooms.apply(visit_id, Said(clock.now(), "h", Admit(2, theirs)))
+    await house.rooms.apply(visit_id, Said(clock.now(), host, Admit(2, theirs)))
     await sweep_connections(house.work)
     assert (await house.offer(made, "whep")).status_code == 201
+
+
+async def host_of(house: DeviceHouse) -> str:
+    """Takes their seat; the name of their connection."""
+    found = await house.work.run(participants.participants_of, house.meeting.visit_id)
+    host = Who(next(each.id for each in found if each.host), ParticipantKind.CLINICIAN, host=True)
+    await house.rooms.apply(house.meeting.visit_id, Arrived(house.work.clock.now(), "h", "host", host, admitted=True))
+    return "h"
+
+
+async def test_who_is_put_on_hold_while_the_node_answers_hears_nothing(house: DeviceHouse) -> None:
+    host, visit_id, made = await host_of(house), house.meeting.visit_id, await house.make("observer")
+
+    async def hold(task: Negotiate) -> None:
+        """Its cut comes before there is anything to cut."""
+        await house.rooms.apply(visit_id, Said(house.work.clock.now(), host, Hold(1, task.participant)))
+
+    house.rehearsed.asked = hold
+    answer = await house.offer(made, "whep")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/participant-held")
+    assert [each.ways for each in house.rehearsed.cuts] == [("recv-1",)]
+
+
+async def test_whoever_is_on_hold_is_cut_off_as_often_as_somebody_looks(house: DeviceHouse) -> None:
+    host, visit_id, made = await host_of(house), house.meeting.visit_id, await house.make("observer")
+    assert (await house.offer(made, "whep")).status_code == 201
+    theirs = ParticipantId(UUID(made["participant"]))
+    await house.rooms.apply(visit_id, Said(house.work.clock.now(), host, Hold(1, theirs)))
+    for _ in range(2):
+        await sweep_connections(house.work)
+    assert [each.ways for each in house.rehearsed.cuts] == [("recv-1",)] * 2
+    assert len((await house.rooms.look(visit_id)).seats) == 2
 
 
 async def test_nobody_goes_on_who_is_not_seen_in_the_room(house: DeviceHouse, unit_of_work: UnitOfWork) -> None:
