@@ -17,6 +17,7 @@ from telehealth.visits.lifecycle.parts import ParticipantKind
 
 SHORTEST, USUAL, LONGEST = timedelta(minutes=1), timedelta(minutes=30), timedelta(hours=4)
 SETTING_UP = timedelta(seconds=15)  # from the first word of a connection to the media node's answer
+DIES_OUT = timedelta(seconds=15)  # the ten that a node waits for a word, and whatever word was on its way
 RUNNING = "connected"  # what the media node says of a connection whose media can come
 
 
@@ -80,11 +81,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """The one connection of a credential."""
+    """The one connection of a credential. `ending_since`: it is to end, and its media node could not be told."""
 
     id: UUID
     opened_at: datetime
     placed: Placed | None = None
+    ending_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import ParticipantId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.video.credential import (
+    DIES_OUT,
     Credential,
     CredentialInUse,
     CredentialInvalid,
@@ -30,6 +31,8 @@ from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.rules import IN_CALL
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants import service as company
+
+ENDING = 0  # ICE sessions, of a connection that nobody answers for any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ async def of_session(unit: Unit, shown: Shown, session_id: UUID) -> Credential:
     held = await _of_secret(unit, shown.secret)
     if not fits(held, shown):
         raise CredentialInvalid
-    if held.session is None or held.session.id != session_id:
+    if held.session is None or held.session.id != session_id or held.session.ending_since is not None:
         raise NotFound
     return held
 
@@ -123,10 +126,26 @@ async def of_session(unit: Unit, shown: Shown, session_id: UUID) -> Credential:
 async def note_restart(unit: Unit, held: Credential) -> int:
     """Its ICE has been restarted: how many sessions of ICE it has had. Raises NotFound."""
     row = await _locked(unit, held)
-    if held.session is None or row.session_id != held.session.id or row.ice is None:
+    if held.session is None or row.session_id != held.session.id or not row.ice:
         raise NotFound
     row.ice += 1
     return row.ice
+
+
+async def postpone(unit: Unit, held: Credential, *, used_up: bool = False) -> bool:
+    """Its connection is to end, and its media node cannot be told: nobody answers for it from now on. False when it has
+    died out by that, or is another's already.
+    """
+    row = await _locked(unit, held)
+    if held.session is None or held.session.placed is None or row.session_id != held.session.id:
+        return False
+    if used_up:
+        row.ended_at = row.ended_at or unit.now
+    if row.ice != ENDING:
+        placed = held.session.placed
+        row.seat, row.url, row.epoch, row.ice = placed.seat, placed.url, placed.epoch, ENDING
+        row.opened_at = unit.now
+    return row.opened_at is not None and unit.now - row.opened_at <= DIES_OUT
 
 
 async def clear(unit: Unit, held: Credential, *, used_up: bool = False) -> bool:
@@ -207,7 +226,8 @@ def _session(row: MediaCredentialRow) -> Session | None:
     placed = None
     if row.seat is not None and row.url is not None and row.epoch is not None and row.ice is not None:
         placed = Placed(seat=row.seat, url=row.url, epoch=row.epoch, ice=row.ice)
-    return Session(id=row.session_id, opened_at=row.opened_at, placed=placed)
+    ending_since = row.opened_at if row.ice == ENDING else None
+    return Session(id=row.session_id, opened_at=row.opened_at, placed=placed, ending_since=ending_since)
 
 
 def _forget(row: MediaCredentialRow) -> None:

@@ -55,7 +55,10 @@ async def begin(house: House, shown: Shown, sdp: str) -> Begun:
     """
     run = house.unit_of_work.run
     held = await run(credentials.presented, SYSTEM, shown)
-    await _let_go(house, held)
+    try:
+        await _let_go(house, held)
+    except MediaAway:
+        raise NoMediaNode(retry_after=AGAIN_SECONDS) from None
     session_id = uuid4()
     entry, held = await run(credentials.claim, SYSTEM, held, session_id)
     conversation = Conversation(house, entry, str(session_id), _unheard)
@@ -69,13 +72,16 @@ async def begin(house: House, shown: Shown, sdp: str) -> Begun:
 
 
 async def _let_go(house: House, held: Credential) -> None:
-    """Of the connection before. Raises CredentialInUse while it runs: whoever has a copy takes nothing over; and
-    WasHeld while its holder is on hold.
+    """Of the connection before. Raises CredentialInUse while it runs: whoever has a copy takes nothing over; WasHeld
+    while its holder is on hold; and MediaAway when it is to end and its media node cannot be told.
     """
     if held.session is None:
         return
     if held.session.placed is None and not abandoned(held.session, house.unit_of_work.clock.now()):
         raise CredentialInUse(retry_after=AGAIN_SECONDS)
+    if held.session.ending_since is not None:
+        await _cut(house, held)
+        return
     stands = standing(held, await house.ports.get(RoomBus).look(held.visit_id))
     if stands is Standing.HELD:
         raise WasHeld
@@ -146,15 +152,20 @@ async def restart(house: House, held: Credential, fragment: sdp_fragment.Fragmen
 
 
 async def end(house: House, held: Credential, *, used_up: bool = False) -> None:
-    """Its connection is over at once, and its holder out of the room."""
+    """Its connection is over at once, and its holder out of the room. Where the media node cannot be told they stay
+    listed to everybody, and every sweep tries again, until the node must have ended it by itself.
+    """
     if held.session is None:
         return
     run = house.unit_of_work.run
+    if held.session.placed is not None:  # also when the room knew nothing of it any more
+        try:
+            await _cut(house, held)
+        except MediaAway:
+            if await run(credentials.postpone, SYSTEM, held, used_up=used_up):
+                return
     entry, _ = await run(credentials.entry_of, SYSTEM, held)
     await Conversation(house, entry, str(held.session.id), _unheard).leave()
-    if held.session.placed is not None:  # also when the room knew nothing of it any more
-        with suppress(MediaAway):  # which ends what nobody vouches for
-            await _cut(house, held)
     if not await run(credentials.clear, SYSTEM, held, used_up=used_up):
         return
     with suppress(NotFound, StepRefused):
@@ -175,10 +186,10 @@ async def look_after(house: House, held: Credential) -> None:
         if abandoned(held.session, now):
             await end(house, held)
         return
-    stands = standing(held, await house.ports.get(RoomBus).look(held.visit_id))
-    if not welcome or stands is Standing.LOST:
-        await end(house, held)
+    if held.session.ending_since is not None or not welcome:
+        await end(house, held, used_up=held.ended)
         return
+    stands = standing(held, await house.ports.get(RoomBus).look(held.visit_id))
     try:
         media = await _media(house, held, stands)
     except ConnectionGone:
@@ -190,7 +201,12 @@ async def look_after(house: House, held: Credential) -> None:
 
 
 async def _media(house: House, held: Credential, stands: Standing) -> MediaState:
-    """As the node has them. Of whoever is on hold it has none, whatever it opened after the host had asked for that."""
+    """As the node has them. Of whoever is on hold it has none, whatever it opened after the host had asked for that.
+
+    Raises ConnectionGone, MediaAway.
+    """
+    if stands is Standing.LOST:
+        raise ConnectionGone
     if stands is not Standing.HELD:
         return media_of(await _state(house, held))
     with suppress(MediaAway):

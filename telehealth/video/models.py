@@ -175,7 +175,8 @@ class MediaCredentialRow(Table):
 
     `secret` is SHA-256 of 256 random bits. It is used up (`ended_at`) when its holder ends what they began.
     `session_id` names the connection it has now; `seat`, `url`, `epoch` and `ice` tell of it once a media node has
-    answered: the session of its seat in the room, its place, and how many ICE sessions it has had.
+    answered: the session of its seat in the room, its place, and how many ICE sessions it has had. `ice` 0: it is to
+    end, since `opened_at`, and the media node could not be told yet.
     """
 
     __tablename__ = "media_credential"

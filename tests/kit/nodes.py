@@ -8,19 +8,21 @@ from telehealth.db.unit import UnitOfWork
 from telehealth.video import places
 from telehealth.video.language import Cut, Negotiate
 from telehealth.video.placement import Node, Place, Reports
-from telehealth.video.ports import Connection, ConnectionGone, Restarted
+from telehealth.video.ports import Connection, ConnectionGone, MediaAway, Restarted
 
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class RehearsedNodes:
     """`MediaRooms` whose answers say what was asked. `state` is that of every connection, None: there is none. `asked`
-    is what happens elsewhere while an offer is under way.
+    is what happens elsewhere while an offer is under way, `deaf` that no cut is taken.
     """
 
     def __init__(self) -> None:
         self.state: str | None = "connected"
         self.cuts: list[Cut] = []
+        self.deaf = False
+        self.vouched: list[Connection] = []
         self.asked: Callable[[Negotiate], Awaitable[object]] | None = None
 
     async def reports(self, now: datetime) -> Reports:
@@ -33,10 +35,13 @@ class RehearsedNodes:
 
     async def cut(self, place: Place, task: Cut, now: datetime) -> None:
         del place, now
+        if self.deaf:
+            raise MediaAway
         self.cuts.append(task)
 
     async def vouch(self, place: Place, connection: Connection, now: datetime) -> str:
-        del place, connection, now
+        del place, now
+        self.vouched.append(connection)
         if self.state is None:
             raise ConnectionGone
         return self.state

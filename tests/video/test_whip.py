@@ -12,6 +12,8 @@ from telehealth.core.ids import ParticipantId
 from telehealth.core.time import FixedClock
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.video import credentials
+from telehealth.video.credential import DIES_OUT
 from telehealth.video.language import Admit, Arrived, Cut, Hold, Negotiate, Said
 from telehealth.video.models import MediaCredentialRow
 from telehealth.video.room import Mode, Who
@@ -271,6 +273,44 @@ async def test_whoever_is_on_hold_is_cut_off_as_often_as_somebody_looks(house: D
         await sweep_connections(house.work)
     assert [each.ways for each in house.rehearsed.cuts] == [("recv-1",)] * 2
     assert len((await house.rooms.look(visit_id)).seats) == 2
+
+
+@pytest.mark.parametrize("how", ["ended", "taken back"])
+async def test_who_may_still_hear_stays_listed(house: DeviceHouse, how: str) -> None:
+    """The node takes no cut: nobody vouches, and the sweep cuts again."""
+    made, visit_id = await house.make("observer"), house.meeting.visit_id
+    session, token = (await house.offer(made, "whep")).headers["location"], bearer(made["token"])
+    house.rehearsed.deaf = True
+    if how == "ended":
+        assert (await house.client.delete(session, headers=token)).status_code == 200
+        assert (await house.client.delete(session, headers=token)).status_code == 404
+    else:
+        assert (await house.revoke(made)).status_code == 204
+    await sweep_connections(house.work)
+    assert len((await house.rooms.look(visit_id)).seats) == 1
+    assert (await house.offer(made, "whep")).status_code == 401
+    house.rehearsed.deaf = False
+    await sweep_connections(house.work)
+    assert {each.ways for each in house.rehearsed.cuts} == {("recv-1",)}
+    assert (await house.rooms.look(visit_id)).seats == ()
+    assert house.rehearsed.vouched == []
+    assert await house.work.run(credentials.with_sessions) == []
+
+
+async def test_what_no_node_was_told_of_is_over_when_it_has_died_out(house: DeviceHouse, clock: FixedClock) -> None:
+    made, visit_id = await house.make("observer"), house.meeting.visit_id
+    assert (await house.offer(made, "whep")).status_code == 201
+    house.rehearsed.deaf = True
+    house.rooms.forget(visit_id)
+    for _ in range(2):
+        await sweep_connections(house.work)
+        again = await house.offer(made, "whep")
+        assert (again.status_code, again.json()["type"]) == (503, "/problems/no-media-node")
+        clock.advance(DIES_OUT)
+    await sweep_connections(house.work)
+    assert await house.work.run(credentials.with_sessions) == []
+    assert (await house.offer(made, "whep")).status_code == 201
+    assert house.rehearsed.vouched == []
 
 
 async def test_nobody_goes_on_who_is_not_seen_in_the_room(house: DeviceHouse, unit_of_work: UnitOfWork) -> None:
