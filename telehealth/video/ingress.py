@@ -29,7 +29,7 @@ from telehealth.video.credential import (
 from telehealth.video.keeping import House
 from telehealth.video.language import Cut, Offer
 from telehealth.video.placement import Place
-from telehealth.video.ports import Connection, ConnectionGone, MediaAway, MediaRooms, RoomBus
+from telehealth.video.ports import Connection, ConnectionGone, MediaAway, MediaRooms, RoomBus, RoomsAway
 from telehealth.video.room import MediaState, Mode
 from telehealth.video.service import settle_part
 from telehealth.visits.lifecycle.parts import StepRefused
@@ -197,7 +197,8 @@ async def look_after(house: House, held: Credential) -> None:
     except MediaAway:
         return  # whether that node is dead is found out elsewhere
     else:
-        await Conversation(house, entry, str(held.session.id), _unheard).attend(media)
+        with suppress(RoomsAway):  # or their seat went meanwhile: the next look says which
+            await Conversation(house, entry, str(held.session.id), _unheard).attend(media)
 
 
 async def _media(house: House, held: Credential, stands: Standing) -> MediaState:

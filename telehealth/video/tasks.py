@@ -66,7 +66,10 @@ async def sweep_connections(work: Work) -> int:
     All at once: a node that is silent for seconds costs none of another node's the word that keeps it.
     """
     held = await work.run(credentials.with_sessions)
-    await asyncio.gather(*(ingress.look_after(work, each) for each in held))
+    found = await asyncio.gather(*(ingress.look_after(work, each) for each in held), return_exceptions=True)
+    for fault in found:  # only once the others have come back: nobody is left half-way when this ends
+        if isinstance(fault, BaseException):
+            raise fault
     return len(held)
 
 

@@ -15,7 +15,7 @@ LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 
 class RehearsedNodes:
     """`MediaRooms` whose answers say what was asked. `state` is that of every connection, None: there is none. `asked`
-    is what happens elsewhere while an offer is under way, `deaf` that no cut is taken.
+    is what happens elsewhere while an offer is under way, `looked` while somebody vouches, `deaf` that no cut is taken.
     """
 
     def __init__(self) -> None:
@@ -24,6 +24,7 @@ class RehearsedNodes:
         self.deaf = False
         self.vouched: list[Connection] = []
         self.asked: Callable[[Negotiate], Awaitable[object]] | None = None
+        self.looked: Callable[[Connection], Awaitable[object]] | None = None
 
     async def reports(self, now: datetime) -> Reports:
         return Reports(nodes=[Node(name="rehearsed", url="http://rehearsed", reported_at=now, load=0)])
@@ -42,6 +43,8 @@ class RehearsedNodes:
     async def vouch(self, place: Place, connection: Connection, now: datetime) -> str:
         del place, now
         self.vouched.append(connection)
+        if self.looked is not None:
+            await self.looked(connection)
         if self.state is None:
             raise ConnectionGone
         return self.state

@@ -1,5 +1,6 @@
 """WHIP and WHEP over HTTP: what each request is answered, and who gets in with which credential."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from telehealth.video import credentials
 from telehealth.video.credential import DIES_OUT
 from telehealth.video.language import Admit, Arrived, Cut, Hold, Negotiate, Said
 from telehealth.video.models import MediaCredentialRow
+from telehealth.video.ports import Connection
 from telehealth.video.room import Mode, Who
 from telehealth.video.tasks import sweep_connections
 from telehealth.visits.lifecycle import service as visits
@@ -311,6 +313,39 @@ async def test_what_no_node_was_told_of_is_over_when_it_has_died_out(house: Devi
     assert await house.work.run(credentials.with_sessions) == []
     assert (await house.offer(made, "whep")).status_code == 201
     assert house.rehearsed.vouched == []
+
+
+async def test_a_fault_with_one_leaves_nobody_else_half_way(house: DeviceHouse) -> None:
+    faulty, other, settled = await house.make(), await house.make("observer"), list[str]()
+    assert (await house.offer(faulty)).status_code == 201
+    assert (await house.offer(other, "whep")).status_code == 201
+    failed = asyncio.Event()
+
+    async def vouch(connection: Connection) -> None:
+        if str(connection.participant) == faulty["participant"]:
+            failed.set()
+            raise ZeroDivisionError
+        await failed.wait()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        settled.append(str(connection.participant))
+
+    house.rehearsed.looked = vouch
+    with pytest.raises(ZeroDivisionError):
+        await sweep_connections(house.work)
+    assert settled == [other["participant"]]
+
+
+async def test_a_seat_that_goes_while_the_node_is_asked_is_nothing_to_do(house: DeviceHouse) -> None:
+    async def vouch(_: Connection) -> None:
+        house.rooms.forget(house.meeting.visit_id)
+
+    assert (await house.offer(await house.make())).status_code == 201
+    house.rehearsed.looked = vouch
+    assert await sweep_connections(house.work) == 1
+    assert len(house.rehearsed.vouched) == 1
+    await sweep_connections(house.work)
+    assert await house.work.run(credentials.with_sessions) == []
 
 
 async def test_nobody_goes_on_who_is_not_seen_in_the_room(house: DeviceHouse, unit_of_work: UnitOfWork) -> None:
