@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -31,6 +32,7 @@ from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.rules import IN_CALL
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants import service as company
+from telehealth.visits.participants.rules import INVITABLE
 
 ENDING = 0  # ICE sessions, of a connection that nobody answers for any more
 
@@ -149,16 +151,29 @@ async def postpone(unit: Unit, held: Credential, *, used_up: bool = False) -> bo
 
 
 async def clear(unit: Unit, held: Credential, *, used_up: bool = False) -> bool:
-    """Its connection is over; `used_up`: so is the credential. False when it had begun another meanwhile."""
+    """Its connection is over; `used_up`: so is the credential, and whoever held it is out and takes nobody's place.
+    False when it had begun another meanwhile.
+    """
     row = await unit.session.get(MediaCredentialRow, held.participant, with_for_update=True)
     if row is None or held.session is None or row.session_id != held.session.id:
         return False
     _forget(row)
     if used_up:
-        row.ended_at = unit.now
+        await _put_out(unit, row)
     visit = await visit_rows.find(unit, row.visit_id)
     unit.audit("update", "media-session", row.participant_id, patient_id=visit.patient_id)
     return True
+
+
+async def put_out_expired(unit: Unit) -> int:
+    """Whoever holds one that has expired without a connection takes nobody's place any more. How many these were."""
+    row, found = MediaCredentialRow, 0
+    idle = row.ended_at.is_(None) & row.session_id.is_(None) & (row.expires_at <= unit.now)
+    query = select(row).where(idle).order_by(row.participant_id).with_for_update(skip_locked=True)
+    for each in await unit.session.scalars(query):
+        await _put_out(unit, each)
+        found += 1
+    return found
 
 
 async def with_sessions(unit: Unit) -> list[Credential]:
@@ -175,6 +190,15 @@ async def entry_of(unit: Unit, held: Credential) -> tuple[Entry, bool]:
     except NotFound:
         return entry, False
     return entry, visit.status in IN_CALL and may_enter(theirs)
+
+
+async def _put_out(unit: Unit, row: MediaCredentialRow) -> None:
+    """Out of a visit that goes on; where one is over everybody stays as they were."""
+    row.ended_at = row.ended_at or unit.now
+    visit = await visit_rows.find(unit, row.visit_id)
+    if visit.status in INVITABLE:
+        with suppress(NotFound):  # out already
+            await company.put_out(unit, visit.id, row.participant_id)
 
 
 async def _entered(unit: Unit, held: Credential) -> Entry:

@@ -21,6 +21,7 @@ from telehealth.visits.lifecycle.rules import NotNow
 TICKETS_EVERY_SECONDS = 600.0
 SILENCE_EVERY_SECONDS = 15.0
 CONNECTIONS_EVERY_SECONDS = 1.0
+CREDENTIALS_EVERY_SECONDS = 15.0
 RECORDINGS_EVERY_SECONDS = 5.0
 EXPIRED_EVERY_SECONDS = 3600.0
 
@@ -73,6 +74,11 @@ async def sweep_connections(work: Work) -> int:
     return len(held)
 
 
+async def sweep_credentials(work: Work) -> int:
+    """Devices and observers whose credentials have expired make room for others."""
+    return await work.run(credentials.put_out_expired)
+
+
 async def sweep_recordings(work: Work) -> int:
     """A recording that nobody keeps alive any more, or whose visit is over, is over too: what it wrote is noted."""
     recorders, settled = work.port(Recorders), 0
@@ -102,6 +108,7 @@ SWEEPS = (
     sweep("video.tickets", sweep_tickets, every=TICKETS_EVERY_SECONDS),
     sweep("video.places", sweep_places, every=REPORTS_EVERY.total_seconds()),
     sweep("video.connections", sweep_connections, every=CONNECTIONS_EVERY_SECONDS),
+    sweep("video.credentials", sweep_credentials, every=CREDENTIALS_EVERY_SECONDS),
     sweep("video.recordings", sweep_recordings, every=RECORDINGS_EVERY_SECONDS),
     sweep("video.expired", sweep_expired, every=EXPIRED_EVERY_SECONDS),
     sweep("video.silence", sweep_silence, every=SILENCE_EVERY_SECONDS),
