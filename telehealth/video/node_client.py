@@ -5,7 +5,8 @@ Nothing is remembered here. A connection's session is named after who has it whe
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -15,9 +16,10 @@ from telehealth.tasks.outbound import NoAnswer, NobodyThere, NotJson, NotSent, O
 from telehealth.video.language import Cut, Negotiate
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.placement import Node, Place, Reports
-from telehealth.video.ports import Connection, ConnectionGone, MediaAway, OfferRefused, Restarted
+from telehealth.video.ports import Connection, ConnectionGone, MediaAway, MediaRooms, OfferRefused, Restarted
 
 DEADLINE_SECONDS = 4.0  # within the five after which a browser asks again
+LINE_SECONDS = 1.0  # a sweep comes again after as long
 REPORT_SECONDS = 1.5  # within the silence after which a node counts as dead
 LARGEST_ANSWER = 256 * 1024
 NAMES = UUID("6f1b8f0e-6a37-5b0e-9d52-0d8a3c1f7e44")
@@ -26,9 +28,27 @@ NAMES = UUID("6f1b8f0e-6a37-5b0e-9d52-0d8a3c1f7e44")
 class HttpMediaRooms:
     """`MediaRooms` over HTTP, for the nodes at these addresses. Without a signer there is no node to ask."""
 
-    def __init__(self, urls: Sequence[str], signer: GrantSigner | None) -> None:
+    def __init__(self, urls: Sequence[str], signer: GrantSigner | None, client: Outbound | None = None) -> None:
+        """`client`: that of a line which is held; without it every question has its own."""
         self._urls = [url.rstrip("/") for url in urls]
-        self._signer = signer
+        self._signer, self._client = signer, client
+
+    def line(self, connections: int) -> AbstractAsyncContextManager[MediaRooms]:
+        return self._line(connections)
+
+    @asynccontextmanager
+    async def _line(self, connections: int) -> AsyncIterator[MediaRooms]:
+        most = max(1, connections)
+        async with open_client(deadline=LINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=most) as client:
+            yield HttpMediaRooms(self._urls, self._signer, client)
+
+    @asynccontextmanager
+    async def _reached(self) -> AsyncIterator[Outbound]:
+        if self._client is not None:
+            yield self._client
+            return
+        async with open_client(deadline=DEADLINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=1) as client:
+            yield client
 
     async def reports(self, now: datetime) -> Reports:
         if self._signer is None:
@@ -58,7 +78,7 @@ class HttpMediaRooms:
         return _sdp(reply)
 
     async def cut(self, place: Place, task: Cut, now: datetime) -> None:
-        async with open_client(deadline=DEADLINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=1) as client:
+        async with self._reached() as client:
             for way in task.ways:
                 session = _session(place, task.session, way)
                 headers = self._headers(place, session, str(task.participant), _kind(way), now)
@@ -83,7 +103,7 @@ class HttpMediaRooms:
         session = _session(place, connection.session, connection.way)
         kind = _kind(connection.way)
         headers = self._headers(place, session, str(connection.participant), kind, now, vouched=True)
-        async with open_client(deadline=DEADLINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=1) as client:
+        async with self._reached() as client:
             reply = await _send(client, method, f"{place.url}/sessions/{session}", headers, body)
         if reply.status in (404, 409):
             raise ConnectionGone

@@ -111,6 +111,10 @@ class MediaRooms(Protocol):
         """Which nodes answer just now, and how they are."""
         ...
 
+    def line(self, connections: int) -> "AbstractAsyncContextManager[MediaRooms]":
+        """The same for as long as it is held, for so many questions at once, each answered soon or not at all."""
+        ...
+
     async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
         """The SDP answer to one direction of somebody's media, the first one of a connection or a later one.
 

@@ -5,6 +5,7 @@ rooms on media nodes kept where they can be.
 import asyncio
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -67,7 +68,11 @@ async def sweep_connections(work: Work) -> int:
     All at once: a node that is silent for seconds costs none of another node's the word that keeps it.
     """
     held = await work.run(credentials.with_sessions)
-    found = await asyncio.gather(*(ingress.look_after(work, each) for each in held), return_exceptions=True)
+    if not held:
+        return 0
+    async with work.port(MediaRooms).line(len(held)) as nodes:
+        reached = replace(work, ports=work.ports.having(MediaRooms, nodes))
+        found = await asyncio.gather(*(ingress.look_after(reached, each) for each in held), return_exceptions=True)
     for fault in found:  # only once the others have come back: nobody is left half-way when this ends
         if isinstance(fault, BaseException):
             raise fault

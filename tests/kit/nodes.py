@@ -1,6 +1,7 @@
 """Media nodes that carry nothing, for what is only said about them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from telehealth.core.actors import SYSTEM
@@ -8,7 +9,7 @@ from telehealth.db.unit import UnitOfWork
 from telehealth.video import places
 from telehealth.video.language import Cut, Negotiate
 from telehealth.video.placement import Node, Place, Reports
-from telehealth.video.ports import Connection, ConnectionGone, MediaAway, Restarted
+from telehealth.video.ports import Connection, ConnectionGone, MediaAway, MediaRooms, Restarted
 
 LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -28,6 +29,11 @@ class RehearsedNodes:
 
     async def reports(self, now: datetime) -> Reports:
         return Reports(nodes=[Node(name="rehearsed", url="http://rehearsed", reported_at=now, load=0)])
+
+    @asynccontextmanager
+    async def line(self, connections: int) -> AsyncIterator[MediaRooms]:
+        del connections
+        yield self
 
     async def negotiate(self, place: Place, task: Negotiate, now: datetime) -> str:
         if self.asked is not None:

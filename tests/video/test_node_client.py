@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ from telehealth.core.ids import ParticipantId, VisitId
 from telehealth.video.language import Cut, Direction, Negotiate, Offer
 from telehealth.video.node_client import HttpMediaRooms
 from telehealth.video.placement import Place, Reports
-from telehealth.video.ports import MediaAway, OfferRefused
+from telehealth.video.ports import Connection, ConnectionGone, MediaAway, OfferRefused
 from tests.kit.media_process import RunningNode, free_port, running_node
 
 PERSON = ParticipantId(uuid4())
@@ -74,6 +74,28 @@ async def test_a_node_that_answers_reports(rooms: HttpMediaRooms, node: RunningN
     assert report.name.startswith(f"{node.url} ")
     assert 0 <= report.load < 1
     assert await HttpMediaRooms((node.url,), None).reports(now()) == Reports()
+
+
+async def test_one_line_asks_many_questions_over_one_connection(rooms: HttpMediaRooms) -> None:
+    """Of a node that answers that there is nothing."""
+    opened = list[asyncio.StreamWriter]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    place = Place(VisitId(uuid4()), f"http://127.0.0.1:{port}", 1)
+    async with server, rooms.line(1) as line:
+        for _ in range(3):
+            with pytest.raises(ConnectionGone):
+                await line.vouch(place, Connection(PERSON, "seat", "send-1"), now())
+            await line.cut(place, Cut(PERSON, "seat", 1, ("send-1",)), now())
+    assert len(opened) == 1
 
 
 async def test_a_port_where_nobody_listens_is_told_from_a_node_that_is_silent(node: RunningNode) -> None:
