@@ -86,10 +86,11 @@ async def claim(unit: Unit, *, but: Collection[Channel] = ()) -> Message | None:
         .order_by(MessageRow.next_attempt_at)
         .limit(1)
         .with_for_update(skip_locked=True)
+        .cte("due")  # read once; a subquery may be read again with each row, and hold more than it names
     )
     claimed = await unit.session.scalar(
         update(MessageRow)
-        .where(MessageRow.id.in_(due.scalar_subquery()))
+        .where(MessageRow.id.in_(select(due.c.id)))
         .values(state=MessageState.SENDING, attempt=MessageRow.attempt + 1, next_attempt_at=unit.now + LEASE)
         .returning(MessageRow)
     )

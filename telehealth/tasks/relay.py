@@ -69,6 +69,7 @@ async def _claim(unit: Unit) -> list[Letter]:
         .order_by(OutboxRow.position)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
+        .cte("due")  # read once; a subquery may be read again with each row, and claim more than a batch
     )
     poison = OutboxRow.attempts >= MAX_ATTEMPTS  # it may have killed its reader before a fault could be written
     await unit.session.execute(
@@ -78,7 +79,7 @@ async def _claim(unit: Unit) -> list[Letter]:
     )
     claimed = await unit.session.execute(
         update(OutboxRow)
-        .where(OutboxRow.position.in_(due.scalar_subquery()))
+        .where(OutboxRow.position.in_(select(due.c.position)))
         .values(due_at=unit.now + LEASE, attempts=OutboxRow.attempts + 1)
         .returning(OutboxRow.position, OutboxRow.kind, OutboxRow.body, OutboxRow.attempts)
     )

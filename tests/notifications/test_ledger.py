@@ -5,7 +5,7 @@ import logging
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
@@ -59,6 +59,20 @@ async def test_a_full_mailbox_is_tried_again_later(post: Post, clock: FixedClock
     assert await post.deliver() == []
     clock.advance(timedelta(seconds=15))
     assert [mail.recipient for mail in await post.deliver()] == ["rosa@home.example"]
+
+
+async def test_a_claim_takes_one_however_the_database_finds_it(post: Post) -> None:
+    """A nested loop asks a subquery for "the next that nobody holds" again with each row, and would take many."""
+
+    async def claim(unit: Unit) -> None:
+        for other in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "indexscan", "bitmapscan"):
+            await unit.session.execute(text(f"SET LOCAL enable_{other} = off"))
+        assert await service.claim(unit) is not None
+
+    await post.book()
+    await post.relay()
+    await post.unit_of_work.run(claim)
+    assert sorted(row.state for row in await ledger(post)) == ["pending", "sending"]
 
 
 async def test_an_absent_server_is_asked_once_a_round_and_loses_nothing(post: Post, clock: FixedClock) -> None:
