@@ -18,11 +18,26 @@ const Real = RTCPeerConnection;
 window.states = [];
 window.peers = [];
 window.heard = [];
+window.closings = [];
 window.RTCPeerConnection = class extends Real {
   constructor(configuration) {
     super({ ...configuration, iceTransportPolicy: searchParams.get("policy") ?? "all" });
     window.peers.push(this);
   }
+  close() {
+    if (this.connectionState !== "closed") window.closings.push(left(this));
+    super.close();
+  }
+};
+// Of a connection that is closed: the frames that had come by it, and by the others that are still open.
+const left = async (closed) => {
+  const open = window.peers.filter((peer) => peer !== closed && peer.connectionState !== "closed");
+  const counted = await Promise.all([closed, ...open].map(async (peer) => frames(await peer.getStats())));
+  return { by: counted[0], others: Math.max(0, ...counted.slice(1)) };
+};
+const frames = (stats) => {
+  const arriving = [...stats.values()].filter(({ type }) => type === "inbound-rtp");
+  return arriving.reduce((sum, { framesDecoded }) => sum + (framesDecoded ?? 0), 0);
 };
 window.decoded = async () => {
   if (!window.peers.length || !document.querySelector("video").videoWidth) return 0;

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 from uuid import UUID
 
@@ -43,6 +42,7 @@ from telehealth.video.valkey_rooms import ValkeyRooms
 from tests.kit.call_page import CALL_PAGE
 from tests.kit.media_process import free_port
 from tests.kit.nodes import RehearsedNodes
+from tests.kit.patience import PATIENCE
 from tests.kit.web import KnownActors
 
 
@@ -94,7 +94,7 @@ def running_web(*processes: Behind) -> Iterator[Sequence[Behind]]:
         for process in started:
             process.terminate()
         for process in started:
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 def start_web(process: Behind) -> subprocess.Popen[bytes]:
@@ -102,10 +102,10 @@ def start_web(process: Behind) -> subprocess.Popen[bytes]:
 
 
 def until_web_answers(process: Behind) -> None:
-    for _ in range(1200):
+    for _ in range(3600):
         try:
             urlopen(f"{process.origin}/call").close()  # noqa: S310
-        except URLError:
+        except OSError:
             time.sleep(0.05)
         else:
             return
@@ -143,7 +143,7 @@ async def serve(behind: Behind) -> None:
     unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, nudge)
     kit = Kit(unit_of_work, Ports(ports), open_pages(Locales.load()), behind.origin)
     app = build_app(kit, (*OPERATIONS, *PAGES, *CALL_PAGE), SOCKETS)
-    limits: dict[str, Any] = {"ws_ping_interval": 5, "ws_ping_timeout": 5, "ws_max_size": 65536}
+    limits: dict[str, Any] = {"ws_ping_interval": 5, "ws_ping_timeout": PATIENCE, "ws_max_size": 65536}
     config = uvicorn.Config(app, host=behind.host, port=behind.port, log_level="warning", access_log=False, **limits)
     await uvicorn.Server(config).serve()
     await rooms.close()

@@ -11,6 +11,7 @@ from telehealth.http.credentials import GUEST_COOKIE
 from tests.kit.call_process import Behind
 from tests.kit.meetings import Meeting
 from tests.kit.needs import program
+from tests.kit.patience import PATIENCE
 from tests.kit.signalling import COMPANION, cookies
 
 FLAGS = (
@@ -21,7 +22,6 @@ FLAGS = (
     "--disable-features=WebRtcHideLocalIpsWithMdns",
     "--autoplay-policy=no-user-gesture-required",
 )
-PATIENCE = 20.0
 
 
 @asynccontextmanager

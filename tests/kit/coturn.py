@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.kit.media_process import free_port
 from tests.kit.needs import program
+from tests.kit.patience import PATIENCE
 
 SECRET = "a secret between us and the relay"
 
@@ -85,7 +86,7 @@ def running_coturn(config: Path | None = None) -> Iterator[RunningCoturn]:
                 yield RunningCoturn(port, tls_port, certificate, process)
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(PATIENCE)
 
 
 def _certify(directory: Path) -> Path:
@@ -115,7 +116,7 @@ def _certify(directory: Path) -> Path:
 
 
 def _until_it_answers(port: int) -> None:
-    for _ in range(100):
+    for _ in range(1200):
         with socket.socket() as found:
             if found.connect_ex(("127.0.0.1", port)) == 0:
                 return

@@ -18,6 +18,7 @@ from alembic import command
 from telehealth.cli.postgres import prepare_cluster, server
 from telehealth.cli.state import open_state
 from tests.kit.emptying import empty, shape_of
+from tests.kit.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = "template_telehealth"
@@ -85,7 +86,7 @@ def serving() -> Iterator[Databases]:
                 yield databases
             finally:
                 process.send_signal(program.stop_signal)
-                process.wait(20)
+                process.wait(PATIENCE)
 
 
 def migrate(url: str, revision: str = "head") -> None:
@@ -100,7 +101,7 @@ def alembic_config(url: str) -> Config:
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE
     while True:
         try:
             psycopg.connect(url).close()

@@ -29,6 +29,7 @@ from tests.kit.guests import connected
 from tests.kit.media_process import RunningNode
 from tests.kit.meetings import Meeting
 from tests.kit.nodes import RehearsedNodes
+from tests.kit.patience import PATIENCE
 from tests.kit.web import bearer, client_of
 
 HOST, PATIENT = "host-secret", "patient-secret"
@@ -145,7 +146,7 @@ class HttpPeer:
     async def end(self) -> httpx.Response:
         return await self._client.delete(self.location, headers=bearer(self._token))
 
-    async def sees(self, more: int = 10, *, within: float = 10.0) -> bool:
+    async def sees(self, more: int = 10, *, within: float = PATIENCE) -> bool:
         """Whether so many more frames are decoded in time."""
         wanted = self.frames.total() + more
         for _ in range(int(within / 0.05)):

@@ -1,6 +1,7 @@
 """How long a picture of a page stood still: the longest time without a new frame, of each person who is shown."""
 
 from tests.kit.calls import Side
+from tests.kit.patience import PATIENCE
 
 # A person's picture may go from one element or stream to another meanwhile: what counts is when a frame came.
 WATCH = """(() => {
@@ -38,7 +39,13 @@ async def never_alone(side: Side) -> bool:
     return bool(await side.do("window.alone === 0"))
 
 
-async def see(side: Side, people: int, *, more: int = 15, within: float = 60) -> None:
+async def never_left_alone(side: Side) -> bool:
+    """Whether pictures came by one connection whenever another that had brought some was closed; and one was."""
+    closings = [each for each in await side.do("Promise.all(closings)") if each["by"] > 0]
+    return bool(closings) and all(each["others"] > 0 for each in closings)
+
+
+async def see(side: Side, people: int, *, more: int = 15, within: float = PATIENCE) -> None:
     """Waits until each of so many pictures has shown so many more frames."""
     faces = "window.faces?.()"
     await side.until(f"{faces}?.length === {people} && faces().every((frames) => frames > 0)", within)

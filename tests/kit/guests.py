@@ -15,6 +15,7 @@ from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId, Place
 from telehealth.media.mux import Mux
 from telehealth.media.rooms import DEFAULT_ROOM_LIMITS, RoomLimits, Rooms
 from telehealth.media.transport import DEFAULT_PATIENCE, Patience
+from tests.kit.patience import PATIENCE
 
 ROOM = Place(room="room", epoch=1)
 
@@ -78,7 +79,7 @@ class Guest:
         await connected(self.down)
         return answer
 
-    async def sees(self, kind: str, more: int = 10, *, within: float = 10.0) -> bool:
+    async def sees(self, kind: str, more: int = 10, *, within: float = PATIENCE) -> bool:
         """Whether so many more frames of that kind are decoded in time."""
         wanted = self.frames[kind] + more
         try:
@@ -114,7 +115,7 @@ async def connected(peer: RTCPeerConnection) -> None:
     """Waits until that connection is up. AssertionError when it fails."""
     done = asyncio.Event()
     peer.on("connectionstatechange", done.set)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while peer.connectionState != "connected":
             assert peer.connectionState not in ("failed", "closed")
             done.clear()

@@ -112,4 +112,4 @@ async def live_call(door: httpx.AsyncClient, node: RunningNode) -> AsyncIterator
             going_on.cancel()
             with suppress(asyncio.CancelledError):
                 await going_on
-            await listener.hears(lambda: call.heard >= call.sent, within=1.0)
+            await listener.hears(lambda: call.heard >= call.sent, within=10.0)

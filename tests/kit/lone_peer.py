@@ -13,9 +13,10 @@ from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtl
 from telehealth.media.mux import Mux
 from telehealth.media.transport import Remote, Transport
 from tests.kit.offers import FINGERPRINT, offer
+from tests.kit.patience import PATIENCE
 
 FRAGMENT = "browser"
-CHECKS = 5  # one each second: a datagram may be lost, on a busy machine even on loopback
+CHECKS = 60  # one each second: a datagram may be lost, on a busy machine even on loopback
 
 
 class LonePeer:
@@ -106,7 +107,7 @@ class LonePeer:
         message.add_message_integrity(password.encode())
         return bytes(message)
 
-    async def check(self, transport: Transport, *, nominate: bool = True, within: float = 1.0) -> bool:
+    async def check(self, transport: Transport, *, nominate: bool = True, within: float = PATIENCE) -> bool:
         """Whether a check with the transport's present credentials was answered with success."""
         self.knows(transport.fragment, transport.pwd)
         return await self.checks(nominate=nominate, within=within)
@@ -115,7 +116,7 @@ class LonePeer:
         """The node's credentials, as its answer has them."""
         self.theirs = fragment, password
 
-    async def checks(self, *, nominate: bool = True, within: float = 1.0) -> bool:
+    async def checks(self, *, nominate: bool = True, within: float = PATIENCE) -> bool:
         """Whether a check with the credentials it knows was answered with success."""
         before = len(self.answers)
         self.throw(self.check_bytes(*self.theirs, nominate=nominate))
@@ -123,7 +124,7 @@ class LonePeer:
             return False
         return self.answers[-1].message_class is stun.Class.RESPONSE
 
-    async def hears(self, condition: object, *, within: float = 2.0) -> bool:
+    async def hears(self, condition: object, *, within: float = PATIENCE) -> bool:
         """Whether that callable becomes true in time."""
         assert callable(condition)
         with contextlib.suppress(TimeoutError):
@@ -160,7 +161,7 @@ class LonePeer:
         self.to = (candidate.ip, candidate.port)
         self.knows(str(media.ice.usernameFragment), str(media.ice.password))
         for _ in range(CHECKS):
-            if await self.checks():
+            if await self.checks(within=1.0):
                 return await self.secures(media.dtls.fingerprints)
         return False
 

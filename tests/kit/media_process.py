@@ -1,12 +1,13 @@
 """The media node as its own process, and the web process's part of talking to it."""
 
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import environ
@@ -16,13 +17,19 @@ import httpx
 
 from telehealth.core.grants import GrantKind, MediaSessionId, Place
 from telehealth.video.media_grants import GrantSigner
+from tests.kit.patience import PATIENCE
 from tests.kit.webrtc import key_pair
+
+PORTS = (10_000, 32_000)
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """Of those that the system gives to no connection of itself, or one might have it before the server begins."""
+    while True:
+        port = random.randint(*PORTS)
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +85,15 @@ def running_node(
             yield node
         finally:
             process.send_signal(signal.SIGINT)  # at once: nobody has to go elsewhere
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 def until_healthy(url: str, process: subprocess.Popen[str]) -> None:
-    for _ in range(1200):
+    for _ in range(3600):
         if process.poll() is not None:
             raise RuntimeError("the media node ended")
         try:
-            if httpx.get(f"{url}/healthz").status_code == 200:
+            if httpx.get(f"{url}/healthz", timeout=PATIENCE).status_code == 200:
                 return
         except httpx.ConnectError:
             time.sleep(0.05)

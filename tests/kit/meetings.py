@@ -9,8 +9,9 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.visits.gates import service as gates
 from telehealth.visits.lifecycle import service as visits
-from telehealth.visits.lifecycle.rules import DeviceCheck
+from telehealth.visits.lifecycle.rules import DeviceCheck, VisitStatus
 from tests.kit.clinic import Clinic, book, guest_of, open_clinic
+from tests.kit.patience import until_it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +33,10 @@ async def wait_for_call(unit_of_work: UnitOfWork, clock: FixedClock) -> Meeting:
     await unit_of_work.run(visits.record_check, patient, visit_id, DeviceCheck.GOOD)
     await unit_of_work.run(gates.make_ready, patient, visit_id)
     return Meeting(clinic, visit_id, clinic.clinician_actor, patient)
+
+
+async def status_becomes(unit_of_work: UnitOfWork, visit_id: VisitId, status: VisitStatus) -> None:
+    async def is_so() -> bool:
+        return (await unit_of_work.run(visits.open_visit, SYSTEM, visit_id)).status is status
+
+    await until_it(is_so)

@@ -18,6 +18,7 @@ from tests.kit.company import companion_of
 from tests.kit.frozen import longest_frozen, see, watch_frozen
 from tests.kit.media_process import free_port, node_environment, start_node, until_healthy
 from tests.kit.meetings import Meeting
+from tests.kit.patience import PATIENCE
 from tests.kit.poor_network import PoorNetwork
 from tests.kit.signalling import behind
 from tests.kit.sweeping import sweeping
@@ -58,7 +59,7 @@ class MortalNode:
         """`kill -9`."""
         if self.process is not None:
             self.signal(signal.SIGKILL)
-            self.ended(10)
+            self.ended(PATIENCE)
 
 
 @dataclass
@@ -76,7 +77,7 @@ class MortalWeb:
         """`kill -9`."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
 
 
 @dataclass
@@ -97,7 +98,7 @@ class NodeCall:
         place = await self.work.run(places.standing_place, self.meeting.visit_id, await self.epoch())
         return next(each for each in self.nodes if each.url == place.url)
 
-    async def flows(self, *, more: int = 15, within: float = 60) -> None:
+    async def flows(self, *, more: int = 15, within: float = PATIENCE) -> None:
         """Everybody sees the two others."""
         for side in self.sides:
             await see(side, len(self.sides) - 1, more=more, within=within)

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, Route
 
 from telehealth.core.grants import GrantKind, MediaSessionId, Place
 from tests.kit.media_process import RunningNode
+from tests.kit.patience import PATIENCE
 from tests.kit.udp_proxy import UdpProxy
 from tests.kit.webrtc import address_in
 
@@ -126,7 +127,7 @@ class Person:
         if path not in self.sessions:
             await route.fulfill(content_type="text/html", body=PAGE)
             return
-        async with httpx.AsyncClient(base_url=self._node.url) as client:
+        async with httpx.AsyncClient(base_url=self._node.url, timeout=PATIENCE) as client:
             told = await client.request(
                 route.request.method,
                 f"/sessions/{self.sessions[path]}",
@@ -176,7 +177,7 @@ class Person:
         found: list[dict[str, Any]] = await self.page.evaluate(f"figures('{which}')")
         return found
 
-    async def sees(self, *people: str, more: int = 20, within: float = 20.0) -> dict[str, int]:
+    async def sees(self, *people: str, more: int = 20, within: float = PATIENCE) -> dict[str, int]:
         """Waits until of each so many more frames and as many frames of sound are there; the counts then."""
         wanted = [f"{person} {kind}" for person in people for kind in ("audio", "video")]
         before = await self.counts()
@@ -189,7 +190,7 @@ class Person:
 
     async def told(self) -> str:
         """What the node says of both sessions."""
-        async with httpx.AsyncClient(base_url=self._node.url) as client:
+        async with httpx.AsyncClient(base_url=self._node.url, timeout=PATIENCE) as client:
             views = [
                 (await client.get(f"/sessions/{session}", headers=self.bearer(direction))).json()
                 for direction, session in self.sessions.items()
@@ -197,7 +198,7 @@ class Person:
             return json.dumps([*views, (await client.get("/stats")).json()])
 
     async def view(self, direction: str) -> dict[str, Any]:
-        async with httpx.AsyncClient(base_url=self._node.url) as client:
+        async with httpx.AsyncClient(base_url=self._node.url, timeout=PATIENCE) as client:
             told = await client.get(f"/sessions/{self.sessions[direction]}", headers=self.bearer(direction))
         found: dict[str, Any] = told.json()
         return found

@@ -14,6 +14,7 @@ from telehealth.core.actors import Actor
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
 from tests.kit.call_process import Behind, to_json
 from tests.kit.meetings import Meeting
+from tests.kit.patience import PATIENCE
 
 HOST, GUEST, COMPANION = "host-secret", "guest-secret", "companion-secret"
 Wire = dict[str, Any]
@@ -37,7 +38,9 @@ def cookies(*, host: bool) -> dict[str, str]:
 
 async def ticket_from(process: Behind, meeting: Meeting, *, host: bool) -> str:
     path = f"/v1/visits/{meeting.visit_id}/{'host-tickets' if host else 'tickets'}"
-    async with httpx.AsyncClient(base_url=process.origin, cookies=cookies(host=host), trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=process.origin, cookies=cookies(host=host), trust_env=False, timeout=PATIENCE
+    ) as client:
         answer = await client.post(path, headers={"Origin": process.origin})
         answer.raise_for_status()
         return str(answer.json()["ticket"])
@@ -59,13 +62,13 @@ class Talker:
     async def put(self, message: Wire) -> None:
         await self._socket.send(json.dumps(message))
 
-    async def hear(self, type_: str, *, within: float = 5) -> Wire:
+    async def hear(self, type_: str, *, within: float = PATIENCE) -> Wire:
         async with asyncio.timeout(within):
             while (message := json.loads(await self._socket.recv()))["type"] != type_:
                 pass
             return dict(message)
 
-    async def ended(self, *, within: float = 5) -> tuple[int, str, list[Wire]]:
+    async def ended(self, *, within: float = PATIENCE) -> tuple[int, str, list[Wire]]:
         """Close code, reason, and what was heard before."""
         heard: list[Wire] = []
         with suppress(ConnectionClosed):
@@ -80,7 +83,7 @@ class Talker:
 
 async def companion_ticket(process: Behind, meeting: Meeting) -> httpx.Response:
     session = {GUEST_COOKIE: COMPANION}
-    async with httpx.AsyncClient(base_url=process.origin, cookies=session, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=process.origin, cookies=session, trust_env=False, timeout=PATIENCE) as client:
         path = f"/v1/visits/{meeting.visit_id}/attendance/tickets"
         return await client.post(path, headers={"Origin": process.origin})
 
@@ -88,7 +91,9 @@ async def companion_ticket(process: Behind, meeting: Meeting) -> httpx.Response:
 @asynccontextmanager
 async def socket_to(process: Behind, *, origin: str | None = None) -> AsyncIterator[Talker]:
     url = f"ws://localhost:{process.port}/v1/signalling"
-    async with connect(url, origin=origin or process.origin, proxy=None) as socket:  # type: ignore[arg-type]
+    async with connect(
+        url, origin=origin or process.origin, proxy=None, open_timeout=PATIENCE, ping_interval=None
+    ) as socket:  # type: ignore[arg-type]
         yield Talker(socket)
 
 

@@ -64,7 +64,7 @@ def running_valkey() -> Iterator[str]:
 
 def _until_it_answers(url: str) -> None:
     with Redis.from_url(url) as client:
-        for _ in range(200):
+        for _ in range(3000):
             try:
                 client.ping()
             except RedisError:

@@ -20,6 +20,7 @@ from aiortc.rtcsctptransport import InitChunk
 from joserfc.jwk import OKPKey
 
 from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId
+from tests.kit.patience import PATIENCE
 
 Address = tuple[str, int]
 RECEIVE_BUFFER = 262_144
@@ -114,7 +115,7 @@ class Caller:
         await self.peer.setLocalDescription(await self.peer.createOffer())
         return str(self.peer.localDescription.sdp)
 
-    async def accept(self, answer: str, *, within: float = 5) -> bool:
+    async def accept(self, answer: str, *, within: float = PATIENCE) -> bool:
         """Whether the probe channel opened in that time."""
         await self.peer.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
         try:
@@ -124,7 +125,7 @@ class Caller:
             return False
         return True
 
-    async def probe(self, count: int = 5, *, within: float = 1.0) -> int:
+    async def probe(self, count: int = 5, *, within: float = PATIENCE) -> int:
         """How many of that many probes came back in time."""
         before, loop = len(self.echoes), asyncio.get_running_loop()
         for _ in range(count):

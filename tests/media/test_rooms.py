@@ -16,6 +16,7 @@ from telehealth.media.transport import Ending, Patience
 from tests.kit.guests import guests, open_rooms, room_grant
 from tests.kit.lone_peer import lone_peer
 from tests.kit.offers import FINGERPRINT, audio, data, offer, video
+from tests.kit.patience import until
 
 SEND, RECEIVE = GrantKind.SEND, GrantKind.RECEIVE
 UP = offer(audio("0"), video("1", simulcast=True))
@@ -94,8 +95,7 @@ async def test_a_past_epoch_is_refused_everywhere() -> None:
             await rooms.close(room_grant(SEND, "ann", place=old, session=session))
         with pytest.raises(NotFound):
             rooms.view(room_grant(SEND, "ann", place=new, session=session))
-        await asyncio.sleep(0.05)
-        assert rooms.stats().sessions == 1  # what was left of the past epoch is ended
+        await until(lambda: rooms.stats().sessions == 1)  # what was left of the past epoch is ended
 
 
 async def test_an_epoch_stays_past_when_the_room_is_empty() -> None:
@@ -115,8 +115,7 @@ async def test_an_epoch_stays_past_when_the_next_one_came_to_nothing() -> None:
         rooms.open(grant, UP)
         with pytest.raises(OfferMalformed):
             rooms.open(room_grant(SEND, "bob", place=new), "v=0")
-        await asyncio.sleep(0.1)
-        assert rooms.stats().sessions == 0  # the grant told that the room has moved on
+        await until(lambda: rooms.stats().sessions == 0)  # the grant told that the room has moved on
         with pytest.raises(EpochPast):
             rooms.open(room_grant(SEND, "ann", place=old), UP)
 
@@ -165,8 +164,7 @@ async def test_a_full_node_and_a_participant_with_too_many() -> None:
 async def test_nobody_comes() -> None:
     async with open_rooms(patience=Patience(setup=0.05)) as rooms:
         rooms.open(room_grant(SEND, "ann"), UP)
-        await asyncio.sleep(0.2)
-        assert (rooms.stats().sessions, rooms.stats().rooms) == (0, 0)
+        await until(lambda: (rooms.stats().sessions, rooms.stats().rooms) == (0, 0))
         assert rooms.stats().endings == {Ending.NOBODY_CAME: 1}
 
 
@@ -178,11 +176,10 @@ async def test_a_second_connection_takes_over_when_it_is_up() -> None:
         assert await bob.sees("audio", 20)
         await again.send()
         assert await bob.sees("audio", 50)
-        await asyncio.sleep(0.2)
+        await until(lambda: rooms.stats().endings == {Ending.CLOSED: 1})
         with pytest.raises(NotFound):
             rooms.view(ann.up_grant)
         assert rooms.view(again.up_grant).state == "connected"
-        assert rooms.stats().endings == {Ending.CLOSED: 1}
 
 
 class Broken(Publisher):
@@ -197,15 +194,10 @@ async def test_a_session_that_fails_ends_and_the_others_go_on(escaped: list[str]
         await bob.send()
         session = rooms._rooms["room"].sessions[ann.up_grant.session]
         session.side = Broken("ann", clock=lambda: 0.0, on_open=lambda: None, on_closed=lambda _: None)
-        for _ in range(100):
-            if rooms.stats().endings:
-                break
-            await asyncio.sleep(0.02)
-        assert rooms.stats().endings == {Ending.FAILED: 1}
+        await until(lambda: rooms.stats().endings == {Ending.FAILED: 1})
         assert rooms._beat is not None
         before = rooms._beat.when()
-        await asyncio.sleep(0.1)
-        assert rooms._beat.when() > before
+        await until(lambda: rooms._beat and rooms._beat.when() > before)
         assert rooms.stats().sessions == 1
     assert escaped == []
 
@@ -215,9 +207,7 @@ async def test_what_sctp_still_says_to_a_browser_that_closed_is_no_error(escaped
         grant = room_grant(SEND, peer.fragment)
         assert await peer.accept(rooms.open(grant, peer.offer(audio("0"), data("1"))))
         secure = rooms._rooms["room"].sessions[grant.session].transport._secure
-        for _ in range(100):
-            if secure.srtp is None:
-                await asyncio.sleep(0.02)
+        await until(lambda: secure.srtp is not None)
         connection = secure._dtls._ssl
         assert connection is not None
         connection.shutdown()
@@ -232,29 +222,36 @@ async def test_rooms_leave_nothing(escaped: list[str]) -> None:
             grant = room_grant(SEND, "ann")
             rooms.open(grant, UP)
             await rooms.close(grant)
-        await asyncio.sleep(0.1)
-        assert len(asyncio.all_tasks()) == tasks
+        await until(lambda: len(asyncio.all_tasks()) == tasks)
         assert (rooms._rooms, rooms._mux._fragments) == ({}, {})
     assert escaped == []
 
 
 async def test_a_connection_that_has_to_be_vouched_for_ends_when_nobody_does() -> None:
-    async with open_rooms(patience=Patience(vouched=0.3)) as rooms:
+    assert await lasts(0.3) or await lasts(3) or await lasts(10)  # a busy machine may vouch late
+
+
+async def lasts(vouched: float) -> bool:
+    """Whether a connection outlives so many seconds, twice, while it is vouched for; then nobody does."""
+    loop = asyncio.get_running_loop()
+    async with open_rooms(patience=Patience(vouched=vouched)) as rooms:
         grant = replace(room_grant(RECEIVE, "observer"), vouched=True)
         lasting = room_grant(RECEIVE, "bob")
         rooms.open(lasting, DOWN)
         rooms.open(grant, DOWN)
-        for _ in range(4):
-            await asyncio.sleep(0.15)
+        end = loop.time() + 2 * vouched
+        while loop.time() < end and not rooms.endings:
             assert rooms.view(grant).state == "new"
-        for _ in range(100):
-            await asyncio.sleep(0.05)
-            if rooms.endings[Ending.UNVOUCHED]:
-                break
+            await asyncio.sleep(vouched / 8)
+        kept = not rooms.endings
+        while not rooms.endings:
             rooms.view(replace(grant, vouched=False))  # looking alone does not keep it
+            await asyncio.sleep(0.05)
+        assert rooms.endings == {Ending.UNVOUCHED: 1}
         with pytest.raises(NotFound):
             rooms.view(grant)
         assert rooms.view(lasting).state == "new"
+        return kept
 
 
 async def test_ice_is_restarted_without_an_offer() -> None:
