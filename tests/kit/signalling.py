@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from telehealth.core.actors import Actor
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
@@ -91,9 +92,8 @@ async def companion_ticket(process: Behind, meeting: Meeting) -> httpx.Response:
 @asynccontextmanager
 async def socket_to(process: Behind, *, origin: str | None = None) -> AsyncIterator[Talker]:
     url = f"ws://localhost:{process.port}/v1/signalling"
-    async with connect(
-        url, origin=origin or process.origin, proxy=None, open_timeout=PATIENCE, ping_interval=None
-    ) as socket:  # type: ignore[arg-type]
+    mine = Origin(origin or process.origin)
+    async with connect(url, origin=mine, proxy=None, open_timeout=PATIENCE, ping_interval=None) as socket:
         yield Talker(socket)
 
 

@@ -29,6 +29,7 @@ from tests.kit.live_call import joined, live_call
 from tests.kit.lone_peer import LonePeer, lone_peer
 from tests.kit.media_process import RunningNode, running_node
 from tests.kit.offers import audio
+from tests.kit.patience import PATIENCE, until
 from tests.kit.webrtc import stranger_at
 
 ROOT = Path(__file__).parents[2]
@@ -113,12 +114,14 @@ def address(rooms: Rooms) -> tuple[str, int]:
     return wire.host, wire.port
 
 
-async def enter(rooms: Rooms, peer: LonePeer, direction: GrantKind = GrantKind.SEND) -> bool:
+async def enter(
+    rooms: Rooms, peer: LonePeer, direction: GrantKind = GrantKind.SEND, *, within: float = PATIENCE
+) -> bool:
     """Whether the connection of that peer came up."""
     way = "sendonly" if direction is GrantKind.SEND else "recvonly"
     answer = rooms.open(room_grant(direction, peer.fragment), peer.offer(audio("0", way)))
     try:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(within):
             return await peer.accept(answer)
     except TimeoutError:
         return False
@@ -130,7 +133,7 @@ class Pair:
     def __init__(self, speaker: LonePeer, listener: LonePeer) -> None:
         self.speaker, self.listener, self.number = speaker, listener, 0
 
-    async def passes(self, within: float = 2.0) -> bool:
+    async def passes(self, within: float = PATIENCE) -> bool:
         """Whether a packet of the speaker's arrives, of some that are sent until then."""
         before = len(self.listener.rtp)
         for _ in range(int(within / 0.05)):
@@ -195,7 +198,7 @@ async def test_17_2_2_no_weak_suite_is_agreed_on(rooms: Rooms, ciphers: str, agr
         weak.ciphers = f"{ciphers}:@SECLEVEL=0".encode()
         peer.certificate = weak
         peer.dtls = type(peer.dtls)(peer, [weak])  # type: ignore[arg-type]
-        assert await enter(rooms, peer) is agreed
+        assert await enter(rooms, peer, within=PATIENCE if agreed else 1) is agreed
 
 
 async def test_17_2_2_what_is_agreed_on_is_strong(pair: Pair) -> None:
@@ -213,9 +216,9 @@ async def test_17_2_3_what_is_not_authenticated_is_not_forwarded(rooms: Rooms, p
         for _ in range(50):
             stranger.send(forged)
             pair.speaker.throw(forged)  # as if the speaker's own address had been forged
+    await until(lambda: rooms.stats().drops == {"stranger": 50, "srtp_refused": 50})
     await asyncio.sleep(0.1)
     assert len(pair.listener.rtp) == before
-    assert rooms.stats().drops == {"stranger": 50, "srtp_refused": 50}
     assert await pair.passes()
     assert all(b"forged" not in each for each in pair.listener.rtp)
 
@@ -232,7 +235,7 @@ async def test_17_2_4_malformed_srtp_stops_nothing(rooms: Rooms, pair: Pair, esc
 @pytest.fixture
 async def live_node() -> AsyncIterator[tuple[RunningNode, httpx.AsyncClient]]:
     with running_node() as node:
-        async with httpx.AsyncClient(base_url=node.url, timeout=20) as door:
+        async with httpx.AsyncClient(base_url=node.url, timeout=PATIENCE) as door:
             yield node, door
 
 
@@ -247,6 +250,19 @@ async def flood(peer: LonePeer, packets: int) -> None:
 async def test_17_2_5_a_flood_of_srtp_by_a_participant_harms_no_other_call(
     live_node: tuple[RunningNode, httpx.AsyncClient],
 ) -> None:
+    node, door = live_node
+    async with live_call(door, node) as call, joined(door, node, room="flood", direction=GrantKind.SEND) as peer:
+        await flood(peer, 3 * MOST_PACKETS)
+        heard = call.heard
+        await until(lambda: call.heard > heard + 10)
+        assert (await door.get("/stats")).json()["endings"] == {}
+
+
+@pytest.mark.soak
+async def test_17_2_5_a_flood_of_srtp_takes_nothing_from_another_call(
+    live_node: tuple[RunningNode, httpx.AsyncClient],
+) -> None:
+    """On a machine of one's own, where the flood is one."""
     node, door = live_node
     async with live_call(door, node) as call, joined(door, node, room="flood", direction=GrantKind.SEND) as peer:
         await flood(peer, 8 * MOST_PACKETS)
@@ -265,8 +281,7 @@ async def test_17_2_6_a_clienthello_before_the_browsers_wins_no_race(rooms: Room
             assert await peer.accept(answer)
             for _ in range(20):
                 stranger.send(client_hello())
-            await asyncio.sleep(0.05)
-        assert rooms.stats().drops == {"stranger": 40}
+            await until(lambda: rooms.stats().drops == {"stranger": 40})
         assert await peer.checks()
     assert escaped == []
 
@@ -297,9 +312,5 @@ async def test_17_2_8_another_certificate_than_the_offers_ends_the_connection(ro
         )
         answer = rooms.open(room_grant(GrantKind.SEND, "ann"), told.replace(mine, other))
         await peer.accept(answer)
-        for _ in range(100):
-            if rooms.stats().endings:
-                break
-            await asyncio.sleep(0.02)
-        assert rooms.stats().endings == {Ending.NOT_SECURE: 1}
-        assert rooms.stats().sessions == 0
+        await until(lambda: rooms.stats().endings == {Ending.NOT_SECURE: 1})
+        await until(lambda: rooms.stats().sessions == 0)

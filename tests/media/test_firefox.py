@@ -41,7 +41,7 @@ async def test_firefox_and_chromium_see_and_hear_each_other(node: RunningNode) -
             await person.open()
         await asyncio.gather(ann.send(), bob.send())
         await asyncio.gather(ann.receive(1), bob.receive(1))
-        await asyncio.gather(ann.sees("bob", more=60, within=40), bob.sees("ann", more=60, within=40))
+        await asyncio.gather(ann.sees("bob", more=60), bob.sees("ann", more=60))
         states: Any = await tab.evaluate("states")
         assert [each for each in states if "failed" in each] == []
         assert ann.complaints == []

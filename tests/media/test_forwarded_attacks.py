@@ -24,6 +24,7 @@ from tests.kit.lone_peer import LonePeer, lone_peer
 from tests.kit.media_process import RunningNode, running_node
 from tests.kit.offers import audio
 from tests.kit.open_mux import OpenMux
+from tests.kit.patience import PATIENCE, until
 from tests.kit.webrtc import Stranger, stranger_at
 
 SSRC = 1001
@@ -41,7 +42,7 @@ class Call:
     stranger: Stranger
     sequence: int = 0
 
-    async def passes(self, count: int = 5, *, within: float = 1.0) -> bool:
+    async def passes(self, count: int = 5, *, within: float = PATIENCE) -> bool:
         """Whether all of so many packets arrive."""
         wanted = len(self.listener.rtp) + count
         for _ in range(count):
@@ -81,7 +82,7 @@ async def test_an_empty_datagram_from_anyone(
     async with call(mux_of) as live:
         live.stranger.send(b"")
         await asyncio.sleep(0.05)
-        assert await live.passes(within=0.3) is guarded
+        assert await live.passes(within=PATIENCE if guarded else 0.3) is guarded
 
 
 @BOTH
@@ -98,7 +99,7 @@ async def test_a_strangers_client_hello_during_set_up(
                 stranger.send(hello)
             await asyncio.sleep(0.02)
             try:
-                async with asyncio.timeout(3):
+                async with asyncio.timeout(PATIENCE if guarded else 3):
                     assert await speaker.accept(answer) is guarded
             except TimeoutError:
                 assert not guarded
@@ -112,10 +113,10 @@ async def test_malformed_stun_from_anyone(
     async with call(mux_of) as live:
         for datagram in (request(attribute(0x0024, b"xx")), request(attribute(0x8028, b"x"))):
             live.stranger.send(datagram)
-        for _ in range(20):  # what is unguarded may be slow to fail
-            await asyncio.sleep(0 if escaped else 0.05)
-        assert (escaped == []) is guarded
+        if not guarded:
+            await until(lambda: escaped)
         assert await live.passes()
+        assert (escaped == []) is guarded
         assert live.stranger.heard() is None
 
 
@@ -172,14 +173,15 @@ async def test_forged_checks_cost_so_many_readings_a_second(escaped: list[str]) 
     async with call() as live:
         fragment = live.speaker.theirs[0]
         forged = live.speaker.check_bytes(fragment, "x" * 32)
-        for number in range(MOST_FORGED * 6):
-            live.stranger.send(forged)
-            if number % 32 == 0:
-                await asyncio.sleep(0.002)
-        await asyncio.sleep(0.1)
-        drops = live.rooms.stats().drops
-        assert drops["stun_unauthenticated"] <= MOST_FORGED * 2  # the second may end in between
-        assert drops["over_budget"] >= MOST_FORGED * 4
+        loop = asyncio.get_running_loop()
+        begun, drops = loop.time(), live.rooms.stats().drops
+        while drops.get("over_budget", 0) < MOST_FORGED * 4:
+            for _ in range(MOST_FORGED):
+                live.stranger.send(forged)
+            await asyncio.sleep(0.002)
+            drops = live.rooms.stats().drops
+        seconds = int(loop.time() - begun) + 1
+        assert drops["stun_unauthenticated"] <= MOST_FORGED * (seconds + 1)  # the second may end in between
         assert await live.speaker.checks()
         assert await live.passes()
         assert live.stranger.heard() is None
@@ -193,27 +195,30 @@ class Outcome:
     arrived: list[int]
     drops: dict[str, int]
     log: str
+    seconds: float
 
-    def is_calm(self) -> bool:
-        """6 of 6 calls came up and stayed, 49 of 50 packets of each arrived, and nothing went unhandled."""
-        stayed = self.up == CALLS and min(self.arrived) >= PACKETS * 49 // 50
+    def is_calm(self, least: int) -> bool:
+        """6 of 6 calls came up and stayed, so many packets of each arrived, and nothing went unhandled."""
+        stayed = self.up == CALLS and min(self.arrived) >= least
         return stayed and "Traceback" not in self.log and "xception" not in self.log
 
 
 CALLS, PACKETS = 6, 100
-FLOOD = ("3000", "60")  # a second, seconds
+FLOOD = ("3000", "600")  # a second, seconds
 
 
-async def flooded(module: str, log: IO[str]) -> Outcome:
-    """Six calls are made while a stranger is at it, and speak for two seconds."""
+async def flooded(module: str, log: IO[str], *, within: float) -> Outcome:
+    """Six calls are made while a stranger is at it, each in so many seconds, and speak for two."""
+    begun = asyncio.get_running_loop().time()
     with running_node(module=module, log=log) as node:
         async with AsyncExitStack() as stack:
-            door = await stack.enter_async_context(httpx.AsyncClient(base_url=node.url, timeout=10))
+            door = await stack.enter_async_context(httpx.AsyncClient(base_url=node.url, timeout=PATIENCE))
             probe = await stack.enter_async_context(joined(door, node, room="probe", direction=GrantKind.SEND))
             arguments = ("-m", "tests.kit.flooder", *map(str, probe.to), *FLOOD)
             flood = await asyncio.create_subprocess_exec(sys.executable, *arguments)
             await asyncio.sleep(1.5)  # it is at it
-            pairs = await asyncio.gather(*(pair(stack, door, node, f"room{number}") for number in range(CALLS)))
+            rooms = (f"room{number}" for number in range(CALLS))
+            pairs = await asyncio.gather(*(pair(stack, door, node, each, within=within) for each in rooms))
             up = [found for found in pairs if found is not None]
             for sequence in range(PACKETS):
                 for speaker, _ in up:
@@ -226,15 +231,16 @@ async def flooded(module: str, log: IO[str]) -> Outcome:
             flood.kill()
             await flood.wait()
     log.seek(0)
-    return Outcome(up=len(up), arrived=arrived, drops=drops, log=log.read())
+    seconds = asyncio.get_running_loop().time() - begun
+    return Outcome(up=len(up), arrived=arrived, drops=drops, log=log.read(), seconds=seconds)
 
 
 async def pair(
-    stack: AsyncExitStack, door: httpx.AsyncClient, node: RunningNode, room: str
+    stack: AsyncExitStack, door: httpx.AsyncClient, node: RunningNode, room: str, *, within: float
 ) -> tuple[LonePeer, LonePeer] | None:
-    """One who speaks and one who listens, in a room of theirs; None when they do not get through in five seconds."""
+    """One who speaks and one who listens, in a room of theirs; None when they do not get through in time."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(within):
             speaker = await stack.enter_async_context(joined(door, node, room=room, direction=GrantKind.SEND))
             listener = await stack.enter_async_context(joined(door, node, room=room, direction=GrantKind.RECEIVE))
     except (TimeoutError, AssertionError, ConnectionError):
@@ -242,23 +248,28 @@ async def pair(
     return speaker, listener
 
 
-async def test_six_calls_connect_and_stay_in_a_flood(tmp_path: Path) -> None:
+FEW = pytest.param(PACKETS // 4, id="most-arrive")
+ALL = pytest.param(PACKETS * 49 // 50, id="49-of-50-arrive", marks=pytest.mark.soak)  # on a machine of one's own
+
+
+@pytest.mark.parametrize("least", [FEW, ALL])
+async def test_six_calls_connect_and_stay_in_a_flood(tmp_path: Path, least: int) -> None:
     """3,000 datagrams a second of everything; at most one line a second is written of it."""
     with (tmp_path / "log").open("w+") as log:
-        found = await flooded("telehealth.media", log)
-    assert found.is_calm(), found
-    assert sum(found.drops.values()) > 6_000
+        found = await flooded("telehealth.media", log, within=PATIENCE)
+    assert found.is_calm(least), found
+    assert sum(found.drops.values()) > 600
     assert set(found.drops) <= {
         "empty", "stranger", "unknown_protocol", "stun_malformed", "stun_unauthenticated"
     }  # fmt: skip
-    assert 1 <= sum("dropped" in line for line in found.log.splitlines()) <= 40
+    assert 1 <= sum("dropped" in line for line in found.log.splitlines()) <= found.seconds + 1
 
 
 async def test_the_same_flood_without_the_guard(tmp_path: Path) -> None:
     """Sabotage: of six calls none or one comes up and loses half, and hundreds of exceptions go unhandled."""
     with (tmp_path / "log").open("w+") as log:
-        found = await flooded("tests.kit.open_node", log)
-    assert not found.is_calm()
+        found = await flooded("tests.kit.open_node", log, within=5)
+    assert not found.is_calm(PACKETS // 4)
     assert found.up < CALLS
     assert found.log.count("Traceback") > 100
 

@@ -9,14 +9,13 @@ import pytest
 
 from tests.kit.calls import chromium
 from tests.kit.media_process import RunningNode
+from tests.kit.patience import PATIENCE, until_it
 from tests.kit.room_pages import Person, people
 from tests.kit.udp_proxy import UdpProxy
 
 pytestmark = pytest.mark.browser
 
 LONG = pytest.mark.soak  # in networks of its own (test_namespaces.py) the same is shown each time
-FROZEN = """(async () => [...(await down.getStats()).values()]
-  .find(({ type, kind }) => type === "inbound-rtp" && kind === "video").totalFreezesDuration)()"""
 LAYERS = [{"rid": "h", "maxBitrate": 900_000}, {"rid": "l", "scaleResolutionDownBy": 2, "maxBitrate": 120_000}]
 
 
@@ -29,7 +28,7 @@ async def call(
         (ann if by == "up" else bob).by_proxy(by)
         await ann.send(width=640, height=480, encodings=LAYERS if simulcast else [{"maxBitrate": 600_000}])
         await bob.receive(1)
-        await bob.sees("ann", more=60, within=40)
+        await bob.sees("ann", more=60)
         yield ann, bob, (ann if by == "up" else bob).proxies[by]
 
 
@@ -47,13 +46,11 @@ async def test_another_address_in_the_middle(node: RunningNode, by: str) -> None
 async def test_what_is_lost_is_sent_again(node: RunningNode, by: str) -> None:
     async with call(node, by=by) as (ann, bob, proxy):
         proxy.loss = 0.05
-        await bob.sees("ann", more=200, within=40)
+        await bob.sees("ann", more=200, within=2 * PATIENCE)
         proxy.loss = 0.0
         stream = await picture(ann if by == "up" else bob, by)
         assert proxy.lost > 10
-        assert stream["repeated"] > 5
-        frozen = await bob.page.evaluate(FROZEN)
-        assert frozen < 2, frozen
+        assert stream["repeated"] > 5  # how long pictures stand still: tests/bench/recovery.py
 
 
 @LONG
@@ -62,14 +59,14 @@ async def test_a_cut_of_four_seconds(node: RunningNode) -> None:
         proxy.cut = True
         await asyncio.sleep(4)
         proxy.cut = False
-        await bob.sees("ann", more=30, within=10)
+        await bob.sees("ann", more=30)
 
 
 async def test_a_narrow_way_gets_less_and_a_wide_one_the_upper_layer_again(node: RunningNode) -> None:
     """On 200 kb/s the lower layer is decoded, after sound alone while the browser's estimate is too low for that."""
     async with call(node, by="down", simulcast=True) as (_, bob, proxy):
-        assert (await picture(bob, "down"))["rid"] == "h"
-        assert await width(bob) == 640
+        await becomes(bob, "h")
+        await decodes(bob, 640)
         proxy.narrow = 200_000
         await becomes(bob, "l", "")
         await becomes(bob, "l")
@@ -88,14 +85,15 @@ async def width(person: Person) -> int:
     return int(await person.page.evaluate(WIDTH))
 
 
-async def decodes(person: Person, wanted: int, *, within: float = 30.0) -> None:
+async def decodes(person: Person, wanted: int) -> None:
     """Waits until pictures of that width are decoded, and some more of them."""
-    for _ in range(int(within / 0.1)):
-        if await width(person) == wanted:
-            break
-        await asyncio.sleep(0.1)
-    await person.sees("ann", more=20, within=within)
-    assert await width(person) == wanted
+
+    async def arrives() -> bool:
+        return await width(person) == wanted
+
+    await until_it(arrives)
+    await person.sees("ann", more=20)
+    await until_it(arrives)
 
 
 async def picture(person: Person, direction: str) -> dict[str, Any]:
@@ -105,7 +103,7 @@ async def picture(person: Person, direction: str) -> dict[str, Any]:
     return found
 
 
-async def becomes(person: Person, *rids: str, within: float = 60.0) -> None:
+async def becomes(person: Person, *rids: str, within: float = 2 * PATIENCE) -> None:
     for _ in range(int(within / 0.25)):
         if (await picture(person, "down"))["rid"] in rids:
             return
