@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from playwright.sync_api import sync_playwright
 
 from tests.bench.figures import Report, Times
 from tests.kit.calls import FLAGS
+from tests.kit.chromium import chromium
 from tests.kit.database import serving
 from tests.kit.full_room import filled
 from tests.kit.house import environment_of
-from tests.kit.needs import program
 from tests.kit.patient_page import CASES, Staff, told, told_of_absence, told_of_move
 from tests.kit.processes import running_webs
 from tests.kit.valkey import mortal_valkey
@@ -33,8 +32,7 @@ def main(
     report = Report("What staff do, until the patient's open page shows it")
     with serving() as databases, databases.clone() as database, mortal_valkey() as valkey:
         room = asyncio.run(filled(database, patients=len(CASES) * times, clinicians=2))
-        with running_webs(environment_of(database, valkey.url), 2) as (first, second), sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program("browser"), args=list(FLAGS))
+        with running_webs(environment_of(database, valkey.url), 2) as (first, second), chromium(*FLAGS) as browser:
             house, patients = (first, Staff(second, room, database)), iter(room.patients)
             for name, case in CASES.items():
                 taken = [told(browser, house, next(patients), case) for _ in range(times)]
@@ -43,7 +41,6 @@ def main(
             report.times("moved", Times([each * 1000 for each in moved]), WITHIN)
             absent = [told_of_absence(browser, house, days=times + number + 1) for number in range(times)]
             report.times("did not come", Times([each * 1000 for each in absent]), WITHIN)
-            browser.close()
     report.row("load of the machine at the end", f"{os.getloadavg()[0]:.1f}", "")
     report.show(json)
 

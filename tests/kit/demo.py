@@ -26,6 +26,7 @@ from tests.kit.up import Up
 
 CLINICIAN, DESK, ADMIN = "okafor@clinic.example", "desk@clinic.example", "admin@clinic.example"
 Json = dict[str, Any]
+PATIENCE = 240.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Demo:
     @contextmanager
     def client(self) -> Iterator[httpx.Client]:
         headers = {"Origin": self.web}
-        with httpx.Client(base_url=self.web, headers=headers, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=self.web, headers=headers, timeout=PATIENCE, trust_env=False) as client:
             yield client
 
     @contextmanager
@@ -88,7 +89,9 @@ class Demo:
 
     def letters(self, to: str) -> list[Json]:
         """Mail that arrived for an address, newest first."""
-        answer = httpx.get(f"{self.told['addresses']['mailbox']}/messages.json", params={"to": to}, trust_env=False)
+        answer = httpx.get(
+            f"{self.told['addresses']['mailbox']}/messages.json", params={"to": to}, timeout=PATIENCE, trust_env=False
+        )
         letters: list[Json] = answer.json()["messages"]
         return letters
 
@@ -191,7 +194,7 @@ def carrying(client: httpx.Client, answer: httpx.Response) -> httpx.Client:
     return client
 
 
-def eventually(question: Callable[[], Any], *, within: float = 20, every: float = 0.1) -> Any:
+def eventually(question: Callable[[], Any], *, within: float = PATIENCE, every: float = 0.1) -> Any:
     """The first truthy answer. Fails with the last one."""
     end = time.monotonic() + within
     while not (answer := question()):

@@ -17,12 +17,10 @@ from telehealth.core.time import SystemClock
 from tests.kit.full_room import BORN, Headers, Room, Waiter, connected
 from tests.kit.processes import WebProcess
 
-PATIENCE = 20_000  # milliseconds
 WORDS = "We call you in a minute"
 LATER = """
 UPDATE visit SET starts_at = now() - interval '1 hour', ends_at = now() - interval '40 minutes' WHERE id = %s
 """
-LINE_UP = 1.5  # seconds until the script of a page that has just opened listens
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Staff:
             f"{self.web.url}{path}",
             json={"minutes": minutes},
             headers=self.room.desks[0],
-            timeout=30,
+            timeout=60,
             trust_env=False,
         )
         answer.raise_for_status()
@@ -65,14 +63,14 @@ class Staff:
         return (patient.clinician + 1) % len(self.room.clinicians)
 
     def post(self, headers: Headers, path: str, body: object = None) -> dict[str, Any]:
-        answer = httpx.post(f"{self.web.url}{path}", json=body, headers=headers, timeout=30, trust_env=False)
+        answer = httpx.post(f"{self.web.url}{path}", json=body, headers=headers, timeout=60, trust_env=False)
         answer.raise_for_status()
         given: dict[str, Any] = answer.json() if answer.content else {}
         return given
 
     def one(self, path: str) -> dict[str, Any]:
         """The first of a list."""
-        answer = httpx.get(f"{self.web.url}{path}", headers=self.room.desks[0], timeout=30, trust_env=False)
+        answer = httpx.get(f"{self.web.url}{path}", headers=self.room.desks[0], timeout=60, trust_env=False)
         first: dict[str, Any] = answer.raise_for_status().json()["items"][0]
         return first
 
@@ -90,7 +88,7 @@ class Case:
 
 
 def visible(selector: str) -> Callable[[Page, Staff, Waiter], None]:
-    return lambda page, _staff, _patient: expect(page.locator(selector)).to_be_visible(timeout=PATIENCE)
+    return lambda page, _staff, _patient: expect(page.locator(selector)).to_be_visible()
 
 
 def _path(patient: Waiter, word: str) -> str:
@@ -112,7 +110,7 @@ def _hand_over(staff: Staff, patient: Waiter) -> object:
 
 
 def _names_the_other(page: Page, staff: Staff, patient: Waiter) -> None:
-    expect(page.locator("#heading h1")).to_contain_text(f"Number {staff.other(patient)}", timeout=PATIENCE)
+    expect(page.locator("#heading h1")).to_contain_text(f"Number {staff.other(patient)}")
 
 
 def _put_out(staff: Staff, patient: Waiter) -> object:
@@ -123,7 +121,7 @@ def _open_elsewhere(staff: Staff, patient: Waiter) -> object:
     """The identity step on another device, at the other process."""
     born = {"birth_year": BORN.year, "birth_month": BORN.month, "birth_day": BORN.day}
     answer = httpx.post(
-        f"{staff.web.url}/join/{patient.link.rpartition('/')[2]}", data=born, timeout=30, trust_env=False
+        f"{staff.web.url}/join/{patient.link.rpartition('/')[2]}", data=born, timeout=60, trust_env=False
     )
     return answer.headers["set-cookie"]
 
@@ -166,9 +164,8 @@ def opened(browser: Browser, web: WebProcess, link: str) -> Iterator[Page]:
         page.goto(f"{web.url}/join/{link.rpartition('/')[2]}")
         for part, value in (("year", BORN.year), ("month", BORN.month), ("day", BORN.day)):
             page.fill(f"[name=birth_{part}]", str(value))
-        page.click("main button")
-        page.wait_for_url("**/visit")
-        page.wait_for_timeout(LINE_UP * 1000)
+        with page.expect_response(f"{web.url}/v1/visits/*/join"):  # what it asks for as soon as its stream is open
+            page.click("main button")
         yield page
     finally:
         context.close()
@@ -195,7 +192,7 @@ def told_of_move(browser: Browser, house: House, *, days: int = 1) -> float:
     with opened(browser, web, booked["link"]) as page:
         staff.desk(f"/v1/visits/{booked['visit']['id']}/reschedule", {"start": later.isoformat()})
         begun = time.monotonic()
-        page.wait_for_selector(f'#heading time[datetime^="{later:%Y-%m-%dT%H:%M}"]', timeout=PATIENCE)
+        page.wait_for_selector(f'#heading time[datetime^="{later:%Y-%m-%dT%H:%M}"]')
         return time.monotonic() - begun
 
 
@@ -207,7 +204,7 @@ def told_of_absence(browser: Browser, house: House, *, days: int = 2) -> float:
         staff.later(booked["visit"]["id"])
         staff.desk(f"/v1/visits/{booked['visit']['id']}/no-show", {"who": "patient"})
         begun = time.monotonic()
-        expect(page.locator("#over-title")).to_be_visible(timeout=PATIENCE)
+        expect(page.locator("#over-title")).to_be_visible()
         return time.monotonic() - begun
 
 

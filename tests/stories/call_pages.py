@@ -21,11 +21,9 @@ def own_page(browser: Browser) -> Iterator[Page]:
 
 def sees(page: Page, people: int, *, more: int = 10) -> None:
     """Each of so many pictures has shown so many more frames."""
-    eventually(lambda: (found := page.evaluate(FRAMES)) and len(found) == people and all(found), within=60)
+    eventually(lambda: (found := page.evaluate(FRAMES)) and len(found) == people and all(found))
     before = page.evaluate(FRAMES)
-    eventually(
-        lambda: all(now >= then + more for now, then in zip(page.evaluate(FRAMES), before, strict=False)), within=30
-    )
+    eventually(lambda: all(now >= then + more for now, then in zip(page.evaluate(FRAMES), before, strict=False)))
     assert len(page.evaluate(FRAMES)) == people
 
 

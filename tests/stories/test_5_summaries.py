@@ -15,13 +15,13 @@ from tests.stories.test_3_note import state, visit_under_way
 def token(demo: Demo) -> str:
     """As the demo's own words say: `telehealth token FILE`."""
     argv = [sys.executable, "-m", "telehealth", "token", str(demo.credential)]
-    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
 
 @contextmanager
 def integration(demo: Demo) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {token(demo)}"}
-    with httpx.Client(base_url=demo.web, headers=headers, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=demo.web, headers=headers, timeout=60, trust_env=False) as client:
         yield client
 
 

@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.kit.chromium import chromium
 from tests.kit.demo import DESK, Demo, Json, eventually
-from tests.kit.needs import program
 
 pytestmark = pytest.mark.browser
 MOST_STOPS = 80  # of the Tab key, on the way to something
@@ -60,26 +60,22 @@ def test_choosing_by_keyboard_alone(demo: Demo) -> None:
     letter = eventually(lambda: letter_with(demo, "/times/"))
     link = re.search(r"http\S+/times/\S+", letter["text"])
     assert link
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox"])
-        try:
-            page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
-            page.goto(link[0])
-            say_who(page)
-            page.wait_for_url("**/times")
-            choose(page, album, "patient-times")
-            page.wait_for_selector("text=Your visit is booked")
-            assert eventually(lambda: letter_with(demo, "/join/"))
-            go_to(page, "Open your visit")
-            page.keyboard.press("Enter")
-            page.wait_for_url("**/join/*")
-            say_who(page)
-            page.wait_for_url("**/visit")
-            go_to(page, "Choose another time")
-            page.keyboard.press("Enter")
-            page.wait_for_url("**/visit/times")
-            choose(page, album, "patient-moves")
-            page.wait_for_selector("text=Your visit has been moved")
-        finally:
-            browser.close()
+    with chromium() as browser:
+        page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+        page.goto(link[0])
+        say_who(page)
+        page.wait_for_url("**/times")
+        choose(page, album, "patient-times")
+        page.wait_for_selector("text=Your visit is booked")
+        assert eventually(lambda: letter_with(demo, "/join/"))
+        go_to(page, "Open your visit")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/join/*")
+        say_who(page)
+        page.wait_for_url("**/visit")
+        go_to(page, "Choose another time")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/visit/times")
+        choose(page, album, "patient-moves")
+        page.wait_for_selector("text=Your visit has been moved")
     assert eventually(lambda: letter_with(demo, "has moved"))

@@ -3,33 +3,35 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from tests.kit.calls import FLAGS
+from tests.kit.chromium import chromium
 from tests.kit.demo import CLINICIAN, DESK, Demo, Json
-from tests.kit.needs import program
 from tests.stories.call_pages import ask_in, open_clinician, open_companion, open_patient, own_page, ready, sees
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.timeout(300)
 def test_three_in_a_call(demo: Demo) -> None:
     with demo.staff(DESK) as desk:
         booked = demo.book_now(desk, demo.register(desk, "Nadia"))
         visit = booked["visit"]["id"]
         invited = ask_in(desk, booked, kind="interpreter", name="Inés Vidal")
     ready(demo, booked)
-    with sync_playwright() as playwright, demo.staff(CLINICIAN) as host:
-        browser = playwright.chromium.launch(executable_path=program("browser"), args=list(FLAGS))
-        with own_page(browser) as clinician, own_page(browser) as patient, own_page(browser) as interpreter:
-            open_patient(demo, patient, booked)
-            assert host.post(f"/v1/visits/{visit}/admit").status_code == 200
-            open_clinician(demo, clinician, visit)
-            for page in (clinician, patient):
-                sees(page, 1)
-            _interpret(host, invited, (clinician, patient, interpreter))
-        browser.close()
+    with (
+        demo.staff(CLINICIAN) as host,
+        chromium(*FLAGS) as browser,
+        own_page(browser) as clinician,
+        own_page(browser) as patient,
+        own_page(browser) as interpreter,
+    ):
+        open_patient(demo, patient, booked)
+        assert host.post(f"/v1/visits/{visit}/admit").status_code == 200
+        open_clinician(demo, clinician, visit)
+        for page in (clinician, patient):
+            sees(page, 1)
+        _interpret(host, invited, (clinician, patient, interpreter))
 
 
 def _interpret(host: Any, invited: Json, pages: tuple[Page, Page, Page]) -> None:
@@ -38,7 +40,7 @@ def _interpret(host: Any, invited: Json, pages: tuple[Page, Page, Page]) -> None
     assert interpreter.is_hidden("#back")
     one = f"/v1/visits/{theirs['visit_id']}/participants/{theirs['id']}"
     assert host.post(f"{one}/admit").status_code == 200
-    interpreter.click("#back", timeout=10_000)
+    interpreter.click("#back")
     for page in pages:
         sees(page, 2)
 
@@ -47,6 +49,6 @@ def _interpret(host: Any, invited: Json, pages: tuple[Page, Page, Page]) -> None
     assert found[theirs["id"]] == "connected"
 
     assert host.post(f"{one}/remove").status_code == 200
-    interpreter.wait_for_selector("text=This link no longer leads here", timeout=10_000)
+    interpreter.wait_for_selector("text=This link no longer leads here")
     for page in pages[:2]:
         sees(page, 1)

@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.kit.needs import program
+from tests.kit.chromium import chromium
 
 FAKE_DEVICES = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox", *FAKE_DEVICES])
+@pytest.fixture(scope="module", name="chromium")
+def opened_chromium() -> Iterator[Browser]:
+    with chromium(*FAKE_DEVICES) as browser:
         yield browser
-        browser.close()

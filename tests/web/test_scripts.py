@@ -29,7 +29,7 @@ def says(body: dict[str, Any], *, status: int = 200, etag: str = "") -> Callable
 
 
 def eventually(page: Page, holds: Callable[[], bool]) -> None:
-    for _ in range(50):
+    for _ in range(600):
         if holds():
             return
         page.wait_for_timeout(100)
@@ -116,7 +116,7 @@ def test_pressing_twice_asks_once_and_an_old_page_says_that_it_is_over(chromium:
         page = staged.open()
         page.locator(f"#acknowledge-{ALERTS[0].id}").dblclick()
         expect(page.locator("#refused")).to_be_hidden()
-        page.wait_for_timeout(100)
+        eventually(page, lambda: len(asked) > 0)
         (route,) = asked
         route.fulfill(status=410, json={"title": "Over", "status": 410})
         expect(page.locator("#refused")).to_have_text("There is nothing left to do about this.")
@@ -339,7 +339,7 @@ def test_a_cancelled_visit_changes_the_page(chromium: Browser) -> None:
         staged.api |= {f"GET {API}/join": join("ready"), f"GET {API}/stream": events}
         page = staged.open()
         staged.api[f"GET {API}/join"] = join("cancelled", can_join=False, reason="cancelled")
-        expect(page.locator("#over-title")).to_be_focused(timeout=1500)
+        expect(page.locator("#over-title")).to_be_focused()
 
 
 FAULTS = {

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from telehealth.core.actors import Role
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
+from tests.kit.chromium import chromium
 from tests.kit.database import Databases
-from tests.kit.needs import program
 from tests.kit.served import Served, serving_house
 from tests.kit.valkey import running_valkey
 from tests.web.test_accessibility import RULES, SIDEWAYS, violations
@@ -21,12 +21,10 @@ pytestmark = pytest.mark.browser
 WORDS = "خذ الدواء مرتين في اليوم."
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox"])
+@pytest.fixture(scope="module", name="chromium")
+def opened_chromium() -> Iterator[Browser]:
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

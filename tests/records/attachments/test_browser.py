@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Route, expect
 
 from telehealth.core.actors import Role
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
 from tests.kit import files
+from tests.kit.chromium import chromium
 from tests.kit.database import Databases
-from tests.kit.needs import program
 from tests.kit.served import Served, serving_house
 from tests.kit.valkey import running_valkey
 
@@ -19,12 +19,10 @@ pytestmark = pytest.mark.browser
 LARGE = files.photo("PNG") + b"\0" * 6_000_000  # in two pieces
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox"])
+@pytest.fixture(scope="module", name="chromium")
+def opened_chromium() -> Iterator[Browser]:
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,23 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.kit.by_hand import BIRTH
-from tests.kit.needs import program
 from tests.kit.windows import fill, press, staff_window, tab_to
 from tests.visits.gates.doors import Doors
 
 pytestmark = pytest.mark.browser
 HISTORY = "[aria-labelledby=history-title] li"
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -5,23 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 
 from telehealth.http.credentials import STAFF_COOKIE
 from tests.kit.by_hand import BIRTH
-from tests.kit.needs import program
 from tests.visits.gates.doors import Day, Doors
 
 pytestmark = pytest.mark.browser
 PHONE = ViewportSize(width=390, height=844)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +24,9 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(chromium: Browser, doors: Doors, day: Day) -> Iterator[Page]:
+def page(browser: Browser, doors: Doors, day: Day) -> Iterator[Page]:
     """Rosa's phone, on the page of the text."""
-    context = chromium.new_context(viewport=PHONE, base_url=doors.url, locale="en-US")
+    context = browser.new_context(viewport=PHONE, base_url=doors.url, locale="en-US")
     faults: list[str] = []
     shown = context.new_page()
     shown.on("pageerror", lambda error: faults.append(str(error)))
@@ -130,6 +121,8 @@ def test_what_is_typed_before_the_script_arrives_is_saved(page: Page) -> None:
     agree(page)
     page.check("[name='a.smokes'][value=true]")
     page.fill("[name='a.weight']", "72")
+    while not late:
+        page.wait_for_timeout(20)
     for route in late:
         route.continue_()
     expect(page.locator("[data-link=day]")).to_be_visible()
@@ -155,8 +148,8 @@ def test_two_windows_differ_visibly_and_nothing_is_lost(page: Page) -> None:
     assert weight(other) == "70"
 
 
-def test_it_works_without_scripts(chromium: Browser, doors: Doors, day: Day) -> None:
-    context = chromium.new_context(viewport=PHONE, base_url=doors.url, java_script_enabled=False, locale="ar")
+def test_it_works_without_scripts(browser: Browser, doors: Doors, day: Day) -> None:
+    context = browser.new_context(viewport=PHONE, base_url=doors.url, java_script_enabled=False, locale="ar")
     page = context.new_page()
     page.goto(f"/join/{day.arrival.link}?lang=ar")
     for box, typed in BIRTH.items():

@@ -15,7 +15,7 @@ from tests.visits.gates.doors import Day, Doors
 @pytest.fixture
 def rosa(doors: Doors, day: Day) -> Iterator[httpx.Client]:
     """Her browser, after the identity step."""
-    with httpx.Client(base_url=doors.url, headers=SAME_SITE) as browser:
+    with httpx.Client(base_url=doors.url, headers=SAME_SITE, timeout=60) as browser:
         entered = browser.post(f"/join/{day.arrival.link}", data=BIRTH)
         secret = re.search(rf"{GUEST_COOKIE}=([\w-]+)", entered.headers["set-cookie"])
         assert secret
@@ -25,7 +25,7 @@ def rosa(doors: Doors, day: Day) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def ada(doors: Doors, day: Day) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=doors.url, headers=SAME_SITE) as browser:
+    with httpx.Client(base_url=doors.url, headers=SAME_SITE, timeout=60) as browser:
         browser.headers["Cookie"] = f"{STAFF_COOKIE}={day.clinician}"
         yield browser
 

@@ -28,7 +28,6 @@ from telehealth.visits.waiting_room import guests, service, standings, waiting
 from telehealth.visits.waiting_room.queue import NobodyWaits, QueueEntry
 from tests.kit.clinic import BORN, Clinic, add_colleague, open_clinic, register
 
-WAITING, CLINICIANS = 200, 50
 PLACES = ("US-NY", "US-CA", "US-TX", None)
 
 
@@ -40,9 +39,9 @@ class Crowd:
     clinicians: list[tuple[Actor, frozenset[str]]]
 
 
-async def gather_crowd(unit: Unit, clinic: Clinic) -> Crowd:
+async def gather_crowd(unit: Unit, clinic: Clinic, *, clinicians: int, patients: int) -> Crowd:
     found = {}
-    for number in range(WAITING):
+    for number in range(patients):
         patient = await register(unit, f"Number{number}")
         here = replace(unit, now=unit.now + timedelta(seconds=number))
         queued = await waiting.enqueue(
@@ -53,7 +52,7 @@ async def gather_crowd(unit: Unit, clinic: Clinic) -> Crowd:
             priority=number % 3 == 0,
         )
         found[patient.id] = queued.standing.entry
-    return Crowd(found, [await _clinician(unit, number) for number in range(CLINICIANS)])
+    return Crowd(found, [await _clinician(unit, number) for number in range(clinicians)])
 
 
 async def _clinician(unit: Unit, number: int) -> tuple[Actor, frozenset[str]]:
@@ -70,9 +69,12 @@ def clinician_actor(clinician_id: ClinicianId) -> Actor:
     return Actor(clinician_id, Role.CLINICIAN, SCOPES[Role.CLINICIAN], person_id=clinician_id)
 
 
-async def test_fifty_clinicians_press_next_on_two_hundred(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
+@pytest.mark.parametrize(("clinicians", "patients"), [(20, 48), pytest.param(50, 200, marks=pytest.mark.soak)])
+async def test_so_many_clinicians_press_next_on_so_many(
+    unit_of_work: UnitOfWork, clock: FixedClock, clinicians: int, patients: int
+) -> None:
     clinic = await unit_of_work.run(open_clinic, SYSTEM)
-    crowd = await unit_of_work.run(gather_crowd, SYSTEM, clinic)
+    crowd = await unit_of_work.run(gather_crowd, SYSTEM, clinic, clinicians=clinicians, patients=patients)
     clock.advance(timedelta(minutes=5))
     seen: list[Visit] = []
     while True:
@@ -86,7 +88,7 @@ async def test_fifty_clinicians_press_next_on_two_hundred(unit_of_work: UnitOfWo
         in_order_within_reach(crowd, left, taken)
         seen += taken
     assert Counter(each.patient_id for each in seen) == Counter(list(crowd.waiting))
-    assert len({each.id for each in seen}) == WAITING
+    assert len({each.id for each in seen}) == patients
 
 
 def in_order_within_reach(crowd: Crowd, line: list[QueueEntry], taken: list[Visit]) -> None:

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import anyio
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.kit.calls import FLAGS
+from tests.kit.chromium import chromium
 from tests.kit.database import Databases
 from tests.kit.full_room import Room, filled
 from tests.kit.house import environment_of
-from tests.kit.needs import program
 from tests.kit.patient_page import CASES, House, Staff, told, told_of_absence, told_of_move
 from tests.kit.processes import running_webs
 from tests.kit.valkey import mortal_valkey
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +27,15 @@ def house(databases: Databases) -> Iterator[House]:
 
 
 async def _fill(database: str) -> Room:
-    return await filled(database, patients=len(CASES) + 1, clinicians=2)
+    return await filled(database, patients=len(CASES), clinicians=2)
 
 
-@pytest.fixture(scope="module")
-def chromium(house: House) -> Iterator[Browser]:
+@pytest.fixture(scope="module", name="chromium")
+def opened_chromium(house: House) -> Iterator[Browser]:
     """After the house: it has a loop of its own."""
     del house
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("browser"), args=list(FLAGS))
+    with chromium(*FLAGS) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -52,9 +50,3 @@ def test_the_page_shows_the_new_time(chromium: Browser, house: House) -> None:
 
 def test_the_page_shows_that_the_patient_is_said_not_to_have_come(chromium: Browser, house: House) -> None:
     told_of_absence(chromium, house)
-
-
-def test_the_page_of_a_link_that_was_taken_back_stops_within_a_second(chromium: Browser, house: House) -> None:
-    """What is promised of it, and not only of how quick it is: who was put out sees and hears nothing any more."""
-    _, staff = house
-    assert told(chromium, house, staff.room.patients[len(CASES)], CASES["put out"]) < 1

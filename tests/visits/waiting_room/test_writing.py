@@ -5,10 +5,9 @@ from playwright.sync_api import Browser, expect
 
 from tests.kit.windows import staff_window
 from tests.visits.gates.doors import Doors
-from tests.visits.waiting_room.test_press import browser, doors, queue, say
+from tests.visits.waiting_room.test_press import queue, say
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "doors"]
 
 
 def test_a_message_is_not_lost_when_its_row_changes(doors: Doors, browser: Browser) -> None:
