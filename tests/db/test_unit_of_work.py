@@ -91,7 +91,8 @@ async def test_a_lock_that_does_not_come_is_asked_for_again(unit_of_work: UnitOf
         await asked.wait()
 
     async def ask(unit: Unit) -> int:
-        await unit.session.execute(text("SELECT set_config('lock_timeout', '20ms', true)"))
+        if not asked.is_set():
+            await unit.session.execute(text("SELECT set_config('lock_timeout', '20ms', true)"))
         try:
             await unit.session.execute(text("SELECT pg_advisory_xact_lock(1)"))
         finally:
