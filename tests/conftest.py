@@ -14,6 +14,7 @@ from telehealth.db.vault import Vault
 from tests.kit.database import Databases, serving
 from tests.kit.examples import register_profiles
 from tests.kit.needs import pytest_runtest_setup, pytest_terminal_summary  # noqa: F401 -- hooks of pytest
+from tests.kit.patience import PATIENCE
 from tests.kit.schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 -- likewise
 
 register_profiles()
@@ -54,6 +55,6 @@ async def unit_of_work(database: str, clock: FixedClock, nudged: list[Event]) ->
     async def nudge(events: Sequence[Event]) -> None:
         nudged.extend(events)
 
-    engine = open_engine(database)
+    engine = open_engine(database, patience=PATIENCE)  # a crowd on a busy machine is no fault
     yield UnitOfWork(engine, clock, Vault({"test": b"k" * 32}), read_catalogue().conflicts, nudge)
     await engine.dispose()

@@ -71,7 +71,7 @@ async def allocate(made: Relay, secret: str) -> str:
     """The relayed address that credentials of that secret get."""
     user = f"{int(time()) + 60}:somebody"
     password = base64.b64encode(hmac.digest(secret.encode(), user.encode(), hashlib.sha1)).decode()
-    for _ in range(50):
+    for _ in range(600):
         try:
             transport, _protocol = await turn.create_turn_endpoint(
                 asyncio.DatagramProtocol, ("127.0.0.1", made.port), user, password, transport="tcp"

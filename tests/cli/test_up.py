@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from joserfc.jwk import ECKey
 
 from telehealth.cli.leftovers import born
 from tests.cli.conftest import STANDINS
-from tests.kit.up import NO_SETTINGS, Up
+from tests.kit.demo import eventually
+from tests.kit.up import NO_SETTINGS, PATIENCE, Up
 
 EVERYTHING = {"postgres", "valkey", "mailbox", "record", "web", "worker", "beat", "media"}
 SECRETS = (
@@ -31,6 +33,7 @@ SECRETS = (
     "TELEHEALTH_DATA_KEYS",
     "TELEHEALTH_GRANT_PRIVATE_KEY",
 )
+read = partial(httpx.get, timeout=PATIENCE)
 
 
 def test_everything_starts_serves_survives_and_keeps_its_data(
@@ -133,8 +136,8 @@ def _pids(up: Up) -> list[int]:
 
 
 def _each_process_knows_what_it_may(told: dict[str, Any]) -> None:
-    web = httpx.get(told["addresses"]["web"].replace("localhost", "127.0.0.1")).json()
-    media = httpx.get(told["addresses"]["media"]).json()
+    web = read(told["addresses"]["web"].replace("localhost", "127.0.0.1")).json()
+    media = read(told["addresses"]["media"]).json()
     assert all(name in web for name in SECRETS)
     assert not any(name in media for name in SECRETS)
     assert "TELEHEALTH_MEDIA_PORT" not in web
@@ -145,9 +148,9 @@ def _each_process_knows_what_it_may(told: dict[str, Any]) -> None:
 
 def _record_service_wants_a_signed_client(told: dict[str, Any], state: Path) -> None:
     base = told["addresses"]["record_service"]
-    assert httpx.get(f"{base}/Patient").status_code == 401
+    assert read(f"{base}/Patient").status_code == 401
     key = ECKey.import_key(json.loads((state / "keys" / "record-private.jwk").read_text()))
-    endpoint = httpx.get(f"{base}/.well-known/smart-configuration").json()["token_endpoint"]
+    endpoint = read(f"{base}/.well-known/smart-configuration").json()["token_endpoint"]
     client = told["record_client_id"]
     claims = {"iss": client, "sub": client, "aud": endpoint, "jti": os.urandom(8).hex(), "exp": int(time.time()) + 200}
     form = {
@@ -156,8 +159,8 @@ def _record_service_wants_a_signed_client(told: dict[str, Any], state: Path) -> 
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
         "client_assertion": jwt.encode({"alg": "ES384"}, claims, key, algorithms=["ES384"]),
     }
-    token = httpx.post(endpoint, data=form).json()["access_token"]
-    assert httpx.get(f"{base}/Patient", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    token = httpx.post(endpoint, data=form, timeout=PATIENCE).json()["access_token"]
+    assert read(f"{base}/Patient", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 def _mail_can_be_read(told: dict[str, Any]) -> None:
@@ -169,14 +172,14 @@ def _mail_can_be_read(told: dict[str, Any]) -> None:
     with smtplib.SMTP(host, int(port)) as client:
         client.send_message(message)
     page = told["addresses"]["mailbox"].replace("localhost", "127.0.0.1")
-    [letter] = httpx.get(f"{page}/messages.json?to=b@home").json()["messages"]
+    [letter] = read(f"{page}/messages.json?to=b@home").json()["messages"]
     assert [each["name"] for each in letter["attachments"]] == ["visit.ics"]
-    assert "Your &lt;visit&gt;" in httpx.get(page).text
-    shown = httpx.get(f"{page}/messages/{letter['id']}").text
+    assert "Your &lt;visit&gt;" in read(page).text
+    shown = read(f"{page}/messages/{letter['id']}").text
     assert '<a rel="noreferrer noopener" href="http://localhost:1/v?a=1&amp;b=2">' in shown
     assert "<script>" not in shown
-    assert "BEGIN:VCALENDAR" in httpx.get(f"{page}/messages/{letter['id']}/attachments/0").text
-    assert httpx.get(page, headers={"Host": "rebound.example"}).status_code == 400
+    assert "BEGIN:VCALENDAR" in read(f"{page}/messages/{letter['id']}/attachments/0").text
+    assert read(page, headers={"Host": "rebound.example"}).status_code == 400
 
 
 def _keep_a_row(told: dict[str, Any]) -> None:
@@ -203,9 +206,6 @@ def _second_up_is_refused(state: Path) -> None:
 
 def _killed_worker_comes_back(up: Up, told: dict[str, Any]) -> None:
     worker = told["pids"]["worker"]
-    began = time.monotonic()
     os.kill(worker, signal.SIGKILL)
-    while (now := up.told()) is None or now["pids"].get("worker") in (None, worker):
-        assert time.monotonic() - began < 2
-        time.sleep(0.02)
+    eventually(lambda: (up.told() or told)["pids"].get("worker") not in (None, worker))
     assert "worker was ended by SIGKILL; it is started again in 0.2 s" in up.output

@@ -106,7 +106,7 @@ def test_a_process_with_a_number_used_again_is_left_alone(tmp_path: Path) -> Non
         assert stranger.poll() is None
         assert said == []
         stop_leftovers([Running(name="web", pid=stranger.pid, born=born(stranger.pid) or "")], said.append)
-        assert stranger.wait(5) == -15
+        assert stranger.wait(50) == -15
         assert len(said) == 1
     finally:
         stranger.kill()

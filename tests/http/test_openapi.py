@@ -150,7 +150,6 @@ def shares() -> Iterator[tuple[Kind, list[str]]]:
             yield kind, names[part::parts]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("kind", "names"), [pytest.param(*each, id=f"{each[0]}-{each[1][0]}") for each in shares()])
 def test_the_house_does_what_it_says(served: Served, kind: Kind, names: list[str]) -> None:
     """Every sort of boundary of every operation at every place, a few cases of each sort, and a few at random."""
@@ -190,7 +189,7 @@ def ask(served: Served, kind: Kind, named: list[str], *, examples: int, of_a_sor
     assert result.faults == []
     assert result.labels == {_label(OPERATIONS[name]) for name in names}
     if kind in LASTING:
-        answer = httpx.get(served.url + LASTING[kind], headers=_headers(served, kind))
+        answer = httpx.get(served.url + LASTING[kind], headers=_headers(served, kind), timeout=60)
         assert answer.status_code == 200, "the credential was lost on the way: what came after it was only refused"
 
 
@@ -241,6 +240,7 @@ def _config(served: Served, kind: Kind, names: set[str], examples: int) -> Schem
             "headers": _headers(served, kind),
             "continue-on-failure": True,
             "max-stream-events": 1,
+            "request-timeout": 120,
             "generation": {
                 "deterministic": True,
                 "max-examples": examples,

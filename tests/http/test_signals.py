@@ -10,7 +10,8 @@ import pytest
 
 from telehealth.http.notices import LONGEST, Notices, _lines
 from telehealth.http.signals import ValkeySignals
-from tests.kit.valkey import PATIENCE, Valkey, mortal_valkey
+from tests.kit.patience import PATIENCE
+from tests.kit.valkey import Valkey, mortal_valkey
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ class BookingProcess:
 
 def end(process: "subprocess.Popen[bytes]", how: signal.Signals = signal.SIGTERM) -> None:
     process.send_signal(how)
-    process.wait(20)
+    process.wait(60)
 
 
 async def serve(behind: BookingProcess) -> None:

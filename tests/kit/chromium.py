@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.kit.needs import program
-
-PATIENCE = 60_000  # milliseconds until what is expected of a page does not come; nothing waits so long for what comes
+from tests.kit.patience import PATIENCE
 
 
 @contextmanager
 def chromium(*flags: str) -> Iterator[Browser]:
     """Its event loop must not outlive a module: others run their own."""
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program("browser"), args=["--no-sandbox", *flags])
         try:

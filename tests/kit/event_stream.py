@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
+from tests.kit.patience import PATIENCE
+
 RETRY_SECONDS = 1.0
-PATIENCE = 30.0
 
 
 @dataclass(eq=False)

@@ -95,6 +95,6 @@ def until_healthy(url: str, process: subprocess.Popen[str]) -> None:
         try:
             if httpx.get(f"{url}/healthz", timeout=PATIENCE).status_code == 200:
                 return
-        except httpx.ConnectError:
+        except httpx.TransportError:
             time.sleep(0.05)
     raise RuntimeError("the media node does not answer")

@@ -15,8 +15,7 @@ from telehealth.cli.postgres import prepare_cluster, server
 from telehealth.cli.processes import Program
 from telehealth.cli.state import open_state
 from tests.kit.database import migrate
-
-PATIENCE = 60.0
+from tests.kit.patience import PATIENCE
 
 
 @dataclass
@@ -50,12 +49,12 @@ class Postgres:
         """`kill -9` of the postmaster; its backends end with it."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(self.program.stop_signal)
-            self.process.wait(20)
+            self.process.wait(PATIENCE)
 
     def _answers(self) -> bool:
         if self.process is None or self.process.poll() is not None:

@@ -15,8 +15,8 @@ from typing import Self
 import httpx
 
 from tests.kit.media_process import free_port
+from tests.kit.patience import PATIENCE
 
-PATIENCE = 90.0
 PLAIN = {name: value for name, value in environ.items() if not name.startswith("TELEHEALTH_")}
 CELERY = ("celery", "-q", "-A", "telehealth.celery")
 WORKER = (*CELERY, "worker", "--concurrency", "2", "--loglevel", "warning", "--without-gossip", "--without-mingle")
@@ -52,7 +52,7 @@ class Process:
         if self.process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
 
 
 @dataclass

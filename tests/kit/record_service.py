@@ -23,7 +23,7 @@ SCOPES = (
     "system/DocumentReference.crus system/Provenance.c system/Encounter.crus system/Appointment.crus "
     "system/Practitioner.rs system/Patient.cruds system/Patient.rs"
 )
-READY_WITHIN = 20.0
+READY_WITHIN = 90.0
 
 Json = dict[str, object]
 
@@ -59,7 +59,7 @@ class RunningRecordService:
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(timeout=5)
+                self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -91,7 +91,7 @@ class RunningRecordService:
         """Delete a DocumentReference, as somebody at the record service may."""
         address = f"{self.base_url}/DocumentReference/{document_id}"
         headers = {"authorization": f"Bearer {self.admin_token}"}
-        httpx.delete(address, headers=headers, timeout=10, trust_env=False).raise_for_status()
+        httpx.delete(address, headers=headers, timeout=60, trust_env=False).raise_for_status()
 
     def administer(
         self, method: str, path: str, *, body: Json | None = None, query: Mapping[str, str] | None = None
@@ -102,7 +102,7 @@ class RunningRecordService:
             json=body,
             params=query,
             headers={"authorization": f"Bearer {self.admin_token}"},
-            timeout=10,
+            timeout=60,
             trust_env=False,
         )
         reply.raise_for_status()

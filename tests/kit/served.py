@@ -25,7 +25,7 @@ class Served:
 
     def document(self) -> dict[str, Any]:
         """The API's description as it is read."""
-        found: dict[str, Any] = httpx.get(f"{self.url}/openapi.json").json()
+        found: dict[str, Any] = httpx.get(f"{self.url}/openapi.json", timeout=60).json()
         return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 NO_SETTINGS = {
     name: value
     for name, value in os.environ.items()
@@ -98,7 +98,7 @@ class Up:
         """`kill -9` of `up` alone: its children live on."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def stop(self) -> int:
         """Ctrl+C. Returns the exit code."""

@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from telehealth.cli.valkey import find_valkey
+from tests.kit.patience import PATIENCE
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Valkey:
         """`kill -9`."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
 
 
 @contextmanager
