@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 BARE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 CONFTEST = """
 from tests.kit import needs
-needs.PROGRAMS["browser"] = needs.PROGRAMS["relay"] = "no-such-program"
+needs.PROGRAMS["browser"] = needs.PROGRAMS["relay"] = needs.PROGRAMS["medplum"] = "no-such-program"
 from tests.kit.needs import pytest_runtest_setup, pytest_terminal_summary
 """
 TESTS = """
@@ -22,6 +22,8 @@ def test_page(page): pass
 @pytest.mark.relay
 @pytest.mark.browser
 def test_relayed(): pass
+@pytest.mark.medplum
+def test_routed(): pass
 def test_plain(): pass
 """
 
@@ -32,7 +34,8 @@ def test_what_is_missing_is_told_at_the_end(tmp_path: Path, workers: str) -> Non
     assert code == 0
     assert "NOT RUN: 2 tests need chromium: run deploy/install-test-deps" in told
     assert "NOT RUN: 1 test needs chromium and coturn: run deploy/install-test-deps" in told
-    assert "1 passed, 3 skipped" in told
+    assert "NOT RUN: 1 test needs Medplum's router on Node.js: run deploy/npm-packages tests/kit/medplum" in told
+    assert "1 passed, 4 skipped" in told
 
 
 def test_under_ci_it_is_a_failure(tmp_path: Path) -> None:
@@ -40,7 +43,7 @@ def test_under_ci_it_is_a_failure(tmp_path: Path) -> None:
     assert code == 1
     assert "NOT RUN: needs chromium and coturn: run deploy/install-test-deps" in told
     assert "3 errors" in told
-    assert "skipped" not in told
+    assert "1 passed, 1 skipped" in told, "what npm has not installed is told of, and no failure"
 
 
 PLUGINS = ("xdist", "timeout", "anyio")  # what pyproject.toml sets options of; the others take seconds to load

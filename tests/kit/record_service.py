@@ -18,6 +18,8 @@ from pathlib import Path
 import httpx
 from joserfc.jwk import ECKey
 
+from tests.kit.record_admin import Administered, Json
+
 CLIENT_ID = "telehealth"
 SCOPES = (
     "system/DocumentReference.crus system/Provenance.c system/Encounter.crus system/Appointment.crus "
@@ -25,12 +27,10 @@ SCOPES = (
 )
 READY_WITHIN = 90.0
 
-Json = dict[str, object]
-
 
 @dataclass(slots=True)
-class RunningRecordService:
-    """`private_key` belongs to `client_id`. `administer` sees and does everything, for arranging and for counting."""
+class RunningRecordService(Administered):
+    """`private_key` belongs to `client_id`."""
 
     directory: Path
     origin: str
@@ -42,6 +42,10 @@ class RunningRecordService:
     @property
     def base_url(self) -> str:
         return f"{self.origin}/fhir"
+
+    @property
+    def authorization(self) -> str:
+        return f"Bearer {self.admin_token}"
 
     def start(self) -> None:
         program = Path(sys.executable).with_name("sekmet")
@@ -71,44 +75,9 @@ class RunningRecordService:
             self.process.kill()
             self.process.wait()
 
-    def add_patient(self, *, system: str, value: str) -> str:
-        """The literal reference of a new patient who carries that identifier."""
-        return self.add("Patient", system=system, value=value, name=[{"family": "Test"}])
-
-    def add(self, resource_type: str, *, system: str, value: str, **elements: object) -> str:
-        """The literal reference of a new resource that carries that identifier."""
-        resource: Json = {"resourceType": resource_type, "identifier": [{"system": system, "value": value}]}
-        return f"{resource_type}/{self.administer('POST', resource_type, body=resource | elements)['id']}"
-
     def documents(self, *, system: str, value: str) -> list[Json]:
         """Every DocumentReference that carries the identifier."""
-        bundle = self.administer("GET", "DocumentReference", query={"identifier": f"{system}|{value}", "_count": "50"})
-        entries = bundle.get("entry", [])
-        assert isinstance(entries, list)
-        return [entry["resource"] for entry in entries]
-
-    def remove(self, document_id: str) -> None:
-        """Delete a DocumentReference, as somebody at the record service may."""
-        address = f"{self.base_url}/DocumentReference/{document_id}"
-        headers = {"authorization": f"Bearer {self.admin_token}"}
-        httpx.delete(address, headers=headers, timeout=60, trust_env=False).raise_for_status()
-
-    def administer(
-        self, method: str, path: str, *, body: Json | None = None, query: Mapping[str, str] | None = None
-    ) -> Json:
-        reply = httpx.request(
-            method,
-            f"{self.base_url}/{path}",
-            json=body,
-            params=query,
-            headers={"authorization": f"Bearer {self.admin_token}"},
-            timeout=60,
-            trust_env=False,
-        )
-        reply.raise_for_status()
-        value = reply.json()
-        assert isinstance(value, dict)
-        return value
+        return self.carriers("DocumentReference", system=system, value=value)
 
     def _ready(self) -> bool:
         try:

@@ -1,14 +1,13 @@
 """The record service as a FHIR R4 server: conditional create, search before repeating, content compared on 200.
 
-How servers differ is the profile's. Tried against sekmet 0.1.1, which is lenient: it keeps references to resources it
-does not have, refuses with 400 and never 422, and checks If-None-Exist outside the transaction that creates. HAPI
-(#3141) and Azure (#1382) have that race too; hence one leased sender per document, and a search before each repeat.
+How servers differ is the profile's; what each must keep is asked by tests/records/contract, of sekmet 0.1.1 and of
+Medplum's router 5.2.13. Sekmet is lenient: it keeps references to resources it does not have, refuses with 400, never
+with 422, and checks If-None-Exist outside the transaction that creates. HAPI (#3141) and Azure (#1382) have that race
+too; hence one leased sender per document, and a search before each repeat.
 """
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from http import HTTPStatus
 
 from telehealth.core.time import Clock
@@ -41,9 +40,6 @@ from telehealth.records.delivery.rules import (
 )
 from telehealth.records.notes.amendments import DocumentStatus, Relation
 from telehealth.tasks.outbound import Reply, open_client
-
-LOCATION = re.compile(r"(?:^|/)DocumentReference/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?$")
-POLLS, POLL_PAUSE = 5, timedelta(seconds=1)
 
 
 class FhirRecordService:

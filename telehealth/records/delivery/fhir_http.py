@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from telehealth.core.time import Clock
@@ -86,12 +87,18 @@ class FhirServer:
         return reply
 
     async def all_of(self, resource_type: str, query: Mapping[str, str]) -> list[Json]:
-        """Every match of a search, page after page (FHIR R4, section 3.1.1.4.10). Raises Settled."""
+        """Every match of a search, page after page (FHIR R4, section 3.1.1.4.10). Raises Settled.
+
+        Also when there are more (`Bundle.total`) and no page is left: half of them would be taken for all.
+        """
         reply = await self.read("GET", resource_type, query=query)
         found = resources(reply)
         for _ in range(MOST_PAGES):
             following = self._next_page(reply)
             if following is None:
+                total = _told(reply, "total")
+                if isinstance(total, int) and total > len(found):
+                    raise Settled(Away(reply.status))
                 return found
             reply = await self.read("GET", following)
             found += resources(reply)
@@ -99,8 +106,7 @@ class FhirServer:
 
     def _next_page(self, reply: Reply) -> str | None:
         """Its address under our base address, whatever host it names: a token goes to no other server."""
-        bundle = reply.json()
-        links = bundle.get("link") if isinstance(bundle, dict) else None
+        links = _told(reply, "link")
         urls = [link.get("url") for link in links or () if isinstance(link, dict) and link.get("relation") == "next"]
         return self.under_base(urls[0]) if urls and isinstance(urls[0], str) else None
 
@@ -176,6 +182,12 @@ class FhirServer:
             return None
         aware = at if at.tzinfo else at.replace(tzinfo=UTC)
         return min(max(aware - self._clock.now(), timedelta()), timedelta(days=1))
+
+
+def _told(reply: Reply, element: str) -> Any:
+    """An element of the Bundle that was read; None where there is none."""
+    bundle = reply.json()
+    return bundle.get(element) if isinstance(bundle, dict) else None
 
 
 def resources(reply: Reply) -> list[Json]:

@@ -20,7 +20,8 @@ from telehealth.records.delivery.tasks import Courier
 from telehealth.records.notes.amendments import Relation
 from telehealth.tasks.work import Work
 from tests.kit.fault_proxy import Fault, FaultProxy
-from tests.kit.record_service import Json, RunningRecordService
+from tests.kit.record_admin import Json
+from tests.kit.record_service import RunningRecordService
 from tests.kit.signed import MRN, amended_note, retracted_note, signed_note
 from tests.kit.visits import Arranged
 from tests.records.delivery.conftest import Clients
@@ -175,7 +176,7 @@ async def test_a_document_that_is_gone_is_left_to_a_person(way_for: Callable[[Pr
     way = way_for(US_CORE)
     arranged = await way.sign()
     await way.deliver()
-    way.server.remove(way.ids()[0])
+    way.server.remove(f"DocumentReference/{way.ids()[0]}")
     await retracted_note(way.unit_of_work, arranged, 1)
     await way.deliver()
     assert await way.unit_of_work.run(count_given_up, SYSTEM) == 1

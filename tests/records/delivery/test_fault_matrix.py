@@ -31,7 +31,8 @@ from telehealth.records.notes.amendments import Relation
 from telehealth.tasks.outbound import DEADLINE
 from telehealth.tasks.work import Work
 from tests.kit.fault_proxy import ALL_FOR_A_WHILE, FaultProxy, anywhere_at_random
-from tests.kit.record_service import Json, RunningRecordService
+from tests.kit.record_admin import Json
+from tests.kit.record_service import RunningRecordService
 from tests.kit.signed import MRN, amended_note, signed_note
 from tests.kit.tell import tell
 from tests.kit.visits import Arranged

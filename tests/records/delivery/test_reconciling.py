@@ -35,7 +35,8 @@ from telehealth.records.delivery.tasks import Courier
 from telehealth.records.notes.amendments import Relation, Signed
 from telehealth.tasks.work import Work
 from tests.kit.fault_proxy import FaultProxy
-from tests.kit.record_service import Json, RunningRecordService
+from tests.kit.record_admin import Json
+from tests.kit.record_service import RunningRecordService
 from tests.kit.signed import MRN, Everybody, amended_note, retracted_note, signed_note
 from tests.records.delivery.conftest import Clients
 
@@ -116,7 +117,7 @@ async def test_what_is_missing_is_sent_again(
     unit_of_work: UnitOfWork, clients: Clients, server: RunningRecordService, clock: FixedClock
 ) -> None:
     work, destination, remote_id = await delivered(unit_of_work, clients, server, clock)
-    server.remove(remote_id)
+    server.remove(f"DocumentReference/{remote_id}")
     assert dict((await look(work, destination)).found) == {Finding.MISSING: 1}
     await Courier().sweep(work)
     (row,) = await unit_of_work.run(rows)
@@ -138,7 +139,7 @@ async def test_a_search_that_finds_nothing_makes_nothing_missing(
     change(server, remote_id, content=[{"attachment": {"contentType": "text/plain", "data": "b3RoZXI="}}])
     clock.advance(DAY / 2)
     assert dict((await look(work, destination)).found) == {Finding.CHANGED: 1}
-    server.remove(remote_id)
+    server.remove(f"DocumentReference/{remote_id}")
     clock.advance(timedelta(hours=1))
     assert dict((await look(work, destination)).found) == {Finding.MISSING: 1}
 

@@ -16,7 +16,8 @@ from telehealth.records.delivery.rules import Accepted, Differs, Identifier, Unr
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.fault_proxy import Fault, FaultProxy
 from tests.kit.notes import SIGNED_AT, a_document, a_visit
-from tests.kit.record_service import Json, RunningRecordService
+from tests.kit.record_admin import Json
+from tests.kit.record_service import RunningRecordService
 from tests.records.delivery.conftest import MRN, Clients
 
 OF_VISITS = pytest.mark.parametrize("resource_type", [ResourceType.ENCOUNTER, ResourceType.APPOINTMENT])
