@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 from telehealth.catalogue import read_catalogue
-from telehealth.core.time import SystemClock
+from telehealth.core.time import Clock, SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
@@ -89,13 +89,13 @@ def note_house(
 
 
 @asynccontextmanager
-async def signing(house: NoteHouse) -> AsyncIterator[UnitOfWork]:
+async def signing(house: NoteHouse, clock: Clock | None = None) -> AsyncIterator[UnitOfWork]:
     """What a web process signs with."""
     settings = settings_of(house.postgres.url, house.valkey.url)
     engine = open_engine(house.postgres.url, pool_size=4)
     vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
     try:
-        yield UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, _unheard)
+        yield UnitOfWork(engine, clock or SystemClock(), vault, read_catalogue().conflicts, _unheard)
     finally:
         await engine.dispose()
 
