@@ -16,9 +16,10 @@ from telehealth.bootstrap import record_targets
 from telehealth.cli.errors import CannotStart
 from telehealth.cli.house import in_house
 from telehealth.cli.migrate import heads
-from telehealth.cli.readiness import count_workers, http_status
+from telehealth.cli.readiness import LANES, http_status, served_lanes
 from telehealth.cli.redrive import count_stuck
 from telehealth.settings import Settings, SettingsError, read_settings
+from telehealth.tasks.work import Lane
 
 PATIENCE = 3.0
 """Seconds one neighbour has to answer."""
@@ -39,10 +40,11 @@ def examine(env: Mapping[str, str]) -> list[Finding]:
         _ = settings.push_url
     except SettingsError as error:
         return [Finding("settings", False, str(error), "Correct the names; `telehealth settings` lists them all.")]
-    checks: tuple[Callable[[Settings], Finding], ...] = (_broker, _worker, _mail, _record_service, _media)
+    checks: tuple[Callable[[Settings], Finding], ...] = (_mail, _record_service, _media)
     database = _database(settings)
     stuck = _stuck(settings) if database.is_ok else []
-    return [Finding("settings", True, "complete"), database, *stuck, *(check(settings) for check in checks)]
+    ways = [_broker(settings), *_workers(settings), *(check(settings) for check in checks)]
+    return [Finding("settings", True, "complete"), database, *stuck, *ways]
 
 
 def report(findings: list[Finding], *, is_json: bool) -> None:
@@ -99,10 +101,15 @@ def _broker(settings: Settings) -> Finding:
     return Finding("broker", True, "answers")
 
 
-def _worker(settings: Settings) -> Finding:
-    if count_workers(settings.broker_url.get_secret_value()):
-        return Finding("worker", True, "answers")
-    return Finding("worker", False, "no worker answers through the broker", "Start the `worker` line of the Procfile.")
+def _workers(settings: Settings) -> list[Finding]:
+    served = served_lanes(settings.broker_url.get_secret_value())
+    return [_served(name, lane, is_ok=lane in served) for name, lane in LANES.items()]
+
+
+def _served(name: str, lane: Lane, *, is_ok: bool) -> Finding:
+    if is_ok:
+        return Finding(name, True, "answers")
+    return Finding(name, False, f"no worker takes from {lane}", f"Start the `{name}` line of the Procfile.")
 
 
 def _mail(settings: Settings) -> Finding:

@@ -10,10 +10,13 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from telehealth.cli.errors import CannotStart
+from telehealth.tasks.work import Lane
 
 PATIENCE = 90.0
 """Seconds a process has to become ready."""
 PAUSE = 0.1
+LANES = {"worker": Lane.HOUSE, "messenger": Lane.MESSAGES, "courier": Lane.PARTNERS}
+"""Which line of the Procfile serves which."""
 
 Question = Callable[[], Awaitable[bool]]
 
@@ -60,23 +63,24 @@ def accepts(port: int) -> Question:
     return ask
 
 
-def worker_answers(broker_url: str) -> Question:
-    """Ready when one Celery worker answers a ping through the broker."""
+def lane_is_served(broker_url: str, lane: Lane) -> Question:
+    """Ready when a Celery worker says through the broker that it takes from that queue."""
 
     async def ask() -> bool:
-        return await asyncio.to_thread(count_workers, broker_url) > 0
+        return lane in await asyncio.to_thread(served_lanes, broker_url)
 
     return ask
 
 
-def count_workers(broker_url: str) -> int:
-    """Workers that answer within half a second; 0 when the broker cannot be reached."""
+def served_lanes(broker_url: str) -> set[str]:
+    """The queues of workers that answer within half a second; none when the broker cannot be reached."""
     app = Celery("up", broker=broker_url, set_as_current=False)
     try:
         with app.connection_for_write(connect_timeout=1) as connection:
-            return len(app.control.ping(timeout=0.5, limit=1, connection=connection) or ())
+            told = app.control.inspect(timeout=0.5, connection=connection).active_queues() or {}
+            return {queue["name"] for queues in told.values() for queue in queues}
     except (OSError, OperationalError):
-        return 0
+        return set()
     finally:
         app.close()
 

@@ -26,7 +26,7 @@ from telehealth.cli.leftovers import RunFile, stop_leftovers
 from telehealth.cli.logs import Logs
 from telehealth.cli.processes import Program, Supervisor
 from telehealth.cli.procfile import RELEASE, Procfile, read_procfile
-from telehealth.cli.readiness import Question, accepts, answers_ok, http_status, until_ready, worker_answers
+from telehealth.cli.readiness import LANES, Question, accepts, answers_ok, http_status, lane_is_served, until_ready
 from telehealth.cli.state import StateDirectory, locked, open_state, write_private
 from telehealth.settings import Environment, SettingsError, read_media_settings, read_settings, value_of
 
@@ -226,11 +226,11 @@ class Installation:
 
     def _questions(self) -> dict[str, Question]:
         ports, processes = self._options.ports, self._procfile.processes
-        settings = read_settings(self._environments.application)
+        broker_url = read_settings(self._environments.application).broker_url.get_secret_value()
         asked: dict[str, tuple[bool, Question]] = {
             "web": ("web" in processes, answers_ok(f"http://{LOOPBACK}:{ports.web}/readyz")),
             "media": ("media" in processes, answers_ok(f"http://{LOOPBACK}:{ports.media}/healthz")),
-            "worker": ("worker" in processes, worker_answers(settings.broker_url.get_secret_value())),
+            **{name: (name in processes, lane_is_served(broker_url, lane)) for name, lane in LANES.items()},
             "record service": (
                 self._embedded.record,
                 answers_ok(f"{record_service.base_url(ports.record_service)}/metadata"),

@@ -27,7 +27,7 @@ from telehealth.notifications.service import NO_GATEWAY, NOWHERE, UNTRUE, Came, 
 from telehealth.notifications.texts import NoNumber, TextDesk
 from telehealth.records.after_visit.events import SummaryReleased
 from telehealth.scheduling.waitlist.events import OfferMade
-from telehealth.tasks.work import Work, subscription, sweep
+from telehealth.tasks.work import Lane, Work, subscription, sweep
 from telehealth.visits.appointments.events import TimeToChoose
 from telehealth.visits.escalation.events import AlertTold
 from telehealth.visits.escalation.rules import AlertKind, Audience
@@ -208,4 +208,4 @@ SUBSCRIPTIONS = (
     subscription(FollowUpReminded, tell_open),
     subscription(FollowUpEscalated, tell_overdue),
 )
-SWEEPS = (sweep("notifications.send_due", send_due, every=1.0),)
+SWEEPS = (sweep("notifications.send_due", send_due, every=1.0, lane=Lane.MESSAGES),)

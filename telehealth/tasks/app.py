@@ -8,7 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown
 
-from telehealth.tasks.work import Sweep, Work
+from telehealth.tasks.work import Lane, Sweep, Work
 
 SWEEP = "telehealth.sweep"
 HARD_LIMIT_SECONDS = 60
@@ -35,6 +35,7 @@ def build_celery(broker_url: str, sweeps: Sequence[Sweep], open_work: OpenWork) 
     app = Celery("telehealth", broker=broker_url)
     app.conf.update(
         _shared(broker_url),
+        task_queues={each.value: {} for each in Lane},  # a worker that names none takes from all
         task_acks_late=True,
         task_time_limit=HARD_LIMIT_SECONDS,
         worker_prefetch_multiplier=1,
@@ -46,7 +47,7 @@ def build_celery(broker_url: str, sweeps: Sequence[Sweep], open_work: OpenWork) 
                 "task": SWEEP,
                 "schedule": each.every,
                 "args": [each.name],
-                "options": {"expires": each.every},
+                "options": {"expires": each.every, "queue": each.lane.value},
             }
             for each in sweeps
         },
@@ -100,7 +101,7 @@ def _shared(broker_url: str) -> dict[str, Any]:
         "accept_content": ["json"],
         "task_serializer": "json",
         "task_ignore_result": True,
-        "task_default_queue": "telehealth",
+        "task_default_queue": Lane.HOUSE.value,
         "task_reject_on_worker_lost": False,
         "timezone": "UTC",
         "broker_transport_options": options,

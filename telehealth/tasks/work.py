@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from telehealth.core.actors import SYSTEM
@@ -46,6 +47,17 @@ class Subscription:
         return f"{self.handle.__module__.split('.')[1]}.{self.handle.__name__}"
 
 
+class Lane(StrEnum):
+    """Whom a sweep waits for: each has a queue and workers of its own, so that a slow server holds up its own kind."""
+
+    HOUSE = "telehealth"
+    """The house's own: database, rooms, media nodes."""
+    MESSAGES = "telehealth.messages"
+    """Mail servers and text gateways."""
+    PARTNERS = "telehealth.partners"
+    """Record services, calendars, the storage of files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """Looks for rows that are due, every so many seconds; answers how many it settled."""
@@ -53,11 +65,12 @@ class Sweep:
     name: str
     sweep: Callable[[Work], Awaitable[int]]
     every: float
+    lane: Lane
 
 
 def subscription(event: type[Happening], handle: Callable[[Unit, Happening], Awaitable[None]]) -> Subscription:
     return Subscription(event, handle)
 
 
-def sweep(name: str, run: Callable[[Work], Awaitable[int]], *, every: float) -> Sweep:
-    return Sweep(name, run, every)
+def sweep(name: str, run: Callable[[Work], Awaitable[int]], *, every: float, lane: Lane = Lane.HOUSE) -> Sweep:
+    return Sweep(name, run, every, lane)

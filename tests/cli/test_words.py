@@ -51,7 +51,7 @@ def test_a_wrong_procfile_is_told_by_its_line(text: str, told: str) -> None:
 def test_our_procfile_has_the_five_lines() -> None:
     ours = read_procfile(find_procfile())
     assert ours.release == "python -m alembic upgrade head"
-    assert list(ours.processes) == ["web", "worker", "beat", "media"]
+    assert list(ours.processes) == ["web", "worker", "messenger", "courier", "beat", "media"]
 
 
 @pytest.mark.parametrize("model", [Settings, MediaSettings])

@@ -106,11 +106,11 @@ def test_a_worker_killed_between_delivery_and_settlement_repeats_nothing(demo: D
         try:
             sign(clinician, visit, "Wound heals well.")
             eventually(lambda: reached and len(documents(demo, visit)) == 1)
-            worker = demo.told["pids"]["worker"]
+            worker = demo.told["pids"]["courier"]
             os.killpg(worker, signal.SIGKILL)
         finally:
             demo.proxy.plan = no_faults
-        eventually(lambda: demo.told["pids"].get("worker") not in (None, worker))
+        eventually(lambda: demo.told["pids"].get("courier") not in (None, worker))
         assert state(clinician, visit) != "delivered"
         if lease == "brought to its end":
             assert len(demo.rows(LEASE_OVER, visit)) == 1

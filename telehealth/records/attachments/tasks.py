@@ -2,7 +2,7 @@
 
 from telehealth.records.attachments.keeping import Keeper
 from telehealth.records.attachments.ports import Examiner, ObjectStore
-from telehealth.tasks.work import Work, sweep
+from telehealth.tasks.work import Lane, Work, sweep
 
 
 async def settle_files(work: Work) -> int:
@@ -11,4 +11,4 @@ async def settle_files(work: Work) -> int:
 
 
 SUBSCRIPTIONS = ()
-SWEEPS = (sweep("records.settle_files", settle_files, every=30.0),)
+SWEEPS = (sweep("records.settle_files", settle_files, every=30.0, lane=Lane.PARTNERS),)

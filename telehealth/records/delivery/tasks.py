@@ -16,7 +16,7 @@ from telehealth.records.delivery.profiles import Profile
 from telehealth.records.delivery.reconciling import look_around
 from telehealth.records.delivery.rules import Answer, Away, Breaker, Step, Unauthorized, Unsure, next_step
 from telehealth.records.delivery.service import Claim
-from telehealth.tasks.work import Work, subscription, sweep
+from telehealth.tasks.work import Lane, Work, subscription, sweep
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as visit_service
 from telehealth.visits.lifecycle.events import (
@@ -151,6 +151,6 @@ SUBSCRIPTIONS = (
     *(subscription(each, write_back.note_change) for each in TOLD_OF),
 )
 SWEEPS = (
-    sweep("records.deliver", Courier().sweep, every=1.0),
-    sweep("records.reconcile", look_around, every=30.0),
+    sweep("records.deliver", Courier().sweep, every=1.0, lane=Lane.PARTNERS),
+    sweep("records.reconcile", look_around, every=30.0, lane=Lane.PARTNERS),
 )

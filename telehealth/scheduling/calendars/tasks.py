@@ -13,7 +13,7 @@ from telehealth.scheduling.calendars.ports import OwnDomain
 from telehealth.scheduling.calendars.reading import View, read_calendar
 from telehealth.scheduling.calendars.rules import AHEAD, BEHIND, Errand, Failed, Outcome, Read, Unchanged
 from telehealth.tasks.outbound import Fetcher, NotFetched
-from telehealth.tasks.work import Work, sweep
+from telehealth.tasks.work import Lane, Work, sweep
 
 ROUND = timedelta(seconds=15)  # with the longest read after it, still less than a sweep may take
 log = logging.getLogger(__name__)
@@ -57,4 +57,4 @@ def _view(work: Work, errand: Errand) -> View:
     return View(zone_on=partial(zone_on, errand.resource), span=span, domain=work.port(OwnDomain))
 
 
-SWEEPS = (sweep("calendars.read_due", read_due, every=10.0),)
+SWEEPS = (sweep("calendars.read_due", read_due, every=10.0, lane=Lane.PARTNERS),)

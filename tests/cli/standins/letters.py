@@ -5,4 +5,4 @@ from os import environ
 from celery import Celery
 
 app = Celery("letters", broker=environ["BROKER_URL"])
-app.conf.broker_connection_retry_on_startup = True
+app.conf.update(broker_connection_retry_on_startup=True, task_default_queue="telehealth")
