@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 from telehealth.cli.errors import CannotStart
 from telehealth.tasks.work import Lane
 
-PATIENCE = 90.0
+PATIENCE = 180.0
 """Seconds a process has to become ready."""
 PAUSE = 0.1
 LANES = {"worker": Lane.HOUSE, "messenger": Lane.MESSAGES, "courier": Lane.PARTNERS}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 120.0
+PATIENCE = 240.0
 NO_SETTINGS = {
     name: value
     for name, value in os.environ.items()
