@@ -1,6 +1,6 @@
 """What time and events do to follow-up tasks: they fall due, or are found needless, or come of a visit that failed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,9 +11,9 @@ from telehealth.core.ids import PatientId
 from telehealth.db.tables import UtcDateTime
 from telehealth.db.unit import Unit
 from telehealth.followups import queries
-from telehealth.followups.models import FollowUpRow, TriggerRow
-from telehealth.followups.parts import TaskKind, TaskStatus, Wish
-from telehealth.followups.rules import ENDINGS, TRANSITIONS, WINDOW, Facts, moved_by_time, needless, next_look
+from telehealth.followups.models import FollowUpRow, StepRow, TriggerRow
+from telehealth.followups.parts import Command, TaskKind, TaskStatus, Wish
+from telehealth.followups.rules import ENDINGS, STAFF, TRANSITIONS, WINDOW, Facts, moved_by_time, needless, next_look
 from telehealth.followups.service import plan
 from telehealth.followups.steps import apply, change, event_of, situation
 from telehealth.visits.gates import queries as gates
@@ -66,6 +66,23 @@ async def recheck_visit(unit: Unit, visit_id: UUID) -> None:
     """A visit is not what it was when its tasks were made."""
     query = select(FollowUpRow).where(FollowUpRow.visit_id == visit_id, FollowUpRow.closed_at.is_(None))
     await recheck(unit, (await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update())).all())
+
+
+async def cancel_unbegun(unit: Unit, task_ids: Collection[UUID], cause: str) -> None:
+    """What they were made for is no more: what no person has laid hand on is cancelled, the rest is left to them."""
+    begun = select(StepRow.task_id).where(
+        StepRow.task_id == FollowUpRow.id, StepRow.role.in_(list(STAFF)), StepRow.command != Command.PLAN
+    )
+    query = select(FollowUpRow).where(FollowUpRow.id.in_(task_ids), FollowUpRow.closed_at.is_(None), ~begun.exists())
+    for row in (await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update())).all():
+        if row.closed_at is None:  # what waited for one that was cancelled has gone with it
+            await change(unit, row, Command.CANCEL, cause=cause)
+
+
+async def not_cancelled(unit: Unit, task_ids: Collection[UUID]) -> list[UUID]:
+    """Those of them that are there still, open or done."""
+    query = select(FollowUpRow.id).where(FollowUpRow.id.in_(task_ids), FollowUpRow.status != TaskStatus.CANCELLED)
+    return list(await unit.session.scalars(query.order_by(FollowUpRow.id)))
 
 
 async def ended_badly(unit: Unit, visit_id: UUID, ending: str) -> None:

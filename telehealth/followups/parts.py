@@ -120,6 +120,7 @@ class Wish:
     """A task as it is asked for. `owner` None is the visit's clinician; `repeat` an RRULE value (RFC 5545) or empty.
 
     `due_in` is a delay such as 2w; `due_at`, an instant, goes before it; `window` a delay too, empty for three days.
+    `cause` is what its history says of where it came from.
     """
 
     title: str = ""
@@ -134,6 +135,7 @@ class Wish:
     checklist: Sequence[str] = ()
     repeat: str = ""
     origin: str | None = None
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ async def plan(unit: Unit, visit_id: UUID, wish: Wish) -> list[FollowUp]:
     unit.session.add_all(rows)
     await unit.session.flush()
     for row in rows:
-        apply(unit, row, Command.PLAN, TaskStatus.PLANNED)
+        apply(unit, row, Command.PLAN, TaskStatus.PLANNED, cause=wish.cause)
         unit.audit("create", "follow_up_task", row.id, patient_id=visit.patient_id)
         unit.emit(event_of(FollowUpPlanned, row))
     await unit.session.flush()

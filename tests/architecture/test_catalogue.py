@@ -33,7 +33,6 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "LocationAttested",
         "NoteHeld",
         "FilesChanged",
-        "NoteSigned",
         "ParticipantMoved",
         "ParticipantRemoved",
         "PatientArrived",

@@ -17,6 +17,7 @@ DOCUMENTS = [
         "telehealth/README.md",
         "telehealth/media/README.md",
         "telehealth/followups/README.md",
+        "telehealth/pathways/README.md",
         "telehealth/visits/README.md",
         "tests/README.md",
     )

@@ -84,6 +84,7 @@ NO_PATIENT = "when somebody works is no patient's data"
 TYPED = ("register", "identify", "identify_by_name", "invite_companion", "invite_on_page")
 LISTED = ("calendars", "calendar_alerts", "holiday_calendars", "overrides")
 VERBS = (("search", "s"), ("read", ""))
+OF_PATHWAYS = ("list_pathways", "read_pathway", "list_pathway_versions", "pathways_page", "pathway_page")
 OF_CLINICIANS = ("licences", "supervisors")
 NO_TRAINEE = "this house has no trainee; its own tests look at what reading what one signed leaves"
 NODELESS = "503 without a media node; test_openapi asks with one"
@@ -191,6 +192,9 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"records.{name}", Check.TRACE): STORED for name in ("read_attachment", "read_own_file")},
     ("followups.follow_tasks", Check.TRACE): "says that a board of tasks changed, never what: the board is audited",
     **{(f"followups.{name}", Check.TRACE): "no patient's data" for name in ("read_triggers", "triggers_page")},
+    **{(f"pathways.{name}", Check.TRACE): "what pathways there are is no patient's data" for name in OF_PATHWAYS},
+    **{(f"pathways.{name}", Check.ECHO): "names the address: a code" for name in ("publish_pathway", "retire_pathway")},
+    **{(f"pathways.{name}", Check.ECHO): TYPED_AGAIN for name in ("open_pathway", "save_pathway")},
     ("followups.claim", Check.STRANGER): "leads to the board, which says of all that somebody else has it",
     ("visits.follow_board", Check.TRACE): "says that the board changed, never what: the board itself is audited",
 }

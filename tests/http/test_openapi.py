@@ -81,6 +81,7 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "visits.set_escalation_rules": "the first step is the board at once, and the others come in the order of time",
     "visits.save_intake": "which answers there are the questions say",
     "followups.assign_follow_up": "who is given a task is there",
+    "pathways.publish_pathway": "steps have an order, and a repetition an end",
     "followups.tick_item": "a checklist has an end",
     "records.sign_note": "a note that says nothing is not signed",
     "records.retract_note": "a reason is words",

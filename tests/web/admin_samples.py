@@ -116,7 +116,64 @@ _TEMPLATE = {
 }
 _UNREADABLE = {"faults": [Data(line=7, code="twice"), Data(line=9, code="name")], "told": "", "theirs": _TYPED}
 
+_PATHWAY_FORM = {
+    "name": "High blood pressure, the first three months after it was found",
+    "type.video": "on",
+    "diagnoses": "ICD-10 I10, E11.9; SNOMED CT 38341003",
+    "kind_1": "questionnaire",
+    "title_1": "Blood pressure in the morning",
+    "due_in_1": "1d",
+    "repeat_1": "FREQ=DAILY;COUNT=14",
+    "kind_2": "call",
+    "owner_2": "desk",
+    "after_2": "1",
+    "priority_2": "urgent",
+    "checklist_2": "Has the cuff arrived?\nPulse",
+}
+_PATHWAY = {
+    **_CLINIC,
+    "code": "high-blood-pressure",
+    "kinds": [Data(code="video", name=_KIND.name), Data(code="group", name="Group by video")],
+    "version": 3,
+    "rows": [1, 2, 3],
+    "form": _PATHWAY_FORM,
+    "told": "published",
+    "errors": [],
+    "changed": False,
+}
+_MISWRITTEN = [
+    FieldError("visit_types", "invalid"),
+    FieldError("diagnoses", "diagnoses"),
+    FieldError("due_in_1", "delay"),
+    FieldError("repeat_1", "repeat"),
+    FieldError("after_2", "earlier"),
+    FieldError("owner_2", "invalid"),
+    FieldError("checklist_2", "invalid"),
+]
+_PATHWAYS = {
+    **_CLINIC,
+    "pathways": [
+        Data(code="a", version=3, published_at=NOW, content=Data(name=_PATHWAY_FORM["name"], steps=[1, 2])),
+        Data(code="b", version=1, published_at=NOW, content=Data(name="متابعة السكري", steps=[1])),
+    ],
+    "told": "retired",
+    "errors": [],
+    "typed": "",
+}
+_UNFIT_CODE = {"told": "", "pathways": [], "errors": [FieldError("code", "code")], "typed": "High blood pressure"}
+
 ADMINISTRATION = (
+    Sample("admin_care_pathways", "admin_care_pathways.html", _PATHWAYS, "/admin/care-pathways"),
+    Sample(
+        "admin_care_pathways_wrong", "admin_care_pathways.html", {**_PATHWAYS, **_UNFIT_CODE}, "/admin/care-pathways"
+    ),
+    Sample("admin_care_pathway", "admin_care_pathway.html", _PATHWAY, "/admin/care-pathways/high-blood-pressure"),
+    Sample(
+        "admin_care_pathway_wrong",
+        "admin_care_pathway.html",
+        {**_PATHWAY, "told": "", "changed": True, "version": 0, "errors": _MISWRITTEN},
+        "/admin/care-pathways/high-blood-pressure",
+    ),
     Sample("deliveries", "deliveries.html", _DELIVERIES, "/admin/deliveries"),
     Sample("deliveries_none", "deliveries.html", {**_DELIVERIES, "deliveries": [], "more": None}, "/admin/deliveries"),
     Sample("admin_note_template", "admin_note_template.html", _TEMPLATE, "/admin/note-templates"),
