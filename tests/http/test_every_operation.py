@@ -335,7 +335,7 @@ def _marked(operation: Operation, residents: Residents) -> Iterator[tuple[Mappin
         yield unknown, {"content": MARKER.encode(), "headers": {"Content-Type": f"text/{MARKER}"}}
 
 
-async def _extreme(street: Street, operation: Operation, *, one_in: int = 3) -> None:
+async def _extreme(street: Street, operation: Operation, *, one_in: int = 6) -> None:
     """Each value in one of so many places, in the long run in each of them. Own ids where there are ids: what is
     refused before loading has met nothing yet.
     """

@@ -6,10 +6,13 @@ from xdist.scheduler import LoadScopeScheduling
 STORIES = "tests/stories/"
 LONGEST = (  # a file of half a minute that begins last is half a minute with one worker
     STORIES,
-    "tests/faults/test_waiting_room.py",
     "tests/web/test_accessibility.py",
     "tests/scheduling/test_cases.py",
     "tests/cli/test_up.py",
+    "tests/visits/waiting_room/test_open_page.py",
+    "tests/cli/test_clinic_day.py",
+    "tests/visits/gates/test_browser.py",
+    "tests/web/test_note_scripts.py",
     "tests/video/test_signalling.py",
     "tests/http/test_openapi.py",
     "tests/scheduling/test_waitlist.py",

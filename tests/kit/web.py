@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 
 import httpx
 
@@ -13,7 +14,7 @@ from telehealth.http.app import build_app
 from telehealth.http.call import Kit
 from telehealth.http.locales import Locales
 from telehealth.http.operation import Operation
-from telehealth.http.pages import open_pages
+from telehealth.http.pages import Pages, open_pages
 from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import Rings
@@ -59,10 +60,16 @@ async def client_of(
     """An HTTP client inside the process; `headers={"Authorization": "Bearer <secret>"}` acts as that actor."""
     key = CursorKey("k" * 32)
     everything = {Authenticator: KnownActors(known), CursorKey: key, Signals: SilentSignals(), **(ports or {})}
-    kit = Kit(unit_of_work, Ports(everything), open_pages(Locales.load()), ORIGIN)
+    kit = Kit(unit_of_work, Ports(everything), pages(), ORIGIN)
     transport = httpx.ASGITransport(build_app(kit, operations, sockets), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
         yield client
+
+
+@cache
+def pages() -> Pages:
+    """One for a test process: whoever opens others compiles every template again."""
+    return open_pages(Locales.load())
 
 
 def bearer(secret: str) -> dict[str, str]:

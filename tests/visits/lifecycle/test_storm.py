@@ -15,7 +15,7 @@ from telehealth.visits.lifecycle.rules import ENDINGS, TRANSITIONS, Command
 from tests.kit.database import Databases
 from tests.kit.storm import CASTS, EVERYTHING, FATAL, PEOPLE, Storm
 
-EACH_TIME, LONG = 500, 100_000
+EACH_TIME, LONG = 250, 100_000
 PARTS = 4
 STEPS_OF_A_LIFE = 50
 LIVES_AT_ONCE = 10
