@@ -32,8 +32,8 @@ from telehealth.http.pages import open_pages
 from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
-from telehealth.notifications.ports import Mailer, MailFrom, NoTexter, PublicUrl, Texter
-from telehealth.notifications.sms_gateway import Account, GatewayKind, SmsGateway
+from telehealth.notifications.ports import GatewayDoor, GatewayKind, Mailer, MailFrom, NoTexter, PublicUrl, Texter
+from telehealth.notifications.sms_gateway import Account, SmsGateway
 from telehealth.notifications.smtp import SmtpMailer
 from telehealth.records.after_visit.ports import PatientTasks
 from telehealth.records.attachments.bucket import BucketStore
@@ -134,6 +134,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         PatientTasks: follow_ups,
         SupervisorTasks: CosignatureTasks(),
         FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
+        GatewayDoor: GatewayDoor(GatewayKind(settings.sms_gateway), _secret(settings.sms_inbound_secret) or ""),
         IceServers: IceServers(tuple(settings.turn_urls.split()), _secret(settings.turn_secret)),
         KeptVisits: VisitsOutsideHours(),
         Lacking: _lacking(settings),

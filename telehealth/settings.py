@@ -165,10 +165,7 @@ class Settings(BaseModel):
         str,
         Field(alias="TELEHEALTH_CALENDAR_NETWORKS", description="Private networks (CIDR) of outside calendars"),
     ] = ""
-    mail_from: Annotated[str, Field(alias="TELEHEALTH_MAIL_FROM", description="Sender of every message")] = (
-        "visits@clinic.example"
-    )
-
+    mail_from: Annotated[str, Field(alias="TELEHEALTH_MAIL_FROM", description="Sender")] = "visits@clinic.example"
     sms_url: Annotated[
         str, Field(alias="SMS_URL", description="Address of the SMS gateway that takes text messages; none: no texts")
     ] = ""
@@ -179,18 +176,19 @@ class Settings(BaseModel):
     sms_from: Annotated[
         str, Field(alias="TELEHEALTH_SMS_FROM", description="Number or name texts come from, or a messaging service")
     ] = ""
-    sms_user: Annotated[
-        str, Field(alias="TELEHEALTH_SMS_USER", description="Account or API key at a gateway of the twilio kind")
-    ] = ""
+    sms_user: Annotated[str, Field(alias="TELEHEALTH_SMS_USER", description="Account or API key at Twilio")] = ""
     sms_secret: Annotated[
         SecretStr | None,
         Field(alias="TELEHEALTH_SMS_SECRET", description="Bearer token of a plain gateway, or the account's password"),
+    ] = None
+    sms_inbound_secret: Annotated[
+        SecretStr | None,
+        Field(alias="TELEHEALTH_SMS_INBOUND_SECRET", min_length=16, description="Signs texts that come back, or none"),
     ] = None
     sms_region: Annotated[
         str,
         Field(alias="TELEHEALTH_SMS_REGION", pattern=r"^([A-Z]{2})?$", description="Country of numbers without +"),
     ] = ""
-
     scheduling_links: Annotated[
         bool,
         Field(

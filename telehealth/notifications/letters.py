@@ -49,6 +49,7 @@ class Desk:
             language=voice.locale.tag,
             at=now,
             invite=self._invite(facts, voice, link=link, now=now),
+            stop_url=f"{self.public_url}{facts.stop}" if facts.stop else "",
         )
 
     def _invite(self, facts: Facts, voice: "Voice", *, link: str, now: datetime) -> Invite | None:

@@ -1,21 +1,27 @@
-"""The ledger of messages: who was told what, and whether a mail server or gateway took it. Texts are not kept."""
+"""The ledger of messages: who was told what, and whether a mail server or gateway took it. Texts are not kept.
+
+Beside it the addresses that messages to patients and companions go to, and what people wish of them.
+"""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
-from telehealth.db.tables import Table, phi, plain
+from telehealth.db.tables import Table, phi, pii, plain
 from telehealth.notifications.rules import MessageState
+from telehealth.notifications.wishes import Purpose
 
 STATES = ", ".join(f"'{state}'" for state in MessageState)
+ALL_PURPOSES = ", ".join(f"'{purpose}'" for purpose in Purpose)
 
 
 class MessageRow(Table):
     """`subject_id` is a visit, a task, an alert, an offer or a summary; `visit_at` is when the visit was to begin.
 
-    `fault` is a code of the mail server or gateway, or the name of a fault, never a text.
+    `fault` is a code of the mail server or gateway, or the name of a fault, never a text. `override` says why it goes
+    to an address at which it was stopped.
     """
 
     __tablename__ = "message"
@@ -33,10 +39,65 @@ class MessageRow(Table):
     next_attempt_at: Mapped[datetime] = plain()
     fault: Mapped[str | None] = plain()
     settled_at: Mapped[datetime | None] = plain()
+    address_id: Mapped[UUID | None] = phi(ForeignKey("message_address.id"))
+    override: Mapped[str | None] = plain()
 
     __table_args__ = (
         UniqueConstraint("kind", "channel", "subject_id", "recipient_id", "due_at", name="uq_message_once"),
         CheckConstraint(f"state IN ({STATES})", name="state"),
         Index("ix_message_subject_id", "subject_id"),
         Index("ix_message_due", "next_attempt_at", postgresql_where=text("state IN ('pending', 'sending')")),
+        Index("ix_message_ahead", "recipient_id", postgresql_where=text("state = 'pending'")),
     )
+
+
+class AddressRow(Table):
+    """A mail address in lower case, or a number (E.164), whoever uses it. `secret` leads to what is stopped there."""
+
+    __tablename__ = "message_address"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    channel: Mapped[str] = plain()
+    address: Mapped[str] = pii()
+    secret: Mapped[bytes] = pii()
+    secret_hash: Mapped[bytes] = plain(unique=True)
+    known_since: Mapped[datetime] = plain()
+
+    __table_args__ = (UniqueConstraint("channel", "address"),)
+
+
+class StopRow(Table):
+    """No messages of that purpose to that address. To want them again takes the row away; the audit log has both."""
+
+    __tablename__ = "message_stop"
+
+    address_id: Mapped[UUID] = pii(ForeignKey("message_address.id"), primary_key=True)
+    purpose: Mapped[str] = plain(primary_key=True)
+    said_by: Mapped[str] = plain()
+    stopped_at: Mapped[datetime] = plain()
+
+    __table_args__ = (CheckConstraint(f"purpose IN ({ALL_PURPOSES})", name="purpose"),)
+
+
+class PreferenceRow(Table):
+    """The channel that a patient wants messages of that purpose to take first."""
+
+    __tablename__ = "message_preference"
+
+    patient_id: Mapped[UUID] = phi(primary_key=True)
+    purpose: Mapped[str] = plain(primary_key=True)
+    channel: Mapped[str] = plain()
+    preferred_at: Mapped[datetime] = plain()
+
+    __table_args__ = (CheckConstraint(f"purpose IN ({ALL_PURPOSES})", name="purpose"),)
+
+
+class TextedBackRow(Table):
+    """A text that came back, by the gateway's own name for it, so that it counts once. What it says is not kept."""
+
+    __tablename__ = "message_texted_back"
+
+    gateway_id: Mapped[str] = plain(primary_key=True)
+    address_id: Mapped[UUID] = pii(ForeignKey("message_address.id"), index=True)
+    meant: Mapped[str] = plain()
+    at: Mapped[datetime] = plain()

@@ -1,6 +1,6 @@
 """What this package needs from outside: whom to hand mails and text messages to, and what bootstrap knows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -35,7 +35,10 @@ class Invite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One message to one person. `id` makes the Message-ID: the same message tried again is the same message."""
+    """One message to one person. `id` makes the Message-ID: the same message tried again is the same message.
+
+    `stop_url` ends such messages by a POST, with nothing to sign in to (RFC 8058); empty for staff.
+    """
 
     id: str
     sender: str
@@ -45,6 +48,7 @@ class Mail:
     language: str
     at: datetime
     invite: Invite | None = None
+    stop_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,19 @@ class Away:
 
 
 Outcome = Sent | Refused | Deferred | Away
+
+
+class GatewayKind(StrEnum):
+    PLAIN = "plain"
+    TWILIO = "twilio"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayDoor:
+    """Who brings the texts that come back; without a secret that they are signed with, nobody."""
+
+    kind: GatewayKind
+    secret: str = field(default="", repr=False)
 
 
 class Mailer(Protocol):

@@ -56,6 +56,7 @@ class MessageState(StrEnum):
     SENDING = "sending"
     SENT = "sent"
     DROPPED = "dropped"
+    SUPPRESSED = "suppressed"
     REROUTED = "rerouted"
     DEAD = "dead"
 
@@ -66,6 +67,7 @@ MESSAGE_STEPS: Mapping[MessageState, frozenset[MessageState]] = {
     MessageState.SENDING: frozenset(MessageState),
     MessageState.SENT: frozenset(),
     MessageState.DROPPED: frozenset(),
+    MessageState.SUPPRESSED: frozenset(),  # it was stopped where it was to go
     MessageState.REROUTED: frozenset(),  # the next channel has it
     MessageState.DEAD: frozenset({MessageState.PENDING}),  # re-driven by a person
 }
@@ -132,7 +134,8 @@ class OfferedTime:
 class Facts:
     """All that a letter is written from. `path` leads this one reader to what it is about; empty when called off.
 
-    `until` is how long the path of an invitation to choose a time, or of what is to be read, leads there.
+    `until` is how long the path of an invitation to choose a time, or of what is to be read, leads there. `stop` is
+    the path that stops such messages to this address; empty for staff.
     """
 
     message: Message
@@ -143,6 +146,34 @@ class Facts:
     clinic: Clinic | None = None
     path: str = ""
     until: datetime | None = None
+    stop: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsendable:
+    """Nothing to send: it is no longer true, or there is nowhere to send it."""
+
+    state: MessageState
+    fault: str | None = None
+
+
+UNTRUE, NOWHERE = Unsendable(MessageState.DROPPED), Unsendable(MessageState.DEAD, "no-address")
+NO_GATEWAY = Unsendable(MessageState.DEAD, "no-gateway")
+STOPPED = Unsendable(MessageState.SUPPRESSED, "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """Writing it failed; `fault` is the name of what went wrong."""
+
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """The reader is not to be woken for it."""
+
+    until: datetime
 
 
 def alert_kind(kind: AlertKind, whom: Audience) -> MessageKind:

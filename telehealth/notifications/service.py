@@ -1,8 +1,8 @@
 """The ledger's transactions: note what is to be told, claim it, write it, settle it."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
@@ -11,38 +11,43 @@ from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import ClinicianId, MessageId, PatientId
+from telehealth.core.ids import MessageId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
+from telehealth.notifications import addresses
+from telehealth.notifications.gathering import facts_of, participant_of, reader_of
 from telehealth.notifications.models import MessageRow
 from telehealth.notifications.ports import Away, Deferred, Outcome, Refused, Sent
 from telehealth.notifications.rules import (
     GIVE_UP_AFTER,
     LEASE,
-    OF_ALERTS,
+    NOWHERE,
     OF_VISITS,
+    STOPPED,
     Channel,
     Facts,
     Message,
     MessageKind,
     MessageState,
-    OfferedTime,
-    Reader,
+    NotNow,
+    Unsendable,
+    Unwritten,
     next_try,
-    still_true,
 )
-from telehealth.notifications.ways import next_way, patience, quiet_until, ways
-from telehealth.people import queries as people
-from telehealth.records.after_visit import queries as after_visit
-from telehealth.scheduling.waitlist import queries as waitlist
-from telehealth.visits.appointments import self_booking
-from telehealth.visits.escalation import queries as escalation
-from telehealth.visits.lifecycle.rules import Visit
-from telehealth.visits.lifecycle.service import open_visit
-from telehealth.visits.participants import queries as participants
+from telehealth.notifications.ways import patience, quiet_until, ways
+from telehealth.notifications.wishes import PURPOSES, Override, goes_elsewhere, override_of, preferring
 from telehealth.visits.participants.service import note_notified
 
 Recipient = tuple[Role, UUID]
+WITH_WISHES = frozenset({Role.PATIENT, Role.GUEST})
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the house can do: `region` (ISO 3166-1) is where a number without + is, `closed` are channels it lacks."""
+
+    region: str = ""
+    closed: frozenset[Channel] = frozenset()
 
 
 async def tell(
@@ -60,7 +65,7 @@ async def tell(
         {
             "id": unit.new_id(),
             "kind": kind,
-            "channel": ways(kind, role, ahead=ahead)[0],
+            "channel": (await _ways(unit, kind, (role, person_id), ahead))[0],
             "subject_id": subject_id,
             "recipient_role": role,
             "recipient_id": person_id,
@@ -109,69 +114,57 @@ async def claim(unit: Unit, *, but: Collection[Channel] = ()) -> Message | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Unsendable:
-    """Nothing to send: it is no longer true, or there is nowhere to send it."""
-
-    state: MessageState
-    fault: str | None = None
-
-
-UNTRUE, NOWHERE = Unsendable(MessageState.DROPPED), Unsendable(MessageState.DEAD, "no-address")
-NO_GATEWAY = Unsendable(MessageState.DEAD, "no-gateway")
-
-
-@dataclass(frozen=True, slots=True)
-class Unwritten:
-    """Writing it failed; `fault` is the name of what went wrong."""
-
-    fault: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotNow:
-    """The reader is not to be woken for it."""
-
-    until: datetime
-
-
-async def gather(unit: Unit, message: Message) -> Facts | Unsendable | NotNow:
+async def gather(unit: Unit, message: Message, reach: Reach) -> Facts | Unsendable | NotNow:
     """What the message has to say now; what it tells of a patient is audited. Raises NotFound."""
-    facts = await _gather(unit, message)
+    facts = await facts_of(unit, message)
     if not isinstance(facts, Facts):
         return facts
-    if not facts.reader.address(message.channel):
+    if message.recipient_role in WITH_WISHES:
+        facts = await _as_wished(unit, facts, reach)
+        if not isinstance(facts, Facts):
+            return facts
+    elif not facts.reader.address(message.channel):
         return NOWHERE
     zone = parse_zone(facts.reader.time_zone)
     until = quiet_until(message.channel, unit.now, zone, visit_at=message.visit_at)
     return facts if until is None else NotNow(until)
 
 
-async def _gather(unit: Unit, message: Message) -> Facts | Unsendable:
-    if message.kind in OF_VISITS:
-        return await _about_visit(unit, message)
-    if message.kind is MessageKind.OFFER:
-        return await _about_offer(unit, message)
-    if message.kind is MessageKind.TIME_TO_CHOOSE:
-        return await _about_invitation(unit, message)
-    if message.kind is MessageKind.AFTER_VISIT_SUMMARY:
-        return await _about_summary(unit, message)
-    if message.kind in OF_ALERTS:
-        return await _about_alert(unit, message)
-    return Facts(message=message, reader=await _reader(unit, message))
+async def _as_wished(unit: Unit, facts: Facts, reach: Reach) -> Facts | Unsendable:
+    """The same with the link to stop it. What was stopped goes out when it must be told and no other way is left."""
+    message, override = facts.message, None
+    address = await addresses.address_of(unit, message.channel, facts.reader, reach.region)
+    if address is None:
+        return NOWHERE
+    if not address.takes(message.kind):
+        override = override_of(message, unit.now)
+        if override is None or await _following(unit, message, reach) is not None:
+            await _note(unit, message, address.id)
+            return STOPPED
+    await _note(unit, message, address.id, override)
+    return replace(facts, stop=addresses.link_of(address, message.kind))
+
+
+async def _note(unit: Unit, message: Message, address_id: UUID, override: Override | None = None) -> None:
+    """Where it goes now, and why it does though it was stopped there."""
+    ours = (MessageRow.id == message.id, MessageRow.attempt == message.attempt)
+    await unit.session.execute(update(MessageRow).where(*ours).values(address_id=address_id, override=override))
+    if override is not None:
+        unit.audit("execute", "message", message.id, outcome=override)
 
 
 Came = Outcome | Unsendable | Unwritten | NotNow
 
 
-async def settle(unit: Unit, message: Message, came: Came, *, closed: Collection[Channel] = ()) -> None:
+async def settle(unit: Unit, message: Message, came: Came, reach: Reach) -> None:
     """Keep what became of it; without effect when the lease ran out and another sender took over.
 
-    What one channel cannot bring, the next one tries that has an address and is not among the `closed` ones.
+    What one channel cannot bring, the next one tries that has an address.
     """
-    following = None if came == Sent() else await _following(unit, message, closed)
-    values = _values(unit, message, came, last=following is None)
-    rerouted = values["state"] is MessageState.DEAD and following is not None
+    settling = came != Sent() and (came != STOPPED or goes_elsewhere(message.kind))
+    following = await _following(unit, message, reach) if settling else None
+    values = _values(unit, message, came, last=following is None or following.against_wish)
+    rerouted = values["state"] in (MessageState.DEAD, MessageState.SUPPRESSED) and following is not None
     settled = await unit.session.scalar(
         update(MessageRow)
         .where(
@@ -183,18 +176,51 @@ async def settle(unit: Unit, message: Message, came: Came, *, closed: Collection
         .returning(MessageRow.id)
     )
     if settled is not None and rerouted and following is not None:
-        await _reroute(unit, message, following)
+        await _reroute(unit, message, following.channel)
     if came == Sent() and message.kind in OF_VISITS and message.recipient_role is not Role.CLINICIAN:
         await _notified(unit, message)
 
 
-async def _following(unit: Unit, message: Message, closed: Collection[Channel]) -> Channel | None:
-    """The channel to try after this message's own."""
-    among = ways(message.kind, message.recipient_role, ahead=message.ahead)
-    channel = next_way(message.channel, among)
-    if channel is None or channel in closed:
-        return None
-    return channel if (await _reader(unit, message)).address(channel) else None
+async def _ways(unit: Unit, kind: MessageKind, recipient: Recipient, ahead: timedelta | None) -> tuple[Channel, ...]:
+    """The channels to try, one after the other, as this recipient wishes."""
+    role, person_id = recipient
+    among = ways(kind, role, ahead=ahead)
+    if len(among) == 1 or kind not in PURPOSES:
+        return among
+    return preferring((await addresses.preferred(unit, person_id)).get(PURPOSES[kind]), among)
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A channel to try next; `against_wish` when that is stopped too."""
+
+    channel: Channel
+    against_wish: bool
+
+
+async def _following(unit: Unit, message: Message, reach: Reach) -> Following | None:
+    """The channel to try after this message's own: one that was not tried, to an address where it was not stopped.
+
+    Without such a one where it was, which is kept with the message.
+    """
+    among = await _ways(unit, message.kind, (message.recipient_role, message.recipient_id), message.ahead)
+    against: list[Channel] = []
+    for channel in [each for each in among if each not in reach.closed | await _tried(unit, message)]:
+        reader = await reader_of(unit, message)
+        if not reader.address(channel):
+            continue
+        address = await addresses.address_of(unit, channel, reader, reach.region)
+        if address is None or address.takes(message.kind):
+            return Following(channel, against_wish=False)
+        against.append(channel)
+    return Following(against[0], against_wish=True) if against else None
+
+
+async def _tried(unit: Unit, message: Message) -> frozenset[Channel]:
+    row = MessageRow
+    same = (row.subject_id == message.subject_id, row.kind == message.kind, row.due_at == message.due_at)
+    found = await unit.session.scalars(select(row.channel).where(*same, row.recipient_id == message.recipient_id))
+    return frozenset(map(Channel, found))
 
 
 def _values(unit: Unit, message: Message, came: Came, *, last: bool) -> dict[str, object]:
@@ -234,7 +260,7 @@ async def _reroute(unit: Unit, message: Message, channel: Channel) -> None:
 async def _notified(unit: Unit, message: Message) -> None:
     """They have been written to, unless they are out meanwhile."""
     try:
-        await note_notified(unit, await _participant(unit, message))
+        await note_notified(unit, await participant_of(unit, message))
     except NotFound:
         return
 
@@ -248,108 +274,3 @@ def _again(unit: Unit, message: Message, fault: str, *, last: bool) -> dict[str,
     if at is None:
         return _settled(unit, MessageState.DEAD, fault)
     return {"state": MessageState.PENDING, "fault": fault, "next_attempt_at": at}
-
-
-async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
-    visit = await open_visit(unit, message.subject_id)
-    if not still_true(message, visit, unit.now) or await _uninvited(unit, message):
-        return UNTRUE
-    return Facts(
-        message=message,
-        reader=await _reader(unit, message),
-        visit=visit,
-        clinician=(await people.clinician(unit, visit.clinician_id)).name,
-        clinic=await people.clinic(unit),
-        path=await _path(unit, message, visit),
-    )
-
-
-async def _uninvited(unit: Unit, message: Message) -> bool:
-    """Whether the invitation was taken back meanwhile; that a visit is cancelled the patient is told all the same."""
-    told_anyway = message.kind is MessageKind.CANCELLATION and message.recipient_role is not Role.GUEST
-    if told_anyway or message.recipient_role is Role.CLINICIAN:
-        return False
-    try:
-        await participants.participant(unit, await _participant(unit, message))
-    except NotFound:
-        return True
-    return False
-
-
-async def _about_offer(unit: Unit, message: Message) -> Facts | Unsendable:
-    offer = await waitlist.offer(unit, message.subject_id)
-    if await waitlist.is_over(unit, offer.id):
-        return UNTRUE
-    entry = await waitlist.entry(unit, offer.entry_id)
-    clinician = await people.clinician(unit, offer.clinician_id)
-    return Facts(
-        message=message,
-        reader=await _reader(unit, message),
-        offered=OfferedTime(offer=offer, time_zone=clinician.time_zone, instead_of=entry.earlier_than),
-        clinician=clinician.name,
-        clinic=await people.clinic(unit),
-        path=await waitlist.link_of(unit, offer.id),
-    )
-
-
-async def _about_invitation(unit: Unit, message: Message) -> Facts | Unsendable:
-    invitation, path = await self_booking.sent(unit, message.subject_id)
-    if not invitation.is_open(unit.now):
-        return UNTRUE
-    reader = await _reader(unit, message)
-    clinic = await people.clinic(unit)
-    return Facts(message=message, reader=reader, clinic=clinic, path=path, until=invitation.expires_at)
-
-
-async def _about_summary(unit: Unit, message: Message) -> Facts | Unsendable:
-    visit_id = await after_visit.worth_reading(unit, message.subject_id)
-    own = None if visit_id is None else await participants.patients_own(unit, visit_id, message.recipient_id)
-    if own is None:
-        return UNTRUE
-    return Facts(
-        message=message,
-        reader=await _reader(unit, message),
-        clinic=await people.clinic(unit),
-        path=await participants.link_of(unit, own),
-        until=(await participants.participant(unit, own)).reads_until,
-    )
-
-
-async def _about_alert(unit: Unit, message: Message) -> Facts | Unsendable:
-    if not await escalation.is_wanted(unit, message.subject_id):
-        return UNTRUE
-    if message.recipient_role is Role.CLINICIAN:
-        return Facts(message=message, reader=await _reader(unit, message))
-    told = await escalation.told_of(unit, message.subject_id, message.recipient_id)
-    clinic = await people.clinic(unit)
-    return Facts(message=message, reader=Reader("", told.address, "", clinic.time_zone))
-
-
-async def _reader(unit: Unit, message: Message) -> Reader:
-    if message.recipient_role is Role.GUEST:
-        companion = await participants.participant(unit, message.recipient_id)
-        zone = (await people.clinic(unit)).time_zone
-        return Reader(companion.name, companion.email, companion.language, zone)
-    if message.recipient_role is Role.CLINICIAN:
-        clinician = await people.clinician(unit, ClinicianId(message.recipient_id))
-        return Reader(clinician.name, clinician.email, next(iter(clinician.languages), ""), clinician.time_zone)
-    patient = await people.patient(unit, PatientId(message.recipient_id))
-    return Reader(patient.name, patient.email, patient.language, patient.time_zone, patient.phone)
-
-
-async def _path(unit: Unit, message: Message, visit: Visit) -> str:
-    if message.kind is MessageKind.CANCELLATION:
-        return ""
-    if message.recipient_role is Role.CLINICIAN:
-        return f"/visits/{visit.id}"
-    return await participants.link_of(unit, await _participant(unit, message))
-
-
-async def _participant(unit: Unit, message: Message) -> UUID:
-    """Whom a message about a visit goes to, as they take part in it. Raises NotFound when they are out."""
-    if message.recipient_role is Role.GUEST:
-        return message.recipient_id
-    theirs = await participants.patients_own(unit, message.subject_id, message.recipient_id)
-    if theirs is None:
-        raise NotFound
-    return theirs

@@ -8,15 +8,9 @@ idempotency key: a message whose answer was lost is sent again.
 import base64
 import json
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from telehealth.notifications.ports import Away, Deferred, Outcome, Refused, Sent, Text
+from telehealth.notifications.ports import Away, Deferred, GatewayKind, Outcome, Refused, Sent, Text
 from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Reply
-
-
-class GatewayKind(StrEnum):
-    PLAIN = "plain"
-    TWILIO = "twilio"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,9 @@ def to_mime(mail: Mail) -> EmailMessage:
     message["Date"] = mail.at
     message["Message-ID"] = f"<{mail.id}@{mail.sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday reply, please
+    if mail.stop_url:  # RFC 2369, section 3.2, and RFC 8058, section 3.1
+        message["List-Unsubscribe"] = f"<{mail.stop_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.text)
     if mail.invite is not None:
         message.add_alternative(mail.invite.content, subtype="calendar", params={"method": mail.invite.method.value})

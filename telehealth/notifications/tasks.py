@@ -22,8 +22,22 @@ from telehealth.notifications.ports import (
     Text,
     Texter,
 )
-from telehealth.notifications.rules import Channel, Facts, Message, MessageKind, alert_kind, reminder_times
-from telehealth.notifications.service import NO_GATEWAY, NOWHERE, UNTRUE, Came, NotNow, Recipient, Unsendable, Unwritten
+from telehealth.notifications.rules import (
+    NO_GATEWAY,
+    NOWHERE,
+    STOPPED,
+    UNTRUE,
+    Channel,
+    Facts,
+    Message,
+    MessageKind,
+    NotNow,
+    Unsendable,
+    Unwritten,
+    alert_kind,
+    reminder_times,
+)
+from telehealth.notifications.service import Came, Reach, Recipient
 from telehealth.notifications.texts import NoNumber, TextDesk
 from telehealth.records.after_visit.events import SummaryReleased
 from telehealth.scheduling.waitlist.events import OfferMade
@@ -110,19 +124,20 @@ async def send_due(work: Work) -> int:
     """Send what is due, one message at a time: a bad address stops nobody, an absent server its channel's round."""
     until, sent = work.clock.now() + ROUND, 0
     away: set[Channel] = set()
-    closed = {Channel.SMS} if isinstance(work.port(Texter), NoTexter) else set()
+    texter = work.port(Texter)
+    reach = Reach(texter.region, frozenset({Channel.SMS} if isinstance(texter, NoTexter) else ()))
     while work.clock.now() < until and (message := await work.run(service.claim, but=away)) is not None:
-        outcome = await _attempt(work, message)
-        await work.run(service.settle, message, outcome, closed=closed)
+        outcome = await _attempt(work, message, reach)
+        await work.run(service.settle, message, outcome, reach)
         sent += isinstance(outcome, Sent)
         if isinstance(outcome, Away):
             away.add(message.channel)
     return sent
 
 
-async def _attempt(work: Work, message: Message) -> Came:
-    outcome = await _sent(work, await _written(work, message))
-    if outcome not in (Sent(), UNTRUE) and not isinstance(outcome, NotNow):
+async def _attempt(work: Work, message: Message, reach: Reach) -> Came:
+    outcome = await _sent(work, await _written(work, message, reach))
+    if outcome not in (Sent(), UNTRUE, STOPPED) and not isinstance(outcome, NotNow):
         log.warning("message %s (%s, %s) not sent: %s", message.id, message.kind, message.channel, outcome)
     return outcome
 
@@ -139,9 +154,9 @@ async def _sent(work: Work, written: Mail | Text | Unsendable | Unwritten | NotN
             assert_never(never)
 
 
-async def _written(work: Work, message: Message) -> Mail | Text | Unsendable | Unwritten | NotNow:
+async def _written(work: Work, message: Message, reach: Reach) -> Mail | Text | Unsendable | Unwritten | NotNow:
     try:
-        facts = await work.run(service.gather, message)
+        facts = await work.run(service.gather, message, reach)
         return _words(work, facts) if isinstance(facts, Facts) else facts
     except NoNumber:
         return NOWHERE

@@ -8,6 +8,7 @@ from telehealth.core.time import parse_zone
 from telehealth.http.locales import Locale, Locales
 from telehealth.notifications.ports import Text
 from telehealth.notifications.rules import Facts, MessageKind
+from telehealth.notifications.wishes import Meant
 
 K = MessageKind
 
@@ -53,6 +54,19 @@ def _words(locale: Locale, kind: MessageKind) -> str:
     if kind not in said:
         raise ValueError(f"{kind} is not told by text message")
     return said[kind]
+
+
+def answer_to(locale: Locale, meant: Meant, *, clinic: str, phone: str) -> str:
+    """What somebody hears who has texted back."""
+    _ = locale.gettext
+    said = {
+        Meant.STOP: _("You get no more text messages from us. Your visits stay as they are. START to get them again."),
+        Meant.START: _("You get text messages from us again. STOP to get none."),
+        Meant.HELP: _("We write to you about your visits. STOP to get no more text messages."),
+        Meant.OTHER: _("Nobody reads what is sent to this number."),
+    }
+    call = _("Help: %(phone)s") % {"phone": phone} if phone else ""
+    return ": ".join(filter(None, (clinic, " ".join(filter(None, (said[meant], call))))))
 
 
 def to_e164(number: str, region: str) -> str:

@@ -37,12 +37,6 @@ def patience(*, ahead: timedelta | None) -> timedelta:
     return timedelta(minutes=2) if is_pressing(ahead) else timedelta(hours=6)
 
 
-def next_way(way: Channel, among: tuple[Channel, ...]) -> Channel | None:
-    """The channel after this one; None after the last."""
-    following = among[among.index(way) + 1 :] if way in among else ()
-    return following[0] if following else None
-
-
 def quiet_until(way: Channel, now: datetime, zone: ZoneInfo, *, visit_at: datetime | None) -> datetime | None:
     """When a text message may ring where the reader is, if not now: not from 21:00 to 8:00.
 

@@ -41,6 +41,7 @@ PUBLISHES = ("bulk_publish", "published_locations", "published_schedules", "publ
 PUBLISHED = "free times without names, when the clinic publishes them to everyone"
 LINK = "the personal link is the credential"
 IDENTIFY = ("identify_by_name", "identify", "identify_waiting")
+BY_MAIL = ("unsubscribe", "unsubscribe_at_once", "subscribe_again")
 PUBLIC_DOORS: Mapping[str, str] = {
     "http.healthz": "the process supervisor has no credential",
     "http.readyz": "the process supervisor has no credential",
@@ -64,6 +65,8 @@ PUBLIC_DOORS: Mapping[str, str] = {
     "exchange.subscribe": "the secret address is the credential, and what it shows names no patient",
     "video.poll_signalling": "a ticket is the credential, as at the socket",
     **knocking.OVER_HTTP,
+    **{f"notifications.{name}": "the link is the credential: whoever has it has the mail" for name in BY_MAIL},
+    **{f"notifications.text_back{by}": "the gateway signs what it brings" for by in ("", "_by_twilio")},
     **dict.fromkeys(("video.open_check", "video.list_open_ice_servers", "video.test_page"), "before there is a visit"),
     "visits.invitation": "the link is the credential, and the identity step follows",
     "visits.identify_invited": "the link is the credential, and this is the identity step",
@@ -145,6 +148,7 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("visits.find_to_wait", Check.ECHO): TYPED_AGAIN,
     ("visits.put_on_waitlist", Check.ECHO): TYPED_AGAIN,
     ("visits.answer", Check.ECHO): TYPED_AGAIN,
+    **{(f"notifications.{name}", Check.ECHO): "as visits.offered" for name in BY_MAIL},
     ("visits.offered", Check.ECHO): "a page links to itself in other languages, and this one's address is anything",
     ("visits.acknowledge_on_page", Check.ECHO): "the same: a page that was not found links to itself",
     ("visits.read_escalation_rules", Check.TRACE): "who is told of an alert is no patient's data",

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.ports import Ports
@@ -13,12 +14,14 @@ from telehealth.notifications.memory import MemoryMailer, MemoryTexter
 from telehealth.notifications.ports import Mail, Mailer, MailFrom, NoTexter, PublicUrl, Texter
 from telehealth.notifications.tasks import SUBSCRIPTIONS, send_due
 from telehealth.people import service as people
+from telehealth.people.models import PatientRow
 from telehealth.tasks.relay import Relay
 from telehealth.tasks.work import Work
 from telehealth.visits.appointments.service import Booked
 from tests.kit.clinic import BORN, Clinic, book, open_clinic
 
 HOME = "https://visits.example"
+ROSA, NUMBER = "rosa@home.example", "+34600123456"
 SOON = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)  # too near for a reminder
 
 
@@ -72,6 +75,23 @@ async def post(unit_of_work: UnitOfWork, clock: FixedClock, locales: Locales) ->
     return Post(await unit_of_work.run(_clinic_with_mail), unit_of_work, clock, locales)
 
 
+@pytest.fixture
+async def texting(post: Post) -> Post:
+    """The same with a gateway, and a number of the patient as people write them."""
+    post.texter = MemoryTexter()
+    await write_down(post, phone="+34 600 123 456")
+    return post
+
+
+async def write_down(post: Post, **contact: str | None) -> None:
+    """Other addresses of the patient."""
+
+    async def change(unit: Unit) -> None:
+        await unit.session.execute(update(PatientRow).values(**contact))
+
+    await post.unit_of_work.run(change)
+
+
 async def _clinic_with_mail(unit: Unit) -> Clinic:
     clinic = await open_clinic(unit)
     patient = await people.register_patient(
@@ -81,7 +101,7 @@ async def _clinic_with_mail(unit: Unit) -> Clinic:
         birth_date=BORN,
         language="es-ES",
         time_zone="Europe/Madrid",
-        email="rosa@home.example",
+        email=ROSA,
         identifier=f"urn:test|{UUID(int=1)}",
     )
     return replace(clinic, patient=patient)

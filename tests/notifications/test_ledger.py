@@ -113,7 +113,7 @@ async def test_a_sender_that_died_is_followed_by_another_and_settles_no_more(pos
     assert len(await post.deliver()) == 1
     clock.advance(LEASE)
     assert len(await post.deliver()) == 1
-    await post.unit_of_work.run(service.settle, SYSTEM, lost, Away("late"))
+    await post.unit_of_work.run(service.settle, SYSTEM, lost, Away("late"), service.Reach())
     assert {(row.state, row.fault) for row in await ledger(post)} == {("sent", None)}
 
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from telehealth.notifications.memory import MemoryTexter
-from telehealth.notifications.ports import Away, Deferred, Outcome, Refused, Sent, Text, Texter
-from telehealth.notifications.sms_gateway import Account, GatewayKind, SmsGateway
+from telehealth.notifications.ports import Away, Deferred, GatewayKind, Outcome, Refused, Sent, Text, Texter
+from telehealth.notifications.sms_gateway import Account, SmsGateway
 from telehealth.tasks.outbound import open_client
 from tests.kit.gateway import SECRET, USER, Gateway, gateway
 

@@ -74,6 +74,16 @@ async def test_the_message_arrives_whole(server: MailServer) -> None:
     assert part.get_param("method") == "REQUEST"
 
 
+async def test_what_can_be_stopped_says_how_in_one_click(server: MailServer) -> None:
+    url = "https://visits.example/unsubscribe/x/appointments"
+    assert await SmtpMailer(server.url).send(mail(stop_url=url)) == Sent()
+    assert await SmtpMailer(server.url).send(mail()) == Sent()
+    stoppable, other = server.received
+    assert stoppable["list-unsubscribe"] == f"<{url}>"
+    assert stoppable["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
+    assert other["list-unsubscribe"] is None
+
+
 async def test_nobody_listens() -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
@@ -12,30 +12,14 @@ from telehealth.http.locales import LANGUAGES
 from telehealth.notifications.memory import MemoryTexter
 from telehealth.notifications.models import MessageRow
 from telehealth.notifications.ports import Away, Refused, Sent, Text
-from telehealth.people.models import PatientRow
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants import service
 from tests.kit.clinic import TUESDAY_NINE
 from tests.kit.segments import segments
-from tests.notifications.conftest import HOME, Post
+from tests.notifications.conftest import HOME, NUMBER, Post, write_down
 
-NUMBER = "+34600123456"
 START = datetime(2026, 3, 5, 15, 0, tzinfo=UTC)  # nine o'clock in the clinic, four in Madrid
-
-
-@pytest.fixture
-async def texting(post: Post) -> Post:
-    post.texter = MemoryTexter()
-    await write_down(post, phone="600 123 456".replace("600", "+34 600"))
-    return post
-
-
-async def write_down(post: Post, **contact: str | None) -> None:
-    async def change(unit: Unit) -> None:
-        await unit.session.execute(update(PatientRow).values(**contact))
-
-    await post.unit_of_work.run(change)
 
 
 async def ledger(post: Post) -> list[tuple[str, str, str, str | None]]:

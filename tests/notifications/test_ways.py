@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from telehealth.core.actors import Role
 from telehealth.notifications.rules import GIVE_UP_AFTER, Channel, MessageKind
 from telehealth.notifications.texts import NoNumber, to_e164
-from telehealth.notifications.ways import TEXTED, next_way, patience, quiet_until, ways
+from telehealth.notifications.ways import TEXTED, patience, quiet_until, ways
+from telehealth.notifications.wishes import preferring
 from tests.kit.segments import segments
 
 ZONES = ("Europe/Madrid", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Kiritimati", "UTC")
@@ -27,15 +28,13 @@ def test_what_is_about_the_next_hour_goes_where_it_is_seen() -> None:
 
 
 @given(st.sampled_from(MessageKind), st.sampled_from(Role), aheads)
-def test_every_way_is_tried_once(kind: MessageKind, role: Role, ahead: timedelta | None) -> None:
+def test_every_way_is_there_once(kind: MessageKind, role: Role, ahead: timedelta | None) -> None:
     among = ways(kind, role, ahead=ahead)
-    tried: list[Channel] = []
-    way: Channel | None = among[0]
-    while way is not None:
-        tried.append(way)
-        way = next_way(way, among)
-    assert tuple(tried) == among
-    assert len(set(tried)) == len(tried)
+    assert len(set(among)) == len(among)
+    for first in (None, *Channel):
+        wished = preferring(first, among)
+        assert sorted(wished) == sorted(among)
+        assert first not in among or wished[0] is first
     assert (Channel.SMS in among) == (role is Role.PATIENT and kind in TEXTED)
     assert patience(ahead=ahead) < GIVE_UP_AFTER
 

@@ -41,6 +41,12 @@ REFUSED: Mapping[str, Any] = {
 }
 COMPANION: Mapping[str, Any] = {"zone": ZoneInfo("America/Chicago"), "visit": VISIT, "sends": True}
 ASKED: Mapping[str, Any] = {"form": {"name": "Ines"}, "by_name": True}
+ADDRESSES = [
+    Data(channel="email", shown="r…@home.example", wanted=["appointments"]),
+    Data(channel="sms", shown="…456", wanted=["care", "surveys"]),
+]
+OWN_MESSAGES: Mapping[str, Any] = {"purposes": ["appointments", "care", "surveys"], "first": "sms", "saved": True}
+STOPPING: Mapping[str, Any] = {"address": "r…@home.example", "purpose": "appointments", "link": "/unsubscribe/x/care"}
 PARTICIPANTS: tuple[tuple[str, str, Mapping[str, Any], str, bool], ...] = (
     ("invited", "join.html", {**ASKED, "error": None, "tries_left": None}, "/invited/x", False),
     ("invited_wrong", "join.html", {**ASKED, "error": "mismatch", "tries_left": 1}, "/invited/x", False),
@@ -51,6 +57,10 @@ PARTICIPANTS: tuple[tuple[str, str, Mapping[str, Any], str, bool], ...] = (
     ("attend_watches", "attend.html", {**COMPANION, "stage": "let_in", "sends": False}, "/attend", False),
     ("elsewhere", "elsewhere.html", {}, "/visit", False),
     ("companions", "companions.html", {**INVITING, "people": PEOPLE[2:5]}, "/visit/people", False),
+    ("messages", "messages.html", {**OWN_MESSAGES, "addresses": ADDRESSES}, "/visit/messages", False),
+    ("messages_none", "messages.html", {**OWN_MESSAGES, "addresses": []}, "/visit/messages", False),
+    ("unsubscribe", "unsubscribe.html", {**STOPPING, "stopped": False}, "/unsubscribe/x/care", False),
+    ("unsubscribed", "unsubscribe.html", {**STOPPING, "stopped": True}, "/unsubscribe/x/care", False),
     ("people", "people.html", {**INVITING, "people": PEOPLE, "visit": VISIT, "stale": True}, "/visits/v1/people", True),
     (
         "people_wrong",

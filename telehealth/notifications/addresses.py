@@ -1,0 +1,172 @@
+"""The addresses that messages to patients and companions go to: what is stopped there, and what is preferred.
+
+Stopping concerns an address and a purpose, whoever uses it: of a shared phone, everyone.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from telehealth.access.rules import digest, new_secret
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import PatientId
+from telehealth.db.unit import Unit
+from telehealth.notifications.models import AddressRow, MessageRow, PreferenceRow, StopRow, TextedBackRow
+from telehealth.notifications.rules import Channel, MessageKind, MessageState, Reader
+from telehealth.notifications.texts import NoNumber, to_e164
+from telehealth.notifications.wishes import PURPOSES, Meant, Purpose, Said, masked
+
+ANSWERED_FOR = timedelta(days=1)  # who writes what nobody reads is told so once in that time
+SECRET = ("message_address", "secret")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where messages go, as its owner knows it again, and what is stopped there. `secret` is of the link to that."""
+
+    id: UUID
+    channel: Channel
+    shown: str
+    stopped: frozenset[Purpose]
+    secret: str
+
+    def takes(self, kind: MessageKind) -> bool:
+        return PURPOSES.get(kind) not in self.stopped
+
+
+def normal(channel: Channel, written: str, region: str) -> str | None:
+    """An address as it is compared: mail in lower case, numbers in E.164; None for what can be none."""
+    if channel is Channel.EMAIL:
+        return written.strip().lower() or None
+    try:
+        return to_e164(written, region)
+    except NoNumber:
+        return None
+
+
+async def address_of(unit: Unit, channel: Channel, reader: Reader, region: str) -> Address | None:
+    """Where that channel finds the reader; None when nothing that could be an address is written down."""
+    written = normal(channel, reader.address(channel) or "", region)
+    return None if written is None else await known(unit, channel, written)
+
+
+async def known(unit: Unit, channel: Channel, written: str) -> Address:
+    """That address, which is remembered from now on. `written` is its normal form."""
+    row = AddressRow
+    asked = select(row).where(row.channel == channel, row.address == written)
+    found = await unit.session.scalar(asked)
+    if found is None:
+        new_id, secret = unit.new_id(), new_secret()
+        values = {
+            "id": new_id,
+            "channel": channel,
+            "address": written,
+            "secret": unit.vault.seal((*SECRET, new_id), secret),
+            "secret_hash": digest(secret),
+            "known_since": unit.now,
+        }
+        await unit.session.execute(insert(row).values(values).on_conflict_do_nothing())
+        found = (await unit.session.scalars(asked)).one()
+    return await _read(unit, found)
+
+
+async def by_link(unit: Unit, secret: str) -> Address:
+    """The address that a link in a mail is about. Raises NotFound."""
+    found = await unit.session.scalar(select(AddressRow).where(AddressRow.secret_hash == digest(secret)))
+    if found is None:
+        raise NotFound
+    return await _read(unit, found)
+
+
+async def stop(unit: Unit, address: Address, purposes: Collection[Purpose], said_by: Said) -> None:
+    """No more messages for these purposes to that address; saying so again changes nothing."""
+    for purpose in sorted(set(purposes) - address.stopped):
+        values = {"address_id": address.id, "purpose": purpose, "said_by": said_by, "stopped_at": unit.now}
+        await unit.session.execute(insert(StopRow).values(values).on_conflict_do_nothing())
+        unit.audit("update", "message_address", address.id, outcome=f"stopped-{purpose}")
+
+
+async def start(unit: Unit, address: Address, purposes: Collection[Purpose]) -> None:
+    """Messages for these purposes again."""
+    for purpose in sorted(set(purposes) & address.stopped):
+        row = StopRow
+        await unit.session.execute(delete(row).where(row.address_id == address.id, row.purpose == purpose))
+        unit.audit("update", "message_address", address.id, outcome=f"wanted-{purpose}")
+
+
+async def preferred(unit: Unit, patient_id: UUID) -> dict[Purpose, Channel]:
+    """The channel that a patient wants messages of a purpose to take first, where they said so."""
+    rows = await unit.session.scalars(select(PreferenceRow).where(PreferenceRow.patient_id == patient_id))
+    return {Purpose(row.purpose): Channel(row.channel) for row in rows}
+
+
+async def prefer(unit: Unit, patient_id: PatientId, purpose: Purpose, channel: Channel) -> None:
+    """From now on messages of that purpose take that channel first; so do those that wait for their time."""
+    if (await preferred(unit, patient_id)).get(purpose) is channel:
+        return
+    values = {"channel": channel, "preferred_at": unit.now}
+    wished = insert(PreferenceRow).values(patient_id=patient_id, purpose=purpose, **values)
+    await unit.session.execute(
+        wished.on_conflict_do_update(index_elements=[PreferenceRow.patient_id, PreferenceRow.purpose], set_=values)
+    )
+    row, other = MessageRow, MessageRow.__table__.alias()
+    same = (row.kind, row.subject_id, row.recipient_id, row.due_at)
+    theirs = (other.c.kind, other.c.subject_id, other.c.recipient_id, other.c.due_at)
+    tried = select(other.c.id).where(
+        other.c.channel == channel, *(one == another for one, another in zip(same, theirs, strict=True))
+    )
+    await unit.session.execute(
+        update(row)
+        .where(
+            row.recipient_id == patient_id,
+            row.state == MessageState.PENDING,
+            row.kind.in_([kind for kind, of in PURPOSES.items() if of is purpose]),
+            ~tried.exists(),
+        )
+        .values(channel=channel)
+    )
+    unit.audit("update", "message_preference", patient_id, patient_id=patient_id)
+
+
+async def texted_back(unit: Unit, gateway_id: str, number: str, meant: Meant) -> bool:
+    """Somebody has texted back, and what they mean is done; whether they are to be answered.
+
+    One text counts once, however often the gateway brings it.
+    """
+    address, row = await known(unit, Channel.SMS, number), TextedBackRow
+    recently = select(row.gateway_id).where(
+        row.address_id == address.id, row.meant == Meant.OTHER, row.at > unit.now - ANSWERED_FOR
+    )
+    told = meant is Meant.OTHER and await unit.session.scalar(recently.limit(1)) is not None
+    new = insert(row).values(gateway_id=gateway_id, address_id=address.id, meant=meant, at=unit.now)
+    if await unit.session.scalar(new.on_conflict_do_nothing().returning(row.gateway_id)) is None:
+        return False
+    match meant:
+        case Meant.STOP:
+            await stop(unit, address, frozenset(Purpose), Said.TEXT)
+        case Meant.START:
+            await start(unit, address, frozenset(Purpose))
+        case Meant.HELP | Meant.OTHER:
+            unit.audit("execute", "message_address", address.id, outcome=f"texted-{meant}")
+    return not told
+
+
+def link_of(address: Address, kind: MessageKind) -> str:
+    """The path that stops messages like that one."""
+    return f"/unsubscribe/{address.secret}/{PURPOSES[kind]}"
+
+
+async def _read(unit: Unit, row: AddressRow) -> Address:
+    stopped = await unit.session.scalars(select(StopRow.purpose).where(StopRow.address_id == row.id))
+    channel = Channel(row.channel)
+    return Address(
+        id=row.id,
+        channel=channel,
+        shown=masked(channel, row.address),
+        stopped=frozenset(map(Purpose, stopped)),
+        secret=unit.vault.open((*SECRET, row.id), row.secret),
+    )

@@ -1,0 +1,148 @@
+"""What a message has to say: read when it is about to go out, so that it tells what is true then."""
+
+from uuid import UUID
+
+from telehealth.core.actors import Role
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.db.unit import Unit
+from telehealth.notifications.rules import (
+    OF_ALERTS,
+    OF_VISITS,
+    UNTRUE,
+    Facts,
+    Message,
+    MessageKind,
+    OfferedTime,
+    Reader,
+    Unsendable,
+    still_true,
+)
+from telehealth.people import queries as people
+from telehealth.records.after_visit import queries as after_visit
+from telehealth.scheduling.waitlist import queries as waitlist
+from telehealth.visits.appointments import self_booking
+from telehealth.visits.escalation import queries as escalation
+from telehealth.visits.lifecycle.rules import Visit
+from telehealth.visits.lifecycle.service import open_visit
+from telehealth.visits.participants import queries as participants
+
+
+async def facts_of(unit: Unit, message: Message) -> Facts | Unsendable:
+    """What a message has to say now, wherever it goes; what it tells of a patient is audited. Raises NotFound."""
+    if message.kind in OF_VISITS:
+        return await _about_visit(unit, message)
+    if message.kind is MessageKind.OFFER:
+        return await _about_offer(unit, message)
+    if message.kind is MessageKind.TIME_TO_CHOOSE:
+        return await _about_invitation(unit, message)
+    if message.kind is MessageKind.AFTER_VISIT_SUMMARY:
+        return await _about_summary(unit, message)
+    if message.kind in OF_ALERTS:
+        return await _about_alert(unit, message)
+    return Facts(message=message, reader=await reader_of(unit, message))
+
+
+async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
+    visit = await open_visit(unit, message.subject_id)
+    if not still_true(message, visit, unit.now) or await _uninvited(unit, message):
+        return UNTRUE
+    return Facts(
+        message=message,
+        reader=await reader_of(unit, message),
+        visit=visit,
+        clinician=(await people.clinician(unit, visit.clinician_id)).name,
+        clinic=await people.clinic(unit),
+        path=await _path(unit, message, visit),
+    )
+
+
+async def _uninvited(unit: Unit, message: Message) -> bool:
+    """Whether the invitation was taken back meanwhile; that a visit is cancelled the patient is told all the same."""
+    told_anyway = message.kind is MessageKind.CANCELLATION and message.recipient_role is not Role.GUEST
+    if told_anyway or message.recipient_role is Role.CLINICIAN:
+        return False
+    try:
+        await participants.participant(unit, await participant_of(unit, message))
+    except NotFound:
+        return True
+    return False
+
+
+async def _about_offer(unit: Unit, message: Message) -> Facts | Unsendable:
+    offer = await waitlist.offer(unit, message.subject_id)
+    if await waitlist.is_over(unit, offer.id):
+        return UNTRUE
+    entry = await waitlist.entry(unit, offer.entry_id)
+    clinician = await people.clinician(unit, offer.clinician_id)
+    return Facts(
+        message=message,
+        reader=await reader_of(unit, message),
+        offered=OfferedTime(offer=offer, time_zone=clinician.time_zone, instead_of=entry.earlier_than),
+        clinician=clinician.name,
+        clinic=await people.clinic(unit),
+        path=await waitlist.link_of(unit, offer.id),
+    )
+
+
+async def _about_invitation(unit: Unit, message: Message) -> Facts | Unsendable:
+    invitation, path = await self_booking.sent(unit, message.subject_id)
+    if not invitation.is_open(unit.now):
+        return UNTRUE
+    reader = await reader_of(unit, message)
+    clinic = await people.clinic(unit)
+    return Facts(message=message, reader=reader, clinic=clinic, path=path, until=invitation.expires_at)
+
+
+async def _about_summary(unit: Unit, message: Message) -> Facts | Unsendable:
+    visit_id = await after_visit.worth_reading(unit, message.subject_id)
+    own = None if visit_id is None else await participants.patients_own(unit, visit_id, message.recipient_id)
+    if own is None:
+        return UNTRUE
+    return Facts(
+        message=message,
+        reader=await reader_of(unit, message),
+        clinic=await people.clinic(unit),
+        path=await participants.link_of(unit, own),
+        until=(await participants.participant(unit, own)).reads_until,
+    )
+
+
+async def _about_alert(unit: Unit, message: Message) -> Facts | Unsendable:
+    if not await escalation.is_wanted(unit, message.subject_id):
+        return UNTRUE
+    if message.recipient_role is Role.CLINICIAN:
+        return Facts(message=message, reader=await reader_of(unit, message))
+    told = await escalation.told_of(unit, message.subject_id, message.recipient_id)
+    clinic = await people.clinic(unit)
+    return Facts(message=message, reader=Reader("", told.address, "", clinic.time_zone))
+
+
+async def reader_of(unit: Unit, message: Message) -> Reader:
+    if message.recipient_role is Role.GUEST:
+        companion = await participants.participant(unit, message.recipient_id)
+        zone = (await people.clinic(unit)).time_zone
+        return Reader(companion.name, companion.email, companion.language, zone)
+    if message.recipient_role is Role.CLINICIAN:
+        clinician = await people.clinician(unit, ClinicianId(message.recipient_id))
+        return Reader(clinician.name, clinician.email, next(iter(clinician.languages), ""), clinician.time_zone)
+    patient = await people.patient(unit, PatientId(message.recipient_id))
+    return Reader(patient.name, patient.email, patient.language, patient.time_zone, patient.phone)
+
+
+async def _path(unit: Unit, message: Message, visit: Visit) -> str:
+    if message.kind is MessageKind.CANCELLATION:
+        return ""
+    if message.recipient_role is Role.CLINICIAN:
+        return f"/visits/{visit.id}"
+    return await participants.link_of(unit, await participant_of(unit, message))
+
+
+async def participant_of(unit: Unit, message: Message) -> UUID:
+    """Whom a message about a visit goes to, as they take part in it. Raises NotFound when they are out."""
+    if message.recipient_role is Role.GUEST:
+        return message.recipient_id
+    theirs = await participants.patients_own(unit, message.subject_id, message.recipient_id)
+    if theirs is None:
+        raise NotFound
+    return theirs

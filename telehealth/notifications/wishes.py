@@ -1,0 +1,114 @@
+"""What people wish of messages: what for they want none, what comes all the same, and what a text back means. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from telehealth.notifications.rules import Channel, Message, MessageKind
+from telehealth.people.rules import words
+
+K = MessageKind
+ABOUT_TO_BEGIN = timedelta(hours=48)
+
+
+class Purpose(StrEnum):
+    """What messages to patients and companions are for; who wants none of a purpose still gets the others."""
+
+    APPOINTMENTS = "appointments"
+    CARE = "care"
+    SURVEYS = "surveys"
+
+
+class Override(StrEnum):
+    """Why a message goes to an address at which its purpose was stopped."""
+
+    TIME_CHANGED = "time_changed"
+    CANCELLED_SOON = "cancelled_soon"
+
+
+class Said(StrEnum):
+    """How an address came to be stopped, or to be wanted again."""
+
+    TEXT = "text"
+    LINK = "link"
+    PAGE = "page"
+    GATEWAY = "gateway"
+
+
+class Meant(StrEnum):
+    """What somebody who texts back wants."""
+
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+    OTHER = "other"
+
+
+PURPOSES: Mapping[MessageKind, Purpose] = {
+    K.INVITATION: Purpose.APPOINTMENTS,
+    K.MOVED: Purpose.APPOINTMENTS,
+    K.CANCELLATION: Purpose.APPOINTMENTS,
+    K.REMINDER: Purpose.APPOINTMENTS,
+    K.TIME_TO_CHOOSE: Purpose.APPOINTMENTS,
+    K.OFFER: Purpose.APPOINTMENTS,
+    K.AFTER_VISIT_SUMMARY: Purpose.CARE,
+}
+# Words that stop and start texts everywhere (CTIA Messaging Principles, section 5.1.3), and those of our languages:
+# without accents, as `words` leaves them. The language is that of the answer.
+ANSWERS: Mapping[Meant, Mapping[str, tuple[str, ...]]] = {
+    Meant.STOP: {
+        "en": ("stop", "stop all", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "opt out", "optout"),
+        "es": ("alto", "parar", "baja", "detener", "cancelar"),
+        "fr": ("arret", "arreter", "desabonner", "annuler"),
+        "ar": ("توقف", "ايقاف", "الغاء", "قف"),
+    },
+    Meant.START: {
+        "en": ("start", "unstop", "yes"),
+        "es": ("inicio", "empezar", "alta"),
+        "fr": ("debut", "demarrer", "commencer"),
+        "ar": ("ابدا", "بدء", "تشغيل"),
+    },
+    Meant.HELP: {
+        "en": ("help", "info"),
+        "es": ("ayuda",),
+        "fr": ("aide",),
+        "ar": ("مساعدة", "معلومات"),
+    },
+}
+MEANINGS: Mapping[str, tuple[Meant, str]] = {
+    word: (meant, language) for meant, spoken in ANSWERS.items() for language, known in spoken.items() for word in known
+}
+
+
+def meaning(text: str) -> tuple[Meant, str]:
+    """What a text back means, and the language to answer in; whatever is more than such a word is for nobody here."""
+    return MEANINGS.get(" ".join(words(text)), (Meant.OTHER, ""))
+
+
+def override_of(message: Message, now: datetime) -> Override | None:
+    """Why it must be told all the same: without it somebody would come at a time that is not true."""
+    match message.kind:
+        case K.MOVED:
+            return Override.TIME_CHANGED
+        case K.CANCELLATION if message.visit_at is not None and message.visit_at - now <= ABOUT_TO_BEGIN:
+            return Override.CANCELLED_SOON
+        case _:
+            return None
+
+
+def goes_elsewhere(kind: MessageKind) -> bool:
+    """Whether what was stopped at one address is told at another: who stops reminders wants none, anywhere."""
+    return kind is not K.REMINDER
+
+
+def preferring(first: Channel | None, among: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """The channels with the preferred one before the others; one that is not among them changes nothing."""
+    return tuple(sorted(among, key=lambda channel: channel is not first))
+
+
+def masked(channel: Channel, address: str) -> str:
+    """Enough of an address for its owner to know it again."""
+    if channel is Channel.SMS:
+        return f"…{address[-3:]}"
+    name, at, domain = address.rpartition("@")
+    return f"{name[:1]}…{at}{domain}"

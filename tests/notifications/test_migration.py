@@ -1,0 +1,44 @@
+"""A ledger at work gets addresses and wishes, and gives them up again unless somebody has stopped messages."""
+
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from alembic import command
+from tests.architecture.test_migrations import PATIENT, THEN, VISIT, insert
+from tests.kit.database import Databases, alembic_config, migrate
+
+ROW = {
+    "id": UUID(int=40),
+    "kind": "reminder",
+    "channel": "email",
+    "subject_id": VISIT,
+    "recipient_role": "patient",
+    "recipient_id": PATIENT,
+    "due_at": THEN,
+    "next_attempt_at": THEN,
+    "attempt": 0,
+    "state": "pending",
+}
+ADDRESS = {"id": UUID(int=41), "channel": "sms", "address": "+34600123456", "secret": b"x", "secret_hash": b"y"}
+STOP = {"address_id": UUID(int=41), "purpose": "appointments", "said_by": "text", "stopped_at": THEN}
+
+
+def test_a_ledger_at_work(databases: Databases) -> None:
+    place = databases.create_empty()
+    migrate(place, "0041")
+    with psycopg.connect(place) as connection:
+        insert(connection, "message", ROW)
+    migrate(place)
+    with psycopg.connect(place) as connection:
+        connection.execute("UPDATE message SET state = 'suppressed', fault = 'stopped'")
+    command.downgrade(alembic_config(place), "0041")
+    with psycopg.connect(place) as connection:
+        assert connection.execute("SELECT state FROM message").fetchall() == [("dropped",)]
+    migrate(place)
+    with psycopg.connect(place) as connection:
+        insert(connection, "message_address", {**ADDRESS, "known_since": THEN})
+        insert(connection, "message_stop", STOP)
+    with pytest.raises(RuntimeError, match="have stopped messages"):
+        command.downgrade(alembic_config(place), "0041")
