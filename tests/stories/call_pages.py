@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import lt
 from typing import Any
 
 from playwright.sync_api import Browser, Page
@@ -20,11 +21,17 @@ def own_page(browser: Browser) -> Iterator[Page]:
 
 
 def sees(page: Page, people: int, *, more: int = 10) -> None:
-    """Each of so many pictures has shown so many more frames."""
-    eventually(lambda: (found := page.evaluate(FRAMES)) and len(found) == people and all(found))
-    before = page.evaluate(FRAMES)
-    eventually(lambda: all(now >= then + more for now, then in zip(page.evaluate(FRAMES), before, strict=False)))
-    assert len(page.evaluate(FRAMES)) == people
+    """So many pictures, and each has shown so many more frames; counted anew when one takes another's place."""
+    before: list[int] = []
+
+    def moves() -> bool:
+        nonlocal before
+        now = page.evaluate(FRAMES)
+        if len(now) != people or len(before) != people or any(map(lt, now, before)):
+            before = now
+        return len(now) == people and all(new >= old + more for new, old in zip(now, before, strict=True))
+
+    eventually(moves)
 
 
 def ready(demo: Demo, booked: Json) -> None:
