@@ -26,13 +26,17 @@ SECRET = ("message_address", "secret")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where messages go, as its owner knows it again, and what is stopped there. `secret` is of the link to that."""
+    """Where messages go, as its owner knows it again, and what is stopped there. `secret` is of the link to that.
+
+    `works` until something that was sent there came to nothing for ever.
+    """
 
     id: UUID
     channel: Channel
     shown: str
     stopped: frozenset[Purpose]
     secret: str
+    works: bool = True
 
     def takes(self, kind: MessageKind) -> bool:
         return PURPOSES.get(kind) not in self.stopped
@@ -72,6 +76,10 @@ async def known(unit: Unit, channel: Channel, written: str) -> Address:
         await unit.session.execute(insert(row).values(values).on_conflict_do_nothing())
         found = (await unit.session.scalars(asked)).one()
     return await _read(unit, found)
+
+
+async def by_id(unit: Unit, address_id: UUID) -> Address:
+    return await _read(unit, (await unit.session.scalars(select(AddressRow).where(AddressRow.id == address_id))).one())
 
 
 async def by_link(unit: Unit, secret: str) -> Address:
@@ -169,4 +177,5 @@ async def _read(unit: Unit, row: AddressRow) -> Address:
         shown=masked(channel, row.address),
         stopped=frozenset(map(Purpose, stopped)),
         secret=unit.vault.open((*SECRET, row.id), row.secret),
+        works=row.failed_at is None,
     )

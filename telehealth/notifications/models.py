@@ -52,7 +52,10 @@ class MessageRow(Table):
 
 
 class AddressRow(Table):
-    """A mail address in lower case, or a number (E.164), whoever uses it. `secret` leads to what is stopped there."""
+    """A mail address in lower case, or a number (E.164), whoever uses it. `secret` leads to what is stopped there.
+
+    Nothing arrives there since `failed_at`; `task_id` is the desk's task that says so, about a visit of `patient_id`.
+    """
 
     __tablename__ = "message_address"
 
@@ -62,8 +65,15 @@ class AddressRow(Table):
     secret: Mapped[bytes] = pii()
     secret_hash: Mapped[bytes] = plain(unique=True)
     known_since: Mapped[datetime] = plain()
+    failed_at: Mapped[datetime | None] = plain()
+    fault: Mapped[str | None] = plain()
+    task_id: Mapped[UUID | None] = plain()
+    patient_id: Mapped[UUID | None] = phi()
 
-    __table_args__ = (UniqueConstraint("channel", "address"),)
+    __table_args__ = (
+        UniqueConstraint("channel", "address"),
+        Index("ix_message_address_patient_id", "patient_id", postgresql_where=text("patient_id IS NOT NULL")),
+    )
 
 
 class StopRow(Table):

@@ -67,7 +67,21 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """This message will never be taken: an address that does not exist, for one."""
+    """This message will never be taken, for what is in it or for who sends it."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Nothing will ever arrive at this address."""
+
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptedOut:
+    """The gateway was told at this number that no texts are wanted, and brings none."""
 
     code: int
 
@@ -86,7 +100,7 @@ class Away:
     reason: str
 
 
-Outcome = Sent | Refused | Deferred | Away
+Outcome = Sent | Refused | Unreachable | OptedOut | Deferred | Away
 
 
 class GatewayKind(StrEnum):

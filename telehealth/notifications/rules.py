@@ -160,6 +160,7 @@ class Unsendable:
 UNTRUE, NOWHERE = Unsendable(MessageState.DROPPED), Unsendable(MessageState.DEAD, "no-address")
 NO_GATEWAY = Unsendable(MessageState.DEAD, "no-gateway")
 STOPPED = Unsendable(MessageState.SUPPRESSED, "stopped")
+BAD_ADDRESS = Unsendable(MessageState.DEAD, "bad-address")
 
 
 @dataclass(frozen=True, slots=True)

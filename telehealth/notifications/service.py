@@ -14,11 +14,12 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import MessageId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
-from telehealth.notifications import addresses
+from telehealth.notifications import addresses, bounces
 from telehealth.notifications.gathering import facts_of, participant_of, reader_of
 from telehealth.notifications.models import MessageRow
-from telehealth.notifications.ports import Away, Deferred, Outcome, Refused, Sent
+from telehealth.notifications.ports import Away, Deferred, OptedOut, Outcome, Refused, Sent, Unreachable
 from telehealth.notifications.rules import (
+    BAD_ADDRESS,
     GIVE_UP_AFTER,
     LEASE,
     NOWHERE,
@@ -35,7 +36,7 @@ from telehealth.notifications.rules import (
     next_try,
 )
 from telehealth.notifications.ways import patience, quiet_until, ways
-from telehealth.notifications.wishes import PURPOSES, Override, goes_elsewhere, override_of, preferring
+from telehealth.notifications.wishes import PURPOSES, Override, Purpose, Said, goes_elsewhere, override_of, preferring
 from telehealth.visits.participants.service import note_notified
 
 Recipient = tuple[Role, UUID]
@@ -136,6 +137,10 @@ async def _as_wished(unit: Unit, facts: Facts, reach: Reach) -> Facts | Unsendab
     address = await addresses.address_of(unit, message.channel, facts.reader, reach.region)
     if address is None:
         return NOWHERE
+    if not address.works:
+        await _note(unit, message, address.id)
+        await bounces.report(unit, address.id, message)
+        return BAD_ADDRESS
     if not address.takes(message.kind):
         override = override_of(message, unit.now)
         if override is None or await _following(unit, message, reach) is not None:
@@ -161,11 +166,11 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach) -> None
 
     What one channel cannot bring, the next one tries that has an address.
     """
-    settling = came != Sent() and (came != STOPPED or goes_elsewhere(message.kind))
+    settling = came != Sent() and (not _is_unwanted(came) or goes_elsewhere(message.kind))
     following = await _following(unit, message, reach) if settling else None
     values = _values(unit, message, came, last=following is None or following.against_wish)
     rerouted = values["state"] in (MessageState.DEAD, MessageState.SUPPRESSED) and following is not None
-    settled = await unit.session.scalar(
+    settled = await unit.session.execute(
         update(MessageRow)
         .where(
             MessageRow.id == message.id,
@@ -173,12 +178,32 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach) -> None
             MessageRow.state == MessageState.SENDING,
         )
         .values(values | ({"state": MessageState.REROUTED} if rerouted else {}))
-        .returning(MessageRow.id)
+        .returning(MessageRow.address_id)
     )
-    if settled is not None and rerouted and following is not None:
-        await _reroute(unit, message, following.channel)
     if came == Sent() and message.kind in OF_VISITS and message.recipient_role is not Role.CLINICIAN:
         await _notified(unit, message)
+    ours = settled.one_or_none()
+    if ours is None:
+        return
+    if rerouted and following is not None:
+        await _reroute(unit, message, following.channel)
+    if ours.address_id is not None:
+        await _learn(unit, message, came, ours.address_id)
+
+
+async def _learn(unit: Unit, message: Message, came: Came, address_id: UUID) -> None:
+    """What the answer says of the address, for every message to come."""
+    match came:
+        case Unreachable(code):
+            await bounces.failed(unit, address_id, code)
+            await bounces.report(unit, address_id, message)
+        case OptedOut():
+            address = await addresses.by_id(unit, address_id)
+            await addresses.stop(unit, address, frozenset(Purpose), Said.GATEWAY)
+
+
+def _is_unwanted(came: Came) -> bool:
+    return came == STOPPED or isinstance(came, OptedOut)
 
 
 async def _ways(unit: Unit, kind: MessageKind, recipient: Recipient, ahead: timedelta | None) -> tuple[Channel, ...]:
@@ -229,8 +254,8 @@ def _values(unit: Unit, message: Message, came: Came, *, last: bool) -> dict[str
             return _settled(unit, MessageState.SENT, None)
         case Unsendable(state, fault):
             return _settled(unit, state, fault)
-        case Refused(code):
-            return _settled(unit, MessageState.DEAD, str(code))
+        case Refused(code) | Unreachable(code) | OptedOut(code):
+            return _settled(unit, MessageState.SUPPRESSED if _is_unwanted(came) else MessageState.DEAD, str(code))
         case Deferred(code):
             return _again(unit, message, str(code), last=last)
         case Away(fault) | Unwritten(fault):

@@ -3,14 +3,31 @@
 Plain: POST of JSON {"id", "from", "to", "text"} with `Authorization: Bearer` and `Idempotency-Key`; any 2xx is taken.
 Twilio: POST of a form with To, From (or MessagingServiceSid) and Body under HTTP Basic; 201 is taken. It knows no
 idempotency key: a message whose answer was lost is sent again.
+
+What is refused (400, 422) for the number's sake says so by `code`: a plain gateway `bad_recipient` or `opted_out`,
+Twilio by its error codes.
 """
 
 import base64
 import json
 from dataclasses import dataclass, field
 
-from telehealth.notifications.ports import Away, Deferred, GatewayKind, Outcome, Refused, Sent, Text
+from telehealth.notifications.ports import (
+    Away,
+    Deferred,
+    GatewayKind,
+    OptedOut,
+    Outcome,
+    Refused,
+    Sent,
+    Text,
+    Unreachable,
+)
 from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Reply
+
+# Twilio: no valid number, none that takes texts, a landline; one that has sent STOP.
+NO_NUMBER: frozenset[int | str] = frozenset({21211, 21217, 21614, 30006, "bad_recipient"})
+STOPPED: frozenset[int | str] = frozenset({21610, "opted_out"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +83,21 @@ def _judge(reply: Reply) -> Outcome:
     if 200 <= status < 300:
         return Sent()
     if status in (400, 422):
-        return Refused(_code(reply))
+        code = _code(reply)
+        number = code if isinstance(code, int) else status
+        return Unreachable(number) if code in NO_NUMBER else OptedOut(number) if code in STOPPED else Refused(number)
     if status == 413:
         return Refused(status)
     return Deferred(status) if status in (409, 425) else Away(str(status))
 
 
-def _code(reply: Reply) -> int:
-    """The gateway's own code where it gives one, such as 21610; a number says nothing of anyone."""
+def _code(reply: Reply) -> int | str:
+    """The gateway's own code where it gives one, such as 21610; a word that we know says nothing of anyone either."""
     try:
         told = reply.json()
     except NotJson:
         return reply.status
     code = told.get("code") if isinstance(told, dict) else None
+    if isinstance(code, str) and code in NO_NUMBER | STOPPED:
+        return code
     return code if isinstance(code, int) and not isinstance(code, bool) else reply.status

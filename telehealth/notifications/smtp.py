@@ -1,6 +1,7 @@
 """Mail over SMTP (RFC 5321): one connection a message, every step under a deadline."""
 
 import asyncio
+import re
 from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY
@@ -8,12 +9,16 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from telehealth.notifications.ports import Away, Deferred, Mail, Outcome, Refused, Sent
+from telehealth.notifications.ports import Away, Deferred, Mail, Outcome, Refused, Sent, Unreachable
 
 DEADLINE_SECONDS = 15.0
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 CLOSING = 421  # the server is about to hang up on everyone (RFC 5321, section 3.8)
 NO_SUCH_MAILBOX = 553
+# Without an enhanced status code, what a server says of a recipient that it does not know (RFC 5321, section 4.2.3).
+OF_MAILBOXES = frozenset({550, 551, NO_SUCH_MAILBOX})
+# RFC 3463: a bad destination address, or a mailbox that is disabled; 5.7.x says that the sender is not liked.
+ENHANCED = re.compile(r"5\.(\d{1,3})\.(\d{1,3})\b")
 
 
 class SmtpMailer:
@@ -38,7 +43,7 @@ class SmtpMailer:
             async with asyncio.timeout(self._deadline):
                 return await self._exchange(to_mime(mail))
         except ValueError:  # an address that no header or envelope can hold
-            return Refused(NO_SUCH_MAILBOX)
+            return Unreachable(NO_SUCH_MAILBOX)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             return _judge(error)
 
@@ -83,15 +88,25 @@ def to_mime(mail: Mail) -> EmailMessage:
 def _judge(error: aiosmtplib.SMTPException | OSError) -> Outcome:
     match error:
         case aiosmtplib.SMTPRecipientsRefused():
-            return _coded(error.recipients[0].code)
+            refusal = error.recipients[0]
+            return _of_recipient(refusal.code, refusal.message)
         case aiosmtplib.SMTPAuthenticationError() | aiosmtplib.SMTPConnectError():
             return Away(type(error).__name__)
         case aiosmtplib.SMTPResponseException():
             return _coded(error.code)
         case aiosmtplib.SMTPNotSupported():  # an address in letters the server cannot carry (RFC 6531)
-            return Refused(NO_SUCH_MAILBOX)
+            return Unreachable(NO_SUCH_MAILBOX)
         case _:
             return Away(type(error).__name__)
+
+
+def _of_recipient(code: int, said: str) -> Outcome:
+    """Whether it is the address that is wrong; a server may refuse a recipient for the sender's sake too."""
+    enhanced = ENHANCED.match(said)
+    if code >= 500 and enhanced is not None:
+        subject, detail = enhanced.groups()
+        return Unreachable(code) if subject == "1" or (subject, detail) == ("2", "1") else Refused(code)
+    return Unreachable(code) if code in OF_MAILBOXES else _coded(code)
 
 
 def _coded(code: int) -> Outcome:

@@ -9,7 +9,7 @@ from telehealth.core.actors import Role
 from telehealth.db.unit import Unit
 from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUpEvent, FollowUpReminded
 from telehealth.http.locales import Locales
-from telehealth.notifications import service
+from telehealth.notifications import bounces, service
 from telehealth.notifications.letters import Desk
 from telehealth.notifications.ports import (
     Away,
@@ -39,6 +39,7 @@ from telehealth.notifications.rules import (
 )
 from telehealth.notifications.service import Came, Reach, Recipient
 from telehealth.notifications.texts import NoNumber, TextDesk
+from telehealth.people.events import ContactSet
 from telehealth.records.after_visit.events import SummaryReleased
 from telehealth.scheduling.waitlist.events import OfferMade
 from telehealth.tasks.work import Lane, Work, subscription, sweep
@@ -112,6 +113,10 @@ async def tell_released(unit: Unit, event: SummaryReleased) -> None:
     patient: Recipient = (Role.PATIENT, event.patient_id)
     kind = MessageKind.AFTER_VISIT_SUMMARY
     await service.tell(unit, kind, event.summary_id, recipients=[patient], due_at=unit.now)
+
+
+async def contact_set(unit: Unit, event: ContactSet) -> None:
+    await bounces.contact_set(unit, event.patient_id)
 
 
 async def alert(unit: Unit, event: AlertTold) -> None:
@@ -219,6 +224,7 @@ SUBSCRIPTIONS = (
     subscription(TimeToChoose, ask_to_choose),
     subscription(SummaryReleased, tell_released),
     subscription(AlertTold, alert),
+    subscription(ContactSet, contact_set),
     subscription(FollowUpDue, tell_due),
     subscription(FollowUpReminded, tell_open),
     subscription(FollowUpEscalated, tell_overdue),

@@ -9,6 +9,7 @@ from telehealth.people.rules import words
 
 K = MessageKind
 ABOUT_TO_BEGIN = timedelta(hours=48)
+SHORTEST_NUMBER = 5  # digits; what is shorter ends too many numbers
 
 
 class Purpose(StrEnum):
@@ -112,3 +113,11 @@ def masked(channel: Channel, address: str) -> str:
         return f"…{address[-3:]}"
     name, at, domain = address.rpartition("@")
     return f"{name[:1]}…{at}{domain}"
+
+
+def is_written(address: str, text: str) -> bool:
+    """Whether that is the address in its normal form; a number may be written with or without its country."""
+    if "@" in address:
+        return text.strip().lower() == address
+    digits = "".join(each for each in text if each in "0123456789").lstrip("0")
+    return len(digits) >= SHORTEST_NUMBER and address.endswith(digits)

@@ -19,3 +19,10 @@ class SupervisorsReplaced(Event):
     """Others co-sign what that clinician signs, or nobody has to any more."""
 
     clinician_id: ClinicianId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactSet(Event):
+    """Staff have written down where a patient is reached, anew or to confirm it."""
+
+    patient_id: PatientId

@@ -15,6 +15,7 @@ from telehealth.people.rules import Clinician, NotBornYet, PatientKnown, Related
 from telehealth.people.schemas import (
     AddRelatedPerson,
     ClinicianView,
+    Contact,
     FindPatients,
     Licences,
     Locations,
@@ -35,6 +36,11 @@ async def find_patients(call: Call, body: FindPatients) -> PatientsFound:
     """Find patients by name and date of birth; each one shown is in the audit log."""
     found = await call.run(queries.find_patients, body.name, body.birth_date)
     return PatientsFound(items=[PatientView.of(each) for each in found])
+
+
+async def set_contact(call: Call, patient: UUID, body: Contact) -> PatientView:
+    """Set where a patient is reached; messages that found no way there do from now on."""
+    return PatientView.of(await call.run(service.set_contact, PatientId(patient), email=body.email, phone=body.phone))
 
 
 async def list_related_persons(call: Call, patient: UUID) -> Page[RelatedPersonView]:
@@ -132,6 +138,7 @@ OPERATIONS = (
         errors=(PatientKnown, NotBornYet),
     ),
     operation("POST", "/v1/patients/search", find_patients, needs=Scope.PATIENTS_FIND),
+    operation("PUT", "/v1/patients/{patient:uuid}/contact", set_contact, needs=Scope.PATIENTS_WRITE, errors=_UNKNOWN),
     operation("GET", RELATED, list_related_persons, needs=_BOOK, purpose=_CARE, errors=_UNKNOWN),
     operation(
         "POST",

@@ -67,6 +67,13 @@ class RegisterPatient(Message):
     phone: Phone | None = None
 
 
+class Contact(Message):
+    """Where a patient is reached. Both are set: what is null is forgotten. The same again says that it works."""
+
+    email: Email | None
+    phone: Phone | None
+
+
 class PatientView(Message):
     """A patient as staff see one."""
 

@@ -14,7 +14,7 @@ from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
-from telehealth.people.events import AuthorityEnded, SupervisorsReplaced
+from telehealth.people.events import AuthorityEnded, ContactSet, SupervisorsReplaced
 from telehealth.people.jurisdictions import zones_of
 from telehealth.people.licensing import Licence, UnfitDates, UnfitPlace, Whereabouts, dates_there
 from telehealth.people.models import (
@@ -79,6 +79,16 @@ async def register_patient(  # noqa: PLR0913 -- one argument for each field a re
     await unit.session.flush()
     unit.audit("create", "patient", new_id, patient_id=new_id)
     return to_patient(row)
+
+
+async def set_contact(unit: Unit, patient_id: PatientId, *, email: str | None, phone: str | None) -> Patient:
+    """Where the patient is reached from now on; the same again confirms it. Raises NotFound."""
+    patient = await people.patient(unit, patient_id)
+    row = PatientRow
+    await unit.session.execute(update(row).where(row.id == patient.id).values(email=email, phone=phone))
+    unit.audit("update", "patient", patient.id, patient_id=patient.id)
+    unit.emit(ContactSet(patient_id=patient.id))
+    return replace(patient, email=email, phone=phone)
 
 
 async def add_clinician(

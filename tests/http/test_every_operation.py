@@ -116,6 +116,7 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("people.replace_locations", Check.STRANGER): "staff book for every patient of the clinic",
     ("people.list_related_persons", Check.STRANGER): "staff book for every patient of the clinic",
     ("people.add_related_person", Check.STRANGER): "the front desk registers for every patient of the clinic",
+    ("people.set_contact", Check.STRANGER): "the front desk registers for every patient of the clinic",
     ("people.end_related_person", Check.STRANGER): "the front desk registers for every patient of the clinic",
     ("exchange.read_schedule", Check.STRANGER): "clinicians are nobody's, and their calendars show no patient",
     ("access.revoke_grant", Check.STRANGER): "an admin holds every grant of the house: there is no other's",

@@ -25,10 +25,8 @@ ALL_DAYS = [{"weekday": day, "start": "00:00", "end": "24:00"} for day in range(
 PATIENT = {"given": "Inés", "family": "Vidal", "birth_date": "1950-02-03"}
 
 IDS: Mapping[str, Callable[[Course], UUID]] = {
-    "visit": lambda course: course.visit,
+    **dict.fromkeys(("visit", "appointment", "encounter"), lambda course: course.visit),
     "series": lambda course: course.series,
-    "appointment": lambda course: course.visit,
-    "encounter": lambda course: course.visit,
     "document": lambda course: course.note,
     "composition": lambda course: course.note,
     "delivery": lambda course: course.delivery,
@@ -79,6 +77,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "notifications.save_own_messages": lambda _: {"shown": "email"},
     "people.register_patient": lambda _: PATIENT,
     "people.find_patients": lambda _: {"name": "Rosa", "birth_date": "1947-06-05"},
+    "people.set_contact": lambda _: {"email": "rosa@home.example", "phone": None},
     "people.add_related_person": lambda _: {"given": "Ana", "family": "Moreno", "relationship": "parent"},
     "people.replace_licences": lambda _: {"items": [{"jurisdiction": "US-CA"}]},
     "people.replace_locations": lambda _: {"items": [{"jurisdiction": "US-CA", "first": "2026-03-05"}]},

@@ -42,3 +42,17 @@ def test_a_ledger_at_work(databases: Databases) -> None:
         insert(connection, "message_stop", STOP)
     with pytest.raises(RuntimeError, match="have stopped messages"):
         command.downgrade(alembic_config(place), "0041")
+
+
+def test_addresses_that_were_known_work_until_they_fail(databases: Databases) -> None:
+    place = databases.create_empty()
+    migrate(place, "0042")
+    with psycopg.connect(place) as connection:
+        insert(connection, "message_address", {**ADDRESS, "known_since": THEN})
+    migrate(place)
+    with psycopg.connect(place) as connection:
+        assert connection.execute("SELECT failed_at, task_id FROM message_address").fetchall() == [(None, None)]
+        connection.execute("UPDATE message_address SET failed_at = now(), fault = '550'")
+    command.downgrade(alembic_config(place), "0042")
+    migrate(place)
+    command.check(alembic_config(place))

@@ -5,7 +5,18 @@ from collections.abc import AsyncIterator
 import pytest
 
 from telehealth.notifications.memory import MemoryTexter
-from telehealth.notifications.ports import Away, Deferred, GatewayKind, Outcome, Refused, Sent, Text, Texter
+from telehealth.notifications.ports import (
+    Away,
+    Deferred,
+    GatewayKind,
+    OptedOut,
+    Outcome,
+    Refused,
+    Sent,
+    Text,
+    Texter,
+    Unreachable,
+)
 from telehealth.notifications.sms_gateway import Account, SmsGateway
 from telehealth.tasks.outbound import open_client
 from tests.kit.gateway import SECRET, USER, Gateway, gateway
@@ -24,7 +35,7 @@ async def texters(kind: str, served: Gateway, secret: str = SECRET, url: str | N
     if kind == "memory":
         answers: dict[int, Outcome] = {
             201: Sent(),
-            400: Refused(21211),
+            400: Unreachable(21211),
             425: Deferred(425),
             429: Away("429"),
             503: Away("503"),
@@ -47,13 +58,28 @@ async def texters(kind: str, served: Gateway, secret: str = SECRET, url: str | N
 @pytest.mark.parametrize("kind", ["plain", "twilio", "memory"])
 @pytest.mark.parametrize(
     ("status", "outcome"),
-    [(201, Sent()), (400, Refused(21211)), (425, Deferred(425)), (429, Away("429")), (503, Away("503"))],
+    [(201, Sent()), (400, Unreachable(21211)), (425, Deferred(425)), (429, Away("429")), (503, Away("503"))],
 )
 async def test_contract(kind: str, served: Gateway, status: int, outcome: Outcome) -> None:
     served.judge = lambda _: (status, {"code": 21211})
     async for texter in texters(kind, served):
         assert await texter.send(TEXT) == outcome
     assert served.received == ([(TEXT.recipient, TEXT.text)] if outcome == Sent() else [])
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        (21610, OptedOut(21610)),
+        ("opted_out", OptedOut(400)),
+        ("bad_recipient", Unreachable(400)),
+        (30007, Refused(30007)),
+    ],
+)
+async def test_what_a_refusal_says_of_the_number(served: Gateway, code: int | str, outcome: Outcome) -> None:
+    served.judge = lambda _: (400, {"code": code})
+    async for texter in texters("plain", served):
+        assert await texter.send(TEXT) == outcome
 
 
 @pytest.mark.parametrize("kind", ["plain", "twilio"])

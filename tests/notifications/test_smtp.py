@@ -8,7 +8,18 @@ from datetime import UTC, datetime
 import pytest
 
 from telehealth.notifications.memory import MemoryMailer
-from telehealth.notifications.ports import Away, Deferred, Invite, Mail, Mailer, Method, Refused, Sent
+from telehealth.notifications.ports import (
+    Away,
+    Deferred,
+    Invite,
+    Mail,
+    Mailer,
+    Method,
+    Outcome,
+    Refused,
+    Sent,
+    Unreachable,
+)
 from telehealth.notifications.smtp import SmtpMailer
 from tests.kit.mail import MailServer, mail_server, parts
 
@@ -37,10 +48,14 @@ def mailer(request: pytest.FixtureRequest, server: MailServer) -> Mailer:
     if request.param == "smtp":
         return SmtpMailer(server.url)
 
-    def answer(sent: Mail) -> Sent | Refused | Deferred | Away:
+    def answer(sent: Mail) -> Outcome:
         code = int(server.judge(sent.recipient)[:3])
         return (
-            Sent() if code == 250 else Away(str(code)) if code == 421 else (Refused if code >= 500 else Deferred)(code)
+            Sent()
+            if code == 250
+            else Away(str(code))
+            if code == 421
+            else (Unreachable if code >= 500 else Deferred)(code)
         )
 
     return MemoryMailer(answer=answer)
@@ -50,7 +65,7 @@ def mailer(request: pytest.FixtureRequest, server: MailServer) -> Mailer:
     ("reply", "outcome"),
     [
         ("250 OK", Sent()),
-        ("550 no such mailbox", Refused(550)),
+        ("550 no such mailbox", Unreachable(550)),
         ("452 mailbox full", Deferred(452)),
         ("421 closing", Away("421")),
     ],
@@ -58,6 +73,23 @@ def mailer(request: pytest.FixtureRequest, server: MailServer) -> Mailer:
 async def test_contract(mailer: Mailer, server: MailServer, reply: str, outcome: object) -> None:
     server.judge = lambda _: reply
     assert await mailer.send(mail()) == outcome
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        ("550 5.1.1 no such user", Unreachable(550)),
+        ("550 5.2.1 mailbox disabled", Unreachable(550)),
+        ("550 5.7.1 listed as a source of spam", Refused(550)),
+        ("552 5.2.2 mailbox full", Refused(552)),
+        ("551 moved", Unreachable(551)),
+        ("554 policy", Refused(554)),
+        ("450 5.1.1 later", Deferred(450)),
+    ],
+)
+async def test_what_is_wrong_is_the_address_or_something_else(server: MailServer, reply: str, outcome: Outcome) -> None:
+    server.judge = lambda _: reply
+    assert await SmtpMailer(server.url).send(mail()) == outcome
 
 
 async def test_the_message_arrives_whole(server: MailServer) -> None:
@@ -122,7 +154,7 @@ async def test_a_server_that_hangs_up_after_taking_it_has_taken_it() -> None:
 
 @pytest.mark.parametrize("recipient", ["rosa\r\nBcc: eve@evil.example", "not an address", "ñandú@home.example", "@"])
 async def test_an_address_that_cannot_be_is_refused(server: MailServer, recipient: str) -> None:
-    assert isinstance(await SmtpMailer(server.url).send(mail(recipient)), Refused)
+    assert isinstance(await SmtpMailer(server.url).send(mail(recipient)), Unreachable)
     assert server.received == []
 
 
