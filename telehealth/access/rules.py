@@ -63,6 +63,7 @@ SCOPES: Mapping[Role, frozenset[Scope]] = {
             Scope.FHIR_DOCUMENT_REFERENCE,
             Scope.FHIR_SCHEDULE,
             Scope.FHIR_SLOT,
+            Scope.FHIR_TASK,
         }
     ),
 }
@@ -214,6 +215,7 @@ _READING = {
     "DocumentReference": Scope.FHIR_DOCUMENT_REFERENCE,
     "Schedule": Scope.FHIR_SCHEDULE,
     "Slot": Scope.FHIR_SLOT,
+    "Task": Scope.FHIR_TASK,
 }
 _CREATING = {"Appointment": Scope.FHIR_APPOINTMENT_CREATE}
 
@@ -262,6 +264,7 @@ class DataKind(StrEnum):
     APPOINTMENTS = "appointments"
     ENCOUNTERS = "encounters"
     DOCUMENTS = "documents"
+    TASKS = "tasks"
 
 
 class Everyone(StrEnum):

@@ -66,6 +66,7 @@ SCOPES = (
     Scope.FHIR_DOCUMENT_REFERENCE,
     Scope.FHIR_SCHEDULE,
     Scope.FHIR_SLOT,
+    Scope.FHIR_TASK,
 )
 CLINICIAN_EMAIL, DESK_EMAIL, ADMIN_EMAIL = "okafor@clinic.example", "desk@clinic.example", "admin@clinic.example"
 CREDENTIAL = "integration.json"

@@ -46,6 +46,7 @@ class Scope(StrEnum):
     FHIR_DOCUMENT_REFERENCE = "system/DocumentReference.rs"
     FHIR_SCHEDULE = "system/Schedule.rs"
     FHIR_SLOT = "system/Slot.rs"
+    FHIR_TASK = "system/Task.rs"
 
 
 class Purpose(StrEnum):

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from telehealth.exchange.queries import Wanted
 from telehealth.exchange.resources import Json
 from telehealth.exchange.rules import UnfitSearch, parse_dates, parse_ids, parse_patient
-from telehealth.exchange.schemas import AnySearch, Search
+from telehealth.exchange.schemas import AnySearch, PatientSearch
 from telehealth.http.fhir import issue
 from telehealth.http.paging import Cursors
 from telehealth.http.problems import InvalidRequest
@@ -16,7 +16,7 @@ from telehealth.http.schemas import Fault
 FORMATS = frozenset({"json", "application/json", "application/fhir+json"})
 
 
-def understand(search: Search, cursors: Cursors) -> Wanted:
+def understand(search: PatientSearch, cursors: Cursors) -> Wanted:
     """Raises UnfitSearch, InvalidRequest for a cursor of another list."""
     check_format(search)
     ids = None if search.id is None else parse_ids(search.id)
@@ -27,7 +27,7 @@ def understand(search: Search, cursors: Cursors) -> Wanted:
         ids=ids,
         patient_id=patient,
         patient_identifier=search.patient_identifier,
-        date=parse_dates(search.date),
+        date=parse_dates(search.dates),
         changed=parse_dates(search.last_updated),
         status=search.status,
         after=None if search.cursor is None else cursors.read(search.cursor),

@@ -12,13 +12,17 @@ OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-u
 
 # Name, type and meaning of each search parameter: the same for every type about patients, others for times.
 Parameters = tuple[tuple[str, str, str], ...]
-SEARCH_PARAMETERS: Parameters = (
+OF_PATIENTS: Parameters = (
     ("_id", "token", "Ids, separated by commas"),
     ("_lastUpdated", "date", "When it last changed; eq, ge, gt, le, lt; UTC when no offset is given"),
     ("patient", "reference", "Patient/id or id; with :identifier the patient's system|value"),
-    ("date", "date", "Appointment.start, the start of Encounter.period, DocumentReference.date"),
     ("status", "token", "Codes, separated by commas"),
 )
+SEARCH_PARAMETERS: Parameters = (
+    *OF_PATIENTS,
+    ("date", "date", "Appointment.start, the start of Encounter.period, DocumentReference.date"),
+)
+TASK_PARAMETERS: Parameters = (*OF_PATIENTS, ("authored-on", "date", "Task.authoredOn"))
 SCHEDULE_PARAMETERS: Parameters = (
     ("_id", "token", "Ids, separated by commas"),
     ("actor", "reference", "Practitioner/id or id; with :identifier the practitioner's system|value"),
@@ -45,7 +49,10 @@ def capability_statement(public_url: str) -> dict[str, Any]:
         "date": RELEASED,
         "kind": "instance",
         "software": {"name": "telehealth", "version": __version__},
-        "implementation": {"description": "Virtual visits and their signed notes", "url": f"{public_url}/fhir"},
+        "implementation": {
+            "description": "Virtual visits, their signed notes and follow-up tasks",
+            "url": f"{public_url}/fhir",
+        },
         "fhirVersion": FHIR_VERSION,
         "format": ["application/fhir+json", "json"],
         "rest": [
@@ -53,7 +60,7 @@ def capability_statement(public_url: str) -> dict[str, Any]:
                 "mode": "server",
                 "security": _security(public_url),
                 "resource": [
-                    *(_resource(each, SEARCH_PARAMETERS) | VERSIONED | _operations(each) for each in ResourceType),
+                    *(_resource(each, _parameters(each)) | VERSIONED | _operations(each) for each in ResourceType),
                     COMPOSITION,
                     _resource("Schedule", SCHEDULE_PARAMETERS) | COMPUTED,
                     _resource("Slot", SLOT_PARAMETERS) | COMPUTED,
@@ -75,6 +82,10 @@ def _security(public_url: str) -> dict[str, Any]:
 
 VERSIONED: dict[str, Any] = {"versioning": "versioned", "readHistory": False}
 COMPUTED: dict[str, Any] = {"versioning": "no-version"}
+
+
+def _parameters(resource_type: ResourceType) -> Parameters:
+    return TASK_PARAMETERS if resource_type is ResourceType.TASK else SEARCH_PARAMETERS
 
 
 def _resource(resource_type: str, parameters: Parameters) -> dict[str, Any]:

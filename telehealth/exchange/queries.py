@@ -14,7 +14,9 @@ from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.exchange.agenda import AHEAD, BEHIND, CANCELLED_FOR, UNSHOWN, Agenda
-from telehealth.exchange.rules import ALWAYS, ResourceType, Span, statuses_of
+from telehealth.exchange.rules import ALWAYS, TASK_STATUS, WAITING, ResourceType, Span, statuses_of
+from telehealth.followups import queries as followups
+from telehealth.followups.parts import FollowUp, Pool, TaskFilter
 from telehealth.people import queries as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.records.charting import queries as records
@@ -67,7 +69,16 @@ class Documents:
     cast: Cast
 
 
-Found = Appointments | Encounters | Documents
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """`begun` are the visits that have an Encounter."""
+
+    tasks: list[FollowUp]
+    begun: frozenset[UUID]
+    cast: Cast
+
+
+Found = Appointments | Encounters | Documents | Tasks
 
 
 async def agenda(unit: Unit, secret: str) -> Agenda:
@@ -95,6 +106,8 @@ def last_position(found: Found) -> str | None:
             return written(summaries[-1]) if summaries else None
         case Appointments(visits) | Encounters(visits):
             return f"{visits[-1].changed_at.isoformat()}/{visits[-1].id}" if visits else None
+        case Tasks(tasks):
+            return f"{tasks[-1].moved_at.isoformat()}/{tasks[-1].id}" if tasks else None
         case never:
             assert_never(never)
 
@@ -166,10 +179,30 @@ async def _documents(unit: Unit, wanted: Wanted) -> Found:
     return Documents(found, await _cast(unit, found))
 
 
+async def _tasks(unit: Unit, wanted: Wanted) -> Found:
+    granted = await access.data_granted(unit, DataKind.TASKS)
+    codes = None if wanted.status is None else _codes(wanted.status)
+    where = TaskFilter(
+        ids=wanted.ids,
+        patient_id=wanted.patient_id,
+        statuses=None if codes is None else [each for each, code in TASK_STATUS.items() if code in codes],
+        waiting=None if codes is None else WAITING in codes,
+        planned_from=wanted.date.start,
+        planned_before=wanted.date.before,
+        changed_from=wanted.changed.start,
+        changed_before=wanted.changed.before,
+    )
+    found = await followups.tasks_granted(unit, granted, _moment(wanted.after), limit=wanted.limit, where=where)
+    statuses = await visits.statuses(unit, {each.visit_id for each in found})
+    begun = frozenset(visit for visit, status in statuses.items() if status in ENCOUNTER_STATUS)
+    return Tasks(found, begun, await _cast(unit, found))
+
+
 SEARCHES = {
     ResourceType.APPOINTMENT: _appointments,
     ResourceType.ENCOUNTER: _encounters,
     ResourceType.DOCUMENT_REFERENCE: _documents,
+    ResourceType.TASK: _tasks,
 }
 
 
@@ -189,14 +222,26 @@ def _of_visits(wanted: Wanted, table: Mapping[VisitStatus, str]) -> VisitFilter:
 
 async def _visits(unit: Unit, data_kind: DataKind, where: VisitFilter, wanted: Wanted) -> list[Visit]:
     granted = await access.data_granted(unit, data_kind)
-    after = None
-    if wanted.after is not None:
-        at, _, visit_id = wanted.after.partition("/")
-        after = (datetime.fromisoformat(at), UUID(visit_id))
-    return await visits.visits_granted(unit, granted, after, limit=wanted.limit, where=where)
+    return await visits.visits_granted(unit, granted, _moment(wanted.after), limit=wanted.limit, where=where)
 
 
-async def _cast(unit: Unit, found: Sequence[Visit] | Sequence[Summary]) -> Cast:
+def _moment(text: str | None) -> tuple[datetime, UUID] | None:
+    """The position of what is read in the order in which it changed."""
+    if text is None:
+        return None
+    at, _, resource_id = text.partition("/")
+    return datetime.fromisoformat(at), UUID(resource_id)
+
+
+async def _cast(unit: Unit, found: Sequence[Visit] | Sequence[Summary] | Sequence[FollowUp]) -> Cast:
     patients = await people.patients(unit, {each.patient_id for each in found})
-    clinicians = {each: await people.clinician(unit, each) for each in {one.clinician_id for one in found}}
+    named = {one.clinician_id for one in found} | {ClinicianId(each) for one in found if (each := _owner(one))}
+    clinicians = {each: await people.clinician(unit, each) for each in named}
     return Cast(patients, clinicians)
+
+
+def _owner(found: Visit | Summary | FollowUp) -> UUID | None:
+    """The clinician who owns a task."""
+    if isinstance(found, FollowUp) and found.owner.pool is Pool.CLINICIANS:
+        return found.owner.person_id
+    return None

@@ -1,4 +1,4 @@
-"""Visits, signed notes and times as FHIR R4 resources. Pure: values in, JSON out. No link that lets anyone join."""
+"""Visits, signed notes, tasks and times as FHIR R4 resources. Pure: values in, JSON out. No link lets anyone join."""
 
 import base64
 import hashlib
@@ -7,8 +7,19 @@ from typing import Any, assert_never
 
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.exchange.openings import BUSY, FREE, Place, Proposal, Timetable
-from telehealth.exchange.queries import Appointments, Cast, Documents, Encounters, Found
-from telehealth.exchange.rules import DOCUMENT_VERSION, VISIT_TYPE_SYSTEM, instant
+from telehealth.exchange.queries import Appointments, Cast, Documents, Encounters, Found, Tasks
+from telehealth.exchange.rules import (
+    DOCUMENT_VERSION,
+    SERIES_SYSTEM,
+    TASK_KIND_SYSTEM,
+    TASK_POOL_SYSTEM,
+    TASK_STATE_SYSTEM,
+    TASK_SYSTEM,
+    VISIT_TYPE_SYSTEM,
+    instant,
+    task_status,
+)
+from telehealth.followups.parts import Facing, FollowUp, Pool, TaskStatus
 from telehealth.people.rules import Clinician
 from telehealth.records.charting.queries import Summary
 from telehealth.records.delivery.documents import CATEGORY, CONTENT_TYPE, LOINC
@@ -34,6 +45,8 @@ def drawn(found: Found) -> list[Json]:
             return [encounter(each, cast) for each in visits]
         case Documents(summaries, cast):
             return [document_reference(each, cast) for each in summaries]
+        case Tasks(tasks, begun, cast):
+            return [task(each, cast, begun=each.visit_id in begun) for each in tasks]
         case never:
             assert_never(never)
 
@@ -120,6 +133,48 @@ def _relation(summary: Summary) -> Json:
     related = document_identifiers(summary.note_id, summary.relates_to).version
     target = {"type": "DocumentReference", "identifier": _identifier(related)}
     return {"relatesTo": [{"code": summary.relation, "target": target}]}
+
+
+def task(followup: FollowUp, cast: Cast, *, begun: bool) -> Json:
+    """Asked for by a visit, which has an Encounter once it has `begun`. The texts are what staff wrote."""
+    visit = {"reference": f"Encounter/{followup.visit_id}"} if begun else None
+    state = {"coding": [{"system": TASK_STATE_SYSTEM, "code": followup.status}], "text": followup.status.value}
+    resource: Json = {
+        "resourceType": "Task",
+        "id": str(followup.id),
+        "meta": {"versionId": str(followup.revision), "lastUpdated": instant(followup.moved_at)},
+        "identifier": [{"system": TASK_SYSTEM, "value": str(followup.id)}],
+        "status": task_status(followup),
+        "businessStatus": state,
+        "intent": "instance-order" if followup.series_id else "order",
+        "priority": followup.priority,
+        "code": {"coding": [{"system": TASK_KIND_SYSTEM, "code": followup.kind}], "text": followup.kind.value},
+        "focus": {"reference": f"Appointment/{followup.visit_id}"},
+        "for": _patient(cast, followup.patient_id),
+        "authoredOn": instant(followup.planned_at),
+        "lastModified": instant(followup.moved_at),
+        **_performer(followup, cast),
+        "restriction": {"period": {"start": instant(followup.due_at), "end": instant(followup.ends_at)}},
+    }
+    ended = followup.closed_at if followup.status is TaskStatus.DONE else None
+    told: Json = {
+        "description": followup.title,
+        "encounter": visit,
+        "statusReason": {"text": followup.reason} if followup.reason else None,
+        "basedOn": [{"reference": f"Task/{followup.after_id}"}] if followup.after_id else None,
+        "groupIdentifier": {"system": SERIES_SYSTEM, "value": str(followup.series_id)} if followup.series_id else None,
+        "executionPeriod": {"end": instant(ended)} if ended else None,
+    }
+    return resource | {name: value for name, value in told.items() if value}
+
+
+def _performer(followup: FollowUp, cast: Cast) -> Json:
+    """The patient whose doing it is, or the person who has it; who among staff may take it stands beside."""
+    pool = [{"coding": [{"system": TASK_POOL_SYSTEM, "code": followup.owner.pool}], "text": followup.owner.pool.value}]
+    person = followup.owner.person_id if followup.owner.pool is Pool.CLINICIANS else None
+    if followup.facing is Facing.PATIENT:
+        return {"performerType": pool, "owner": _patient(cast, followup.patient_id)}
+    return {"performerType": pool} | ({"owner": _clinician(cast, ClinicianId(person))} if person else {})
 
 
 def schedule(timetable: Timetable) -> Json:

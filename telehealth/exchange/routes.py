@@ -15,7 +15,7 @@ from telehealth.exchange.bundles import address, bundle, understand, unknown
 from telehealth.exchange.capability import capability_statement
 from telehealth.exchange.resources import drawn
 from telehealth.exchange.rules import ResourceType, UnfitSearch
-from telehealth.exchange.schemas import FeedSummary, Search, SummaryFeed, SummaryQuery
+from telehealth.exchange.schemas import FeedSummary, PatientSearch, Search, SummaryFeed, SummaryQuery, TaskSearch
 from telehealth.http.call import Call
 from telehealth.http.fhir import resource_response
 from telehealth.http.operation import PUBLIC, Documented, Handler, Operation, interaction, invocation, operation
@@ -88,12 +88,22 @@ async def read_document(call: Call, document: UUID) -> Response:
     return await _read(call, ResourceType.DOCUMENT_REFERENCE, document)
 
 
+async def search_tasks(call: Call, query: TaskSearch) -> Response:
+    """Find follow-up tasks."""
+    return await _search(call, ResourceType.TASK, query)
+
+
+async def read_task(call: Call, task: UUID) -> Response:
+    """One follow-up task."""
+    return await _read(call, ResourceType.TASK, task)
+
+
 async def compose_document(call: Call, composition: UUID) -> Response:
     """A signed note as a document: its Composition with all it refers to ($document)."""
     return resource_response(document_bundle(await call.run(records.composed, composition)))
 
 
-async def _search(call: Call, resource_type: ResourceType, query: Search) -> Response:
+async def _search(call: Call, resource_type: ResourceType, query: PatientSearch) -> Response:
     cursors = _cursors(call, resource_type)
     left_out = unknown(query, call.header("prefer"))
     wanted = understand(query, cursors)
@@ -152,6 +162,8 @@ OPERATIONS = (
         needs=_DOCUMENT,
         errors=(NoGrant, NoteRetracted),
     ),
+    interaction("/fhir/Task", search_tasks, needs=Scope.FHIR_TASK, errors=_FOUND),
+    interaction("/fhir/Task/{task:uuid}", read_task, needs=Scope.FHIR_TASK, errors=_SHOWN),
     interaction("/fhir/Schedule", bookings.search_schedules, needs=_SCHEDULE, errors=(UnfitSearch,)),
     interaction("/fhir/Schedule/{schedule_id:uuid}", bookings.read_schedule, needs=_SCHEDULE),
     interaction("/fhir/Slot", bookings.search_slots, needs=_SLOT, errors=(UnfitSearch,)),

@@ -8,11 +8,30 @@ from enum import StrEnum
 from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
+from telehealth.followups.parts import FollowUp, TaskStatus
 from telehealth.records.notes.amendments import DocumentStatus
 from telehealth.visits.lifecycle.rules import VisitStatus
 
 # A document's versionId grows with its status, which never goes back.
 DOCUMENT_VERSION: Mapping[DocumentStatus, str] = {each: str(at) for at, each in enumerate(DocumentStatus, 1)}
+# Task.status (FHIR R4, section 12.4): what waits for another is on hold; what was not done, for a reason, rejected.
+TASK_STATUS: Mapping[TaskStatus, str] = {
+    TaskStatus.PLANNED: "requested",
+    TaskStatus.DUE: "ready",
+    TaskStatus.REMINDED: "ready",
+    TaskStatus.ESCALATED: "ready",
+    TaskStatus.DONE: "completed",
+    TaskStatus.CANCELLED: "cancelled",
+    TaskStatus.SKIPPED: "rejected",
+}
+WAITING = "on-hold"
+TASK_SYSTEM = "urn:uuid:3d5f6a52-6c0e-4a86-9a55-0f3f8f1c7f41"  # of Task.identifier
+TASK_KIND_SYSTEM = "urn:uuid:8b1d2f0c-2a77-4d0a-8f0e-5c9d3e6b7a12"  # of Task.code
+TASK_STATE_SYSTEM = (
+    "urn:uuid:f4b0c6de-51a9-4c3b-bb7a-7e2d9a41c053"  # of Task.businessStatus: how far reminding has come
+)
+TASK_POOL_SYSTEM = "urn:uuid:0c8e7b15-93d4-4f6e-a2c1-b6f50d3e8a97"  # of Task.performerType
+SERIES_SYSTEM = "urn:uuid:a6e2d9c4-07b8-4e51-9d3f-1c4b8f7a2e60"  # of Task.groupIdentifier
 VISIT_TYPE_SYSTEM = "urn:uuid:131269b4-f334-4df2-8173-01341bd43277"  # of Slot.serviceType: the codes of visit types
 
 
@@ -26,6 +45,7 @@ class ResourceType(StrEnum):
     APPOINTMENT = "Appointment"
     ENCOUNTER = "Encounter"
     DOCUMENT_REFERENCE = "DocumentReference"
+    TASK = "Task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +152,10 @@ def statuses_of(text: str, table: Mapping[VisitStatus, str]) -> frozenset[VisitS
     """The visit's states behind FHIR codes separated by commas; a code nobody has matches nothing."""
     wanted = {each.rpartition("|")[2] for each in text.split(",")}
     return frozenset(status for status, code in table.items() if code in wanted)
+
+
+def task_status(task: FollowUp) -> str:
+    return WAITING if task.blocked and task.status is TaskStatus.PLANNED else TASK_STATUS[task.status]
 
 
 def instant(at: datetime) -> str:

@@ -66,7 +66,7 @@ class AnySearch(Message):
         return min(self.count, LARGEST_PAGE)
 
 
-class Search(AnySearch):
+class PatientSearch(AnySearch):
     """Parameters every type about patients has."""
 
     id: Annotated[str | None, Field(alias="_id", description="token: ids, separated by commas")] = None
@@ -75,8 +75,31 @@ class Search(AnySearch):
     patient_identifier: Annotated[
         str | None, Field(alias="patient:identifier", description="token: system|value of the patient")
     ] = None
-    date: Annotated[list[str], Field(default_factory=list, description="date, with eq ge gt le lt; UTC if no offset")]
     status: Annotated[str | None, Field(description="token: codes, separated by commas")] = None
+
+    @property
+    def dates(self) -> list[str]:
+        """What narrows by the date that the type has of its own."""
+        raise NotImplementedError
+
+
+class Search(PatientSearch):
+    date: Annotated[list[str], Field(default_factory=list, description="date, with eq ge gt le lt; UTC if no offset")]
+
+    @property
+    def dates(self) -> list[str]:
+        return self.date
+
+
+class TaskSearch(PatientSearch):
+    authored_on: Annotated[
+        list[str],
+        Field(alias="authored-on", default_factory=list, description="date, with eq ge gt le lt; UTC if no offset"),
+    ]
+
+    @property
+    def dates(self) -> list[str]:
+        return self.authored_on
 
 
 class ScheduleSearch(AnySearch):

@@ -69,6 +69,7 @@ class FollowUpRow(Table):
         Index("ix_follow_up_task_wanted", "due_at", "id", postgresql_where=text(DUE_AND_OPEN)),
         Index("ix_follow_up_task_own", "owner_id", "due_at", "id", postgresql_where=text(NOT_CLOSED)),
         Index("ix_follow_up_task_patient", "patient_id", "kind", postgresql_where=text(NOT_CLOSED)),
+        Index("ix_follow_up_task_moved_at", "moved_at", "id"),
         Index("ix_follow_up_task_after", "after_id", postgresql_where=text("after_id IS NOT NULL")),
         Index("ix_follow_up_task_series", "series_id", postgresql_where=text("series_id IS NOT NULL")),
         Index(

@@ -1,6 +1,6 @@
 """What a follow-up task is made of: kinds, owners, priorities, steps and refusals. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -143,8 +143,8 @@ class FollowUp:
     """One task. `title`, `reason` and the checklist are what people wrote, and may speak of the patient's health.
 
     `clinician_id` gave the visit it came from. It is to be done in [`due_at`, `ends_at`). It does not fire while the
-    task of `after_id` is open. `number` counts the tasks of a repetition from 1. `origin` says what made it when
-    nobody did by hand.
+    task of `after_id` is open: then it is `blocked`. `number` counts the tasks of a repetition from 1. `origin` says
+    what made it when nobody did by hand.
     """
 
     id: TaskId
@@ -163,12 +163,30 @@ class FollowUp:
     moved_at: datetime
     closed_at: datetime | None = None
     after_id: TaskId | None = None
+    blocked: bool = False
     series_id: UUID | None = None
     number: int | None = None
     origin: str = ""
     reason: str = ""
     checklist: Sequence[Item] = ()
     revision: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFilter:
+    """What a search may narrow by; None is anything. `..._from` are inclusive, `..._before` are not.
+
+    With `statuses`: what waits for another task is there when `waiting` says so, whatever they say of planned ones.
+    """
+
+    ids: Collection[UUID] | None = None
+    patient_id: UUID | None = None
+    statuses: Collection[TaskStatus] | None = None
+    waiting: bool | None = None
+    planned_from: datetime | None = None
+    planned_before: datetime | None = None
+    changed_from: datetime | None = None
+    changed_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

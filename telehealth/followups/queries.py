@@ -1,11 +1,15 @@
 """Reading follow-up tasks: one sees one's own, those of one's pool, and what was escalated; the system sees all."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, true, tuple_
 
+from telehealth.access import queries as access
+from telehealth.access.rules import Everyone, Granted
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId, TaskId, VisitId
@@ -20,6 +24,7 @@ from telehealth.followups.parts import (
     Pool,
     Priority,
     Step,
+    TaskFilter,
     TaskKind,
     TaskStatus,
 )
@@ -105,6 +110,36 @@ async def board_mark(unit: Unit) -> str:
     return f"{count}-{revisions or 0}-{int(moved.timestamp() * 1000) if moved else 0}"
 
 
+async def tasks_granted(
+    unit: Unit, granted: Granted, after: tuple[datetime, UUID] | None = None, *, limit: int, where: TaskFilter
+) -> list[FollowUp]:
+    """Tasks a grant opens, by (moved_at, id), after that position; each audited with the purpose of its grant."""
+    row = FollowUpRow
+    tests: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
+        (where.ids, row.id.in_),
+        (where.patient_id, row.patient_id.__eq__),
+        (where.planned_from, row.planned_at.__ge__),
+        (where.planned_before, row.planned_at.__lt__),
+        (where.changed_from, row.moved_at.__ge__),
+        (where.changed_before, row.moved_at.__lt__),
+    ]
+    conditions = [test(value) for value, test in tests if value is not None]
+    if where.statuses is not None:
+        waits = and_(row.blocked, row.status == TaskStatus.PLANNED)
+        of_status = and_(row.status.in_(where.statuses), ~waits)
+        conditions.append(or_(of_status, waits) if where.waiting else of_status)
+    if not isinstance(covered := granted.patients, Everyone):
+        conditions.append(row.patient_id.in_(covered))
+    if after is not None:
+        conditions.append(tuple_(row.moved_at, row.id) > after)
+    query = select(row).where(*conditions).order_by(row.moved_at, row.id).limit(limit)
+    found = [follow_up_of(unit, each) for each in await unit.session.scalars(query)]
+    for each in found:
+        traced = access.acting_for(unit, granted.purpose(each.patient_id))
+        traced.audit("read", "follow_up_task", each.id, patient_id=each.patient_id)
+    return found
+
+
 async def steps(unit: Unit, task_id: UUID) -> list[Step]:
     """What was done to a task, first things first; the task was opened by the caller."""
     query = select(StepRow).where(StepRow.task_id == task_id).order_by(StepRow.seq)
@@ -187,6 +222,7 @@ def follow_up_of(unit: Unit, row: FollowUpRow) -> FollowUp:
         moved_at=row.moved_at,
         closed_at=row.closed_at,
         after_id=None if row.after_id is None else TaskId(row.after_id),
+        blocked=row.blocked,
         series_id=row.series_id,
         number=row.number,
         origin=row.origin or "",
