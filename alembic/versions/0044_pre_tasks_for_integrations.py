@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0043"
-down_revision: str | None = "0042"
+revision = "0044"
+down_revision: str | None = "0043"
 branch_labels = None
 depends_on = None
 
