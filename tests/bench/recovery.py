@@ -29,15 +29,16 @@ from telehealth.visits.lifecycle import service as visits
 from tests.bench.figures import Report, Times, console
 from tests.kit.calls import Side, chromium
 from tests.kit.database import serving
+from tests.kit.frozen import see, watch_frozen
 from tests.kit.meetings import Meeting, wait_for_call
 from tests.kit.node_calls import NodeCall, node_call
+from tests.kit.patience import PATIENCE
 from tests.kit.poor_network import PoorNetwork, poor_network
 from tests.kit.valkey import Valkey, mortal_valkey
 
 CALM = 6.0  # seconds between two failures: what was let go of is gone
 CUT = 4.0
 LOSSES = (0.01, 0.05, 0.1)
-PATIENCE = 60.0
 # What the answer does not allow is not done: no NACK goes out, and none is answered (RFC 4585).
 NO_NACK = """
 const original = RTCPeerConnection.prototype.setRemoteDescription;
@@ -104,6 +105,18 @@ async def seen_from_elsewhere(house: House) -> None:
     house.network.rebind(100 + house.said % 100)
 
 
+async def third_leaves_and_returns(house: House) -> None:
+    """From the node to the browsers, and back."""
+    *both, third = house.call.sides
+    await third.do("call.close()")
+    for side in both:
+        await side.until("peers.at(-1).getReceivers().length === 2 && faces().length === 1", PATIENCE)
+        await see(side, 1)
+    await third.page.reload()
+    await third.until("window.faces", PATIENCE)
+    await watch_frozen(third)
+
+
 async def cut(house: House) -> None:
     house.network.cut()
     await asyncio.sleep(CUT)
@@ -136,6 +149,7 @@ class Failure:
 FAILURES = (
     Failure("media node killed", node_killed, 6.0),
     Failure("media node drained", drained, 1.0),
+    Failure("third leaves and returns", third_leaves_and_returns, 1.0),
     Failure("address behind a NAT changed", seen_from_elsewhere, 1.5),
     # Chromium on Linux names its new address to a page two seconds after it has it: less is not to be had there.
     Failure("address of the machine changed", address_changed, 1.5),

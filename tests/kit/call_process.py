@@ -1,14 +1,16 @@
-"""A web process that serves calls and nothing else, on a real database and a real Valkey. Several serve one visit."""
+"""A web process that serves calls and nothing else, on a real database and a real Valkey. Several serve one visit.
+
+Each is a fork of a server of forks that has imported everything, which else takes most of its start.
+"""
 
 import asyncio
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -44,6 +46,9 @@ from tests.kit.media_process import free_port
 from tests.kit.nodes import RehearsedNodes
 from tests.kit.patience import PATIENCE
 from tests.kit.web import KnownActors
+
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.kit.preloaded"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +94,22 @@ def running_web(*processes: Behind) -> Iterator[Sequence[Behind]]:
     try:
         for each in processes:
             until_web_answers(each)
-        yield [replace(each, pid=process.pid) for each, process in zip(processes, started, strict=True)]
+        yield [replace(each, pid=process.pid or 0) for each, process in zip(processes, started, strict=True)]
     finally:
         for process in started:
             process.terminate()
         for process in started:
-            process.wait(PATIENCE)
+            process.join(PATIENCE)
 
 
-def start_web(process: Behind) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", __name__, json.dumps(asdict(process))])
+def start_web(process: Behind) -> ForkServerProcess:
+    started = FORKS.Process(target=_run, args=(process,))
+    started.start()
+    return started
+
+
+def _run(process: Behind) -> None:
+    asyncio.run(serve(process))
 
 
 def until_web_answers(process: Behind) -> None:
@@ -149,7 +160,3 @@ async def serve(behind: Behind) -> None:
     await rooms.close()
     await signals.close()
     await engine.dispose()
-
-
-if __name__ == "__main__":
-    asyncio.run(serve(Behind(**json.loads(sys.argv[1]))))

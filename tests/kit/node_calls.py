@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 
 from playwright.async_api import Browser
 
@@ -67,7 +68,7 @@ class MortalWeb:
     """A web process that serves calls, at the same port over its lives."""
 
     behind: Behind
-    process: subprocess.Popen[bytes] | None = None
+    process: ForkServerProcess | None = None
 
     def begin(self) -> None:
         self.process = start_web(self.behind)
@@ -77,7 +78,7 @@ class MortalWeb:
         """`kill -9`."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(PATIENCE)
+            self.process.join(PATIENCE)
 
 
 @dataclass

@@ -3,7 +3,9 @@ import gc
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from playwright.async_api import Browser
 
+from tests.kit.calls import chromium
 from tests.kit.media_process import RunningNode, running_node
 
 
@@ -24,3 +26,17 @@ def node() -> Iterator[RunningNode]:
     """A media node in its own process on loopback."""
     with running_node() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+async def chrome() -> AsyncIterator[Browser]:
+    async with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+async def browser(chrome: Browser) -> AsyncIterator[Browser]:
+    """A file's tests share it; its profiles are of one test."""
+    yield chrome
+    for context in chrome.contexts:
+        await context.close()

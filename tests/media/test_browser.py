@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.async_api import Page, Route, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright
 
 import telehealth
 from telehealth.core.grants import MediaSessionId
@@ -106,13 +106,20 @@ async def page_in_chromium(clinic: Clinic, *flags: str) -> AsyncIterator[Page]:
     args = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", *flags]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program("browser"), args=args)
-        page = await browser.new_page()
-        page.on("console", lambda message: clinic.sees.append(message.text))
-        page.on("pageerror", lambda error: clinic.sees.append(str(error)))
-        await page.route("**/*", clinic.answer)
-        await page.goto(f"{ORIGIN}/")
-        yield page
+        async with page_of(clinic, browser) as page:
+            yield page
         await browser.close()
+
+
+@asynccontextmanager
+async def page_of(clinic: Clinic, browser: Browser) -> AsyncIterator[Page]:
+    page = await browser.new_page()
+    page.on("console", lambda message: clinic.sees.append(message.text))
+    page.on("pageerror", lambda error: clinic.sees.append(str(error)))
+    await page.route("**/*", clinic.answer)
+    await page.goto(f"{ORIGIN}/")
+    yield page
+    await page.close()
 
 
 @pytest.mark.parametrize(
@@ -155,9 +162,9 @@ async def measured(node: RunningNode, flags: tuple[str, ...], audio: bool) -> tu
     return found, figures
 
 
-async def test_no_way_through_is_none(node: RunningNode) -> None:
+async def test_no_way_through_is_none(node: RunningNode, browser: Browser) -> None:
     clinic = Clinic(node)
-    async with page_in_chromium(clinic, *LOOPBACK) as page:
+    async with page_of(clinic, browser) as page:
         await page.clock.install()
         check = asyncio.create_task(page.evaluate(RUN, {"spoil": True, "iceServers": [turn("turn:127.0.0.1:9")]}))
         before = (await clinic.stats())["drops"].get("stun_unauthenticated", 0)
@@ -195,15 +202,15 @@ def turn(url: str) -> dict[str, str]:
     return {"urls": url, "username": "u", "credential": "c"}
 
 
-async def test_the_check_can_be_left(node: RunningNode) -> None:
+async def test_the_check_can_be_left(node: RunningNode, browser: Browser) -> None:
     clinic = Clinic(node)
-    async with page_in_chromium(clinic, *LOOPBACK) as page:
+    async with page_of(clinic, browser) as page:
         assert (await page.evaluate(RUN, {"quit": 400}))["error"] == "AbortError"
         clinic.session = MediaSessionId("no such thing")  # type: ignore[arg-type]
         assert (await page.evaluate(RUN, {}))["message"] == "exchange 404"
 
 
-async def test_both_sides_judge_alike(node: RunningNode) -> None:
+async def test_both_sides_judge_alike(node: RunningNode, browser: Browser) -> None:
     grid = [
         {"rtt_ms": rtt, "jitter_ms": jitter, "loss": loss, "kbps": kbps}
         for rtt in (None, 0, 199, 200, 201, 400, 401)
@@ -211,7 +218,7 @@ async def test_both_sides_judge_alike(node: RunningNode) -> None:
         for loss in (0, 0.02, 0.021, 0.08, 0.081, 1)
         for kbps in (None, 249, 250, 999, 1000)
     ]
-    async with page_in_chromium(Clinic(node)) as page:
+    async with page_of(Clinic(node), browser) as page:
         told = await page.evaluate(
             'async (grid) => { const { judge } = await import("/precheck.js"); return grid.map(judge); }', grid
         )

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser
 
-from tests.kit.calls import chromium
 from tests.kit.media_process import RunningNode
 from tests.kit.patience import PATIENCE, until_it
 from tests.kit.room_pages import Person, people
@@ -21,10 +21,10 @@ LAYERS = [{"rid": "h", "maxBitrate": 900_000}, {"rid": "l", "scaleResolutionDown
 
 @asynccontextmanager
 async def call(
-    node: RunningNode, *, by: str, simulcast: bool = False
+    browser: Browser, node: RunningNode, *, by: str, simulcast: bool = False
 ) -> AsyncIterator[tuple[Person, Person, UdpProxy]]:
     """Ann sends, Bob receives; `by` says whose way is poor."""
-    async with chromium() as browser, people(browser, node, "ann", "bob") as (ann, bob):
+    async with people(browser, node, "ann", "bob") as (ann, bob):
         (ann if by == "up" else bob).by_proxy(by)
         await ann.send(width=640, height=480, encodings=LAYERS if simulcast else [{"maxBitrate": 600_000}])
         await bob.receive(1)
@@ -34,17 +34,18 @@ async def call(
 
 @LONG
 @pytest.mark.parametrize("by", ["up", "down"])
-async def test_another_address_in_the_middle(node: RunningNode, by: str) -> None:
+async def test_another_address_in_the_middle(browser: Browser, node: RunningNode, by: str) -> None:
     """A network that changed under the browser: its next check tells the node, nobody else is asked."""
-    async with call(node, by=by) as (ann, bob, proxy):
+    async with call(browser, node, by=by) as (ann, bob, proxy):
         proxy.move()
         await bob.sees("ann", more=30)
         assert await (ann if by == "up" else bob).page.evaluate("states") == [f"{by} connecting", f"{by} connected"]
 
 
-@pytest.mark.parametrize("by", [pytest.param("up", marks=LONG), "down"])
-async def test_what_is_lost_is_sent_again(node: RunningNode, by: str) -> None:
-    async with call(node, by=by) as (ann, bob, proxy):
+@LONG
+@pytest.mark.parametrize("by", ["up", "down"])
+async def test_what_is_lost_is_sent_again(browser: Browser, node: RunningNode, by: str) -> None:
+    async with call(browser, node, by=by) as (ann, bob, proxy):
         proxy.loss = 0.05
         await bob.sees("ann", more=200, within=2 * PATIENCE)
         proxy.loss = 0.0
@@ -54,17 +55,17 @@ async def test_what_is_lost_is_sent_again(node: RunningNode, by: str) -> None:
 
 
 @LONG
-async def test_a_cut_of_four_seconds(node: RunningNode) -> None:
-    async with call(node, by="down") as (_, bob, proxy):
+async def test_a_cut_of_four_seconds(browser: Browser, node: RunningNode) -> None:
+    async with call(browser, node, by="down") as (_, bob, proxy):
         proxy.cut = True
         await asyncio.sleep(4)
         proxy.cut = False
         await bob.sees("ann", more=30)
 
 
-async def test_a_narrow_way_gets_less_and_a_wide_one_the_upper_layer_again(node: RunningNode) -> None:
+async def test_a_narrow_way_gets_less_and_a_wide_one_the_upper_layer_again(browser: Browser, node: RunningNode) -> None:
     """On 200 kb/s the lower layer is decoded, after sound alone while the browser's estimate is too low for that."""
-    async with call(node, by="down", simulcast=True) as (_, bob, proxy):
+    async with call(browser, node, by="down", simulcast=True) as (_, bob, proxy):
         await becomes(bob, "h")
         await decodes(bob, 640)
         proxy.narrow = 200_000

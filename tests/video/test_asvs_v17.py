@@ -39,10 +39,10 @@ async def flood(web: Behind, meeting: Meeting) -> int:
     """The close code of a companion who asks as fast as the socket takes it, and reads all answers."""
     ticket = (await companion_ticket(web, meeting)).json()["ticket"]
     async with entering(web, ticket) as companion:
-        reading = asyncio.create_task(companion.ended(within=30))
+        reading = asyncio.create_task(companion.ended())
         with suppress(ConnectionClosed):
             for _ in range(int(BURST) * 20):
-                await companion.say("want", what="state")
+                await companion.put({"type": "ping"})
         return (await reading)[0]
 
 

@@ -16,7 +16,7 @@ from tests.kit.media_process import free_port, running_node
 def check_call(url: str, *more: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "telehealth", "check-call", url, *more]
     known = {**environ, **(env or {})}
-    return subprocess.run(argv, capture_output=True, text=True, timeout=200, check=False, env=known)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False, env=known)
 
 
 @pytest.mark.relay

@@ -27,6 +27,7 @@ from tests.kit.company import companion_of
 from tests.kit.live_call import footprint
 from tests.kit.meetings import Meeting
 from tests.kit.mutations import torn, torn_value
+from tests.kit.patience import PATIENCE
 from tests.kit.signalling import Talker, Wire, behind, companion_ticket, talking
 
 SEED = 20_262
@@ -115,7 +116,7 @@ class Ranter:
 
     async def _by_poll(self, chance: random.Random) -> None:
         ticket = await self._ticket()
-        async with httpx.AsyncClient(base_url=self._web.origin, trust_env=False, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=self._web.origin, trust_env=False, timeout=PATIENCE) as client:
             hello = {"type": "hello", "v": 1, "ticket": ticket}
             after = await self._poll(client, {"ticket": ticket, "messages": [hello]})
             for turn in range(3):
@@ -172,7 +173,7 @@ class Pair:
             for speaker, hearer in self._ways:
                 text = f"candidate:{self.passed}"
                 await speaker.say("candidate", generation=2, candidate={"candidate": text})
-                heard = await hearer.hear("candidate", within=5)
+                heard = await hearer.hear("candidate")
                 assert heard["candidate"]["candidate"] == text
                 self.passed += 1
             await asyncio.sleep(0.05)

@@ -2,13 +2,11 @@
 
 import pytest
 
-from telehealth.core.actors import SYSTEM
 from telehealth.db.unit import UnitOfWork
-from telehealth.visits.lifecycle import service as visits
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.call_process import running_web
 from tests.kit.calls import chromium, open_side
-from tests.kit.meetings import Meeting
+from tests.kit.meetings import Meeting, status_becomes
 from tests.kit.signalling import behind
 
 pytestmark = pytest.mark.browser
@@ -21,7 +19,6 @@ window.WebSocket = class {
 """
 
 
-@pytest.mark.timeout(180)
 async def test_a_patient_without_sockets(
     database: str, valkey: str, meeting: Meeting, unit_of_work: UnitOfWork
 ) -> None:
@@ -31,11 +28,10 @@ async def test_a_patient_without_sockets(
             host = await open_side(browser, web, meeting, host=True)
             guest = await open_side(browser, web, meeting, host=False, script=SHUT)
             for side in (host, guest):
-                await side.becomes("connected", within=60)
+                await side.becomes("connected")
                 await side.sees_the_other()
             assert any(each.endswith("/v1/signalling/poll") for each in guest.addresses)
-            visit = await unit_of_work.run(visits.open_visit, SYSTEM, meeting.visit_id)
-            assert visit.status is VisitStatus.IN_PROGRESS
+            await status_becomes(unit_of_work, meeting.visit_id, VisitStatus.IN_PROGRESS)
 
             await host.do("call.chat('Can you hear me?')")
             await guest.until("document.title === 'clinician: Can you hear me?'")

@@ -17,6 +17,7 @@ from telehealth.video.node_client import HttpMediaRooms
 from telehealth.video.placement import Place, Reports
 from telehealth.video.ports import Connection, ConnectionGone, MediaAway, OfferRefused
 from tests.kit.media_process import RunningNode, free_port, running_node
+from tests.kit.patience import PATIENCE, until_it
 
 PERSON = ParticipantId(uuid4())
 
@@ -52,16 +53,15 @@ def task(place: Place, sdp: str, *, connection: int = 1, direction: Direction = 
 
 
 async def sessions(node: RunningNode) -> int:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
         return int((await client.get(f"{node.url}/stats")).json()["sessions"])
 
 
 async def become(node: RunningNode, count: int) -> None:
-    for _ in range(100):
-        if await sessions(node) == count:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{await sessions(node)} sessions, not {count}")
+    async def are_there() -> bool:
+        return await sessions(node) == count
+
+    await until_it(are_there)
 
 
 def now() -> datetime:
@@ -72,7 +72,7 @@ async def test_a_node_that_answers_reports(rooms: HttpMediaRooms, node: RunningN
     (report,) = (await rooms.reports(now())).nodes
     assert (report.url, report.draining) == (node.url, False)
     assert report.name.startswith(f"{node.url} ")
-    assert 0 <= report.load < 1
+    assert 0 <= report.load <= 1
     assert await HttpMediaRooms((node.url,), None).reports(now()) == Reports()
 
 

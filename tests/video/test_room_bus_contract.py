@@ -17,6 +17,7 @@ from telehealth.video.ports import Behind, Delivery, RoomBus, RoomsAway
 from telehealth.video.room import Room
 from telehealth.video.rules import REPLAY
 from telehealth.video.valkey_rooms import ValkeyRooms
+from tests.kit.patience import PATIENCE
 from tests.kit.rooms import CLINICIAN, PATIENT
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -64,7 +65,7 @@ async def both_arrive(buses: Buses, visit: VisitId) -> Room:
 
 
 async def heard(bus: RoomBus, visit: VisitId, after: int, *, count: int) -> list[Delivery]:
-    async with asyncio.timeout(5), bus.follow(visit, after) as deliveries:
+    async with asyncio.timeout(PATIENCE), bus.follow(visit, after) as deliveries:
         return [await anext(deliveries) for _ in range(count)]
 
 

@@ -1,6 +1,5 @@
 """Signalling through real web processes: two of them, one visit, one Valkey."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -8,14 +7,13 @@ from websockets.exceptions import InvalidStatus
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import VisitId
 from telehealth.db.unit import UnitOfWork
 from telehealth.video.service import issue_ticket
 from telehealth.visits.lifecycle import service as visits
 from telehealth.visits.lifecycle.rules import VisitStatus
 from telehealth.visits.participants import service as participants
 from tests.kit.call_process import Behind, running_web
-from tests.kit.meetings import Meeting
+from tests.kit.meetings import Meeting, status_becomes
 from tests.kit.signalling import Talker, behind, listed, socket_to, talking, ticket_from
 
 OFFER = {"type": "offer", "sdp": "v=0\r\n"}
@@ -26,15 +24,6 @@ CANDIDATE = {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": 
 async def webs(database: str, valkey: str, meeting: Meeting) -> AsyncIterator[Sequence[Behind]]:
     with running_web(behind(database, valkey, meeting), behind(database, valkey, meeting)) as processes:
         yield processes
-
-
-async def status_becomes(unit_of_work: UnitOfWork, visit_id: VisitId, status: VisitStatus) -> None:
-    for _ in range(100):
-        found = (await unit_of_work.run(visits.open_visit, SYSTEM, visit_id)).status
-        if found is status:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{found}, not {status}")
 
 
 async def test_a_call_across_two_web_processes(
@@ -82,7 +71,7 @@ async def test_a_call_across_two_web_processes(
                 assert (await second.hear("state"))["peers"] == []
                 await status_becomes(unit_of_work, meeting.visit_id, VisitStatus.INTERRUPTED)
                 await unit_of_work.run(visits.end, meeting.clinician, meeting.visit_id)
-                code, _, heard = await second.ended(within=7)
+                code, _, heard = await second.ended()
                 assert (code, heard[-1]["reason"]) == (4410, "ended")
 
 
@@ -165,7 +154,7 @@ async def test_who_is_put_out_is_out_of_the_call(
         theirs = meeting.patient.id
         assert theirs is not None
         await unit_of_work.run(participants.revoke, SYSTEM, meeting.visit_id, theirs)
-        code, reason, _ = await guest.ended(within=7)  # at the next beat; pages of the house are told at once
+        code, reason, _ = await guest.ended()  # at the next beat; pages of the house are told at once
         assert (code, reason) == (4404, "not-found")
         assert (await host.hear("state"))["peers"] == []
     with pytest.raises(NotFound):

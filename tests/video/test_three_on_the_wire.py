@@ -67,7 +67,7 @@ async def test_an_interpreter_comes_is_let_in_and_put_out(
             number = await host.say("deny", participant=theirs)
             while (await host.hear("ack"))["id"] != number:
                 pass
-            assert (await interpreter.ended(within=10))[:2] == (4404, "not-found")
+            assert (await interpreter.ended())[:2] == (4404, "not-found")
         found = await unit_of_work.run(participants.ever_invited, SYSTEM, meeting.visit_id)
         assert [each.state for each in found if each.id == companion.id] == [ParticipantState.REMOVED]
         assert (await companion_ticket(one, meeting)).status_code == 404
@@ -76,7 +76,7 @@ async def test_an_interpreter_comes_is_let_in_and_put_out(
 async def _over_the_node(host: Talker, patient: Talker, interpreter: Talker, unit_of_work: UnitOfWork) -> None:
     await a_node_reports(unit_of_work)
     for talker in (host, patient, interpreter):
-        while (state := await talker.hear("state", within=15))["mode"] != "node":
+        while (state := await talker.hear("state"))["mode"] != "node":
             pass
         assert (state["epoch"], state["partner"]) == (1, None)
     number = await interpreter.say("offer", epoch=1, direction="send", connection=1, sdp="v=0")
