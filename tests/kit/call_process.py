@@ -4,12 +4,14 @@ Each is a fork of a server of forks that has imported everything, which else tak
 """
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -53,8 +55,8 @@ FORKS.set_forkserver_preload(["tests.kit.preloaded"])
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What a process stands on. `known` are the actors behind session secrets, as JSON values; `pid` is there when it
-    runs.
+    """What a process stands on. `known` are the actors behind session secrets, as JSON values; `log` is a file for what
+    it says; `pid` is there when it runs.
     """
 
     database: str
@@ -67,6 +69,7 @@ class Behind:
     recordings: str | None = None
     media_url: str = "http://127.0.0.1:9"
     port: int = field(default_factory=free_port)
+    log: str | None = None
     pid: int = 0
 
     @property
@@ -109,6 +112,9 @@ def start_web(process: Behind) -> ForkServerProcess:
 
 
 def _run(process: Behind) -> None:
+    if process.log is not None:
+        with Path(process.log).open("ab") as log:
+            os.dup2(log.fileno(), sys.stderr.fileno())
     asyncio.run(serve(process))
 
 
@@ -131,6 +137,18 @@ def _media_rooms(behind: Behind) -> MediaRooms:
 def _recorders(behind: Behind) -> Recorders:
     signer = GrantSigner(behind.grant_key) if behind.grant_key else None
     return HttpRecorders(signer, Path(behind.recordings) if behind.recordings else None, timedelta(days=30))
+
+
+def _leave_with_the_test(server: uvicorn.Server) -> None:
+    """A test process that is killed leaves no web process behind."""
+    loop, parent = asyncio.get_running_loop(), parent_process()
+
+    def leave(sentinel: int) -> None:
+        loop.remove_reader(sentinel)
+        server.should_exit = server.force_exit = True
+
+    if parent is not None:
+        loop.add_reader(parent.sentinel, leave, parent.sentinel)
 
 
 async def serve(behind: Behind) -> None:
@@ -156,7 +174,9 @@ async def serve(behind: Behind) -> None:
     app = build_app(kit, (*OPERATIONS, *PAGES, *CALL_PAGE), SOCKETS)
     limits: dict[str, Any] = {"ws_ping_interval": 5, "ws_ping_timeout": PATIENCE, "ws_max_size": 65536}
     config = uvicorn.Config(app, host=behind.host, port=behind.port, log_level="warning", access_log=False, **limits)
-    await uvicorn.Server(config).serve()
+    server = uvicorn.Server(config)
+    _leave_with_the_test(server)
+    await server.serve()
     await rooms.close()
     await signals.close()
     await engine.dispose()

@@ -99,7 +99,7 @@ class NodeCall:
         place = await self.work.run(places.standing_place, self.meeting.visit_id, await self.epoch())
         return next(each for each in self.nodes if each.url == place.url)
 
-    async def flows(self, *, more: int = 15, within: float = PATIENCE) -> None:
+    async def flows(self, *, more: int = 15, within: float = 3 * PATIENCE) -> None:
         """Everybody sees the two others."""
         for side in self.sides:
             await see(side, len(self.sides) - 1, more=more, within=within)

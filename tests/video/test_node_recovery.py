@@ -20,6 +20,7 @@ MediaDevices.prototype.getUserMedia = function () {
 """
 
 
+@pytest.mark.timeout(500)
 async def test_another_node_takes_over(database: str, valkey: str, meeting: Meeting, unit_of_work: UnitOfWork) -> None:
     """How long it takes is measured by tests/bench/recovery.py."""
     async with (
