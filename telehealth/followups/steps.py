@@ -92,7 +92,7 @@ async def _tell_successors(unit: Unit, row: FollowUpRow, after: TaskStatus) -> N
         if after is TaskStatus.CANCELLED:
             await change(unit, each, Command.CANCEL, cause=BLOCKING_GONE)
             continue
-        each.blocked = after not in CLOSED
+        each.blocked, each.moved_at = after not in CLOSED, unit.now
         late = max(each.due_at, unit.now) - each.due_at
         if not each.blocked and late:
             each.due_at, each.ends_at = each.due_at + late, (each.ends_at or each.due_at + WINDOW) + late

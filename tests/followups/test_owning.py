@@ -148,6 +148,8 @@ async def test_a_task_waits_for_the_one_before_it_and_then_has_its_whole_window(
     await due(unit_of_work, clock, 10)
     assert await seen(unit_of_work, arranged.clinician) == ["first"]
     await unit_of_work.run(service.done, arranged.clinician, first.id)
+    freed = await unit_of_work.run(queries.follow_up, arranged.clinician, then.id)
+    assert (freed.due_at, freed.moved_at) == (clock.now(), clock.now())
     await fire_due(work_of(unit_of_work))
     (fired,) = await unit_of_work.run(queries.on_board, arranged.clinician)
     assert (fired.id, fired.status, fired.due_at) == (then.id, TaskStatus.DUE, clock.now())
