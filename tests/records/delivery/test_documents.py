@@ -3,8 +3,11 @@ import hashlib
 from dataclasses import replace
 
 from telehealth.records.delivery.documents import Json, References, carries, document_reference, holds
-from telehealth.records.delivery.rules import Identifier
+from telehealth.records.delivery.rules import CLINICIAN_SYSTEM, Accepted, Identifier
+from tests.kit.fault_proxy import FaultProxy
 from tests.kit.notes import a_document
+from tests.kit.record_service import RunningRecordService
+from tests.records.delivery.conftest import Clients
 
 PATIENT = Identifier("urn:example:mrn", "17")
 
@@ -25,11 +28,16 @@ def test_the_resource_has_the_fields_of_us_core() -> None:
     assert attachment["hash"] == base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
 
 
-def test_who_co_signed_is_its_authenticator() -> None:
-    assert "authenticator" not in document_reference(a_document(PATIENT), References("Patient/17"))
-    named = Identifier("urn:example:clinician", "4")
-    cosigned = replace(a_document(PATIENT), authenticator=named, authenticator_name="Edith Berg")
-    assert document_reference(cosigned, References("Patient/17"))["authenticator"] == {
+async def test_who_co_signed_is_its_authenticator_in_the_record(
+    server: RunningRecordService, proxy: FaultProxy, patient: Identifier, clients: Clients
+) -> None:
+    assert "authenticator" not in document_reference(a_document(patient), References("Patient/17"))
+    named = Identifier(CLINICIAN_SYSTEM, "4")
+    cosigned = replace(a_document(patient), authenticator=named, authenticator_name="Edith Berg")
+    client = await clients.open(proxy.url)
+    assert isinstance(await client.records.deliver(cosigned, search_first=False), Accepted)
+    (kept,) = server.documents(system=cosigned.identifiers.version.system, value=cosigned.identifiers.version.value)
+    assert kept["authenticator"] == {
         "identifier": {"system": named.system, "value": "4"},
         "display": "Edith Berg",
     }
