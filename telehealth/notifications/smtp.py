@@ -15,10 +15,10 @@ DEADLINE_SECONDS = 15.0
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 CLOSING = 421  # the server is about to hang up on everyone (RFC 5321, section 3.8)
 NO_SUCH_MAILBOX = 553
-# Without an enhanced status code, what a server says of a recipient that it does not know (RFC 5321, section 4.2.3).
-OF_MAILBOXES = frozenset({550, 551, NO_SUCH_MAILBOX})
-# RFC 3463: a bad destination address, or a mailbox that is disabled; 5.7.x says that the sender is not liked.
-ENHANCED = re.compile(r"5\.(\d{1,3})\.(\d{1,3})\b")
+# A bad destination address, one without a mail server, or a disabled mailbox (RFC 3463; RFC 7505 for 5.1.10). All else
+# that is said when a recipient is named may be about the sender: 5.1.7, 5.1.8, 5.7.x, even 5.1.0 or a code alone.
+OF_RECIPIENT = re.compile(r"5\.(1\.(1|2|3|6|10)|2\.1)\b")
+FIT = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 
 
 class SmtpMailer:
@@ -42,8 +42,8 @@ class SmtpMailer:
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._exchange(to_mime(mail))
-        except ValueError:  # an address that no header or envelope can hold
-            return Unreachable(NO_SUCH_MAILBOX)
+        except (ValueError, aiosmtplib.SMTPNotSupported):  # no header or envelope can hold it, or letters (RFC 6531)
+            return Refused(NO_SUCH_MAILBOX) if FIT.fullmatch(mail.recipient) else Unreachable(NO_SUCH_MAILBOX)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             return _judge(error)
 
@@ -94,19 +94,13 @@ def _judge(error: aiosmtplib.SMTPException | OSError) -> Outcome:
             return Away(type(error).__name__)
         case aiosmtplib.SMTPResponseException():
             return _coded(error.code)
-        case aiosmtplib.SMTPNotSupported():  # an address in letters the server cannot carry (RFC 6531)
-            return Unreachable(NO_SUCH_MAILBOX)
         case _:
             return Away(type(error).__name__)
 
 
 def _of_recipient(code: int, said: str) -> Outcome:
     """Whether it is the address that is wrong; a server may refuse a recipient for the sender's sake too."""
-    enhanced = ENHANCED.match(said)
-    if code >= 500 and enhanced is not None:
-        subject, detail = enhanced.groups()
-        return Unreachable(code) if subject == "1" or (subject, detail) == ("2", "1") else Refused(code)
-    return Unreachable(code) if code in OF_MAILBOXES else _coded(code)
+    return Unreachable(code) if code >= 500 and OF_RECIPIENT.match(said) else _coded(code)
 
 
 def _coded(code: int) -> Outcome:

@@ -65,7 +65,7 @@ def mailer(request: pytest.FixtureRequest, server: MailServer) -> Mailer:
     ("reply", "outcome"),
     [
         ("250 OK", Sent()),
-        ("550 no such mailbox", Unreachable(550)),
+        ("550 5.1.1 no such mailbox", Unreachable(550)),
         ("452 mailbox full", Deferred(452)),
         ("421 closing", Away("421")),
     ],
@@ -82,7 +82,13 @@ async def test_contract(mailer: Mailer, server: MailServer, reply: str, outcome:
         ("550 5.2.1 mailbox disabled", Unreachable(550)),
         ("550 5.7.1 listed as a source of spam", Refused(550)),
         ("552 5.2.2 mailbox full", Refused(552)),
-        ("551 moved", Unreachable(551)),
+        ("550 5.1.10 null MX", Unreachable(550)),
+        ("550 5.1.0 Sender address rejected", Refused(550)),
+        ("553 5.1.8 Domain of sender address does not exist", Refused(553)),
+        ("550 5.1.11 unknown", Refused(550)),
+        ("550 blocked, see the list", Refused(550)),
+        ("551 moved", Refused(551)),
+        ("553 not allowed", Refused(553)),
         ("554 policy", Refused(554)),
         ("450 5.1.1 later", Deferred(450)),
     ],
@@ -155,6 +161,12 @@ async def test_a_server_that_hangs_up_after_taking_it_has_taken_it() -> None:
 @pytest.mark.parametrize("recipient", ["rosa\r\nBcc: eve@evil.example", "not an address", "ñandú@home.example", "@"])
 async def test_an_address_that_cannot_be_is_refused(server: MailServer, recipient: str) -> None:
     assert isinstance(await SmtpMailer(server.url).send(mail(recipient)), Unreachable)
+    assert server.received == []
+
+
+@pytest.mark.parametrize("sender", ["visits\r\nBcc: eve@evil.example", "besúche@clinic.example"])
+async def test_a_sender_that_cannot_be_condemns_nobody(server: MailServer, sender: str) -> None:
+    assert isinstance(await SmtpMailer(server.url).send(mail(sender=sender)), Refused)
     assert server.received == []
 
 
