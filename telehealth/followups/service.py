@@ -203,8 +203,10 @@ async def _times(unit: Unit, visit: Visit, wish: Wish) -> list[datetime]:
     if not wish.repeat:
         return [_first(unit, wish, visit.time_zone)]
     zone = (await people.patient(unit, visit.patient_id)).time_zone
-    local = _first(unit, wish, zone).astimezone(parse_zone(zone)).replace(tzinfo=None)
-    return [each.start for each in expand(wish.repeat, local, zone)]
+    first = _first(unit, wish, zone)
+    local = first.astimezone(parse_zone(zone)).replace(tzinfo=None)
+    # A clock reading has whole seconds, and one that is shown twice is read as the first: both may lie before.
+    return [max(each.start, first) for each in expand(wish.repeat, local, zone)]
 
 
 def _first(unit: Unit, wish: Wish, zone: str) -> datetime:

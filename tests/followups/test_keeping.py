@@ -51,6 +51,23 @@ async def test_a_daily_task_keeps_the_patients_time_of_day_across_a_clock_change
     assert ([task.number for task in made], len({task.series_id for task in made})) == (list(range(1, 15)), 1)
 
 
+@pytest.mark.parametrize("begins", [timedelta(microseconds=7), datetime(2026, 11, 1, 6, 30, tzinfo=UTC)])
+async def test_a_repetition_that_begins_at_once_begins_now(
+    unit_of_work: UnitOfWork, clock: FixedClock, arranged: Arranged, begins: timedelta | datetime
+) -> None:
+    """Between two seconds, and in the hour that the patient's clock shows again."""
+    clock.advance(begins if isinstance(begins, timedelta) else begins - clock.now())
+
+    async def moved(unit: Unit) -> None:
+        await unit.session.execute(update(PatientRow).values(time_zone="America/New_York"))
+
+    await unit_of_work.run(moved)
+    wish = Wish(title="Blood pressure", repeat="FREQ=DAILY;COUNT=2")
+    made = await unit_of_work.run(service.plan, arranged.clinician, arranged.visit_id, wish)
+    local = clock.now().astimezone(NEW_YORK).replace(microsecond=0, fold=0)
+    assert [task.due_at for task in made] == [clock.now(), (local + timedelta(days=1)).astimezone(UTC)]
+
+
 async def test_a_repetition_without_an_end_is_refused(unit_of_work: UnitOfWork, arranged: Arranged) -> None:
     with pytest.raises(InvalidRecurrence):
         await unit_of_work.run(
