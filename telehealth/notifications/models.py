@@ -18,7 +18,7 @@ ALL_PURPOSES = ", ".join(f"'{purpose}'" for purpose in Purpose)
 
 
 class MessageRow(Table):
-    """`subject_id` is a visit, a task, an alert, an offer or a summary; `visit_at` is when the visit was to begin.
+    """`subject_id` is a visit, a task, an alert, an offer or a summary; `visit_at` is as in `rules.Message`.
 
     `fault` is a code of the mail server or gateway, or the name of a fault, never a text. `override` says why it goes
     to an address at which it was stopped.

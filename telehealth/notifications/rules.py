@@ -68,7 +68,8 @@ MESSAGE_STEPS: Mapping[MessageState, frozenset[MessageState]] = {
     MessageState.SENT: frozenset(),
     MessageState.DROPPED: frozenset(),
     MessageState.SUPPRESSED: frozenset(),  # it was stopped where it was to go
-    MessageState.REROUTED: frozenset(),  # the next channel has it
+    # the next channel has it; which gives it back when it must be told and only was stopped here
+    MessageState.REROUTED: frozenset({MessageState.PENDING}),
     MessageState.DEAD: frozenset({MessageState.PENDING}),  # re-driven by a person
 }
 
@@ -83,7 +84,8 @@ OF_ALERTS = frozenset(
 class Message:
     """One claimed row of the ledger. `attempt` fences: only the sender that raised it may settle it.
 
-    `visit_at` is when the visit begins that it is about, as far as was known when it was noted.
+    `visit_at` is when the visit begins that it is about, as far as was known when it was noted; or when somebody may
+    still believe that it begins, if that is sooner.
     """
 
     id: MessageId
@@ -219,8 +221,8 @@ def _reminded_again(message: Message, visit: Visit) -> datetime | None:
     return times[times.index(message.due_at) + 1] if message.due_at in times[:-1] else None
 
 
-def next_try(message: Message, now: datetime, *, patience: timedelta = GIVE_UP_AFTER) -> datetime | None:
+def next_try(message: Message, now: datetime, *, since: datetime, patience: timedelta) -> datetime | None:
     """When to try again: 15 s, 30 s, 1 min … 1 h; None once patience has run out."""
-    if now - message.due_at >= patience:
+    if now - since >= patience:
         return None
     return now + min(FIRST_WAIT * (1 << min(message.attempt - 1, 10)), LONGEST_WAIT)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.actors import Role
@@ -36,7 +36,17 @@ from telehealth.notifications.rules import (
     next_try,
 )
 from telehealth.notifications.ways import patience, quiet_until, ways
-from telehealth.notifications.wishes import PURPOSES, Override, Purpose, Said, goes_elsewhere, override_of, preferring
+from telehealth.notifications.wishes import (
+    PURPOSES,
+    Override,
+    Purpose,
+    Said,
+    goes_elsewhere,
+    must_go_from,
+    override_of,
+    preferring,
+)
+from telehealth.visits.lifecycle.service import open_visit
 from telehealth.visits.participants.service import note_notified
 
 Recipient = tuple[Role, UUID]
@@ -80,6 +90,13 @@ async def tell(
     await unit.session.execute(insert(MessageRow).values(rows).on_conflict_do_nothing())
 
 
+async def nearest(unit: Unit, visit_id: UUID, start: datetime) -> datetime:
+    """When that visit begins, or what comes sooner of the times that were to be told of it: somebody may come then."""
+    row = MessageRow
+    told = select(func.min(row.visit_at)).where(row.subject_id == visit_id, row.visit_at > unit.now)
+    return min(start, await unit.session.scalar(told) or start)
+
+
 async def claim(unit: Unit, *, but: Collection[Channel] = ()) -> Message | None:
     """The message that has waited longest, for the time of a lease; None when nothing is due but by those channels."""
     due = (
@@ -117,7 +134,7 @@ async def claim(unit: Unit, *, but: Collection[Channel] = ()) -> Message | None:
 
 async def gather(unit: Unit, message: Message, reach: Reach) -> Facts | Unsendable | NotNow:
     """What the message has to say now; what it tells of a patient is audited. Raises NotFound."""
-    facts = await facts_of(unit, message)
+    facts: Facts | Unsendable | NotNow = await facts_of(unit, message)
     if not isinstance(facts, Facts):
         return facts
     if message.recipient_role in WITH_WISHES:
@@ -131,8 +148,11 @@ async def gather(unit: Unit, message: Message, reach: Reach) -> Facts | Unsendab
     return facts if until is None else NotNow(until)
 
 
-async def _as_wished(unit: Unit, facts: Facts, reach: Reach) -> Facts | Unsendable:
-    """The same with the link to stop it. What was stopped goes out when it must be told and no other way is left."""
+async def _as_wished(unit: Unit, facts: Facts, reach: Reach) -> Facts | Unsendable | NotNow:
+    """The same with the link to stop it. What was stopped goes out when it must be told and no other way is left.
+
+    A cancellation that is not to be told yet waits until it is.
+    """
     message, override = facts.message, None
     address = await addresses.address_of(unit, message.channel, facts.reader, reach.region)
     if address is None:
@@ -142,10 +162,12 @@ async def _as_wished(unit: Unit, facts: Facts, reach: Reach) -> Facts | Unsendab
         await bounces.report(unit, address.id, message)
         return BAD_ADDRESS
     if not address.takes(message.kind):
-        override = override_of(message, unit.now)
-        if override is None or await _following(unit, message, reach) is not None:
+        override, following = override_of(message, unit.now), await _following(unit, message, reach)
+        elsewhere = following is not None and following.takes
+        if elsewhere or override is None:
             await _note(unit, message, address.id)
-            return STOPPED
+            later = None if elsewhere else must_go_from(message)
+            return STOPPED if later is None else NotNow(later)
     await _note(unit, message, address.id, override)
     return replace(facts, stop=addresses.link_of(address, message.kind))
 
@@ -154,8 +176,6 @@ async def _note(unit: Unit, message: Message, address_id: UUID, override: Overri
     """Where it goes now, and why it does though it was stopped there."""
     ours = (MessageRow.id == message.id, MessageRow.attempt == message.attempt)
     await unit.session.execute(update(MessageRow).where(*ours).values(address_id=address_id, override=override))
-    if override is not None:
-        unit.audit("execute", "message", message.id, outcome=override)
 
 
 Came = Outcome | Unsendable | Unwritten | NotNow
@@ -168,7 +188,7 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach) -> None
     """
     settling = came != Sent() and (not _is_unwanted(came) or goes_elsewhere(message.kind))
     following = await _following(unit, message, reach) if settling else None
-    values = _values(unit, message, came, last=following is None or following.against_wish)
+    values = _values(unit, message, came, last=following is None or not following.brings)
     rerouted = values["state"] in (MessageState.DEAD, MessageState.SUPPRESSED) and following is not None
     settled = await unit.session.execute(
         update(MessageRow)
@@ -178,7 +198,7 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach) -> None
             MessageRow.state == MessageState.SENDING,
         )
         .values(values | ({"state": MessageState.REROUTED} if rerouted else {}))
-        .returning(MessageRow.address_id)
+        .returning(MessageRow.address_id, MessageRow.override)
     )
     if came == Sent() and message.kind in OF_VISITS and message.recipient_role is not Role.CLINICIAN:
         await _notified(unit, message)
@@ -187,6 +207,9 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach) -> None
         return
     if rerouted and following is not None:
         await _reroute(unit, message, following.channel)
+    if came == Sent() and ours.override is not None:
+        patient_id = (await open_visit(unit, message.subject_id)).patient_id
+        unit.audit("execute", "message", message.id, patient_id=patient_id, outcome=ours.override)
     if ours.address_id is not None:
         await _learn(unit, message, came, ours.address_id)
 
@@ -217,35 +240,39 @@ async def _ways(unit: Unit, kind: MessageKind, recipient: Recipient, ahead: time
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """A channel to try next; `against_wish` when that is stopped too."""
+    """A channel to try next: whether its address works and `takes` the message, and whether it `brings` it even so."""
 
     channel: Channel
-    against_wish: bool
+    takes: bool
+    brings: bool
 
 
 async def _following(unit: Unit, message: Message, reach: Reach) -> Following | None:
-    """The channel to try after this message's own: one that was not tried, to an address where it was not stopped.
+    """The channel to try after this message's own, the one that promises most.
 
-    Without such a one where it was, which is kept with the message.
+    One that was not tried, or where the message was only stopped and now must be told. What it cannot bring either is
+    kept with that reason.
     """
     among = await _ways(unit, message.kind, (message.recipient_role, message.recipient_id), message.ahead)
-    against: list[Channel] = []
-    for channel in [each for each in among if each not in reach.closed | await _tried(unit, message)]:
+    tried, must = await _tried(unit, message), override_of(message, unit.now) is not None
+    left = [each for each in among if each not in tried or (must and tried[each] == STOPPED.fault)]
+    found: list[Following] = []
+    for channel in [each for each in left if each is not message.channel and each not in reach.closed]:
         reader = await reader_of(unit, message)
-        if not reader.address(channel):
-            continue
-        address = await addresses.address_of(unit, channel, reader, reach.region)
-        if address is None or address.takes(message.kind):
-            return Following(channel, against_wish=False)
-        against.append(channel)
-    return Following(against[0], against_wish=True) if against else None
+        if reader.address(channel):
+            address = await addresses.address_of(unit, channel, reader, reach.region)
+            works = address is not None and address.works
+            takes = address is not None and works and address.takes(message.kind)
+            found.append(Following(channel, takes=takes, brings=takes or (works and must)))
+    return max(found, key=lambda each: (each.takes, each.brings), default=None)
 
 
-async def _tried(unit: Unit, message: Message) -> frozenset[Channel]:
+async def _tried(unit: Unit, message: Message) -> dict[Channel, str | None]:
+    """The channels that have had it, each with its fault."""
     row = MessageRow
     same = (row.subject_id == message.subject_id, row.kind == message.kind, row.due_at == message.due_at)
-    found = await unit.session.scalars(select(row.channel).where(*same, row.recipient_id == message.recipient_id))
-    return frozenset(map(Channel, found))
+    asked = select(row.channel, row.fault).where(*same, row.recipient_id == message.recipient_id)
+    return {Channel(channel): fault for channel, fault in await unit.session.execute(asked)}
 
 
 def _values(unit: Unit, message: Message, came: Came, *, last: bool) -> dict[str, object]:
@@ -267,7 +294,8 @@ def _values(unit: Unit, message: Message, came: Came, *, last: bool) -> dict[str
 
 
 async def _reroute(unit: Unit, message: Message, channel: Channel) -> None:
-    row = {
+    again: dict[str, object] = {"state": MessageState.PENDING, "next_attempt_at": unit.now}
+    row = again | {
         "id": unit.new_id(),
         "kind": message.kind,
         "channel": channel,
@@ -276,10 +304,11 @@ async def _reroute(unit: Unit, message: Message, channel: Channel) -> None:
         "recipient_id": message.recipient_id,
         "due_at": message.due_at,
         "visit_at": message.visit_at,
-        "state": MessageState.PENDING,
-        "next_attempt_at": unit.now,
     }
-    await unit.session.execute(insert(MessageRow).values(row).on_conflict_do_nothing())
+    back = again | {"fault": None, "settled_at": None}
+    only_stopped = (MessageRow.state == MessageState.REROUTED) & (MessageRow.fault == STOPPED.fault)
+    new = insert(MessageRow).values(row)
+    await unit.session.execute(new.on_conflict_do_update(constraint="uq_message_once", set_=back, where=only_stopped))
 
 
 async def _notified(unit: Unit, message: Message) -> None:
@@ -295,7 +324,10 @@ def _settled(unit: Unit, state: MessageState, fault: str | None) -> dict[str, ob
 
 
 def _again(unit: Unit, message: Message, fault: str, *, last: bool) -> dict[str, object]:
-    at = next_try(message, unit.now, patience=GIVE_UP_AFTER if last else patience(ahead=message.ahead))
+    must = must_go_from(message)
+    since = message.due_at if must is None or must > unit.now else must
+    waits = GIVE_UP_AFTER if last else patience(ahead=message.ahead)
+    at = next_try(message, unit.now, since=since, patience=waits)
     if at is None:
         return _settled(unit, MessageState.DEAD, fault)
     return {"state": MessageState.PENDING, "fault": fault, "next_attempt_at": at}

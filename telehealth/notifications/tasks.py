@@ -186,7 +186,7 @@ async def _tell(unit: Unit, kind: MessageKind, event: VisitEvent) -> None:
     """Once for a whole series: the nearest visit's message. The others come up with their reminders."""
     if event.told_by is None:
         invited = _companions(await participants.companions(unit, event.visit_id))
-        start = (await open_visit(unit, event.visit_id)).starts_at
+        start = await service.nearest(unit, event.visit_id, (await open_visit(unit, event.visit_id)).starts_at)
         everyone = [*_both(event), *invited]
         await service.tell(unit, kind, event.visit_id, recipients=everyone, due_at=unit.now, visit_at=start)
 

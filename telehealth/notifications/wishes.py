@@ -86,15 +86,23 @@ def meaning(text: str) -> tuple[Meant, str]:
     return MEANINGS.get(" ".join(words(text)), (Meant.OTHER, ""))
 
 
-def override_of(message: Message, now: datetime) -> Override | None:
-    """Why it must be told all the same: without it somebody would come at a time that is not true."""
+def must_go_from(message: Message) -> datetime | None:
+    """From when on it is told though it was stopped; None for what may stay untold."""
     match message.kind:
         case K.MOVED:
-            return Override.TIME_CHANGED
-        case K.CANCELLATION if message.visit_at is not None and message.visit_at - now <= ABOUT_TO_BEGIN:
-            return Override.CANCELLED_SOON
+            return message.due_at
+        case K.CANCELLATION if message.visit_at is not None:
+            return max(message.due_at, message.visit_at - ABOUT_TO_BEGIN)
         case _:
             return None
+
+
+def override_of(message: Message, now: datetime) -> Override | None:
+    """Why it must be told all the same: without it somebody would come at a time that is not true."""
+    since = must_go_from(message)
+    if since is None or now < since:
+        return None
+    return Override.TIME_CHANGED if message.kind is K.MOVED else Override.CANCELLED_SOON
 
 
 def goes_elsewhere(kind: MessageKind) -> bool:

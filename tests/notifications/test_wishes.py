@@ -16,7 +16,6 @@ from telehealth.notifications.ports import Refused
 from telehealth.notifications.rules import Channel
 from telehealth.notifications.wishes import Meant, Purpose, Said, masked, meaning
 from telehealth.visits.appointments import service as appointments
-from telehealth.visits.lifecycle import service as visits
 from tests.notifications.conftest import HOME, NUMBER, ROSA, Post, write_down
 
 START = datetime(2026, 3, 5, 15, 0, tzinfo=UTC)  # four o'clock in Madrid
@@ -150,33 +149,7 @@ async def test_a_changed_time_is_told_all_the_same_with_the_reason(texting: Post
     later = START + timedelta(days=1)
     await texting.unit_of_work.run(appointments.reschedule, SYSTEM, booked.visit.id, start=later)
     await texting.deliver()
-    assert set(await ledger(texting, "moved")) == {
-        ("moved", "email", "rerouted", "stopped", None),
-        ("moved", "sms", "sent", None, "time_changed"),
-    }
-    assert len(texts(texting)) == 1
-
-    async def look(unit: Unit) -> list[str]:
-        return list(await unit.session.scalars(select(AuditRow.outcome).where(AuditRow.entity == "message")))
-
-    assert await texting.unit_of_work.run(look) == ["time_changed"]
-
-
-@pytest.mark.parametrize(
-    ("ahead", "told"),
-    [(timedelta(hours=3), ("sent", None, "cancelled_soon")), (timedelta(days=3), ("suppressed", "stopped", None))],
-)
-async def test_a_cancellation_that_presses_is_told_all_the_same(
-    texting: Post, clock: FixedClock, ahead: timedelta, told: tuple[str, str | None, str | None]
-) -> None:
-    await write_down(texting, phone=None)
-    await stop(texting, Channel.EMAIL, ROSA, Purpose.APPOINTMENTS)
-    clock.advance(START - ahead - clock.now())
-    booked = await texting.book(START)
-    await texting.deliver()
-    await texting.unit_of_work.run(visits.cancel, SYSTEM, booked.visit.id, reason="clinic")
-    await texting.deliver()
-    assert [row[2:] for row in await ledger(texting, "cancellation")] == [told]
+    assert await ledger(texting, "moved") == [("moved", "email", "sent", None, "time_changed")]
 
 
 async def test_only_what_was_stopped_is_stopped(texting: Post) -> None:
