@@ -48,9 +48,9 @@ async def start_pathway(call: Call, visit: UUID, body: StartPathway) -> RunView:
     return RunView.of(await call.run(service.start, visit, body.pathway))
 
 
-async def stop_pathway(call: Call, visit: UUID, code: str) -> RunView:
+async def stop_pathway(call: Call, visit: UUID, run: UUID) -> RunView:
     """Cancel what nobody has begun of it; saying so twice is no fault."""
-    return RunView.of(await call.run(service.stop, visit, code))
+    return RunView.of(await call.run(service.stop, visit, run))
 
 
 def _reply(pathway: Pathway) -> Reply[PathwayView]:
@@ -68,7 +68,7 @@ OPERATIONS = (
     operation("DELETE", PATHWAY, retire_pathway, needs=_ADMIN, status=204, errors=(NotFound, *_CONFLICTS)),
     operation("GET", RUNS, list_runs, needs=_NOTES, purpose=_CARE, errors=(NotFound,)),
     operation("POST", RUNS, start_pathway, needs=_NOTES, purpose=_CARE, status=201, errors=(NotFound, PathwayRuns)),
-    operation("POST", f"{RUNS}/{{code}}/stop", stop_pathway, needs=_NOTES, purpose=_CARE, errors=(NotFound,)),
+    operation("POST", f"{RUNS}/{{run:uuid}}/stop", stop_pathway, needs=_NOTES, purpose=_CARE, errors=(NotFound,)),
 )
 PAGE = f"{administration.PATH}/{{code}}"
 PAGES = (

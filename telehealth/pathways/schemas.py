@@ -109,6 +109,7 @@ class PathwaysView(Message):
 class RunView(Message):
     """A pathway that was started for a visit. `started_by` and `cancelled_by` are accounts; null is the system."""
 
+    id: UUID
     code: Code
     name: str
     version: int

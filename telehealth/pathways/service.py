@@ -82,11 +82,12 @@ async def _retire(unit: Unit, code: str, version: int) -> None:
 async def settle(unit: Unit, visit_id: UUID, starting: Cause | None = None) -> None:
     """Cancel what is no longer asked for, and start what is, if something of that sort has just happened.
 
-    The visit is locked, so that what is told twice starts a pathway once.
+    The visit is locked, so that what is told twice starts a pathway once. What a person has stopped last, only a person
+    starts again.
     """
     visit = await visits.find(unit, visit_id, lock=True)
-    known = await queries.in_force(unit)
-    going = [each for each in await queries.runs(unit, visit_id) if each.cancelled_at is None]
+    known, runs = await queries.in_force(unit), await queries.runs(unit, visit_id)
+    going = [each for each in runs if each.cancelled_at is None]
     asks = any(each.content.diagnoses for each in (*known, *(run.pathway for run in going)))
     found = Situation(
         visit_type=visit.visit_type if visit.status in TOOK_PLACE else "",
@@ -99,9 +100,10 @@ async def settle(unit: Unit, visit_id: UUID, starting: Cause | None = None) -> N
             await _cancel(unit, visit, run)
     if starting is None:
         return
-    there = {run.pathway.code for run in wanted}
+    last = {run.pathway.code: run for run in runs}
+    settled = {run.pathway.code for run in wanted} | {code for code, run in last.items() if run.cancelled_by}
     for each in known:
-        if each.code not in there and starting in found.causes(each.content):
+        if each.code not in settled and starting in found.causes(each.content):
             await _start(unit, visit, each, starting)
 
 
@@ -116,20 +118,21 @@ async def start(unit: Unit, visit_id: UUID, code: str) -> Run:
     return await _run(unit, visit_id, await _start(unit, visit, found, Cause.BY_HAND))
 
 
-async def stop(unit: Unit, visit_id: UUID, code: str) -> Run:
-    """Cancel what nobody has begun; once is enough. Raises NotFound when it was never started."""
+async def stop(unit: Unit, visit_id: UUID, run_id: UUID) -> Run:
+    """Cancel what nobody has begun; once is enough. Raises NotFound."""
     visit = await open_visit(unit, visit_id)
     await visits.find(unit, visit_id, lock=True)
-    started = [each for each in await queries.runs(unit, visit_id) if each.pathway.code == code]
-    if not started:
-        raise NotFound
-    if started[-1].cancelled_at is None:
-        await _cancel(unit, visit, started[-1])
-    return await _run(unit, visit_id, started[-1].id)
+    run = await _run(unit, visit_id, run_id)
+    if run.cancelled_at is None:
+        await _cancel(unit, visit, run)
+    return await _run(unit, visit_id, run_id)
 
 
 async def _run(unit: Unit, visit_id: UUID, run_id: UUID) -> Run:
-    return next(each for each in await queries.runs(unit, visit_id) if each.id == run_id)
+    found = next((each for each in await queries.runs(unit, visit_id) if each.id == run_id), None)
+    if found is None:
+        raise NotFound
+    return found
 
 
 async def _start(unit: Unit, visit: Visit, pathway: Pathway, cause: Cause) -> UUID:

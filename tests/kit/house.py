@@ -34,9 +34,7 @@ from telehealth.core.time import Clock, SystemClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.db.vault import Vault, parse_key_ring
-from telehealth.followups import service as followups
 from telehealth.followups.cosigning import CosignatureTasks
-from telehealth.followups.parts import Wish
 from telehealth.people import service as people
 from telehealth.people.rules import Clinician, Patient, Relationship
 from telehealth.records.attachments import service as files
@@ -75,6 +73,7 @@ from tests.kit.impatient import Impatient
 from tests.kit.integrations import jwks_of, new_key
 from tests.kit.staff import open_account
 from tests.kit.summaries import released
+from tests.kit.to_do import left_to_do
 
 ORIGIN = "http://localhost"
 BORN = date(1947, 6, 5)
@@ -101,6 +100,7 @@ class Course:
     note: UUID
     delivery: UUID
     task: TaskId
+    run: UUID
     guardian: RelatedPersonId
     wait: WaitlistEntryId
     offer: OfferId
@@ -270,11 +270,10 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     await lifecycle.connected(hosting, visit)
     await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
     await records.sign(hosting, visit, version=1, destinations=(RECORD_SERVICE,), tasks=CosignatureTasks())
-    (task,) = await followups.plan(hosting, visit, Wish(title="Check blood pressure", due_in="2w", checklist=("Cuff",)))
+    task, run = await left_to_do(hosting, visit)
     await released(hosting, visit)
-    offered = await _offered(unit, kind, clinician, patient)
+    offered, companion = await _offered(unit, kind, clinician, patient), await _companion(unit, visit)
     signed = "SELECT version.id FROM note_version version JOIN note ON note.id = note_id WHERE visit_id = :visit"
-    companion = await _companion(unit, visit)
     authority = people.Authority(given="Marta", family="Moreno", relationship=Relationship.REPRESENTATIVE)
     course = Course(
         clinician=clinician,
@@ -283,7 +282,8 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         series=await _series(unit, kind, clinician, patient),
         note=(await unit.session.execute(text(signed), {"visit": visit})).scalar_one(),
         delivery=(await unit.session.execute(text(DELIVERY), {"visit": visit})).scalar_one(),
-        task=task.id,
+        task=task,
+        run=run,
         guardian=(await people.add_related_person(unit, patient.id, authority)).id,
         wait=offered.entry_id,
         offer=offered.id,

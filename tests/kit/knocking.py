@@ -31,6 +31,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "composition": lambda course: course.note,
     "delivery": lambda course: course.delivery,
     "task": lambda course: course.task,
+    "run": lambda course: course.run,
     "wait": lambda course: course.wait,
     "offer": lambda course: course.offer,
     "hold": lambda course: course.hold,

@@ -1,6 +1,7 @@
 """Pathways start with what they are for, once, and end with it: over real visits and signed notes."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import select, update
 from telehealth.core.actors import SYSTEM
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, NoteId
+from telehealth.core.time import FixedClock
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.followups import queries as followups
@@ -160,7 +162,7 @@ async def test_begun_anew_a_task_in_somebodys_hands_is_not_made_twice(
     (before,) = await runs(unit_of_work, arranged)
     rebook = before.tasks[-1]
     await unit_of_work.run(tasks_of.claim, arranged.clinician, rebook)
-    await unit_of_work.run(service.stop, arranged.clinician, arranged.visit_id, "aftercare")
+    await unit_of_work.run(service.stop, arranged.clinician, arranged.visit_id, before.id)
     await unit_of_work.run(service.start, arranged.clinician, arranged.visit_id, "aftercare")
     left = [each for each in await made(unit_of_work, arranged) if each.status is not TaskStatus.CANCELLED]
     assert sorted(each.kind for each in left) == ["call", *["questionnaire"] * 3, "rebook"]
@@ -222,13 +224,36 @@ async def test_by_hand_it_is_started_and_stopped_by_who_gives_the_visit(
     await ended(unit_of_work, arranged)  # which is no reason to end it
     assert (await runs(unit_of_work, arranged))[0].cancelled_at is None
     for _ in range(2):
-        stopped = await unit_of_work.run(service.stop, *mine, "pressure")
+        stopped = await unit_of_work.run(service.stop, *mine, run.id)
         assert (stopped.cancelled_at is not None, stopped.cancelled_by) == (True, arranged.clinician.id)
     with pytest.raises(NotFound):
-        await unit_of_work.run(service.stop, *mine, "unknown")
+        await unit_of_work.run(service.stop, *mine, arranged.visit_id)
     stranger = await unit_of_work.run(arrange_visit)
     with pytest.raises(NotFound):
+        await unit_of_work.run(service.stop, stranger.clinician, stranger.visit_id, run.id)
+    with pytest.raises(NotFound):
         await unit_of_work.run(service.start, stranger.clinician, arranged.visit_id, "pressure")
+
+
+async def test_what_a_person_stopped_is_started_by_a_person_alone(unit_of_work: UnitOfWork, arranged: Arranged) -> None:
+    await published(unit_of_work, arranged, "pressure", written="ICD-10 I10")
+    await signed(unit_of_work, arranged, "ICD-10 I10")
+    (run,) = await runs(unit_of_work, arranged)
+    await unit_of_work.run(service.stop, arranged.clinician, arranged.visit_id, run.id)
+    await signed(unit_of_work, arranged, "Drank too much coffee.", Relation.APPENDS)
+    assert [each.cancelled_by for each in await runs(unit_of_work, arranged)] == [arranged.clinician.id]
+    again = await unit_of_work.run(service.start, arranged.clinician, arranged.visit_id, "pressure")
+    assert again.cancelled_at is None
+
+
+async def test_a_repetition_may_begin_at_once_between_two_seconds(
+    unit_of_work: UnitOfWork, clock: FixedClock, arranged: Arranged
+) -> None:
+    clock.advance(timedelta(microseconds=7))
+    steps = (Step(kind=TaskKind.LAB, repeat="FREQ=DAILY;COUNT=2"),)
+    await unit_of_work.run(service.publish, SYSTEM, "at-once", Content(name="x", steps=steps), version=0)
+    run = await unit_of_work.run(service.start, arranged.clinician, arranged.visit_id, "at-once")
+    assert len(run.tasks) == 2
 
 
 async def test_a_pathway_that_makes_no_sense_is_refused(unit_of_work: UnitOfWork) -> None:
