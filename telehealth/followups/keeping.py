@@ -11,9 +11,9 @@ from telehealth.core.ids import PatientId
 from telehealth.db.tables import UtcDateTime
 from telehealth.db.unit import Unit
 from telehealth.followups import queries
-from telehealth.followups.models import FollowUpRow, StepRow, TriggerRow
+from telehealth.followups.models import FollowUpRow, TriggerRow
 from telehealth.followups.parts import Command, TaskKind, TaskStatus, Wish
-from telehealth.followups.rules import ENDINGS, STAFF, TRANSITIONS, WINDOW, Facts, moved_by_time, needless, next_look
+from telehealth.followups.rules import ENDINGS, TRANSITIONS, WINDOW, Facts, moved_by_time, needless, next_look
 from telehealth.followups.service import plan
 from telehealth.followups.steps import apply, change, event_of, situation
 from telehealth.visits.gates import queries as gates
@@ -69,13 +69,15 @@ async def recheck_visit(unit: Unit, visit_id: UUID) -> None:
 
 
 async def cancel_unbegun(unit: Unit, task_ids: Collection[UUID], cause: str) -> None:
-    """What they were made for is no more: what no person has laid hand on is cancelled, the rest is left to them."""
-    begun = select(StepRow.task_id).where(
-        StepRow.task_id == FollowUpRow.id, StepRow.role.in_(list(STAFF)), StepRow.command != Command.PLAN
-    )
-    query = select(FollowUpRow).where(FollowUpRow.id.in_(task_ids), FollowUpRow.closed_at.is_(None), ~begun.exists())
-    for row in (await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update())).all():
-        if row.closed_at is None:  # what waited for one that was cancelled has gone with it
+    """What they were made for is no more: what no person has laid hand on is cancelled, the rest is left to them.
+
+    Locked first and looked at then, so that what somebody begins meanwhile is seen to be begun.
+    """
+    query = select(FollowUpRow).where(FollowUpRow.id.in_(task_ids), FollowUpRow.closed_at.is_(None))
+    rows = (await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update())).all()
+    begun = await queries.begun(unit, [row.id for row in rows])
+    for row in rows:
+        if row.closed_at is None and row.id not in begun:  # what waited for one that was cancelled has gone with it
             await change(unit, row, Command.CANCEL, cause=cause)
 
 

@@ -83,7 +83,9 @@ class FollowUpRow(Table):
 
 
 class StepRow(Table):
-    """Append-only: who gave which command. `seq` is the revision it made; `note` is sealed."""
+    """Append-only: who gave which command. `seq` is the revision it made; `note` is sealed. A revision without a
+    step is that the task before this one was closed, or opened again.
+    """
 
     __tablename__ = "follow_up_step"
 

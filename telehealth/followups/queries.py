@@ -28,7 +28,7 @@ from telehealth.followups.parts import (
     TaskKind,
     TaskStatus,
 )
-from telehealth.followups.rules import ENDINGS, OPEN, WANTED, WINDOW
+from telehealth.followups.rules import ENDINGS, OPEN, STAFF, WANTED, WINDOW
 
 LONGEST_LIST, MOST_ON_BOARD = 100, 300
 
@@ -144,6 +144,12 @@ async def steps(unit: Unit, task_id: UUID) -> list[Step]:
     """What was done to a task, first things first; the task was opened by the caller."""
     query = select(StepRow).where(StepRow.task_id == task_id).order_by(StepRow.seq)
     return [_step_of(unit, row) for row in await unit.session.scalars(query)]
+
+
+async def begun(unit: Unit, task_ids: Collection[UUID]) -> set[UUID]:
+    """Those of them that a person has done anything to since they were planned."""
+    by_hand = StepRow.role.in_(list(STAFF)), StepRow.command != Command.PLAN
+    return set(await unit.session.scalars(select(StepRow.task_id).where(StepRow.task_id.in_(task_ids), *by_hand)))
 
 
 async def triggers(unit: Unit) -> dict[str, bool]:

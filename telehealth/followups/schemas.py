@@ -52,9 +52,9 @@ class PlanFollowUp(Message):
     """`due_in` and `window` are a number with d (days), w (weeks) or m (months); `due_at` goes before `due_in`.
 
     Without `owner` it is the visit's clinician's. `after` is a task of the same patient: while that is open, this
-    one does not fire; when that is cancelled, so is this. `repeat` is an RRULE value (RFC 5545, section 3.3.10) with an
-    end, read on the patient's clock; all its tasks are made at once, and the answer is the first. A task without a
-    title is one whose kind says it all.
+    one does not fire; when that is cancelled, so is this, unless somebody has begun it. `repeat` is an
+    RRULE value (RFC 5545, section 3.3.10) with an end, read on the patient's clock; all its tasks are made at once, and
+    the answer is the first. A task without a title is one whose kind says it all.
     """
 
     title: Annotated[str, Field(max_length=LONGEST_TITLE)] = ""

@@ -80,7 +80,7 @@ async def done(unit: Unit, task_id: UUID, *, revision: int | None = None) -> Fol
 
 
 async def cancel(unit: Unit, task_id: UUID, *, revision: int | None = None) -> FollowUp:
-    """It is no longer wanted, nor is what waits for it. Raises NotFound, Stale, TaskClosed, UnfitTask."""
+    """It is no longer wanted, nor is what waits for it unbegun. Raises NotFound, Stale, TaskClosed, UnfitTask."""
     return await _give(unit, task_id, Command.CANCEL, TaskStatus.CANCELLED, revision=revision)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -12,7 +13,7 @@ from telehealth.db.unit import Unit
 from telehealth.followups.events import FollowUpEvent
 from telehealth.followups.models import FollowUpRow, StepRow
 from telehealth.followups.parts import Command, TaskStatus
-from telehealth.followups.queries import note_place, own_id
+from telehealth.followups.queries import begun, note_place, own_id
 from telehealth.followups.rules import (
     BLOCKING_GONE,
     CLOSED,
@@ -82,17 +83,20 @@ def apply(
 
 
 async def _tell_successors(unit: Unit, row: FollowUpRow, after: TaskStatus) -> None:
-    """A done or skipped task lets what waited fire; a cancelled one takes it along; a reopened one holds it up again.
+    """A done or skipped task lets what waited fire, and a reopened one holds it up again. A cancelled one takes along
+    what nobody has begun; what somebody has is let go.
 
     What waited beyond its time falls due now, with its whole window before it.
     """
     await unit.session.flush()
     query = select(FollowUpRow).where(FollowUpRow.after_id == row.id, FollowUpRow.status == TaskStatus.PLANNED)
-    for each in await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update()):
-        if after is TaskStatus.CANCELLED:
+    rows = (await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update())).all()
+    kept = await begun(unit, [each.id for each in rows]) if after is TaskStatus.CANCELLED else set[UUID]()
+    for each in rows:
+        if after is TaskStatus.CANCELLED and each.id not in kept:
             await change(unit, each, Command.CANCEL, cause=BLOCKING_GONE)
             continue
-        each.blocked, each.moved_at = after not in CLOSED, unit.now
+        each.blocked, each.moved_at, each.revision = after not in CLOSED, unit.now, each.revision + 1
         late = max(each.due_at, unit.now) - each.due_at
         if not each.blocked and late:
             each.due_at, each.ends_at = each.due_at + late, (each.ends_at or each.due_at + WINDOW) + late

@@ -46,6 +46,9 @@ async def test_a_task_tells_whose_it_is_and_when(exchange: Exchange) -> None:
     assert (waiting["status"], waiting["basedOn"]) == ("on-hold", [{"reference": f"Task/{first.id}"}])
     assert waiting["performerType"][0]["text"] == "desk"
     assert not {"owner", "description"} & set(waiting)
+    await exchange.unit_of_work.run(service.done, arranged.clinician, first.id)
+    freed = await read(exchange, after)
+    assert (freed["status"], freed["meta"]["versionId"]) == ("requested", "2")
 
 
 async def test_the_patients_own_repeated_tasks(exchange: Exchange) -> None:

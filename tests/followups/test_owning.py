@@ -1,5 +1,6 @@
 """Tasks of people and pools: who sees, takes, gives away, closes and reopens them; who did what is kept."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -7,11 +8,11 @@ from uuid import uuid4
 import pytest
 
 from telehealth.access.rules import SCOPES
-from telehealth.core.actors import Actor, Purpose, Role
+from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
 from telehealth.core.errors import NotFound, Stale
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.followups import queries, service
+from telehealth.followups import keeping, queries, service
 from telehealth.followups.parts import (
     Command,
     FollowUp,
@@ -29,6 +30,7 @@ from telehealth.followups.parts import (
 from telehealth.followups.rules import UNDO_FOR
 from telehealth.followups.tasks import fire_due
 from tests.followups.working import work_of
+from tests.kit.quicker import waiting
 from tests.kit.visits import Arranged, arrange_visit
 
 DESK = Actor(uuid4(), Role.FRONT_DESK, SCOPES[Role.FRONT_DESK], purpose=Purpose.TREATMENT)
@@ -150,10 +152,47 @@ async def test_a_task_waits_for_the_one_before_it_and_then_has_its_whole_window(
     await unit_of_work.run(service.done, arranged.clinician, first.id)
     freed = await unit_of_work.run(queries.follow_up, arranged.clinician, then.id)
     assert (freed.due_at, freed.moved_at) == (clock.now(), clock.now())
+    with pytest.raises(Stale):  # who read it when it waited read of another time
+        await unit_of_work.run(service.claim, arranged.clinician, then.id, revision=then.revision)
+    assert (await unit_of_work.run(service.history, arranged.clinician, then.id))[-1].command is Command.PLAN
     await fire_due(work_of(unit_of_work))
     (fired,) = await unit_of_work.run(queries.on_board, arranged.clinician)
     assert (fired.id, fired.status, fired.due_at) == (then.id, TaskStatus.DUE, clock.now())
     assert fired.ends_at - fired.due_at == then.ends_at - then.due_at
+
+
+async def test_cancelling_the_one_before_lets_go_of_what_somebody_has_begun(
+    unit_of_work: UnitOfWork, arranged: Arranged
+) -> None:
+    first = await plan(unit_of_work, arranged, "first +1d")
+    then = await unit_of_work.run(_after, arranged.clinician, arranged, first)
+    await unit_of_work.run(service.note, arranged.clinician, then.id, text="Asked already")
+    await unit_of_work.run(service.cancel, arranged.clinician, first.id)
+    left = await unit_of_work.run(queries.follow_up, arranged.clinician, then.id)
+    assert (left.status, left.blocked, left.revision) == (TaskStatus.PLANNED, False, 3)
+    done = await unit_of_work.run(service.done, arranged.clinician, then.id, revision=3)
+    assert done.status is TaskStatus.DONE
+
+
+async def test_what_is_claimed_while_it_is_about_to_be_cancelled_is_begun(
+    unit_of_work: UnitOfWork, arranged: Arranged
+) -> None:
+    task = await plan(unit_of_work, arranged, "call +1d @desk")
+    claimed, waited = asyncio.Event(), asyncio.Event()
+
+    async def claim(unit: Unit) -> None:
+        await service.claim(unit, task.id)
+        claimed.set()
+        await waited.wait()
+
+    claiming = asyncio.create_task(unit_of_work.run(claim, DESK))
+    await claimed.wait()
+    cancelling = asyncio.create_task(unit_of_work.run(keeping.cancel_unbegun, SYSTEM, [task.id], "gone"))
+    while not cancelling.done() and not await unit_of_work.run(waiting, SYSTEM):  # noqa: ASYNC110 -- PostgreSQL tells nobody
+        await asyncio.sleep(0.02)
+    waited.set()
+    await asyncio.gather(claiming, cancelling)
+    assert (await unit_of_work.run(queries.follow_up, DESK, task.id)).status is TaskStatus.PLANNED
 
 
 async def test_undoing_the_one_before_holds_it_up_again_and_cancelling_takes_it_along(

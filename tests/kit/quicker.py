@@ -35,11 +35,12 @@ async def beaten(unit_of_work: UnitOfWork, resource_id: UUID, start: datetime, a
         group.create_task(unit_of_work.run(take, SYSTEM))
         await written.wait()
         acting = group.create_task(act)
-        while not acting.done() and not await unit_of_work.run(_waiting, SYSTEM):  # noqa: ASYNC110 -- PostgreSQL tells nobody
+        while not acting.done() and not await unit_of_work.run(waiting, SYSTEM):  # noqa: ASYNC110 -- PostgreSQL tells nobody
             await asyncio.sleep(0.02)
         awaited.set()
     return acting.result()
 
 
-async def _waiting(unit: Unit) -> int:
+async def waiting(unit: Unit) -> int:
+    """How many sessions of this database wait for a lock."""
     return int(await unit.session.scalar(WAITED_FOR) or 0)
