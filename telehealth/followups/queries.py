@@ -231,7 +231,7 @@ def follow_up_of(unit: Unit, row: FollowUpRow) -> FollowUp:
         blocked=row.blocked,
         series_id=row.series_id,
         number=row.number,
-        origin=row.origin or "",
+        origin=(row.origin or "").partition(":")[0],  # what follows keeps apart tasks of one visit
         reason="" if row.reason is None else unit.vault.open(place(row.id, "reason"), row.reason),
         checklist=tuple(Item(text, done) for text, done in json.loads(listed)),
         revision=row.revision,

@@ -145,7 +145,7 @@ async def texted_back(unit: Unit, gateway_id: str, number: str, meant: Meant) ->
 
     One text counts once, however often the gateway brings it.
     """
-    address, row = await known(unit, Channel.SMS, number), TextedBackRow
+    address, row = await known(unit, Channel.SMS, normal(Channel.SMS, number, "") or number), TextedBackRow
     recently = select(row.gateway_id).where(
         row.address_id == address.id, row.meant == Meant.OTHER, row.at > unit.now - ANSWERED_FOR
     )

@@ -34,8 +34,9 @@ async def unsubscribe_at_once(call: Call, link: str, purpose: str) -> Response:
 
 async def subscribe_again(call: Call, link: str, purpose: str) -> Response:
     """Messages of that purpose again."""
-    await call.run(_start, link, _purpose(purpose))
-    return await _shown(call, link, purpose)
+    asked = _purpose(purpose)
+    await call.run(_start, link, asked)
+    return call.redirect(f"/unsubscribe/{link}/{asked}")
 
 
 async def _shown(call: Call, link: str, purpose: str) -> Response:

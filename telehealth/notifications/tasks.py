@@ -116,7 +116,8 @@ async def tell_released(unit: Unit, event: SummaryReleased) -> None:
 
 
 async def contact_set(unit: Unit, event: ContactSet) -> None:
-    await bounces.contact_set(unit, event.patient_id)
+    said = {Channel.EMAIL: event.email, Channel.SMS: event.phone}
+    await bounces.contact_set(unit, event.patient_id, [channel for channel in Channel if said[channel]])
 
 
 async def alert(unit: Unit, event: AlertTold) -> None:

@@ -123,9 +123,14 @@ def masked(channel: Channel, address: str) -> str:
     return f"{name[:1]}…{at}{domain}"
 
 
+def digits_of(number: str) -> str:
+    """Its digits without what leads out of a town or country: an E.164 number ends so."""
+    return "".join(each for each in number if each in "0123456789").lstrip("0")
+
+
 def is_written(address: str, text: str) -> bool:
     """Whether that is the address in its normal form; a number may be written with or without its country."""
     if "@" in address:
         return text.strip().lower() == address
-    digits = "".join(each for each in text if each in "0123456789").lstrip("0")
+    digits = digits_of(text)
     return len(digits) >= SHORTEST_NUMBER and address.endswith(digits)

@@ -23,6 +23,8 @@ class SupervisorsReplaced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactSet(Event):
-    """Staff have written down where a patient is reached, anew or to confirm it."""
+    """Staff have written down where a patient is reached, anew or to confirm it: the mail address, the number."""
 
     patient_id: PatientId
+    email: bool = True
+    phone: bool = True

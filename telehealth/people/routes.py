@@ -40,7 +40,7 @@ async def find_patients(call: Call, body: FindPatients) -> PatientsFound:
 
 async def set_contact(call: Call, patient: UUID, body: Contact) -> PatientView:
     """Set where a patient is reached; messages that found no way there do from now on."""
-    return PatientView.of(await call.run(service.set_contact, PatientId(patient), email=body.email, phone=body.phone))
+    return PatientView.of(await call.run(service.set_contact, PatientId(patient), **body.model_dump()))
 
 
 async def list_related_persons(call: Call, patient: UUID) -> Page[RelatedPersonView]:

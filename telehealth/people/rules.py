@@ -70,6 +70,13 @@ class UnfitAuthority(Refusal):
     kind, slug, title = Kind.INVALID, "unfit-authority", "This authority is over before it begins"
 
 
+class ContactSystem(StrEnum):
+    """As in FHIR R4 ContactPoint.system."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+
+
 class Relationship(StrEnum):
     """Why somebody may act for a patient; in HL7 v3 RoleCode PRN, GUARD, HPOWATT and RESPRSN."""
 

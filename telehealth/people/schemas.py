@@ -14,6 +14,7 @@ from telehealth.people.licensing import FIRST_DAY, LAST_DAY, Licence, Whereabout
 from telehealth.people.rules import (
     LONGEST_IDENTIFIER,
     Clinician,
+    ContactSystem,
     Patient,
     RelatedPerson,
     Relationship,
@@ -68,10 +69,13 @@ class RegisterPatient(Message):
 
 
 class Contact(Message):
-    """Where a patient is reached. Both are set: what is null is forgotten. The same again says that it works."""
+    """Where a patient is reached. Both are set: what is null is forgotten. What stays as it is and has failed is tried
+    again when it is said to be `confirmed`.
+    """
 
     email: Email | None
     phone: Phone | None
+    confirmed: frozenset[ContactSystem] = frozenset()
 
 
 class PatientView(Message):

@@ -1,6 +1,6 @@
 """Registering people, where clinicians are licensed, and where patients say they will be."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from telehealth.people.queries import to_clinician, to_patient, to_related_perso
 from telehealth.people.rules import (
     Clinic,
     Clinician,
+    ContactSystem,
     NotBornYet,
     Patient,
     RelatedPerson,
@@ -81,13 +82,24 @@ async def register_patient(  # noqa: PLR0913 -- one argument for each field a re
     return to_patient(row)
 
 
-async def set_contact(unit: Unit, patient_id: PatientId, *, email: str | None, phone: str | None) -> Patient:
-    """Where the patient is reached from now on; the same again confirms it. Raises NotFound."""
+async def set_contact(
+    unit: Unit,
+    patient_id: PatientId,
+    *,
+    email: str | None,
+    phone: str | None,
+    confirmed: Collection[ContactSystem] = (),
+) -> Patient:
+    """Where the patient is reached from now on; what they have `confirmed` counts as new. Raises NotFound."""
     patient = await people.patient(unit, patient_id)
     row = PatientRow
     await unit.session.execute(update(row).where(row.id == patient.id).values(email=email, phone=phone))
     unit.audit("update", "patient", patient.id, patient_id=patient.id)
-    unit.emit(ContactSet(patient_id=patient.id))
+    anew = {
+        "email": email != patient.email or ContactSystem.EMAIL in confirmed,
+        "phone": phone != patient.phone or ContactSystem.PHONE in confirmed,
+    }
+    unit.emit(ContactSet(patient_id=patient.id, **anew))
     return replace(patient, email=email, phone=phone)
 
 

@@ -137,7 +137,7 @@ async def test_one_click_in_a_mail(doors: Doors, texting: Post) -> None:
     assert one_click.status_code == 200  # no redirect (RFC 8058, section 3.1)
     assert await stopped(texting, Channel.EMAIL, ROSA) == {Purpose.APPOINTMENTS}
     again = await doors.plain.post(f"{path}/again")
-    assert again.status_code == 200
+    assert (again.status_code, again.headers["location"]) == (303, path)  # a page that can be loaded again
     assert await stopped(texting, Channel.EMAIL, ROSA) == set()
     assert (await doors.plain.get("/unsubscribe/nobody/care")).status_code == 404
     assert (await doors.plain.get(path.replace("appointments", "anything"))).status_code == 404
