@@ -70,6 +70,7 @@ class FollowUpRow(Table):
         Index("ix_follow_up_task_own", "owner_id", "due_at", "id", postgresql_where=text(NOT_CLOSED)),
         Index("ix_follow_up_task_patient", "patient_id", "kind", postgresql_where=text(NOT_CLOSED)),
         Index("ix_follow_up_task_moved_at", "moved_at", "id"),
+        Index("ix_follow_up_task_patient_moved_at", "patient_id", "moved_at", "id"),
         Index("ix_follow_up_task_after", "after_id", postgresql_where=text("after_id IS NOT NULL")),
         Index("ix_follow_up_task_series", "series_id", postgresql_where=text("series_id IS NOT NULL")),
         Index(

@@ -9,9 +9,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped
 
-from telehealth.core.errors import Refusal
+from telehealth.core.errors import Refusal, Stale
 from telehealth.db.tables import Table, phi, plain
-from telehealth.pathways.rules import Cause, PathwayChanged, PathwayRuns
+from telehealth.pathways.rules import Cause, PathwayRuns
 
 CAUSES = ", ".join(f"'{each}'" for each in Cause)
 
@@ -52,6 +52,7 @@ class CarePathwayRunRow(Table):
 
     __table_args__ = (
         CheckConstraint(f"cause IN ({CAUSES})", name="cause"),
+        Index("ix_care_pathway_run_visit_id", "visit_id"),
         Index(
             "uq_care_pathway_run_going", "visit_id", "code", unique=True, postgresql_where=text("cancelled_at IS NULL")
         ),
@@ -72,7 +73,7 @@ class CarePathwayTaskRow(Table):
 
 
 CONFLICTS: Mapping[str, type[Refusal]] = {
-    "uq_care_pathway_code_version": PathwayChanged,
-    "uq_care_pathway_in_force": PathwayChanged,
+    "uq_care_pathway_code_version": Stale,
+    "uq_care_pathway_in_force": Stale,
     "uq_care_pathway_run_going": PathwayRuns,
 }
