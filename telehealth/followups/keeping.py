@@ -81,9 +81,10 @@ async def cancel_unbegun(unit: Unit, task_ids: Collection[UUID], cause: str) -> 
             await change(unit, row, Command.CANCEL, cause=cause)
 
 
-async def not_cancelled(unit: Unit, task_ids: Collection[UUID]) -> list[UUID]:
-    """Those of them that are there still, open or done."""
-    query = select(FollowUpRow.id).where(FollowUpRow.id.in_(task_ids), FollowUpRow.status != TaskStatus.CANCELLED)
+async def not_cancelled(unit: Unit, task_ids: Collection[UUID], kind: TaskKind) -> list[UUID]:
+    """Those of them that are of that kind and there still, open or done."""
+    query = select(FollowUpRow.id).where(FollowUpRow.id.in_(task_ids), FollowUpRow.kind == kind)
+    query = query.where(FollowUpRow.status != TaskStatus.CANCELLED)
     return list(await unit.session.scalars(query.order_by(FollowUpRow.id)))
 
 

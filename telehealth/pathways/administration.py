@@ -5,13 +5,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from telehealth.core.errors import NotFound
+from telehealth.core.errors import NotFound, Stale
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.http.schemas import FieldError
 from telehealth.pathways import queries, service
 from telehealth.pathways.forms import NUMBERS, PathwayForm, form_of
-from telehealth.pathways.rules import PathwayChanged, is_code
+from telehealth.pathways.rules import is_code
 from telehealth.pathways.schemas import NewPathway, PathwayQuery
 from telehealth.scheduling.booking import queries as booking
 from telehealth.visits.lifecycle import queries as visits
@@ -48,7 +48,7 @@ async def save_pathway(call: Call, code: str, body: PathwayForm) -> Response:
         return await _page(call, code, typed=body, errors=errors)
     try:
         await call.run(service.publish, code, content, version=body.version)
-    except PathwayChanged:
+    except Stale:
         return await _page(call, code, typed=body, changed=True)
     return call.redirect(f"{PATH}/{code}?told=published")
 
@@ -56,7 +56,7 @@ async def save_pathway(call: Call, code: str, body: PathwayForm) -> Response:
 async def _retire(call: Call, code: str, body: PathwayForm) -> Response:
     try:
         await call.run(service.retire, code, version=body.version)
-    except (NotFound, PathwayChanged):
+    except (NotFound, Stale):
         return await _page(call, code, typed=body, changed=True)
     return call.redirect(f"{PATH}?told=retired")
 

@@ -61,12 +61,12 @@ async def runs(unit: Unit, visit_id: UUID) -> list[Run]:
     return [_run_of(run, _pathway_of(row), tasks[run.id]) for run, row in found]
 
 
-async def tasks_by_step(unit: Unit, visit_id: UUID, pathway_id: UUID) -> dict[int, list[UUID]]:
-    """What this very version made for that visit before, by number of the step."""
+async def tasks_by_step(unit: Unit, visit_id: UUID, code: str) -> dict[int, list[UUID]]:
+    """What the pathway made for that visit before, in any version, by number of the step."""
     query = (
         select(CarePathwayTaskRow)
         .join(CarePathwayRunRow, CarePathwayRunRow.id == CarePathwayTaskRow.run_id)
-        .where(CarePathwayRunRow.visit_id == visit_id, CarePathwayRunRow.pathway_id == pathway_id)
+        .where(CarePathwayRunRow.visit_id == visit_id, CarePathwayRunRow.code == code)
     )
     found: defaultdict[int, list[UUID]] = defaultdict(list)
     for each in await unit.session.scalars(query.order_by(CarePathwayRunRow.started_at, CarePathwayTaskRow.number)):

@@ -8,7 +8,7 @@ from telehealth.http.call import Call, Reply
 from telehealth.http.conditions import etag, required_match
 from telehealth.http.operation import operation, page
 from telehealth.pathways import administration, queries, service
-from telehealth.pathways.rules import Pathway, PathwayChanged, PathwayRuns, UnfitPathway
+from telehealth.pathways.rules import Pathway, PathwayRuns, UnfitPathway, VisitVoid
 from telehealth.pathways.schemas import PathwayContent, PathwaysView, PathwayView, RunsView, RunView, StartPathway
 
 
@@ -59,7 +59,8 @@ def _reply(pathway: Pathway) -> Reply[PathwayView]:
 
 _ADMIN, _NOTES, _CARE = Scope.VISIT_TYPES_WRITE, Scope.NOTES_WRITE, Purpose.TREATMENT
 PATHWAY, RUNS = "/v1/care-pathways/{code}", "/v1/visits/{visit:uuid}/care-pathways"
-_CONFLICTS = (PathwayChanged, ConditionMissing, Stale)
+_STARTING = (NotFound, VisitVoid, PathwayRuns)
+_CONFLICTS = (ConditionMissing, Stale)
 OPERATIONS = (
     operation("GET", "/v1/care-pathways", list_pathways, needs=_ADMIN),
     operation("GET", PATHWAY, read_pathway, needs=_ADMIN, errors=(NotFound,)),
@@ -67,7 +68,7 @@ OPERATIONS = (
     operation("PUT", PATHWAY, publish_pathway, needs=_ADMIN, errors=(UnfitPathway, *_CONFLICTS)),
     operation("DELETE", PATHWAY, retire_pathway, needs=_ADMIN, status=204, errors=(NotFound, *_CONFLICTS)),
     operation("GET", RUNS, list_runs, needs=_NOTES, purpose=_CARE, errors=(NotFound,)),
-    operation("POST", RUNS, start_pathway, needs=_NOTES, purpose=_CARE, status=201, errors=(NotFound, PathwayRuns)),
+    operation("POST", RUNS, start_pathway, needs=_NOTES, purpose=_CARE, status=201, errors=_STARTING),
     operation("POST", f"{RUNS}/{{run:uuid}}/stop", stop_pathway, needs=_NOTES, purpose=_CARE, errors=(NotFound,)),
 )
 PAGE = f"{administration.PATH}/{{code}}"

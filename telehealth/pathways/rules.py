@@ -40,12 +40,12 @@ class StepOwner(StrEnum):
     DESK = "desk"
 
 
-class PathwayChanged(Refusal):
-    kind, slug, title = Kind.CONFLICT, "pathway-changed", "Somebody else has published another version of this pathway"
-
-
 class PathwayRuns(Refusal):
     kind, slug, title = Kind.CONFLICT, "pathway-runs", "This pathway has been started for this visit already"
+
+
+class VisitVoid(Refusal):
+    kind, slug, title = Kind.CONFLICT, "visit-void", "This visit was cancelled or entered in error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +156,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What is known of a visit. `visit_type` is empty unless the visit took place."""
+    """What is known of a visit. `visit_type` is empty unless the visit took place; `void`: nothing follows from it."""
 
     visit_type: str = ""
     diagnoses: Collection[Diagnosis] = ()
-    in_error: bool = False
+    void: bool = False
 
     def causes(self, content: Content) -> frozenset[Cause]:
         """Why the pathway is asked for; empty when it is not."""
-        if self.in_error:
+        if self.void:
             return frozenset()
         met = any(each.covers(found) for each in content.diagnoses for found in self.diagnoses)
         given = self.visit_type in content.visit_types
@@ -173,7 +173,7 @@ class Situation:
     def wants(self, run: Run) -> bool:
         """Whether what was started is still asked for, by the version that was started."""
         if run.cause is Cause.BY_HAND:
-            return not self.in_error
+            return not self.void
         return bool(self.causes(run.pathway.content))
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 
 from telehealth.core.actors import Role
-from telehealth.core.errors import NotFound
+from telehealth.core.errors import NotFound, Stale
 from telehealth.db.unit import Unit
 from telehealth.followups import keeping
 from telehealth.followups import service as followups
@@ -19,11 +19,11 @@ from telehealth.pathways.rules import (
     Diagnosis,
     Fault,
     Pathway,
-    PathwayChanged,
     PathwayRuns,
     Run,
     Situation,
     UnfitPathway,
+    VisitVoid,
     diagnoses,
     faults,
     is_code,
@@ -36,12 +36,13 @@ from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 from telehealth.visits.lifecycle.service import open_visit
 
 TOOK_PLACE = frozenset({VisitStatus.ENDED, VisitStatus.COMPLETED})
+VOID = frozenset({VisitStatus.CANCELLED, VisitStatus.EXPIRED, VisitStatus.ENTERED_IN_ERROR})
 
 
 async def publish(unit: Unit, code: str, content: Content, *, version: int) -> Pathway:
     """The next version over the one that was read (0: none). What runs already goes on as it was begun.
 
-    Raises UnfitPathway, PathwayChanged.
+    Raises UnfitPathway, Stale.
     """
     kinds = {each.code for each in await booking.visit_types(unit)}
     wrong = [] if is_code(code) else [Fault("code", "invalid")]
@@ -64,7 +65,7 @@ async def publish(unit: Unit, code: str, content: Content, *, version: int) -> P
 
 
 async def retire(unit: Unit, code: str, *, version: int) -> None:
-    """It is not started any more; what runs goes on. Raises NotFound, PathwayChanged."""
+    """It is not started any more; what runs goes on. Raises NotFound, Stale."""
     found = await queries.pathway(unit, code)
     await _retire(unit, code, version)
     unit.audit("delete", "care_pathway", found.id)
@@ -74,7 +75,7 @@ async def _retire(unit: Unit, code: str, version: int) -> None:
     row = CarePathwayRow
     present = await unit.session.scalar(select(row.version).where(row.code == code, row.retired_at.is_(None)))
     if version != (present or 0):
-        raise PathwayChanged
+        raise Stale
     in_force = update(row).where(row.code == code, row.retired_at.is_(None))
     await unit.session.execute(in_force.values(retired_at=unit.now))
 
@@ -92,7 +93,7 @@ async def settle(unit: Unit, visit_id: UUID, starting: Cause | None = None) -> N
     found = Situation(
         visit_type=visit.visit_type if visit.status in TOOK_PLACE else "",
         diagnoses=await _diagnoses(unit, visit_id) if asks else (),
-        in_error=visit.status is VisitStatus.ENTERED_IN_ERROR,
+        void=visit.status in VOID,
     )
     wanted = [run for run in going if found.wants(run)]
     for run in going:
@@ -108,9 +109,11 @@ async def settle(unit: Unit, visit_id: UUID, starting: Cause | None = None) -> N
 
 
 async def start(unit: Unit, visit_id: UUID, code: str) -> Run:
-    """By hand. Raises NotFound, PathwayRuns."""
-    visit = await open_visit(unit, visit_id)
-    await visits.find(unit, visit_id, lock=True)
+    """By hand. Raises NotFound, VisitVoid, PathwayRuns."""
+    await open_visit(unit, visit_id)
+    visit = await visits.find(unit, visit_id, lock=True)
+    if visit.status in VOID:
+        raise VisitVoid
     going = [each for each in await queries.runs(unit, visit_id) if each.cancelled_at is None]
     found = await queries.pathway(unit, code)
     if any(each.pathway.code == code for each in going):
@@ -137,7 +140,7 @@ async def _run(unit: Unit, visit_id: UUID, run_id: UUID) -> Run:
 
 async def _start(unit: Unit, visit: Visit, pathway: Pathway, cause: Cause) -> UUID:
     """Begun anew after it was cancelled, a step whose task somebody had begun keeps that task."""
-    before = await queries.tasks_by_step(unit, visit.id, pathway.id)
+    before = await queries.tasks_by_step(unit, visit.id, pathway.code)
     run = CarePathwayRunRow(
         id=unit.new_id(),
         pathway_id=pathway.id,
@@ -152,7 +155,7 @@ async def _start(unit: Unit, visit: Visit, pathway: Pathway, cause: Cause) -> UU
     unit.audit("create", "care_pathway_run", run.id, patient_id=visit.patient_id)
     last, rows = dict[int, UUID](), list[CarePathwayTaskRow]()
     for number, step in enumerate(pathway.content.steps, start=1):
-        kept = [] if step.repeat else await keeping.not_cancelled(unit, before.get(number, ()))
+        kept = [] if step.repeat else await keeping.not_cancelled(unit, before.get(number, ()), step.kind)
         if kept:
             last[number] = kept[-1]
             continue

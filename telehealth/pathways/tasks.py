@@ -5,7 +5,7 @@ from telehealth.pathways import service
 from telehealth.pathways.rules import Cause
 from telehealth.records.notes.events import NoteSigned
 from telehealth.tasks.work import subscription
-from telehealth.visits.lifecycle.events import VisitCorrected, VisitEnded, VisitMarkedAsError
+from telehealth.visits.lifecycle.events import VisitCancelled, VisitEnded, VisitExpired, VisitMarkedAsError
 
 
 async def visit_ended(unit: Unit, event: VisitEnded) -> None:
@@ -17,7 +17,11 @@ async def note_signed(unit: Unit, event: NoteSigned) -> None:
     await service.settle(unit, event.visit_id, Cause.DIAGNOSIS)
 
 
-async def corrected(unit: Unit, event: VisitCorrected) -> None:
+async def cancelled(unit: Unit, event: VisitCancelled) -> None:
+    await service.settle(unit, event.visit_id)
+
+
+async def expired(unit: Unit, event: VisitExpired) -> None:
     await service.settle(unit, event.visit_id)
 
 
@@ -28,6 +32,7 @@ async def mistaken(unit: Unit, event: VisitMarkedAsError) -> None:
 SUBSCRIPTIONS = (
     subscription(VisitEnded, visit_ended),
     subscription(NoteSigned, note_signed),
-    subscription(VisitCorrected, corrected),
+    subscription(VisitCancelled, cancelled),
+    subscription(VisitExpired, expired),
     subscription(VisitMarkedAsError, mistaken),
 )

@@ -39,7 +39,6 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "PatientAway",
         "PatientTold",
         "VisitCompleted",
-        "VisitExpired",
         "VisitHandedOver",
         "VisitHeld",
         "VisitRequested",

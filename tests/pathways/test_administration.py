@@ -57,7 +57,7 @@ async def test_by_api(house: House) -> None:
     assert (first.status_code, first.headers["etag"], first.json()["version"]) == (200, '"1"', 1)
     assert first.json()["published_by"]
     late = await put(house.admin, BODY, **{"If-None-Match": "*"})
-    assert (late.status_code, late.json()["type"]) == (409, "/problems/pathway-changed")
+    assert (late.status_code, late.json()["type"]) == (412, "/problems/stale")
     broken = {**BODY, "steps": [*BODY["steps"], {"kind": "call", "after": 9}, {"kind": "custom"}]}
     unfit = await put(house.admin, broken, **{"If-Match": '"1"'})
     assert (unfit.status_code, unfit.json()["type"]) == (422, "/problems/unfit-pathway")
@@ -70,7 +70,7 @@ async def test_by_api(house: House) -> None:
     assert [each["code"] for each in (await house.admin.get("/v1/care-pathways")).json()["items"]] == ["blood-pressure"]
     assert (await house.admin.get(API)).json()["name"] == "Other"
     assert [each["version"] for each in (await house.admin.get(f"{API}/versions")).json()["items"]] == [2, 1]
-    assert (await house.admin.delete(API, headers={"If-Match": '"1"'})).status_code == 409
+    assert (await house.admin.delete(API, headers={"If-Match": '"1"'})).status_code == 412
     assert (await house.admin.delete(API, headers={"If-Match": '"2"'})).status_code == 204
     assert (await house.admin.get(API)).status_code == 404
     assert (await house.clinician.get("/v1/care-pathways")).status_code == 403

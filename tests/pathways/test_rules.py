@@ -74,7 +74,7 @@ def test_what_sets_a_pathway_going() -> None:
     assert Situation(visit_type="video").causes(content) == {Cause.VISIT_TYPE}
     assert Situation(diagnoses=note).causes(content) == {Cause.DIAGNOSIS}
     assert Situation("video", note).causes(content) == {Cause.VISIT_TYPE, Cause.DIAGNOSIS}
-    assert Situation("video", note, in_error=True).causes(content) == set()
+    assert Situation("video", note, void=True).causes(content) == set()
     assert Situation(visit_type="").causes(Content(name="x")) == set()
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from telehealth.core.actors import SYSTEM
-from telehealth.core.errors import NotFound
+from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId, NoteId
 from telehealth.core.time import FixedClock
 from telehealth.db.audit import AuditRow
@@ -21,12 +21,12 @@ from telehealth.pathways import queries, service, tasks
 from telehealth.pathways.rules import (
     Cause,
     Content,
-    PathwayChanged,
     PathwayRuns,
     Run,
     Step,
     StepOwner,
     UnfitPathway,
+    VisitVoid,
     diagnoses,
 )
 from telehealth.records.charting import queries as charting_read
@@ -36,7 +36,7 @@ from telehealth.records.notes.amendments import Relation
 from telehealth.records.notes.events import NoteSigned
 from telehealth.records.notes.rules import NoteKind
 from telehealth.visits.lifecycle import queries as visits
-from telehealth.visits.lifecycle.events import VisitCorrected, VisitEnded, VisitMarkedAsError
+from telehealth.visits.lifecycle.events import VisitCancelled, VisitEnded, VisitExpired, VisitMarkedAsError
 from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.kit.signed import retracted_note
@@ -134,24 +134,36 @@ async def test_a_visit_that_did_not_take_place_starts_none(unit_of_work: UnitOfW
     assert await runs(unit_of_work, arranged) == []
 
 
-async def test_a_corrected_visit_cancels_what_nobody_has_begun(unit_of_work: UnitOfWork, arranged: Arranged) -> None:
+async def test_a_visit_in_error_cancels_what_nobody_has_begun(unit_of_work: UnitOfWork, arranged: Arranged) -> None:
     await published(unit_of_work, arranged, "aftercare")
     await ended(unit_of_work, arranged)
     (before,) = await runs(unit_of_work, arranged)
     begun = before.tasks[0]
     await unit_of_work.run(tasks_of.note, arranged.clinician, begun, text="Asked already.")
-    await became(unit_of_work, arranged, VisitStatus.IN_PROGRESS)
-    await unit_of_work.run(tasks.corrected, SYSTEM, VisitCorrected(**told(arranged)))  # type: ignore[arg-type]
+    await became(unit_of_work, arranged, VisitStatus.ENTERED_IN_ERROR)
+    await unit_of_work.run(tasks.mistaken, SYSTEM, VisitMarkedAsError(**told(arranged)))  # type: ignore[arg-type]
     kept = [each.id for each in await made(unit_of_work, arranged) if each.status is not TaskStatus.CANCELLED]
     assert kept == [begun]
     (run,) = await runs(unit_of_work, arranged)
     assert run.cancelled_at is not None
-    await became(unit_of_work, arranged, VisitStatus.ENDED)
     await ended(unit_of_work, arranged)
-    assert [each.cancelled_at is None for each in await runs(unit_of_work, arranged)] == [False, True]
-    await became(unit_of_work, arranged, VisitStatus.ENTERED_IN_ERROR)
-    await unit_of_work.run(tasks.mistaken, SYSTEM, VisitMarkedAsError(**told(arranged)))  # type: ignore[arg-type]
-    assert all(each.cancelled_at for each in await runs(unit_of_work, arranged))
+    with pytest.raises(VisitVoid):
+        await unit_of_work.run(service.start, arranged.clinician, arranged.visit_id, "aftercare")
+    assert len(await runs(unit_of_work, arranged)) == 1
+
+
+@pytest.mark.parametrize("status", [VisitStatus.CANCELLED, VisitStatus.EXPIRED])
+async def test_what_was_started_ahead_of_a_visit_goes_with_it(
+    unit_of_work: UnitOfWork, arranged: Arranged, status: VisitStatus
+) -> None:
+    await published(unit_of_work, arranged, "aftercare")
+    await became(unit_of_work, arranged, VisitStatus.BOOKED)
+    await unit_of_work.run(service.start, arranged.clinician, arranged.visit_id, "aftercare")
+    await became(unit_of_work, arranged, status)
+    for event in (VisitCancelled, VisitExpired):
+        (hear,) = (each.handle for each in tasks.SUBSCRIPTIONS if each.event is event)
+        await unit_of_work.run(hear, SYSTEM, event(**told(arranged)))  # type: ignore[arg-type]
+    assert {each.status for each in await made(unit_of_work, arranged)} == {TaskStatus.CANCELLED}
 
 
 async def test_begun_anew_a_task_in_somebodys_hands_is_not_made_twice(
@@ -167,6 +179,23 @@ async def test_begun_anew_a_task_in_somebodys_hands_is_not_made_twice(
     left = [each for each in await made(unit_of_work, arranged) if each.status is not TaskStatus.CANCELLED]
     assert sorted(each.kind for each in left) == ["call", *["questionnaire"] * 3, "rebook"]
     assert rebook in {each.id for each in left}
+
+
+async def test_begun_anew_in_another_version_it_is_not_made_twice_either(
+    unit_of_work: UnitOfWork, arranged: Arranged
+) -> None:
+    await published(unit_of_work, arranged, "pressure", written="ICD-10 I10")
+    await signed(unit_of_work, arranged, "ICD-10 I10")
+    (run,) = await runs(unit_of_work, arranged)
+    call = run.tasks[3]
+    await unit_of_work.run(tasks_of.claim, arranged.clinician, call)
+    other = Content(name="Other", diagnoses=diagnoses("ICD-10 I10"), steps=(*STEPS[:2], Step(kind=TaskKind.LAB)))
+    await unit_of_work.run(service.publish, SYSTEM, "pressure", other, version=1)
+    await signed(unit_of_work, arranged, "White coats only.", Relation.REPLACES)
+    await signed(unit_of_work, arranged, "ICD-10 I10", Relation.APPENDS)
+    left = [each for each in await made(unit_of_work, arranged) if each.status is not TaskStatus.CANCELLED]
+    assert sorted(each.kind for each in left) == ["call", "lab", *["questionnaire"] * 3]
+    assert (call, False) in {(each.id, each.blocked) for each in left}
 
 
 async def test_a_diagnosis_of_the_signed_note_starts_and_ends_it(unit_of_work: UnitOfWork, arranged: Arranged) -> None:
@@ -204,7 +233,7 @@ async def test_what_runs_goes_on_when_another_version_is_published(
     await heard(unit_of_work, arranged)
     (run,) = await runs(unit_of_work, arranged)
     assert (run.pathway.version, run.cancelled_at) == (1, None)
-    with pytest.raises(PathwayChanged):
+    with pytest.raises(Stale):
         await unit_of_work.run(service.publish, SYSTEM, "pressure", other, version=1)
     await unit_of_work.run(service.retire, SYSTEM, "pressure", version=2)
     with pytest.raises(NotFound):
