@@ -63,15 +63,24 @@ class Courier:
             log.error("visits cannot be queued: %s", type(error).__name__)  # noqa: TRY400
 
     async def _serve(self, work: Work, destination: Destination) -> int:
-        """Turn after turn while something is due, but not for long: other sweeps wait for this worker too."""
-        settled, until = 0, work.clock.now() + TURNS_WITHIN
-        while work.clock.now() <= until:
-            claims = await work.run(service.claim_turn, destination.name, destination.profile, most=self._batch)
-            if not claims:
-                break
-            CLAIMED()
-            settled += sum(await asyncio.gather(*(self._carry(work, destination, claim) for claim in claims)))
+        """Whoever comes back makes room for the next; but not for long: other sweeps wait for this worker too."""
+        settled, under_way, until = 0, set[asyncio.Task[bool]](), work.clock.now() + TURNS_WITHIN
+        try:
+            while work.clock.now() <= until:
+                under_way |= await self._sent_off(work, destination, self._batch - len(under_way))
+                if not under_way:
+                    break
+                back, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                settled += sum(each.result() for each in back)
+        finally:  # also when it cannot be told what is due: nobody is left half-way
+            settled += sum(await asyncio.gather(*under_way))
         return settled
+
+    async def _sent_off(self, work: Work, destination: Destination, places: int) -> set[asyncio.Task[bool]]:
+        claims = await work.run(service.claim_turn, destination.name, destination.profile, most=places)
+        if claims:
+            CLAIMED()
+        return {asyncio.create_task(self._carry(work, destination, each)) for each in claims}
 
     async def _carry(self, work: Work, destination: Destination, claim: Claim) -> bool:
         answer = await self._answer(work, destination, claim)

@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -29,6 +29,7 @@ from telehealth.records.delivery.ports import Destination, Destinations, Documen
 from telehealth.records.delivery.profiles import US_CORE
 from telehealth.records.delivery.rules import (
     Accepted,
+    Answer,
     Away,
     DeliveryState,
     Identifier,
@@ -70,6 +71,33 @@ async def test_a_signed_note_arrives_and_its_author_sees_it(unit_of_work: UnitOf
     assert (note.state, note.in_record) == (NoteStatus.DELIVERED, True)
     assert await unit_of_work.run(queries.note_is_in_record, SYSTEM, arranged.visit_id)
     assert await Courier().sweep(work_with(unit_of_work, records)) == 0
+
+
+@dataclass
+class OneWaits(Everybody):
+    """Whoever comes first waits until so many others have arrived."""
+
+    others: int = 0
+    first: bool = True
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def deliver(self, document: Document, *, search_first: bool) -> Answer:
+        if self.first:
+            self.first = False
+            await self.enough.wait()
+        answer = await super().deliver(document, search_first=search_first)
+        if len(self.kept) == self.others:
+            self.enough.set()
+        return answer
+
+
+async def test_who_waits_for_an_answer_keeps_one_place_and_not_all(unit_of_work: UnitOfWork) -> None:
+    for _ in range(4):
+        await signed_note(unit_of_work)
+    records = OneWaits(others=3)
+    async with asyncio.timeout(60):
+        assert await Courier(batch=2).sweep(work_with(unit_of_work, records)) == 4
+    assert len(records.kept) == 4
 
 
 async def test_while_the_record_service_is_away_the_note_waits(unit_of_work: UnitOfWork, clock: FixedClock) -> None:
