@@ -107,6 +107,18 @@ async def test_one_text_counts_once_and_start_begins_again(texting: Post, clock:
     assert sorted(await texting.unit_of_work.run(look)) == wanted
 
 
+async def test_a_number_is_the_same_however_the_gateway_writes_it(texting: Post) -> None:
+    said = "+44 (0)7911 123456", "+4407911123456"  # with the zero that is dialled at home
+
+    async def stopped(unit: Unit) -> frozenset[Purpose]:
+        number = addresses.normal(Channel.SMS, said[0], "")
+        assert number == "+447911123456"
+        return (await addresses.known(unit, Channel.SMS, number)).stopped
+
+    await texting.unit_of_work.run(addresses.texted_back, SYSTEM, "SM1", said[1], Meant.STOP)
+    assert await texting.unit_of_work.run(stopped) == set(Purpose)
+
+
 async def test_what_nobody_reads_is_answered_once_a_day(texting: Post, clock: FixedClock) -> None:
     assert await texts_back(texting, "I feel worse", "SM1")
     assert not await texts_back(texting, "hello?", "SM2")
