@@ -8,7 +8,7 @@ from alembic import context
 from telehealth.catalogue import read_catalogue
 from telehealth.db.engine import DRIVER
 from telehealth.db.tables import UtcDateTime
-from telehealth.settings import read_settings
+from telehealth.settings.environment import read_settings
 
 ONE_AT_A_TIME = 0x7E1E4EA1  # any constant: the advisory lock of migrations
 

@@ -9,7 +9,9 @@ import uvicorn
 from uvicorn.loops.auto import auto_loop_factory
 
 from telehealth.bootstrap import open_web
-from telehealth.settings import Settings, SettingsError, read_settings
+from telehealth.settings.environment import read_settings
+from telehealth.settings.given import SettingsError
+from telehealth.settings.house import Settings
 
 UNANSWERED_MILLISECONDS = 10_000
 

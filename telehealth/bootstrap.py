@@ -50,7 +50,7 @@ from telehealth.records.delivery.ports import Destination, Destinations, Metrics
 from telehealth.scheduling.availability.ports import KeptVisits
 from telehealth.scheduling.calendars.ports import OwnDomain
 from telehealth.scheduling.calendars.rules import domain_of
-from telehealth.settings import Environment, Settings
+from telehealth.settings.house import Environment, Settings
 from telehealth.tasks.app import open_publisher
 from telehealth.tasks.nudge import Nudger
 from telehealth.tasks.outbound import Fetcher, open_client, open_fetcher, parse_networks
@@ -201,11 +201,12 @@ def record_targets(settings: Settings) -> tuple[Target, ...]:
     """The record services of these settings. Raises ValueError, which names what is wrong and never shows a value."""
     if settings.record_destinations is not None:
         return parse_targets(settings.record_destinations.get_secret_value())
+    profile = profile_called(settings.record_profile)
     return (
         Target(
             name=RECORD_SERVICE,
             url=settings.record_service_url.rstrip("/"),
-            profile=profile_called(settings.record_profile),
+            profile=profile if settings.record_visits else profile.of_notes_alone(),
             client_id=settings.record_client_id,
             private_key=_secret(settings.record_private_key),
         ),

@@ -5,7 +5,7 @@ import logging
 from telehealth.bootstrap import open_work
 from telehealth.catalogue import read_catalogue
 from telehealth.core.failpoints import arm
-from telehealth.settings import read_settings
+from telehealth.settings.environment import read_settings
 from telehealth.tasks.app import build_celery
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")

@@ -20,7 +20,8 @@ from telehealth.core.ids import AccountId, IntegrationId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.people import service as people
-from telehealth.settings import Settings, read_settings
+from telehealth.settings.environment import read_settings
+from telehealth.settings.house import Settings
 
 accounts = typer.Typer(no_args_is_help=True, help="Accounts of staff: add, disable, give a new password.")
 integrations = typer.Typer(no_args_is_help=True, help="Integrations: disable one.")

@@ -18,7 +18,9 @@ from telehealth.cli.house import in_house
 from telehealth.cli.migrate import heads
 from telehealth.cli.readiness import LANES, http_status, served_lanes
 from telehealth.cli.redrive import count_stuck
-from telehealth.settings import Settings, SettingsError, read_settings
+from telehealth.settings.environment import read_settings
+from telehealth.settings.given import SettingsError
+from telehealth.settings.house import Settings
 from telehealth.tasks.work import Lane
 
 PATIENCE = 3.0

@@ -9,7 +9,9 @@ from pathlib import Path
 from telehealth.cli.errors import CannotStart
 from telehealth.cli.keys import open_keys
 from telehealth.cli.state import StateDirectory
-from telehealth.settings import MediaSettings, Settings, names
+from telehealth.settings.given import names
+from telehealth.settings.house import Settings
+from telehealth.settings.media import MediaSettings
 
 OWN = frozenset({"TELEHEALTH_PG_BIN"})
 """Settings of `up` itself, which no child needs to know."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from telehealth.settings import SettingsError
+from telehealth.settings.given import SettingsError
 
 
 class CannotStart(Exception):

@@ -9,7 +9,7 @@ from telehealth.cli.errors import CannotStart
 from telehealth.core.actors import SYSTEM
 from telehealth.core.errors import Refusal
 from telehealth.db.unit import DatabaseFault, Unit
-from telehealth.settings import Settings
+from telehealth.settings.house import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")

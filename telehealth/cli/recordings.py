@@ -11,7 +11,7 @@ from telehealth.cli.accounts import HERE, State, read_here
 from telehealth.cli.errors import CannotStart, told_in_words
 from telehealth.cli.house import in_house
 from telehealth.core.sealed import SealedFileBroken
-from telehealth.settings import Settings
+from telehealth.settings.house import Settings
 from telehealth.video import opening
 from telehealth.video import recordings as kept_recordings
 from telehealth.video.recordings import Kept

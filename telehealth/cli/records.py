@@ -12,7 +12,7 @@ from telehealth.cli.errors import CannotStart, told_in_words
 from telehealth.db.unit import DatabaseFault
 from telehealth.records.delivery.ports import Destinations
 from telehealth.records.delivery.reconciling import Report, reconcile
-from telehealth.settings import Settings
+from telehealth.settings.house import Settings
 from telehealth.tasks.work import Work
 
 records = typer.Typer(no_args_is_help=True, help="Notes in the patient record.")

@@ -9,14 +9,22 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from telehealth.settings import MediaSettings, Settings
+from telehealth.settings.house import Settings
+from telehealth.settings.media import MediaSettings
+from telehealth.settings.messages import MessageSettings
+from telehealth.settings.records import RecordSettings
 
 _TYPES = {bool: "`true` or `false`", int: "whole number", float: "number", str: "text", SecretStr: "secret"}
-_SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (("Web, worker and beat", Settings), ("Media node", MediaSettings))
+_SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("Web, workers and beat", Settings),
+    ("Patient record services, for the same", RecordSettings),
+    ("Messages, for the same", MessageSettings),
+    ("Media node", MediaSettings),
+)
 
 
 def reference() -> str:
-    """Markdown: one table a process, a row a setting."""
+    """Markdown: a table for the processes and each subject, a row a setting."""
     return "\n".join(_lines())
 
 
@@ -27,7 +35,9 @@ def _lines() -> Iterator[str]:
     yield "An unknown `TELEHEALTH_` name is an error."
     for title, model in _SECTIONS:
         yield from ("", f"## {title}", "", "| Name | Type | Default | Meaning |", "|---|---|---|---|")
-        for field in model.model_fields.values():
+        for name, field in model.model_fields.items():
+            if name not in model.__annotations__:  # a parent's, which has a table of its own
+                continue
             meaning = (field.description or "").replace("|", "\\|")
             yield f"| `{field.alias}` | {_kind(field.annotation)} | {_default(field)} | {meaning} |"
     yield ""

@@ -37,7 +37,8 @@ from telehealth.scheduling.availability.rules import Rule, WeeklyHours
 from telehealth.scheduling.booking import queries as scheduling_read
 from telehealth.scheduling.booking import service as scheduling
 from telehealth.scheduling.booking.rules import Asked, VisitType
-from telehealth.settings import Settings, read_settings
+from telehealth.settings.environment import read_settings
+from telehealth.settings.house import Settings
 from telehealth.tasks.outbound import NoAnswer, NotSent, open_client
 from telehealth.visits.appointments import service as visits
 from telehealth.visits.gates import service as gates

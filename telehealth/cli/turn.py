@@ -13,7 +13,7 @@ from telehealth.cli.environment import given
 from telehealth.cli.errors import CannotStart
 from telehealth.cli.processes import Program
 from telehealth.cli.state import StateDirectory, write_private
-from telehealth.settings import value_of
+from telehealth.settings.given import value_of
 
 RULES = Path("deploy") / "coturn.conf"
 PLACES = "/usr/bin:/usr/sbin"  # Debian's, and others', which not every PATH has

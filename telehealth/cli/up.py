@@ -28,7 +28,9 @@ from telehealth.cli.processes import Program, Supervisor
 from telehealth.cli.procfile import RELEASE, Procfile, read_procfile
 from telehealth.cli.readiness import LANES, Question, accepts, answers_ok, http_status, lane_is_served, until_ready
 from telehealth.cli.state import StateDirectory, locked, open_state, write_private
-from telehealth.settings import Environment, SettingsError, read_media_settings, read_settings, value_of
+from telehealth.settings.environment import read_media_settings, read_settings
+from telehealth.settings.given import SettingsError, value_of
+from telehealth.settings.house import Environment
 
 MAILBOX = "mailbox"
 STOP_SIGNALS = {"media": signal.SIGINT}  # at once: there is no other node that its calls could go over to

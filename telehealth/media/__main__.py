@@ -14,7 +14,9 @@ from telehealth.media.drain import Drain, DrainingServer
 from telehealth.media.grants import GrantVerifier
 from telehealth.media.mux import Mux
 from telehealth.media.rooms import Rooms
-from telehealth.settings import MediaSettings, SettingsError, read_media_settings
+from telehealth.settings.environment import read_media_settings
+from telehealth.settings.given import SettingsError
+from telehealth.settings.media import MediaSettings
 
 logger = logging.getLogger("telehealth.media")
 

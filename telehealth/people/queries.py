@@ -98,6 +98,19 @@ async def supervisors(unit: Unit, clinician_id: UUID) -> list[Clinician]:
     return [to_clinician(row) for row in rows]
 
 
+async def supervision(unit: Unit) -> dict[UUID, list[Clinician]]:
+    """Every trainee with those who co-sign for them, by family name."""
+    pairs = await unit.session.execute(
+        select(SupervisionRow.trainee_id, ClinicianRow)
+        .join(ClinicianRow, SupervisionRow.supervisor_id == ClinicianRow.id)
+        .order_by(ClinicianRow.family, ClinicianRow.given, ClinicianRow.id)
+    )
+    named: dict[UUID, list[Clinician]] = {}
+    for trainee_id, row in pairs:
+        named.setdefault(trainee_id, []).append(to_clinician(row))
+    return named
+
+
 async def clinic(unit: Unit) -> Clinic:
     """The institution; a nameless one in UTC until `set_clinic`."""
     row = await unit.session.get(ClinicRow, 1)

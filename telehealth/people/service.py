@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, false, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from telehealth.core.errors import NotFound
+from telehealth.core.errors import NotFound, Stale
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
@@ -131,11 +131,12 @@ async def add_clinician(
 
 
 async def replace_supervisors(
-    unit: Unit, clinician_id: ClinicianId, supervisor_ids: Sequence[ClinicianId]
+    unit: Unit, clinician_id: ClinicianId, supervisor_ids: Collection[UUID], *, over: Collection[UUID] | None = None
 ) -> list[Clinician]:
     """These and no others co-sign what that clinician signs, who is a trainee as long as there is one.
 
-    Raises NotFound, UnfitSupervisor.
+    `over` are those who were named as far as who decides this knew. Raises NotFound, UnfitSupervisor, and Stale when
+    others are by now.
     """
     wanted = set(supervisor_ids)
     row, everyone = SupervisionRow, {clinician_id, *wanted}
@@ -143,6 +144,8 @@ async def replace_supervisors(
     locked = select(ClinicianRow.id).where(ClinicianRow.id.in_(everyone)).order_by(ClinicianRow.id).with_for_update()
     if len((await unit.session.scalars(locked)).all()) < len(everyone):
         raise NotFound
+    if over is not None and {each.id for each in await people.supervisors(unit, clinician_id)} != set(over):
+        raise Stale
     other = or_(row.trainee_id.in_(wanted), row.supervisor_id == clinician_id if wanted else false())
     if clinician_id in wanted or await unit.session.scalar(select(row.trainee_id).where(other).limit(1)) is not None:
         raise UnfitSupervisor

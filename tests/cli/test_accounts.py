@@ -15,7 +15,8 @@ from telehealth.cli.commands import app
 from telehealth.cli.environment import of_installation
 from telehealth.cli.keys import open_keys
 from telehealth.cli.state import open_state, write_private
-from telehealth.settings import SettingsError, read_settings
+from telehealth.settings.environment import read_settings
+from telehealth.settings.given import SettingsError
 
 NOWHERE = "127.0.0.1:9"
 PASSWORD = "a brass kettle sings"

@@ -22,7 +22,9 @@ from telehealth.cli.mailbox import linked
 from telehealth.cli.procfile import find_procfile, parse_procfile, read_procfile
 from telehealth.cli.reference import reference
 from telehealth.cli.state import StateDirectory, open_state
-from telehealth.settings import MediaSettings, Settings, names
+from telehealth.settings.given import names
+from telehealth.settings.house import Settings
+from telehealth.settings.media import MediaSettings
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,10}", fullmatch=True).filter(lambda name: name != "release")
 COMMANDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp", "Zs")), min_size=1, max_size=30)

@@ -99,6 +99,8 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"records.{name}", Check.TRACE): DELIVERIES for name in ("list_deliveries", "deliveries_page")},
     ("records.publish_template", Check.ECHO): TYPED_AGAIN,
     ("records.template_page", Check.TRACE): "what notes begin with is no patient's data",
+    ("records.supervisors_page", Check.TRACE): "who co-signs for whom is no patient's data",
+    ("records.name_supervisors", Check.ECHO): TYPED_AGAIN,
     ("scheduling.read_hours", Check.STRANGER): HOURS,
     **{(f"scheduling.list_{name}", Check.STRANGER): HOURS for name in ("overrides", "time_off", "travel")},
     ("scheduling.read_resource_hours", Check.STRANGER): HOURS,

@@ -20,8 +20,9 @@ from telehealth.core.actors import Role
 from telehealth.http import house
 from telehealth.http.operation import Face, Operation
 from telehealth.http.sse import MEDIA_TYPE as EVENT_STREAM
+from tests.kit.chosen_slots import slot_id
 from tests.kit.database import Databases
-from tests.kit.knocking import acting, slot_id
+from tests.kit.knocking import acting
 from tests.kit.served import Served, serving_house
 
 OPERATIONS = {

@@ -51,7 +51,8 @@ from telehealth.scheduling.calendars import service as calendars
 from telehealth.scheduling.waitlist import queries as waitlist_queries
 from telehealth.scheduling.waitlist import service as waitlist
 from telehealth.scheduling.waitlist.rules import Offer, Terms
-from telehealth.settings import Settings, read_settings
+from telehealth.settings.environment import read_settings
+from telehealth.settings.house import Settings
 from telehealth.visits.appointments import series
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.appointments.wishes import SeriesWish
@@ -117,11 +118,10 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Residents:
-    """`credentials` are request headers, `entry` waits in the queue.
+    """`own` is whose clinician, guest and grant they are, `other` is not theirs. `credentials` are request headers.
 
-    `own` is whose clinician, guest and grant they are, `other` is not theirs.
-    `leaver` is a second session of the front desk, to sign out with. `absence` is time off of `own`'s clinician,
-    `feed` their outside calendar. `text` is what patients agree to.
+    `entry` waits in the queue, `leaver` is a second session of the front desk, to sign out with, `absence` time off of
+    `own`'s clinician, `feed` their outside calendar, `text` what patients agree to.
     """
 
     own: Course

@@ -5,15 +5,14 @@ An operation that is not in these tables cannot be walked, and the walk says so.
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from telehealth.access.rules import SCOPES
 from telehealth.core.actors import Role
-from telehealth.exchange.choices import SlotName
 from telehealth.followups.rules import ENDINGS
 from telehealth.http.operation import Operation, Public
+from tests.kit.chosen_slots import chosen_slot, parameters, slot_id, soon
 from tests.kit.house import QUESTIONNAIRE, Course, Residents
 from tests.kit.integrations import jwks_of, new_key
 
@@ -255,6 +254,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "records.save_on_page": lambda _: {"content": "Better.", "version": "1"},
     "records.sign_on_page": lambda _: {"content": "Better.", "version": "1"},
     "records.publish_template": lambda _: {"version": "0", "action": "preview"},
+    "records.name_supervisors": lambda residents: {"clinician": str(residents.own.clinician.id), "was": ""},
     "records.preview_note": lambda _: {"content": "**Better**."},
     "records.preview_on_page": lambda _: {"content": "Better.", "version": "1"},
     "records.return_note": lambda _: {"reason": "Which dose?"},
@@ -313,31 +313,6 @@ OVER_HTTP: Mapping[str, str] = {
 
 class Unknown(LookupError):
     """An operation that these tables do not know."""
-
-
-def soon(*, days: int = 0) -> str:
-    """An instant on the grid of visits, so many days from now."""
-    now = datetime.now(UTC) + timedelta(days=days, minutes=5)
-    return now.replace(minute=now.minute // 5 * 5, second=0, microsecond=0).isoformat()
-
-
-def slot_id(residents: Residents, *, days: int) -> str:
-    return SlotName(
-        visit_type_id=residents.visit_type.id,
-        start=datetime.fromisoformat(soon(days=days)),
-        clinician_id=residents.own.clinician.id,
-    ).written()
-
-
-def chosen_slot(residents: Residents, *, days: int) -> Json:
-    return parameters(
-        {"name": "appt-id", "valueUri": f"Appointment/{slot_id(residents, days=days)}"},
-        {"name": "patient-id", "valueUri": f"Patient/{residents.own.patient.id}"},
-    )
-
-
-def parameters(*given: Json) -> Json:
-    return {"resourceType": "Parameters", "parameter": list(given)}
 
 
 def acting(operation: Operation) -> Role:

@@ -7,7 +7,7 @@ import uvicorn
 from telehealth.core.time import SystemClock
 from telehealth.media.control import control_app
 from telehealth.media.grants import GrantVerifier
-from telehealth.settings import read_media_settings
+from telehealth.settings.environment import read_media_settings
 from tests.kit.open_mux import OpenMux
 
 

@@ -43,6 +43,21 @@ _FAULTS = [
 ]
 _QUESTIONS = Data(faults=(), unreadable=0, questions=questions())
 _HERE = "/admin/questionnaires"
+_TRAINEE, _SUPERVISOR = (
+    Data(id="c1", name="Dr. Wolfeschlegelsteinhausenbergerdorff"),
+    Data(id="c2", name="Dr. Amal Said"),
+)
+_SUPERVISED = {
+    **_CLINIC,
+    "people": [(_TRAINEE, [_SUPERVISOR]), (_SUPERVISOR, ())],
+    "told": "saved",
+    "chosen": _TRAINEE,
+    "fit": [_SUPERVISOR],
+    "ticked": ["c2"],
+    "shown": ["c2"],
+    "supervises": False,
+    "fault": "",
+}
 
 
 def _steps(kind: str, **more: object) -> Data:
@@ -182,6 +197,13 @@ ADMINISTRATION = (
         "admin_note_template.html",
         {**_TEMPLATE, **_UNREADABLE},
         "/admin/note-templates",
+    ),
+    Sample("admin_supervisors", "admin_supervisors.html", _SUPERVISED, "/admin/supervisors"),
+    Sample(
+        "admin_supervisors_refused",
+        "admin_supervisors.html",
+        {**_SUPERVISED, "told": "", "fault": "unfit", "supervises": True, "shown": []},
+        "/admin/supervisors?clinician=c1",
     ),
     Sample("admin", "admin.html", _CLINIC, "/admin"),
     Sample("escalation", "escalation.html", _ESCALATION, "/admin/escalation"),

@@ -14,7 +14,16 @@ from telehealth.http.fhir import MEDIA_TYPE as FHIR_TYPE
 from telehealth.http.fhir import resource_response
 from telehealth.http.operation import Documented, operation, page
 from telehealth.http.sse import EVENTS
-from telehealth.records.charting import amending, cosignatures, cosigning, pages, queries, service, sheets
+from telehealth.records.charting import (
+    administration,
+    amending,
+    cosignatures,
+    cosigning,
+    pages,
+    queries,
+    service,
+    sheets,
+)
 from telehealth.records.charting.bundles import document_bundle
 from telehealth.records.charting.cosignatures import Awaited
 from telehealth.records.charting.ports import SupervisorTasks
@@ -262,7 +271,10 @@ OPERATIONS = (
     ),
 )
 ROOM, _CARE = "/visits/{visit:uuid}", Purpose.TREATMENT
+_SUPERVISORS, _NAMING = administration.PAGE, Scope.LICENCES_WRITE
 PAGES = (
+    page("GET", _SUPERVISORS, administration.supervisors_page, needs=_NAMING, errors=(NotFound,)),
+    page("POST", _SUPERVISORS, administration.name_supervisors, needs=_NAMING, errors=(NotFound,)),
     page("GET", ROOM, pages.room, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     page("POST", f"{ROOM}/note", pages.save_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     page("POST", f"{ROOM}/note/preview", pages.preview_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),

@@ -1,9 +1,9 @@
 """Notes on the wire."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from telehealth.http.schemas import Instant, Message
 from telehealth.records.charting.rules import NoteStatus
@@ -27,6 +27,38 @@ class NoteForm(Message):
 
     content: Annotated[str, Field(max_length=2 * LONGEST_NOTE), AfterValidator(_with_line_feeds)] = ""
     version: Annotated[int, Field(ge=0)]
+
+
+class SupervisorsQuery(Message):
+    """Whose supervisors are to be named; nobody's yet. `told`: what was just done."""
+
+    clinician: UUID | Literal[""] = ""
+    told: Literal["", "saved"] = ""
+    lang: str | None = None
+
+
+class SupervisorsForm(Message):
+    """`was`: the ids of those who were named when the form was drawn, with a space between. A box that is ticked is a
+    field that is called as the id of a clinician.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    clinician: UUID
+    was: Annotated[str, Field(max_length=100_000)] = ""
+
+    @model_validator(mode="after")
+    def _are_people(self) -> Self:
+        _ = self.shown, self.ticked
+        return self
+
+    @property
+    def shown(self) -> frozenset[UUID]:
+        return frozenset(map(UUID, self.was.split()))
+
+    @property
+    def ticked(self) -> frozenset[UUID]:
+        return frozenset(map(UUID, self.model_extra or {}))
 
 
 class PreviewNote(Message):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from telehealth.records.delivery.profiles import PROFILES, US_CORE, Profile
 
 RECORD_SERVICE = "record-service"  # the name of the one destination of a house that names none
-KEYS = frozenset({"name", "url", "profile", "client_id", "private_key", "scopes"})
+KEYS = frozenset({"name", "url", "profile", "client_id", "private_key", "scopes", "visits"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,8 @@ class Target:
 
 
 def parse_targets(text: str) -> tuple[Target, ...]:
-    """From a JSON list of objects: name, url, profile, client_id, private_key, scopes; name and url are needed.
+    """From a JSON list of objects: name, url, profile, client_id, private_key, scopes, visits; name and url are needed.
+    `visits` false: signed notes alone go there, whatever the profile takes.
 
     Raises ValueError, which names what is wrong and never shows a value.
     """
@@ -51,11 +52,14 @@ def _target(given: object, number: int) -> Target:
         raise ValueError(f"record destination {number} is not an object")  # noqa: TRY004 -- a value of the settings
     if unknown := sorted(set(given) - KEYS):
         raise ValueError(f"record destination {number} has unknown keys: {', '.join(unknown)}")
-    key = given.get("private_key")
+    key, profile = given.get("private_key"), profile_called(str(given.get("profile", US_CORE.name)))
+    visits = given.get("visits", True)
+    if not isinstance(visits, bool):
+        raise ValueError(f"record destination {number} says true or false to visits")  # noqa: TRY004 -- as above
     return Target(
         name=_text(given, "name", number),
         url=_text(given, "url", number).rstrip("/"),
-        profile=profile_called(str(given.get("profile", US_CORE.name))),
+        profile=profile if visits else profile.of_notes_alone(),
         client_id=_text(given, "client_id", number) if "client_id" in given else "telehealth",
         private_key=json.dumps(key) if isinstance(key, dict) else None,
         scopes=_text(given, "scopes", number) if "scopes" in given else None,

@@ -151,3 +151,8 @@ class Destinations:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(destination.name for destination in self.each)
+
+    @property
+    def of_visits(self) -> dict[str, tuple[ResourceType, ...]]:
+        """By name, what each takes of a visit beside the notes."""
+        return {destination.name: destination.profile.of_visits for destination in self.each}

@@ -1,7 +1,7 @@
 """How each kind of record service behaves: profiles as data. What is not said here is the same for all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import assert_never
@@ -103,6 +103,13 @@ class Profile:
         """What it takes of a visit beside the notes."""
         taken = (ResourceType.ENCOUNTER, ResourceType.APPOINTMENT)
         return tuple(each for each in taken if self.writes(each) is not WriteBack.NOTHING)
+
+    def of_notes_alone(self) -> "Profile":
+        """The same where nothing of visits is wanted: nothing of them is written, nor asked for the right to."""
+        written = {f"system/{each}" for each in self.of_visits}
+        scopes = [scope for scope in self.scopes.split() if scope.rpartition(".")[0] not in written]
+        nothing = WriteBack.NOTHING
+        return replace(self, writes_encounter=nothing, writes_appointment=nothing, scopes=" ".join(scopes))
 
 
 # US Core writes notes alone: Encounters are only read there, and it knows no Appointment.

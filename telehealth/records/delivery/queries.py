@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from telehealth.db.unit import Unit
 from telehealth.records.delivery.findings import Finding
 from telehealth.records.delivery.models import RecordDeliveryRow
-from telehealth.records.delivery.profiles import ResourceType
+from telehealth.records.delivery.profiles import Profile, ResourceType
 from telehealth.records.delivery.rules import DeliveryState, SignedVersion, Subject, VisitPart
 from telehealth.records.notes.amendments import DocumentStatus, Relation
 from telehealth.records.notes.models import NoteRow, NoteStandingRow, NoteVersionRow
@@ -205,9 +205,9 @@ def _told(row: RecordDeliveryRow, version: int, visit_id: UUID) -> Delivery:
 
 
 async def to_be_seen(
-    unit: Unit, destination: str, *, since: datetime, unseen_since: datetime, limit: int
+    unit: Unit, destination: str, profile: Profile, *, since: datetime, unseen_since: datetime, limit: int
 ) -> Sequence[tuple[UUID, Subject]]:
-    """Deliveries with a resource in the record, and of what; those that were never asked for come first."""
+    """Deliveries with a resource in the record that it takes, and of what; those never asked for come first."""
     row = RecordDeliveryRow
     query = (
         select(row)
@@ -215,6 +215,7 @@ async def to_be_seen(
         .where(
             row.destination == destination,
             row.state == DeliveryState.DELIVERED,
+            or_(row.visit_id.is_(None), row.resource_type.in_(profile.of_visits)),
             row.settled_at >= since,
             row.settled_at < unit.now - SETTLED_FOR,
             or_(row.seen_at.is_(None), row.seen_at < unseen_since),

@@ -380,7 +380,7 @@ async def arrived_deliveries(
     return [
         Arrived(DeliveryId(delivery_id), destination, subject, await _allowed(unit, destination, subject, profile))
         for delivery_id, subject in await queries.to_be_seen(
-            unit, destination, since=since, unseen_since=unseen_since, limit=limit
+            unit, destination, profile, since=since, unseen_since=unseen_since, limit=limit
         )
     ]
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
 from datetime import timedelta
 
 from telehealth.core.failpoints import Failpoint
@@ -48,17 +47,17 @@ class Courier:
 
     async def sweep(self, work: Work) -> int:
         """Deliver what is due, to all destinations side by side. Answers how many were settled."""
-        destinations = work.port(Destinations).each
+        destinations = work.port(Destinations)
         await self._queue_visits(work, destinations)
-        turns = await asyncio.gather(*(self._serve(work, each) for each in destinations), return_exceptions=True)
+        turns = await asyncio.gather(*(self._serve(work, each) for each in destinations.each), return_exceptions=True)
         for fault in turns:  # only once the others have come back: nobody is left half-way when this ends
             if isinstance(fault, BaseException):
                 raise fault
         return sum(each for each in turns if isinstance(each, int))
 
-    async def _queue_visits(self, work: Work, destinations: Sequence[Destination]) -> None:
+    async def _queue_visits(self, work: Work, destinations: Destinations) -> None:
         try:
-            await work.run(write_back.queue_visits, {each.name: each.profile.of_visits for each in destinations})
+            await work.run(write_back.queue_visits, destinations.of_visits)
         except Exception as error:  # noqa: BLE001 -- notes go on
             log.error("visits cannot be queued: %s", type(error).__name__)  # noqa: TRY400
 
@@ -127,6 +126,11 @@ async def _settle(unit: Unit, claim: Claim, profile: Profile, *, answer: Answer,
     return await service.settle_delivery(unit, claim, step), before
 
 
+async def forget_untaken(work: Work) -> int:
+    """What waits for a record service that takes it no more, since its settings are others."""
+    return await work.run(write_back.forget_untaken, work.port(Destinations).of_visits)
+
+
 async def complete_delivered(unit: Unit, event: NoteDelivered) -> None:
     """The note has arrived: the visit is complete if it has ended."""
     await _complete(unit, event.visit_id)
@@ -161,5 +165,6 @@ SUBSCRIPTIONS = (
 )
 SWEEPS = (
     sweep("records.deliver", Courier().sweep, every=1.0, lane=Lane.PARTNERS),
+    sweep("records.forget_untaken", forget_untaken, every=60.0),
     sweep("records.reconcile", look_around, every=30.0, lane=Lane.PARTNERS),
 )

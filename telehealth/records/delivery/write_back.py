@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import and_, case, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.ids import DeliveryId
@@ -70,6 +70,20 @@ async def _queue(unit: Unit, visit: Visit, destination: str, resource_type: Reso
             )
         )
         await unit.session.flush()
+
+
+async def forget_untaken(unit: Unit, takers: Takers) -> int:
+    """What was to be written of visits and is not taken there any more waits for nobody. Answers how many there were.
+
+    What is under way settles first; what has arrived stays known.
+    """
+    row = RecordDeliveryRow
+    taken = [and_(row.destination == name, row.resource_type.in_(types)) for name, types in takers.items()]
+    waiting = and_(row.visit_id.is_not(None), row.state.not_in([DeliveryState.SENDING, DeliveryState.DELIVERED]))
+    gone = await unit.session.scalars(
+        delete(row).where(row.destination.in_(takers), waiting, ~or_(*taken)).returning(row.id)
+    )
+    return len(gone.all())
 
 
 async def send_later_revision(unit: Unit, delivery_id: DeliveryId, revision: int) -> None:

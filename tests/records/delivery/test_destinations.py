@@ -132,11 +132,21 @@ def test_destinations_are_read_from_the_settings() -> None:
             "profile": "millennium-r4",
             "private_key": {"kty": "EC"},
         },
+        {"name": "west", "url": "https://west.example/fhir", "profile": "generic-r4", "visits": False},
     ]
-    north, south = parse_targets(json.dumps(given))
+    north, south, west = parse_targets(json.dumps(given))
     assert (north.url, north.profile, north.private_key) == ("https://north.example/fhir", US_CORE, None)
     assert (south.profile, south.private_key) == (MILLENNIUM, '{"kty": "EC"}')
     assert "kty" not in repr(south)
+    assert (west.profile.of_visits, west.profile.provenance) == ((), True)
+    assert west.profile.scopes == "system/DocumentReference.crus system/Patient.rs system/Provenance.c"
+
+
+def test_a_note_that_links_to_what_is_there_still_reads_it_where_nothing_of_visits_is_written() -> None:
+    alone = MILLENNIUM.of_notes_alone()
+    assert (alone.of_visits, alone.encounter) == ((), MILLENNIUM.encounter)
+    assert set(MILLENNIUM.scopes.split()) - set(alone.scopes.split()) == {"system/Appointment.rus"}
+    assert US_CORE.of_notes_alone() == US_CORE
 
 
 @pytest.mark.parametrize(
@@ -146,6 +156,7 @@ def test_destinations_are_read_from_the_settings() -> None:
         ("[]", "at least one"),
         ('["secret"]', "1 is not an object"),
         ('[{"name": "a"}]', "1 needs a url"),
+        ('[{"name": "a", "url": "u", "visits": "no"}]', "1 says true or false to visits"),
         ('[{"name": "a", "url": "u", "secret": 1}]', "unknown keys: secret"),
         ('[{"name": "a", "url": "u", "profile": "epic"}]', ", ".join(PROFILES)),
         ('[{"name": "a", "url": "u"}, {"name": "a", "url": "v"}]', "names of their own"),

@@ -20,7 +20,7 @@ from telehealth.records.delivery.ports import Destination, Destinations, VisitSt
 from telehealth.records.delivery.profiles import AZURE, GENERIC, MILLENNIUM, US_CORE, ResourceType
 from telehealth.records.delivery.reconciling import reconcile
 from telehealth.records.delivery.rules import Answer, Away, DeliveryState, Unresolved
-from telehealth.records.delivery.tasks import SUBSCRIPTIONS, Courier
+from telehealth.records.delivery.tasks import SUBSCRIPTIONS, Courier, forget_untaken
 from telehealth.tasks.relay import Relay
 from telehealth.tasks.work import Work
 from telehealth.visits.lifecycle import service as lifecycle
@@ -118,6 +118,27 @@ async def test_each_destination_gets_what_its_profile_takes(unit_of_work: UnitOf
         [],
         ["Appointment"],
     ]
+
+
+async def test_what_waits_for_a_record_service_that_takes_visits_no_more_waits_for_nobody(
+    unit_of_work: UnitOfWork, clock: FixedClock
+) -> None:
+    north, south = generic(Everybody()), Destination("south", GENERIC, Refusing())
+    arranged = await unit_of_work.run(arrange_visit)
+    await unit_of_work.run(happen, SYSTEM, arranged, VisitStatus.ENDED, VisitEnded)
+    await told(work_with(unit_of_work, north, south))
+    switched_off = [replace(each, profile=GENERIC.of_notes_alone()) for each in (north, south)]
+    assert await forget_untaken(work_with(unit_of_work, north, south)) == 0
+    assert await forget_untaken(work_with(unit_of_work, *switched_off)) == 2
+    assert [each.destination for each in await unit_of_work.run(rows)] == [NAME, NAME]
+
+    clock.advance(timedelta(days=1))
+    work, days = work_with(unit_of_work, *switched_off), timedelta(days=2)
+    looked = [
+        await reconcile(work, each, since=clock.now() - days, unseen_since=clock.now())
+        for each in (switched_off[0], north)
+    ]
+    assert [each.looked_at for each in looked] == [0, 2]
 
 
 class Refusing(Everybody):

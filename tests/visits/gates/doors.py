@@ -14,7 +14,7 @@ import uvicorn
 from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.settings import Settings
+from telehealth.settings.house import Settings
 from tests.kit.house import open_house, settings_of
 from tests.kit.staff import open_account
 from tests.visits.gates.arriving import Arrival, arrive, ask_consent, ask_questions

@@ -1,0 +1,39 @@
+"""Settings of what carries messages to people."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SecretStr
+
+LOCAL_MAILBOX = "smtp://127.0.0.1:1025"
+
+
+class MessageSettings(BaseModel):
+    """Mail and text messages."""
+
+    smtp_url: Annotated[
+        SecretStr, Field(alias="SMTP_URL", description="smtp://, smtps:// or smtp+starttls://user:password@host:port")
+    ] = SecretStr(LOCAL_MAILBOX)
+    mail_from: Annotated[str, Field(alias="TELEHEALTH_MAIL_FROM", description="Sender")] = "visits@clinic.example"
+    sms_url: Annotated[
+        str, Field(alias="SMS_URL", description="Address of the SMS gateway that takes text messages; none: no texts")
+    ] = ""
+    sms_gateway: Annotated[
+        Literal["plain", "twilio"],
+        Field(alias="TELEHEALTH_SMS_GATEWAY", description="How the gateway is spoken to: plain (JSON), twilio (form)"),
+    ] = "plain"
+    sms_from: Annotated[
+        str, Field(alias="TELEHEALTH_SMS_FROM", description="Number or name texts come from, or a messaging service")
+    ] = ""
+    sms_user: Annotated[str, Field(alias="TELEHEALTH_SMS_USER", description="Account or API key at Twilio")] = ""
+    sms_secret: Annotated[
+        SecretStr | None,
+        Field(alias="TELEHEALTH_SMS_SECRET", description="Bearer token of a plain gateway, or the account's password"),
+    ] = None
+    sms_inbound_secret: Annotated[
+        SecretStr | None,
+        Field(alias="TELEHEALTH_SMS_INBOUND_SECRET", min_length=16, description="Signs texts that come back, or none"),
+    ] = None
+    sms_region: Annotated[
+        str,
+        Field(alias="TELEHEALTH_SMS_REGION", pattern=r"^([A-Z]{2})?$", description="Country of numbers without +"),
+    ] = ""
