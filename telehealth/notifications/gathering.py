@@ -1,11 +1,13 @@
 """What a message has to say: read when it is about to go out, so that it tells what is true then."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.db.unit import Unit
+from telehealth.notifications import queries
 from telehealth.notifications.rules import (
     OF_ALERTS,
     OF_VISITS,
@@ -18,6 +20,7 @@ from telehealth.notifications.rules import (
     Unsendable,
     still_true,
 )
+from telehealth.notifications.slots import Words, whom
 from telehealth.people import queries as people
 from telehealth.records.after_visit import queries as after_visit
 from telehealth.scheduling.waitlist import queries as waitlist
@@ -29,7 +32,15 @@ from telehealth.visits.participants import queries as participants
 
 
 async def facts_of(unit: Unit, message: Message) -> Facts | Unsendable:
-    """What a message has to say now, wherever it goes; what it tells of a patient is audited. Raises NotFound."""
+    """What a message has to say now, and in which words; what it tells of a patient is audited. Raises NotFound."""
+    found = await _found(unit, message)
+    if not isinstance(found, Facts):
+        return found
+    words = Words(message.kind, whom(message.recipient_role), message.channel)
+    return replace(found, published=await queries.published(unit, words))
+
+
+async def _found(unit: Unit, message: Message) -> Facts | Unsendable:
     if message.kind in OF_VISITS:
         return await _about_visit(unit, message)
     if message.kind is MessageKind.OFFER:

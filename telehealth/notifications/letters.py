@@ -1,4 +1,7 @@
-"""What a message says, in the reader's language and zone. Subjects tell a time at most: they are read by anyone."""
+"""What a mail says, in the reader's language and zone. Subjects tell a time at most: they are read by anyone.
+
+`catalogue` has the words of the house, `said` what stands in their places for one reader.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,19 +12,14 @@ from telehealth.core.time import parse_zone
 from telehealth.http.locales import Locale, Locales
 from telehealth.notifications.invitations import Occasion, invite
 from telehealth.notifications.ports import Invite, Mail, Method
-from telehealth.notifications.rules import OF_ALERTS, Facts, MessageKind, OfferedTime
-from telehealth.people.rules import Clinic
+from telehealth.notifications.rules import OF_ALERTS, Facts, MessageKind
+from telehealth.notifications.slots import Whom, whom
+from telehealth.notifications.wording import OPEN, Wording, letter
 from telehealth.scheduling.calendars.rules import domain_of
 from telehealth.scheduling.waitlist.rules import OfferMode
 from telehealth.visits.participants.rules import LINK_PATHS, Identity
 
 K = MessageKind
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    subject: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +37,16 @@ class Desk:
             raise ValueError("nowhere to send it")
         voice = Voice(self.locales.negotiate(accept=reader.language), parse_zone(reader.time_zone))
         link = f"{self.public_url}{facts.path}" if facts.path else ""
-        letter = _letter_of(facts, voice, link or f"{self.public_url}/day")
+        words = facts.published.get(voice.locale.code) or catalogue(
+            facts.message.kind, whom(facts.message.recipient_role), voice.locale
+        )
+        written = letter(words, said(facts, voice, link or f"{self.public_url}/day"))
         return Mail(
             id=str(facts.message.id),
             sender=self.mail_from,
             recipient=reader.email,
-            subject=letter.subject,
-            text=letter.text,
+            subject=written.subject,
+            text=written.body,
             language=voice.locale.tag,
             at=now,
             invite=self._invite(facts, voice, link=link, now=now),
@@ -73,28 +74,46 @@ class Voice:
     locale: Locale
     zone: ZoneInfo
 
+    def time(self, instant: datetime) -> str:
+        return self.locale.format_datetime(instant, self.zone)
 
-def _letter_of(facts: Facts, voice: Voice, link: str) -> Letter:
-    if facts.offered is not None:
-        return _about_offer(facts, facts.offered, voice, link)
+
+def said(facts: Facts, voice: Voice, link: str) -> dict[str, str]:
+    """What stands in the places of a mail; a place that is not among them has nothing to say."""
+    values = {"greeting": greeting(voice.locale, facts.reader.name), "link": link, "clinician": facts.clinician}
+    values["how"] = _how(facts, voice.locale)
+    if facts.clinic is not None:
+        values |= {"clinic": facts.clinic.name, "phone": facts.clinic.phone}
+    if facts.visit is not None:
+        values["when"] = voice.time(facts.visit.starts_at)
     if facts.until is not None:
-        to_read = facts.message.kind is K.AFTER_VISIT_SUMMARY
-        until = voice.locale.format_datetime(facts.until, voice.zone)
-        return (_to_read if to_read else _to_choose)(facts, voice, link=link, until=until)
-    if facts.visit is None:
-        return (_about_alert if facts.message.kind in OF_ALERTS else _about_task)(facts, voice, link)
-    when = voice.locale.format_datetime(facts.visit.starts_at, voice.zone)
-    if facts.message.recipient_role is Role.CLINICIAN:
-        return _to_clinician(facts, voice, when=when, link=link)
-    if facts.message.recipient_role is Role.GUEST:
-        return _to_companion(facts, voice, when=when, link=link)
-    return _to_patient(facts, voice, when=when, link=link)
+        values["until"] = voice.time(facts.until)
+    if facts.offered is not None:
+        offer, theirs = facts.offered.offer, parse_zone(facts.offered.time_zone)
+        kept = "kept_until" if offer.mode is OfferMode.EXCLUSIVE else "answer_until"
+        values |= {"when": voice.time(offer.start), kept: voice.time(offer.expires_at)}
+        if theirs.key != voice.zone.key:
+            values["there"] = Voice(voice.locale, theirs).time(offer.start)
+        if facts.offered.instead_of is not None:
+            values["instead_of"] = voice.time(facts.offered.instead_of)
+    return values
 
 
-def _to_patient(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter:
+def catalogue(kind: MessageKind, to: Whom, locale: Locale) -> Wording:
+    """The words of the house in that language. Raises ValueError for what nobody is told."""
+    if to is Whom.STAFF:
+        if kind in OF_ALERTS:
+            return _about_alert(kind, locale)
+        return _to_clinician(kind, locale) if kind in (K.INVITATION, K.MOVED, K.CANCELLATION) else _task(kind, locale)
+    if to is Whom.COMPANION:
+        return _to_companion(kind, locale)
+    alone = {K.OFFER: _about_offer, K.TIME_TO_CHOOSE: _to_choose, K.AFTER_VISIT_SUMMARY: _to_read}
+    return alone[kind](locale) if kind in alone else _to_patient(kind, locale)
+
+
+def _to_patient(kind: MessageKind, locale: Locale) -> Wording:
     """About their visit; the link is their personal one."""
-    _ = voice.locale.gettext
-    kind = facts.message.kind
+    _ = locale.gettext
     match kind:
         case K.INVITATION:
             subject = _("Your video visit: %(when)s")
@@ -105,38 +124,37 @@ def _to_patient(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter:
         case K.REMINDER:
             subject = _("Reminder of your video visit: %(when)s")
             first = _("This is a reminder of your video visit with %(clinician)s on %(when)s.")
-        case _:
+        case K.CANCELLATION:
             subject = _("Your video visit is cancelled: %(when)s")
             first = _("Your video visit with %(clinician)s on %(when)s is cancelled. You do not have to do anything.")
-    parts = [_greeting(facts, voice), first % {"clinician": facts.clinician, "when": when}]
-    if kind is not K.CANCELLATION:
-        parts += [_how_to_join(voice.locale), link]
-    return Letter(subject % {"when": when}, _letter(*parts, _help(voice.locale, facts.clinic)))
+        case _:
+            raise ValueError(f"{kind} is not for patients")
+    last = () if kind is K.CANCELLATION else (_how_to_join(locale), "{link}")
+    return _wording(subject, "{greeting}", first, *last, _help(locale))
 
 
-def _to_companion(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter:
+def _to_companion(kind: MessageKind, locale: Locale) -> Wording:
     """About a visit they are invited to take part in; whose visit it is, the letter does not say."""
-    _ = voice.locale.gettext
-    match facts.message.kind:
+    _ = locale.gettext
+    match kind:
         case K.CANCELLATION:
             subject = _("The video visit is cancelled: %(when)s")
             first = _("The video visit with %(clinician)s on %(when)s is cancelled. You do not have to do anything.")
         case K.MOVED:
             subject = _("The video visit has moved: %(when)s")
             first = _("The video visit with %(clinician)s has moved. It is now on %(when)s.")
-        case _:
+        case K.INVITATION:
             subject = _("You are invited to a video visit: %(when)s")
             first = _("You are invited to take part in a video visit with %(clinician)s on %(when)s.")
-    parts = [_greeting(facts, voice), first % {"clinician": facts.clinician, "when": when}]
-    if facts.message.kind is not K.CANCELLATION:
-        parts += [_how(facts, voice.locale), link]
-    return Letter(subject % {"when": when}, _letter(*parts, _help(voice.locale, facts.clinic)))
+        case _:
+            raise ValueError(f"{kind} is not for companions")
+    last = () if kind is K.CANCELLATION else ("{how}", "{link}")
+    return _wording(subject, "{greeting}", first, *last, _help(locale))
 
 
-def _to_clinician(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter:
+def _to_clinician(kind: MessageKind, locale: Locale) -> Wording:
     """About a visit of theirs; who the patient is stands behind the link."""
-    _ = voice.locale.gettext
-    kind, named = facts.message.kind, {"when": when}
+    _ = locale.gettext
     match kind:
         case K.INVITATION:
             subject, first = _("New video visit: %(when)s"), _("A video visit was booked with you: %(when)s.")
@@ -145,36 +163,33 @@ def _to_clinician(facts: Facts, voice: Voice, *, when: str, link: str) -> Letter
         case _:
             subject = _("Video visit cancelled: %(when)s")
             first = _("The video visit on %(when)s is cancelled.")
-    parts = [_greeting(facts, voice), first % named]
-    return Letter(subject % named, _letter(*parts, "" if kind is K.CANCELLATION else link))
+    return _wording(subject, "{greeting}", first, *(() if kind is K.CANCELLATION else ("{link}",)))
 
 
-def _to_read(facts: Facts, voice: Voice, *, link: str, until: str) -> Letter:
+def _to_read(locale: Locale) -> Wording:
     """There is something for the patient to read after the visit; what it says stands behind the link."""
-    _ = voice.locale.gettext
+    _ = locale.gettext
     ready = _("Your after-visit summary is ready. Open this link to read it. You will be asked for your date of birth.")
-    last = _("You can read it until %(time)s.") % {"time": until}
-    parts = (_greeting(facts, voice), ready, link, last, _help(voice.locale, facts.clinic))
-    return Letter(_("Your after-visit summary is ready"), _letter(*parts))
+    last = _("You can read it until %(time)s.") % {"time": "{until}"}
+    return _wording(_("Your after-visit summary is ready"), "{greeting}", ready, "{link}", last, _help(locale))
 
 
-def _to_choose(facts: Facts, voice: Voice, *, link: str, until: str) -> Letter:
+def _to_choose(locale: Locale) -> Wording:
     """The patient is asked to choose a time; the link is their own."""
-    _ = voice.locale.gettext
-    parts = [
-        _greeting(facts, voice),
+    _ = locale.gettext
+    return _wording(
+        _("Choose a time for your video visit"),
+        "{greeting}",
         _("Please choose a time for your video visit. Open this link and pick the time that suits you."),
-        link,
-        _("You will be asked for your date of birth. The link works until %(until)s.") % {"until": until},
-        _help(voice.locale, facts.clinic),
-    ]
-    return Letter(_("Choose a time for your video visit"), _letter(*parts))
+        "{link}",
+        _("You will be asked for your date of birth. The link works until %(until)s."),
+        _help(locale),
+    )
 
 
-def _about_task(facts: Facts, voice: Voice, link: str) -> Letter:
+def _task(kind: MessageKind, locale: Locale) -> Wording:
     """A follow-up task that wants its owner; what it says stands behind the link."""
-    _ = voice.locale.gettext
-    kind = facts.message.kind
+    _ = locale.gettext
     match kind:
         case K.FOLLOW_UP_DUE:
             subject, first = _("A follow-up task is due"), _("A follow-up task of yours is due today.")
@@ -184,14 +199,13 @@ def _about_task(facts: Facts, voice: Voice, link: str) -> Letter:
             subject = _("A follow-up task is overdue")
             first = _("A follow-up task of yours has been due for days and nobody has done it.")
         case _:
-            raise ValueError(f"{kind} is not about a task")
-    return Letter(subject, _letter(_greeting(facts, voice), first, _("You find it on your board:"), link))
+            raise ValueError(f"{kind} is not for staff")
+    return _wording(subject, "{greeting}", first, _("You find it on your board:"), "{link}")
 
 
-def _about_alert(facts: Facts, voice: Voice, link: str) -> Letter:
+def _about_alert(kind: MessageKind, locale: Locale) -> Wording:
     """Something that somebody has to see to now; who it is about stands behind the link."""
-    _ = voice.locale.gettext
-    kind = facts.message.kind
+    _ = locale.gettext
     match kind:
         case K.WAITING_FOR_YOU:
             subject, first = (
@@ -212,38 +226,30 @@ def _about_alert(facts: Facts, voice: Voice, link: str) -> Letter:
         case K.UNJOINABLE:
             subject = _("A video visit cannot be joined yet")
             first = _("As things stand, a video visit of the next day could not be joined.")
-        case K.HOUSE_UNREADY:
+        case _:
             subject = _("Video visits cannot be joined yet")
             first = _("As things stand, the video visits of the next day could not be joined: something is not set up.")
-        case _:
-            raise ValueError(f"{kind} is not about an alert")
     last = _("Whoever sees to it presses the button beside it, so that nobody else is told:")
-    return Letter(subject, _letter(_greeting(facts, voice), first, last, link))
+    return _wording(subject, "{greeting}", first, last, "{link}")
 
 
-def _about_offer(facts: Facts, offered: OfferedTime, voice: Voice, link: str) -> Letter:
+def _about_offer(locale: Locale) -> Wording:
     """A time that came free, for a patient who waits; the link is for their answer."""
-    _ = voice.locale.gettext
-    offer, theirs = offered.offer, parse_zone(offered.time_zone)
-    said = {"clinician": facts.clinician, "when": voice.locale.format_datetime(offer.start, voice.zone)}
-    parts = [_greeting(facts, voice), _("A video visit with %(clinician)s is possible on %(when)s.") % said]
-    if theirs.key != voice.zone.key:
-        there = {"when": voice.locale.format_datetime(offer.start, theirs)}
-        parts.append(_("Where your clinician is, that is %(when)s.") % there)
-    if offered.instead_of is not None:
-        given_up = {"when": voice.locale.format_datetime(offered.instead_of, voice.zone)}
-        parts.append(_("If you take it, it replaces your visit on %(when)s.") % given_up)
-    parts += [_("Open this link to take the time or to say no. You will be asked for your date of birth."), link]
-    parts += [_answer_until(offered, voice), _("If you do nothing, you keep your place on the waitlist.")]
-    return Letter(_("A time is free for you: %(when)s") % said, _letter(*parts, _help(voice.locale, facts.clinic)))
-
-
-def _answer_until(offered: OfferedTime, voice: Voice) -> str:
-    _ = voice.locale.gettext
-    until = {"time": voice.locale.format_datetime(offered.offer.expires_at, voice.zone)}
-    if offered.offer.mode is OfferMode.EXCLUSIVE:
-        return _("It is kept for you until %(time)s.") % until
-    return _("Others are asked too: whoever answers first has it. You can answer until %(time)s.") % until
+    _ = locale.gettext
+    return _wording(
+        _("A time is free for you: %(when)s"),
+        "{greeting}",
+        _("A video visit with %(clinician)s is possible on %(when)s."),
+        _("Where your clinician is, that is %(when)s.") % {"when": "{there}"},
+        _("If you take it, it replaces your visit on %(when)s.") % {"when": "{instead_of}"},
+        _("Open this link to take the time or to say no. You will be asked for your date of birth."),
+        "{link}",
+        _("It is kept for you until %(time)s.") % {"time": "{kept_until}"},
+        _("Others are asked too: whoever answers first has it. You can answer until %(time)s.")
+        % {"time": "{answer_until}"},
+        _("If you do nothing, you keep your place on the waitlist."),
+        _help(locale),
+    )
 
 
 def _how(facts: Facts, locale: Locale) -> str:
@@ -255,6 +261,10 @@ def _how(facts: Facts, locale: Locale) -> str:
             return _how_to_join(locale)
     if facts.path.startswith(LINK_PATHS[Identity.BIRTH_DATE]):
         return _how_to_act(locale)
+    return how_to_accompany(locale)
+
+
+def how_to_accompany(locale: Locale) -> str:
     return locale.gettext(
         "When it is time, open this link on a phone or computer. You need no account and nothing to install. You will"
         " be asked for your name. The link is yours alone: please do not pass it on."
@@ -275,17 +285,15 @@ def _how_to_join(locale: Locale) -> str:
     )
 
 
-def _greeting(facts: Facts, voice: Voice) -> str:
-    _ = voice.locale.gettext
-    return _("Hello %(name)s,") % {"name": facts.reader.name} if facts.reader.name else _("Hello,")
+def greeting(locale: Locale, name: str) -> str:
+    _ = locale.gettext
+    return _("Hello %(name)s,") % {"name": name} if name else _("Hello,")
 
 
-def _help(locale: Locale, clinic: Clinic | None) -> str:
-    if clinic is None or not clinic.phone:
-        return ""
+def _help(locale: Locale) -> str:
     text = locale.gettext("If you have a question or something does not work, call %(phone)s.")
-    return "\n".join(filter(None, (text % {"phone": clinic.phone}, clinic.name)))
+    return "\n".join((text % OPEN, "{clinic}"))
 
 
-def _letter(*parts: str) -> str:
-    return "\n\n".join(filter(None, parts)) + "\n"
+def _wording(subject: str, *parts: str) -> Wording:
+    return Wording(subject % OPEN, "\n\n".join(part if "{" in part else part % OPEN for part in parts))

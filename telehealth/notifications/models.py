@@ -1,14 +1,17 @@
 """The ledger of messages: who was told what, and whether a mail server or gateway took it. Texts are not kept.
 
-Beside it the addresses that messages to patients and companions go to, and what people wish of them.
+Beside it the addresses that messages to patients and companions go to, what people wish of them, and the words that
+administrators have written.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
+from telehealth.core.errors import Refusal, Stale
 from telehealth.db.tables import Table, phi, pii, plain
 from telehealth.notifications.rules import MessageState
 from telehealth.notifications.wishes import Purpose
@@ -102,6 +105,34 @@ class PreferenceRow(Table):
     __table_args__ = (CheckConstraint(f"purpose IN ({ALL_PURPOSES})", name="purpose"),)
 
 
+class MessageTextRow(Table):
+    """One version of the words of a message in one language; one is in force, or none: then the catalogue's are."""
+
+    __tablename__ = "message_text"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    kind: Mapped[str] = plain()
+    whom: Mapped[str] = plain()
+    channel: Mapped[str] = plain()
+    language: Mapped[str] = plain()
+    version: Mapped[int] = plain()
+    subject: Mapped[str] = plain()
+    body: Mapped[str] = plain()
+    published_at: Mapped[datetime] = plain()
+    published_by: Mapped[UUID | None] = plain()
+    retired_at: Mapped[datetime | None] = plain()
+
+    __table_args__ = (
+        UniqueConstraint("kind", "whom", "channel", "language", "version", name="uq_message_text_version"),
+        Index(
+            "uq_message_text_in_force",
+            *("kind", "whom", "channel", "language"),
+            unique=True,
+            postgresql_where=text("retired_at IS NULL"),
+        ),
+    )
+
+
 class TextedBackRow(Table):
     """A text that came back, by the gateway's own name for it, so that it counts once. What it says is not kept."""
 
@@ -111,3 +142,6 @@ class TextedBackRow(Table):
     address_id: Mapped[UUID] = pii(ForeignKey("message_address.id"), index=True)
     meant: Mapped[str] = plain()
     at: Mapped[datetime] = plain()
+
+
+CONFLICTS: Mapping[str, type[Refusal]] = {"uq_message_text_version": Stale, "uq_message_text_in_force": Stale}

@@ -1,13 +1,14 @@
 """Messages: what is told, to whom, when it is still worth telling, and when to try again. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from telehealth.core.actors import Role
 from telehealth.core.ids import MessageId
+from telehealth.notifications.wording import Wording
 from telehealth.people.rules import Clinic
 from telehealth.scheduling.waitlist.rules import Offer
 from telehealth.visits.escalation.rules import AlertKind, Audience
@@ -136,6 +137,7 @@ class OfferedTime:
 class Facts:
     """All that a letter is written from. `path` leads this one reader to what it is about; empty when called off.
 
+    `published` are the words that administrators have set in place of the catalogue's, by language.
     `until` is how long the path of an invitation to choose a time, or of what is to be read, leads there. `stop` is
     the path that stops such messages to this address; empty for staff.
     """
@@ -149,6 +151,7 @@ class Facts:
     path: str = ""
     until: datetime | None = None
     stop: str = ""
+    published: Mapping[str, Wording] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

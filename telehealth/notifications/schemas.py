@@ -1,12 +1,21 @@
-"""What comes in from outside: texts that a gateway brings, and forms of those who are written to."""
+"""What comes in from outside: texts that a gateway brings, forms of those who are written to, words of messages."""
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
+from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from telehealth.http.schemas import Message
-from telehealth.notifications.rules import Channel
+from telehealth.core.time import parse_zone
+from telehealth.http.schemas import Instant, Message
+from telehealth.notifications.rules import Channel, MessageKind
+from telehealth.notifications.slots import Published, Whom, Words
 from telehealth.notifications.wishes import Purpose
+from telehealth.notifications.wording import Wording, cleaned
+
+
+def known_zone(name: str) -> str:
+    """Raises ValueError for a name that is no zone's; empty is none."""
+    return parse_zone(name).key if name else ""
 
 
 class TextedBack(Message):
@@ -35,3 +44,96 @@ class WishesForm(Message):
 
     def wanted(self, channel: Channel) -> frozenset[Purpose]:
         return frozenset(self.email if channel is Channel.EMAIL else self.sms)
+
+
+class MessageTextContent(Message):
+    """`{when}` and the like are places, a closed list of each text; a text message has no subject."""
+
+    subject: Annotated[str, Field(max_length=1000)] = ""
+    body: Annotated[str, Field(max_length=10_000)]
+
+    def wording(self) -> Wording:
+        return Wording(cleaned(self.subject), cleaned(self.body))
+
+
+class MessageTextView(MessageTextContent):
+    """What is said in one language. Version 0 is the catalogue's, which nobody has published."""
+
+    name: Annotated[str, Field(examples=["invitation-patient-email"])]
+    kind: MessageKind
+    whom: Whom
+    channel: Channel
+    language: str
+    version: int
+    places: list[str]
+    published_at: Instant | None = None
+    published_by: UUID | None = None
+    retired_at: Instant | None = None
+
+    @classmethod
+    def of(cls, found: Published) -> Self:
+        view = cls.of_catalogue(found.words, found.language, found.wording)
+        kept = ("version", "published_at", "published_by", "retired_at")
+        return view.model_copy(update={name: getattr(found, name) for name in kept})
+
+    @classmethod
+    def of_catalogue(cls, words: Words, language: str, wording: Wording) -> Self:
+        return cls(
+            name=words.name,
+            kind=words.kind,
+            whom=words.whom,
+            channel=words.channel,
+            language=language,
+            version=0,
+            places=sorted(words.frame.known),
+            subject=wording.subject,
+            body=wording.body,
+        )
+
+
+class MessageTextsView(Message):
+    items: list[MessageTextView]
+
+
+class PreviewText(MessageTextContent):
+    """`time_zone` is an IANA name, the reader's."""
+
+    time_zone: Annotated[str, Field(max_length=60, examples=["Europe/Paris"]), AfterValidator(known_zone)] = "UTC"
+    at: Instant | None = None
+
+
+class TextFault(Message):
+    """`line` counts from 1; 0 is the whole. `word` is what is meant."""
+
+    field: Literal["subject", "body"]
+    line: int
+    code: str
+    word: str
+
+
+class TextPreview(Message):
+    """How it would read. `parts` are those of a text message on the air at most, which may be `budget`."""
+
+    subject: str
+    body: str
+    language: str
+    direction: Literal["ltr", "rtl"]
+    parts: int | None
+    budget: int | None
+    faults: list[TextFault]
+
+
+class MessageTextQuery(Message):
+    """`told`: what was just done."""
+
+    told: Literal["", "published", "retired"] = ""
+    lang: str | None = None
+
+
+class MessageTextForm(MessageTextContent):
+    """`zone` is that of the preview."""
+
+    body: Annotated[str, Field(max_length=10_000)] = ""
+    version: Annotated[int, Field(ge=0, lt=2**31)]
+    zone: Annotated[str, Field(max_length=60), AfterValidator(known_zone)] = ""
+    action: Literal["preview", "publish", "retire"] = "publish"

@@ -1,5 +1,6 @@
 """What a text message says: who it is from, when, one link, in the reader's language and zone. Nothing clinical."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_possible_number, parse
@@ -9,6 +10,7 @@ from telehealth.http.locales import Locale, Locales
 from telehealth.notifications.ports import Text
 from telehealth.notifications.rules import Facts, MessageKind
 from telehealth.notifications.wishes import Meant
+from telehealth.notifications.wording import OPEN, Wording, filled
 
 K = MessageKind
 
@@ -30,17 +32,24 @@ class TextDesk:
         reader = facts.reader
         locale = self.locales.negotiate(accept=reader.language)
         start = facts.visit.starts_at if facts.visit else facts.offered.offer.start if facts.offered else None
-        when = "" if start is None else locale.format_brief(start, parse_zone(reader.time_zone))
         said = {
-            "when": when,
+            "when": "" if start is None else locale.format_brief(start, parse_zone(reader.time_zone)),
             "link": f"{self.public_url}{facts.path}",
             "clinic": facts.clinic.name if facts.clinic else "",
         }
-        text = _words(locale, facts.message.kind) % said
-        return Text(id=str(facts.message.id), recipient=to_e164(reader.phone or "", self.region), text=text.strip(": "))
+        words = facts.published.get(locale.code) or catalogue(facts.message.kind, locale)
+        return Text(
+            id=str(facts.message.id), recipient=to_e164(reader.phone or "", self.region), text=text(words, said)
+        )
 
 
-def _words(locale: Locale, kind: MessageKind) -> str:
+def text(words: Wording, said: Mapping[str, str]) -> str:
+    """As it is sent: a clinic without a name leaves no colon behind."""
+    return filled(words.body, said).strip(": ")
+
+
+def catalogue(kind: MessageKind, locale: Locale) -> Wording:
+    """The words of the house in that language. Raises ValueError for what is not told by text message."""
     _ = locale.gettext
     said = {
         K.INVITATION: _("%(clinic)s: Your video visit is on %(when)s. Join here: %(link)s"),
@@ -53,7 +62,7 @@ def _words(locale: Locale, kind: MessageKind) -> str:
     }
     if kind not in said:
         raise ValueError(f"{kind} is not told by text message")
-    return said[kind]
+    return Wording("", said[kind] % OPEN)
 
 
 def answer_to(locale: Locale, meant: Meant, *, clinic: str, phone: str) -> str:

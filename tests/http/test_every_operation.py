@@ -88,6 +88,7 @@ TYPED = ("register", "identify", "identify_by_name", "invite_companion", "invite
 LISTED = ("calendars", "calendar_alerts", "holiday_calendars", "overrides")
 VERBS = (("search", "s"), ("read", ""))
 OF_PATHWAYS = ("list_pathways", "read_pathway", "list_pathway_versions", "pathways_page", "pathway_page")
+OF_TEXTS = ("list_texts", "read_text", "list_text_versions", "texts_page", "text_page")
 OF_CLINICIANS = ("licences", "supervisors")
 NO_TRAINEE = "this house has no trainee; its own tests look at what reading what one signed leaves"
 NODELESS = "503 without a media node; test_openapi asks with one"
@@ -202,6 +203,10 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"pathways.{name}", Check.TRACE): "what pathways there are is no patient's data" for name in OF_PATHWAYS},
     **{(f"pathways.{name}", Check.ECHO): "names the address: a code" for name in ("publish_pathway", "retire_pathway")},
     **{(f"pathways.{name}", Check.ECHO): TYPED_AGAIN for name in ("open_pathway", "save_pathway")},
+    **{(f"notifications.{name}", Check.TRACE): "what messages say is no patient's data" for name in OF_TEXTS},
+    **{(f"notifications.{name}_text", Check.ECHO): "names the address" for name in ("publish", "retire", "preview")},
+    ("notifications.save_text", Check.ECHO): TYPED_AGAIN,
+    ("notifications.text_page", Check.ECHO): "names the address",
     ("followups.claim", Check.STRANGER): "leads to the board, which says of all that somebody else has it",
     ("visits.follow_board", Check.TRACE): "says that the board changed, never what: the board itself is audited",
 }

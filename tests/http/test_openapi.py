@@ -84,6 +84,8 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "visits.save_intake": "which answers there are the questions say",
     "followups.assign_follow_up": "who is given a task is there",
     "pathways.publish_pathway": "steps have an order, and a repetition an end",
+    "notifications.publish_text": "which places a text has, and which words it has not, is data",
+    "notifications.preview_text": "zones are on the map",
     "followups.tick_item": "a checklist has an end",
     "records.sign_note": "a note that says nothing is not signed",
     "records.retract_note": "a reason is words",

@@ -13,8 +13,10 @@ from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.credentials import STAFF_COOKIE
+from telehealth.http.locales import Locales
 from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
+from telehealth.notifications.ports import PublicUrl
 from telehealth.scheduling.availability import routes as availability
 from telehealth.scheduling.availability.ports import KeptVisits
 from telehealth.scheduling.booking import routes as booking
@@ -72,6 +74,8 @@ async def _browser(unit_of_work: UnitOfWork, secret: str | None) -> AsyncIterato
         KeptVisits: VisitsOutsideHours(),
         Authenticator: StoredCredentials(unit_of_work),
         CursorKey: CursorKey("k" * 32),
+        Locales: Locales.load(),
+        PublicUrl: PublicUrl("https://visits.example"),
     }
     async with client_of(unit_of_work, EVERYTHING, {}, ports=ports) as client:
         client.headers.update(SAME_SITE)

@@ -15,6 +15,7 @@ from telehealth.http.operation import Operation, Public
 from tests.kit.chosen_slots import chosen_slot, parameters, slot_id, soon
 from tests.kit.house import QUESTIONNAIRE, Course, Residents
 from tests.kit.integrations import jwks_of, new_key
+from tests.kit.office import OFFICE
 
 Json = dict[str, Any]
 ACTING = (Role.GUEST, Role.PATIENT, Role.INTEGRATION, Role.CLINICIAN, Role.FRONT_DESK, Role.ADMIN)
@@ -59,6 +60,8 @@ WORDS: Mapping[str, Callable[[Residents], str]] = {
     "purpose": lambda _: "care",
     "feed": lambda residents: str(residents.feed),
     "day": lambda _: "2030-03-05",
+    "words": lambda _: "time_to_choose-patient-sms",
+    "language": lambda _: "es",
     "schedule_id": lambda residents: str(residents.own.clinician.id),
     "slot_id": lambda residents: slot_id(residents, days=8),
 }
@@ -269,10 +272,8 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "records.retract_on_page": lambda _: {"version": "1", "signed": "9", "reason": "Wrong patient."},
     "records.release_after_visit_summary": lambda _: {"note_version": 1, "words": "Rest."},
     "records.release_on_page": lambda _: {"note_version": "1", "words": "Rest."},
-    "pathways.publish_pathway": lambda _: {"name": "Call", "steps": [{"kind": "call"}]},
     "pathways.start_pathway": lambda _: {"pathway": "made-up"},
-    "pathways.open_pathway": lambda _: {"code": "made-up"},
-    "pathways.save_pathway": lambda _: {"version": "0", "name": "Call", "kind_1": "call"},
+    **OFFICE,
     "followups.plan_follow_up": lambda _: {"title": "Call back", "due_in": "2w"},
     **dict.fromkeys(("followups.plan_on_page", "followups.plan_in_one_stroke"), lambda _: {"stroke": "Call back +2w"}),
     **dict.fromkeys(("followups.skip_follow_up", "followups.skip"), lambda _: {"reason": "moved away"}),

@@ -12,11 +12,11 @@ from telehealth.http.locales import LANGUAGES
 from telehealth.notifications.memory import MemoryTexter
 from telehealth.notifications.models import MessageRow
 from telehealth.notifications.ports import Away, Refused, Sent, Text
+from telehealth.notifications.segments import segments
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants import service
 from tests.kit.clinic import TUESDAY_NINE
-from tests.kit.segments import segments
 from tests.notifications.conftest import HOME, NUMBER, Post, write_down
 
 START = datetime(2026, 3, 5, 15, 0, tzinfo=UTC)  # nine o'clock in the clinic, four in Madrid

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from telehealth.core.actors import Role
 from telehealth.notifications.rules import GIVE_UP_AFTER, Channel, MessageKind
+from telehealth.notifications.segments import segments
 from telehealth.notifications.texts import NoNumber, to_e164
 from telehealth.notifications.ways import TEXTED, patience, quiet_until, ways
 from telehealth.notifications.wishes import preferring
-from tests.kit.segments import segments
 
 ZONES = ("Europe/Madrid", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Kiritimati", "UTC")
 instants = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001

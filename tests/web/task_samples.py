@@ -6,6 +6,7 @@ from types import SimpleNamespace as Data
 from tests.web.admin_samples import ADMIN, ADMINISTRATION
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, VISIT_ID, Sample
 from tests.web.summary_samples import SUMMARIES
+from tests.web.text_samples import TEXTS
 
 _LONG = "Ask how the new dose is tolerated, and whether the laboratory has called about the second sample"
 
@@ -74,4 +75,4 @@ TASKS = (
     Sample("tasks_closed", "tasks.html", {**_BOARD, "closed": "t1", "team": []}, "/tasks"),
     Sample("admin_follow_ups", "admin_follow_ups.html", _TRIGGERS, "/admin/follow-ups"),
 )
-OFFICE = (*SUMMARIES, *ADMINISTRATION, *TASKS)
+OFFICE = (*SUMMARIES, *ADMINISTRATION, *TEXTS, *TASKS)
