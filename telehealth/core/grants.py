@@ -22,12 +22,15 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class GrantKind(StrEnum):
-    """What a session is for: the pre-call check, or to send to a room, to receive what is in it, or to record it."""
+    """What a session is for: the pre-call check, or to send to a room, to receive what is in it, to record it,
+    or to write down what is said there for all to read.
+    """
 
     PRECHECK = "precheck"
     SEND = "send"
     RECEIVE = "receive"
     RECORD = "record"
+    CAPTION = "caption"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ logger = logging.getLogger("telehealth.media")
 def main() -> int:
     """Serves until a signal; 2 when the settings cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    for library in ("aioice", "aiortc", "uvicorn"):
+    for library in ("aioice", "aiortc", "uvicorn", "websockets"):
         logging.getLogger(library).setLevel(logging.WARNING)  # at INFO aioice writes the addresses of people
     try:
         settings = read_media_settings()
@@ -54,6 +54,7 @@ def _serve(settings: MediaSettings, verifier: GrantVerifier) -> None:
             lambda: Mux(hosts, settings.media_udp_port, shown=settings.media_shown),
             open_rooms,
             directory=settings.recordings_directory,
+            engine=settings.captions_url,
         ),
         host=settings.control_host,
         port=settings.control_port,

@@ -3,7 +3,8 @@
 PUT /sessions/{id} {type, sdp} -> 201 {type, sdp}; PATCH, a later offer of the same connection -> 200 {type, sdp};
 POST {fragment}, an ICE restart without an offer -> 200; GET -> figures; DELETE -> 204; GET /healthz, GET /stats.
 PUT /recordings/{id} {key, participants} -> 201, PATCH
-{participants}, GET, DELETE -> what is recorded. Each request spends one grant, whose kind says what it is for. Errors
+{participants}, GET, DELETE -> what is recorded. PUT /captions/{id} {speakers} -> 201, PATCH {speakers}, GET -> what is
+said (?after=number), DELETE -> 204. Each request spends one grant, whose kind says what it is for. Errors
 are problem documents (RFC 9457).
 """
 
@@ -24,12 +25,13 @@ from starlette.routing import Route
 
 from telehealth.core.errors import Kind, Refusal
 from telehealth.core.grants import GrantKind, MediaGrant
+from telehealth.media.captions import Captions
 from telehealth.media.grants import GrantInvalid, GrantVerifier
 from telehealth.media.mux import Mux
 from telehealth.media.node import MediaNode
 from telehealth.media.recordings import Recordings
 from telehealth.media.rooms import Rooms
-from telehealth.media.schemas import Answer, Offer, Record, Renewal, Restart, Wire
+from telehealth.media.schemas import Answer, Offer, Record, Renewal, Restart, Speakers, Wire
 
 Body = TypeVar("Body", bound=Wire)
 
@@ -65,10 +67,11 @@ class Door:
         self.node: MediaNode
         self.rooms: Rooms
         self.recordings: Recordings
+        self.captions: Captions
 
     async def session(self, request: Request) -> Response:
         grant = _spend(request, self._verifier)
-        if grant.kind is GrantKind.RECORD:
+        if grant.kind in (GrantKind.RECORD, GrantKind.CAPTION):
             raise GrantInvalid
         if grant.place is None:
             return await _check(request, grant, self.node)
@@ -79,6 +82,12 @@ class Door:
         if grant.kind is not GrantKind.RECORD:
             raise GrantInvalid
         return await _record(request, grant, self.recordings)
+
+    async def caption(self, request: Request) -> Response:
+        grant = _spend(request, self._verifier)
+        if grant.kind is not GrantKind.CAPTION:
+            raise GrantInvalid
+        return await _caption(request, grant, self.captions)
 
     async def healthz(self, _: Request) -> Response:
         return _reply(self.node.health())
@@ -93,10 +102,11 @@ def control_app(
     open_rooms: Callable[[Mux], Rooms] = Rooms,
     *,
     directory: Path | None = None,
+    engine: str = "",
 ) -> Starlette:
     """The ASGI application. Opens the sockets when it starts, closes every session when it stops.
 
-    `directory` is where recordings are kept; none: there are none.
+    `directory` is where recordings are kept, `engine` the address of a speech engine; none: there are none.
     """
     door = Door(verifier)
 
@@ -104,8 +114,9 @@ def control_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         mux = open_mux()
         door.node, door.rooms = MediaNode(mux), open_rooms(mux)
-        door.recordings = Recordings(door.rooms, directory)
+        door.recordings, door.captions = Recordings(door.rooms, directory), Captions(door.rooms, engine)
         yield
+        door.captions.shut_down()
         await door.recordings.shut_down()
         await door.node.shut_down()
         await door.rooms.shut_down()  # and with them the sockets
@@ -116,6 +127,7 @@ def control_app(
         routes=[
             Route("/sessions/{session:uuid}", door.session, methods=with_restart),
             Route("/recordings/{session:uuid}", door.recording, methods=methods),
+            Route("/captions/{session:uuid}", door.caption, methods=methods),
             Route("/healthz", door.healthz),
             Route("/stats", door.stats),
         ],
@@ -170,6 +182,30 @@ async def _record(request: Request, grant: MediaGrant, recordings: Recordings) -
             return _reply(await recordings.close(grant))
         case _:
             return _reply(recordings.view(grant))
+
+
+async def _caption(request: Request, grant: MediaGrant, captions: Captions) -> Response:
+    """Captions of a room."""
+    match request.method:
+        case "PUT":
+            return _reply(captions.open(grant, (await _read(request, LARGEST_BODY, Speakers)).speakers), 201)
+        case "PATCH":
+            wanted = await _read(request, LARGEST_BODY, Speakers)
+            return _reply(captions.renew(grant, wanted.speakers, _after(request)))
+        case "DELETE":
+            captions.close(grant)
+            return Response(status_code=204)
+        case _:
+            return _reply(captions.view(grant, _after(request)))
+
+
+def _after(request: Request) -> int | None:
+    text = request.query_params.get("after")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise BodyMalformed
+    return int(text)
 
 
 def _spend(request: Request, verifier: GrantVerifier) -> MediaGrant:

@@ -1,11 +1,7 @@
-"""A recording at the media node: a subscriber of a room that everybody sees, and that writes sealed files.
-
-It may take what those send whom its web process names, who have agreed; and only while that is said again and again. A
-recorder that nobody renews writes nothing more within LEASE seconds. One sender in the room who is not named is enough:
-then nothing is written at all. What is written is what was sent, not decoded.
+"""A recording at the media node: it taps a room (tapping.py), and writes sealed files. What is written is what was
+sent, not decoded.
 """
 
-import secrets
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,27 +13,15 @@ from telehealth.media.keyframes import Codec
 from telehealth.media.matroska import OPUS_RATE, Writer, form_of
 from telehealth.media.pictures import keyframe_size
 from telehealth.media.publisher import Published
-from telehealth.media.rtp import ROOM, Extensions, RtpPacket
+from telehealth.media.rtp import RtpPacket
 from telehealth.media.schemas import RecordedTrack
 from telehealth.media.sealing import SealedFile
 from telehealth.media.seating import Key
-from telehealth.media.sending import Outgoing, payload_types
-from telehealth.media.tracks import Subscription
-from telehealth.media.unpacking import RECORDABLE, Frame, Order, Unpacker
+from telehealth.media.tapping import Leave, Tap
+from telehealth.media.unpacking import Frame, Unpacker
 
-LEASE: Final = 1.5  # seconds
-FORGOTTEN_AFTER: Final = 10.0  # seconds without a renewal, after which it is over
 MOST_WAITING: Final = 32  # chunks that the disk may be behind
 PICTURE_RATE: Final = 90_000
-CODECS: Final = sorted(RECORDABLE)  # a codec's place in it is its payload type here
-_PLAIN: Final = Extensions({})
-
-
-class _Desk:
-    """Where an outgoing stream writes its packet: `sending.Slab`."""
-
-    def __init__(self) -> None:
-        self.buffer, self.free = bytearray(ROOM), 0
 
 
 class Film:
@@ -106,39 +90,17 @@ class Film:
         )
 
 
-class Tap:
+class Reel(Tap):
     """What one participant sends of one kind, on its way into films: another codec begins another film."""
 
     def __init__(self, key: Key, recorder: "Recorder") -> None:
-        self._key, self._recorder, self._desk = key, recorder, _Desk()
-        self._outgoing = Outgoing(
-            ssrc=1, mid="", extensions=_PLAIN, slab=self._desk, send=self._take, timestamp=secrets.randbits(31)
-        )
-        self._subscription: Subscription | None = None
-        self._order = Order()
+        super().__init__(key, recorder.now)
+        self._recorder = recorder
         self._unpacker: Unpacker | None = None
         self.film: Film | None = None
 
-    def follow(self, published: Published) -> None:
-        shown, now = self._subscription, self._recorder.now()
-        if shown is not None and shown.track is published.track:
-            return
-        types = payload_types(
-            {each: CODECS.index(codec) for each, codec in published.track.codecs.items() if codec in RECORDABLE}
-        )
-        if shown is None:
-            self._subscription = Subscription(published.track, self._outgoing, types)
-            self._subscription.want(0, now)
-        else:
-            shown.follow(published.track, types, now)
-
-    def leave(self) -> None:
-        """Nothing comes any more; what is not whole is forgotten, and what is goes to the disk."""
-        if self._subscription is None:
-            return
-        self._subscription.close()
-        self._subscription = None
-        self._order = Order()
+    def left(self) -> None:
+        """What is not whole is forgotten, and what is goes to the disk."""
         if self._unpacker is not None:
             self._unpacker.forget()
         if self.film is not None and (text := self.film.rest()):
@@ -149,29 +111,20 @@ class Tap:
             self._recorder.write(self.film, self.film.rest(), last=True)
             self.film = None
 
-    def _take(self, length: int) -> None:
-        packet, now = RtpPacket(), self._recorder.now()
-        packet.load(bytes(self._desk.buffer[:length]), _PLAIN.kinds)
-        for each, lost in self._order.take(packet, now):
-            frame = self._unpack(each, lost)
-            if frame is not None:
-                self._keep(frame, now)
-
-    def _unpack(self, packet: RtpPacket, lost: bool) -> Frame | None:
-        codec = CODECS[packet.payload_type]
+    def take(self, codec: Codec, packet: RtpPacket, lost: bool) -> None:
         if self._unpacker is None or self._unpacker.codec is not codec:
             self._unpacker = Unpacker(codec)
         frame = self._unpacker.take(packet, lost)
-        if self._unpacker.begins_again and self._subscription is not None:
-            self._subscription.needs_keyframe()
-        return frame
+        if self._unpacker.begins_again and self.subscription is not None:
+            self.subscription.needs_keyframe()
+        if frame is not None:
+            self._keep(codec, frame, self.now())
 
-    def _keep(self, frame: Frame, now: float) -> None:
-        codec = self._unpacker.codec if self._unpacker is not None else Codec.OPUS
+    def _keep(self, codec: Codec, frame: Frame, now: float) -> None:
         if self.film is None or self.film.codec is not codec:
             self.finish()
-            self.film = self._recorder.begin(self._key, codec, now)
-        if self.film.reference is None and (report := self._outgoing.report(now)) is not None:
+            self.film = self._recorder.begin(self.key, codec, now)
+        if self.film.reference is None and (report := self.outgoing.report(now)) is not None:
             self.film.reference = (report.ntp_timestamp, report.rtp_timestamp)
         if text := self.film.add(frame):
             self._recorder.write(self.film, text, last=False)
@@ -181,36 +134,32 @@ class Recorder:
     """One recording of one room. Every method runs in the node's loop; a thread of its own seals and writes."""
 
     def __init__(self, directory: Path, key: bytes, *, allowed: Collection[str], now: Callable[[], float]) -> None:
-        self.now, self.allowed = now, frozenset(allowed)
+        self.now, self._leave = now, Leave(allowed, now)
         self.failed = False
         self.running = False
         self.films: list[Film] = []
         self._directory, self._key = directory, key
         self._began = now()
-        self._until = self._began + LEASE
-        self._taps: dict[Key, Tap] = {}
+        self._reels: dict[Key, Reel] = {}
         self._writing = ThreadPoolExecutor(1, "recorder")
         self._waiting: deque[Future[None]] = deque()
 
     def renew(self, allowed: Collection[str]) -> None:
-        self.allowed = frozenset(allowed)
-        self._until = self.now() + LEASE
+        self._leave.renew(allowed)
 
     @property
     def forgotten(self) -> bool:
-        return self.now() > self._until + FORGOTTEN_AFTER
+        return self._leave.is_forgotten
 
     def look(self, tracks: Mapping[Key, Published]) -> None:
-        """What the room shows now; some ten times a second."""
-        everyone = {key.participant for key in tracks} <= self.allowed
-        self.running = everyone and self.now() < self._until and not self.failed
+        self.running = self._leave.covers(tracks) and not self.failed
         shown = tracks if self.running else {}
-        for key in [key for key in self._taps if key not in shown]:
-            self._taps[key].leave()
+        for key in [key for key in self._reels if key not in shown]:
+            self._reels[key].leave()
         for key, published in shown.items():
-            if key not in self._taps:
-                self._taps[key] = Tap(key, self)
-            self._taps[key].follow(published)
+            if key not in self._reels:
+                self._reels[key] = Reel(key, self)
+            self._reels[key].follow(published)
 
     def begin(self, key: Key, codec: Codec, now: float) -> Film:
         film = Film(key, codec, at=now - self._began, make=self._make)
@@ -230,10 +179,11 @@ class Recorder:
 
     def stop(self) -> None:
         """Nothing more is taken; the ends of the files are on their way to the disk."""
-        self.allowed, self.running, self._until = frozenset(), False, float("-inf")
-        for tap in self._taps.values():
-            tap.leave()
-            tap.finish()
+        self._leave.end()
+        self.running = False
+        for reel in self._reels.values():
+            reel.leave()
+            reel.finish()
 
     def settle(self) -> None:
         """After `stop`: waits for the disk, so not in the loop."""

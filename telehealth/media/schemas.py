@@ -13,6 +13,7 @@ class Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -140,6 +141,33 @@ class RecordingView(Wire):
     recording: UUID
     state: Literal["running", "paused", "failed", "over"]
     tracks: list[RecordedTrack]
+
+
+class Speakers(Wire):
+    """Whose sound is heard, and in which language each speaks (BCP 47)."""
+
+    speakers: Annotated[dict[Name, Annotated[str, Field(pattern=LANGUAGE)]], Field(max_length=32)]
+
+
+class Caption(Wire):
+    """What somebody says: the whole sentence, or as much of it as there is; the next of them takes its place."""
+
+    number: int
+    participant: str
+    text: str
+    final: bool
+
+
+class CaptionsView(Wire):
+    """`paused`: nobody is heard just now. `away`: the speech engine does not answer. `number` is that of the last
+    caption there was, `dropped` counts frames of 20 ms that were not heard in time.
+    """
+
+    captions: UUID
+    state: Literal["running", "paused", "away"]
+    number: int
+    lines: list[Caption]
+    dropped: int
 
 
 class Stats(Wire):

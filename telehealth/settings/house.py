@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from telehealth.settings.given import SettingsError
+from telehealth.settings.media import CaptionsUrl
 from telehealth.settings.messages import LOCAL_MAILBOX, MessageSettings
 from telehealth.settings.records import RecordSettings
 
@@ -75,6 +76,7 @@ class Settings(MessageSettings, RecordSettings):
         int,
         Field(alias="TELEHEALTH_RECORDINGS_KEPT_DAYS", ge=1, le=36_500, description="Days until one is deleted"),
     ] = 30
+    captions_url: CaptionsUrl = ""
     attachments: Annotated[
         str,
         Field(

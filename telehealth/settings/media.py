@@ -6,6 +6,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+CaptionsUrl = Annotated[
+    str,
+    Field(
+        alias="TELEHEALTH_CAPTIONS_URL",
+        pattern=r"^(wss?://[^\s/?#@]+([/?][^\s#]*)?)?$",
+        description="Speech engine of the house for live captions, the same for web and media node: "
+        "ws://host:port, {language} in it is that of who speaks; none: no captions",
+    ),
+]
+
 
 class MediaSettings(BaseModel):
     """What the media node reads: no database, no broker, no secret but the public half of the grant key."""
@@ -60,6 +70,7 @@ class MediaSettings(BaseModel):
             description="Directory of recordings, sealed, the same for web, worker and media node; none: no recording",
         ),
     ] = ""
+    captions_url: CaptionsUrl = ""
     grant_public_key: Annotated[
         str,
         Field(alias="TELEHEALTH_GRANT_PUBLIC_KEY", description="Ed25519 public JWK that media grants are checked with"),

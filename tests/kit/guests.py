@@ -57,10 +57,10 @@ class Guest:
         self._news = asyncio.Event()
         self.down.on("track", self._on_track)
 
-    async def send(self, *, audio: bool = True, video: bool = False) -> str:
-        """Connects its sending connection; the answer."""
+    async def send(self, *, audio: bool = True, video: bool = False, sound: MediaStreamTrack | None = None) -> str:
+        """Connects its sending connection; the answer. `sound` in place of silence."""
         if audio:
-            self.up.addTrack(AudioStreamTrack())
+            self.up.addTrack(sound or AudioStreamTrack())
         if video:
             self.up.addTrack(VideoStreamTrack())
         await self.up.setLocalDescription(await self.up.createOffer())
