@@ -32,7 +32,17 @@ from telehealth.http.pages import open_pages
 from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
-from telehealth.notifications.ports import GatewayDoor, GatewayKind, Mailer, MailFrom, NoTexter, PublicUrl, Texter
+from telehealth.notifications.ports import (
+    GatewayDoor,
+    GatewayKind,
+    Mailer,
+    MailFrom,
+    NoTexter,
+    PublicUrl,
+    Rates,
+    Texter,
+)
+from telehealth.notifications.rules import Channel as MessageChannel
 from telehealth.notifications.sms_gateway import Account, SmsGateway
 from telehealth.notifications.smtp import SmtpMailer
 from telehealth.records.after_visit.ports import PatientTasks
@@ -152,7 +162,8 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         RoomBus: await _rooms(settings, unit_of_work, stack),
         SchedulingLinks: _scheduling_links(settings),
         Presence: Presence(unit_of_work),
-        Texter: await _texter(settings, stack),
+        Rates: _rates(settings),
+        Texter: await _texter(settings, unit_of_work.clock, stack),
         TaskBoards: TaskBoards(unit_of_work),
         LateNotes: late_notes,
         Versions: Versions(unit_of_work, follow_ups, late_notes),
@@ -213,7 +224,13 @@ def record_targets(settings: Settings) -> tuple[Target, ...]:
     )
 
 
-async def _texter(settings: Settings, stack: AsyncExitStack) -> Texter:
+def _rates(settings: Settings) -> Rates:
+    """Raises ValueError for a channel that there is not."""
+    said = (each.split("=") for each in settings.message_rates.split())
+    return Rates({MessageChannel(channel): float(rate) for channel, rate in said})
+
+
+async def _texter(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Texter:
     if not settings.sms_url:
         return NoTexter()
     return SmsGateway(
@@ -223,6 +240,7 @@ async def _texter(settings: Settings, stack: AsyncExitStack) -> Texter:
         sender=settings.sms_from,
         account=Account(settings.sms_user, _secret(settings.sms_secret) or ""),
         region=settings.sms_region,
+        clock=clock,
     )
 
 

@@ -5,18 +5,19 @@ Stopping concerns an address and a purpose, whoever uses it: of a shared phone, 
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.access.rules import digest, new_secret
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId
 from telehealth.db.unit import Unit
+from telehealth.notifications.limits import DAY, MOST, waits_for_room
 from telehealth.notifications.models import AddressRow, MessageRow, PreferenceRow, StopRow, TextedBackRow
-from telehealth.notifications.rules import Channel, MessageKind, MessageState, Reader
+from telehealth.notifications.rules import Channel, Message, MessageKind, MessageState, Reader
 from telehealth.notifications.texts import NoNumber, to_e164
 from telehealth.notifications.wishes import PURPOSES, Meant, Purpose, Said, masked
 
@@ -80,6 +81,21 @@ async def known(unit: Unit, channel: Channel, written: str) -> Address:
 
 async def by_id(unit: Unit, address_id: UUID) -> Address:
     return await _read(unit, (await unit.session.scalars(select(AddressRow).where(AddressRow.id == address_id))).one())
+
+
+async def room_at(unit: Unit, address_id: UUID, message: Message) -> datetime | None:
+    """When that address may get this message too, if not now. Locked: of two at once, one sees the other."""
+    await unit.session.execute(select(AddressRow.id).where(AddressRow.id == address_id).with_for_update(key_share=True))
+    row = MessageRow
+    others = select(row.settled_at).where(row.address_id == address_id, row.id != message.id)
+    sent = await unit.session.scalars(
+        others.where(row.state == MessageState.SENT, row.settled_at > unit.now - DAY)
+        .order_by(row.settled_at.desc())
+        .limit(max(MOST.get(message.channel, {}).values(), default=0))
+    )
+    on_way = others.where(row.state == MessageState.SENDING).with_only_columns(func.count())
+    times = [at for at in sent if at is not None]
+    return waits_for_room(message, sent=times, on_way=await unit.session.scalar(on_way) or 0, now=unit.now)
 
 
 async def by_link(unit: Unit, secret: str) -> Address:

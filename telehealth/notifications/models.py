@@ -17,14 +17,16 @@ from telehealth.notifications.rules import MessageState
 from telehealth.notifications.wishes import Purpose
 
 STATES = ", ".join(f"'{state}'" for state in MessageState)
+UNDER_WAY, PENDING = "state IN ('pending', 'sending')", "state = 'pending'"
 ALL_PURPOSES = ", ".join(f"'{purpose}'" for purpose in Purpose)
 
 
 class MessageRow(Table):
     """`subject_id` is a visit, a task, an alert, an offer or a summary; `visit_at` is as in `rules.Message`.
 
-    `fault` is a code of the mail server or gateway, or the name of a fault, never a text. `override` says why it goes
-    to an address at which it was stopped.
+    `tries` are as in `rules.Message`; until `patient_until` it waits for a provider that is away, then another channel
+    may have it. `fault` is a code of the mail server or gateway, or the name of a fault, never a text. `override` says
+    why it goes to an address at which it was stopped.
     """
 
     __tablename__ = "message"
@@ -39,7 +41,9 @@ class MessageRow(Table):
     visit_at: Mapped[datetime | None] = phi()
     state: Mapped[str] = plain()
     attempt: Mapped[int] = plain(server_default=text("0"))
+    tries: Mapped[int] = plain(server_default=text("0"))
     next_attempt_at: Mapped[datetime] = plain()
+    patient_until: Mapped[datetime | None] = plain()
     fault: Mapped[str | None] = plain()
     settled_at: Mapped[datetime | None] = plain()
     address_id: Mapped[UUID | None] = phi(ForeignKey("message_address.id"))
@@ -49,8 +53,10 @@ class MessageRow(Table):
         UniqueConstraint("kind", "channel", "subject_id", "recipient_id", "due_at", name="uq_message_once"),
         CheckConstraint(f"state IN ({STATES})", name="state"),
         Index("ix_message_subject_id", "subject_id"),
-        Index("ix_message_due", "next_attempt_at", postgresql_where=text("state IN ('pending', 'sending')")),
-        Index("ix_message_ahead", "recipient_id", postgresql_where=text("state = 'pending'")),
+        Index("ix_message_channel_due", "channel", "next_attempt_at", postgresql_where=text(UNDER_WAY)),
+        Index("ix_message_patience", "channel", "patient_until", postgresql_where=text(PENDING)),
+        Index("ix_message_arrived", "address_id", "settled_at", postgresql_where=text("state IN ('sending', 'sent')")),
+        Index("ix_message_ahead", "recipient_id", postgresql_where=text(PENDING)),
     )
 
 
@@ -131,6 +137,21 @@ class MessageTextRow(Table):
             postgresql_where=text("retired_at IS NULL"),
         ),
     )
+
+
+class ProviderRow(Table):
+    """What all workers know together of the provider behind a channel: whether it is away (`limits.Standing`), and the
+    tokens that are left of its rate.
+    """
+
+    __tablename__ = "message_provider"
+
+    channel: Mapped[str] = plain(primary_key=True)
+    failures: Mapped[int] = plain(server_default=text("0"))
+    probe_at: Mapped[datetime | None] = plain()
+    not_before: Mapped[datetime | None] = plain()
+    tokens: Mapped[float] = plain(server_default=text("0"))
+    filled_at: Mapped[datetime | None] = plain()
 
 
 class TextedBackRow(Table):

@@ -1,9 +1,12 @@
 """What this package needs from outside: whom to hand mails and text messages to, and what bootstrap knows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from telehealth.notifications.rules import Channel, NotNow, Unsendable, Unwritten, Withheld
 
 
 class PublicUrl(str):
@@ -95,12 +98,16 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """No message can be handed over now. `reason` is the name of a fault, never its text."""
+    """It cannot be handed over now, and perhaps none can. `reason` is the name of a fault, never its text; `wait` is
+    how long the provider asks to be left alone.
+    """
 
     reason: str
+    wait: timedelta | None = None
 
 
 Outcome = Sent | Refused | Unreachable | OptedOut | Deferred | Away
+Came = Outcome | Unsendable | Unwritten | NotNow | Withheld
 
 
 class GatewayKind(StrEnum):
@@ -114,6 +121,13 @@ class GatewayDoor:
 
     kind: GatewayKind
     secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How many messages a second each provider takes at most; one that is not named takes what comes."""
+
+    each: Mapping[Channel, float] = field(default_factory=dict)
 
 
 class Mailer(Protocol):

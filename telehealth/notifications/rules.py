@@ -83,7 +83,8 @@ OF_ALERTS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One claimed row of the ledger. `attempt` fences: only the sender that raised it may settle it.
+    """One claimed row of the ledger. `attempt` fences: only the sender that raised it may settle it. `tries` are those
+    that failed for this message's own sake, as far as anybody can tell.
 
     `visit_at` is when the visit begins that it is about, as far as was known when it was noted; or when somebody may
     still believe that it begins, if that is sooner.
@@ -97,6 +98,7 @@ class Message:
     recipient_id: UUID
     due_at: datetime
     attempt: int
+    tries: int = 0
     visit_at: datetime | None = None
 
     @property
@@ -177,9 +179,16 @@ class Unwritten:
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """The reader is not to be woken for it."""
+    """The reader is not to be woken for it, or has had enough for now."""
 
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Not handed over: its provider is away, and it has waited for that as long as another channel may take it."""
+
+    fault: str = "away"
 
 
 def alert_kind(kind: AlertKind, whom: Audience) -> MessageKind:
@@ -228,4 +237,4 @@ def next_try(message: Message, now: datetime, *, since: datetime, patience: time
     """When to try again: 15 s, 30 s, 1 min … 1 h; None once patience has run out."""
     if now - since >= patience:
         return None
-    return now + min(FIRST_WAIT * (1 << min(message.attempt - 1, 10)), LONGEST_WAIT)
+    return now + min(FIRST_WAIT * (1 << min(message.tries, 10)), LONGEST_WAIT)

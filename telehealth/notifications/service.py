@@ -1,7 +1,7 @@
 """The ledger's transactions: note what is to be told, claim it, write it, settle it."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
@@ -11,17 +11,15 @@ from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import MessageId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.notifications import addresses, bounces
 from telehealth.notifications.gathering import facts_of, participant_of, reader_of
 from telehealth.notifications.models import MessageRow
-from telehealth.notifications.ports import Away, Deferred, OptedOut, Outcome, Refused, Sent, Unreachable
+from telehealth.notifications.ports import Away, Came, Deferred, OptedOut, Refused, Sent, Unreachable
 from telehealth.notifications.rules import (
     BAD_ADDRESS,
     GIVE_UP_AFTER,
-    LEASE,
     NOWHERE,
     OF_VISITS,
     STOPPED,
@@ -33,6 +31,7 @@ from telehealth.notifications.rules import (
     NotNow,
     Unsendable,
     Unwritten,
+    Withheld,
     next_try,
 )
 from telehealth.notifications.ways import patience, quiet_until, ways
@@ -55,10 +54,13 @@ WITH_WISHES = frozenset({Role.PATIENT, Role.GUEST})
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What the house can do: `region` (ISO 3166-1) is where a number without + is, `closed` are channels it lacks."""
+    """What the house can do: `region` (ISO 3166-1) is where a number without + is, `closed` are channels it lacks,
+    `rates` how many messages a second a provider takes.
+    """
 
     region: str = ""
     closed: frozenset[Channel] = frozenset()
+    rates: Mapping[Channel, float] = field(default_factory=dict)
 
 
 async def tell(
@@ -72,6 +74,7 @@ async def tell(
 ) -> None:
     """Note that people are to be told; the same thing at the same time is noted once."""
     ahead = None if visit_at is None else visit_at - due_at
+    patient_until = due_at + patience(ahead=ahead)
     rows = [
         {
             "id": unit.new_id(),
@@ -84,6 +87,7 @@ async def tell(
             "visit_at": visit_at,
             "state": MessageState.PENDING,
             "next_attempt_at": due_at,
+            "patient_until": patient_until,
         }
         for role, person_id in recipients
     ]
@@ -95,41 +99,6 @@ async def nearest(unit: Unit, visit_id: UUID, start: datetime) -> datetime:
     row = MessageRow
     told = select(func.min(row.visit_at)).where(row.subject_id == visit_id, row.visit_at > unit.now)
     return min(start, await unit.session.scalar(told) or start)
-
-
-async def claim(unit: Unit, *, but: Collection[Channel] = ()) -> Message | None:
-    """The message that has waited longest, for the time of a lease; None when nothing is due but by those channels."""
-    due = (
-        select(MessageRow.id)
-        .where(
-            MessageRow.state.in_([MessageState.PENDING, MessageState.SENDING]),
-            MessageRow.next_attempt_at <= unit.now,
-            MessageRow.channel.not_in(but),
-        )
-        .order_by(MessageRow.next_attempt_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .cte("due")  # read once; a subquery may be read again with each row, and hold more than it names
-    )
-    claimed = await unit.session.scalar(
-        update(MessageRow)
-        .where(MessageRow.id.in_(select(due.c.id)))
-        .values(state=MessageState.SENDING, attempt=MessageRow.attempt + 1, next_attempt_at=unit.now + LEASE)
-        .returning(MessageRow)
-    )
-    if claimed is None:
-        return None
-    return Message(
-        id=MessageId(claimed.id),
-        kind=MessageKind(claimed.kind),
-        channel=Channel(claimed.channel),
-        subject_id=claimed.subject_id,
-        recipient_role=Role(claimed.recipient_role),
-        recipient_id=claimed.recipient_id,
-        due_at=claimed.due_at,
-        attempt=claimed.attempt,
-        visit_at=claimed.visit_at,
-    )
 
 
 async def gather(unit: Unit, message: Message, reach: Reach) -> Facts | Unsendable | NotNow:
@@ -168,7 +137,10 @@ async def _as_wished(unit: Unit, facts: Facts, reach: Reach) -> Facts | Unsendab
             await _note(unit, message, address.id)
             later = None if elsewhere else must_go_from(message)
             return STOPPED if later is None else NotNow(later)
+    room = None if override_of(message, unit.now) else await addresses.room_at(unit, address.id, message)
     await _note(unit, message, address.id, override)
+    if room is not None:
+        return NotNow(room)
     return replace(facts, stop=addresses.link_of(address, message.kind))
 
 
@@ -178,17 +150,14 @@ async def _note(unit: Unit, message: Message, address_id: UUID, override: Overri
     await unit.session.execute(update(MessageRow).where(*ours).values(address_id=address_id, override=override))
 
 
-Came = Outcome | Unsendable | Unwritten | NotNow
-
-
-async def settle(unit: Unit, message: Message, came: Came, reach: Reach) -> None:
+async def settle(unit: Unit, message: Message, came: Came, reach: Reach, *, away: bool = False) -> None:
     """Keep what became of it; without effect when the lease ran out and another sender took over.
 
-    What one channel cannot bring, the next one tries that has an address.
+    What one channel cannot bring, the next one tries that has an address. `away`: nothing goes to its provider now.
     """
     settling = came != Sent() and (not _is_unwanted(came) or goes_elsewhere(message.kind))
     following = await _following(unit, message, reach) if settling else None
-    values = _values(unit, message, came, last=following is None or not following.brings)
+    values = _values(unit, message, came, last=following is None or not following.brings, away=away)
     rerouted = values["state"] in (MessageState.DEAD, MessageState.SUPPRESSED) and following is not None
     settled = await unit.session.execute(
         update(MessageRow)
@@ -275,7 +244,7 @@ async def _tried(unit: Unit, message: Message) -> dict[Channel, str | None]:
     return {Channel(channel): fault for channel, fault in await unit.session.execute(asked)}
 
 
-def _values(unit: Unit, message: Message, came: Came, *, last: bool) -> dict[str, object]:
+def _values(unit: Unit, message: Message, came: Came, *, last: bool, away: bool) -> dict[str, object]:
     match came:
         case Sent():
             return _settled(unit, MessageState.SENT, None)
@@ -283,18 +252,21 @@ def _values(unit: Unit, message: Message, came: Came, *, last: bool) -> dict[str
             return _settled(unit, state, fault)
         case Refused(code) | Unreachable(code) | OptedOut(code):
             return _settled(unit, MessageState.SUPPRESSED if _is_unwanted(came) else MessageState.DEAD, str(code))
-        case Deferred(code):
-            return _again(unit, message, str(code), last=last)
-        case Away(fault) | Unwritten(fault):
-            return _again(unit, message, fault, last=last)
         case NotNow(until):
             return {"state": MessageState.PENDING, "fault": None, "next_attempt_at": until}
+        case Deferred() | Unwritten() | Away() | Withheld():
+            return _again(unit, message, came, last=last, away=away)
         case never:
             assert_never(never)
 
 
 async def _reroute(unit: Unit, message: Message, channel: Channel) -> None:
-    again: dict[str, object] = {"state": MessageState.PENDING, "next_attempt_at": unit.now}
+    again: dict[str, object] = {
+        "state": MessageState.PENDING,
+        "tries": 0,
+        "next_attempt_at": unit.now,
+        "patient_until": unit.now + patience(ahead=message.ahead),
+    }
     row = again | {
         "id": unit.new_id(),
         "kind": message.kind,
@@ -323,11 +295,26 @@ def _settled(unit: Unit, state: MessageState, fault: str | None) -> dict[str, ob
     return {"state": state, "fault": fault, "settled_at": unit.now}
 
 
-def _again(unit: Unit, message: Message, fault: str, *, last: bool) -> dict[str, object]:
+Failed = Deferred | Unwritten | Away | Withheld
+
+
+def _again(unit: Unit, message: Message, came: Failed, *, last: bool, away: bool) -> dict[str, object]:
+    """A message that was not taken because its provider is away keeps its place."""
     must = must_go_from(message)
     since = message.due_at if must is None or must > unit.now else must
     waits = GIVE_UP_AFTER if last else patience(ahead=message.ahead)
     at = next_try(message, unit.now, since=since, patience=waits)
     if at is None:
-        return _settled(unit, MessageState.DEAD, fault)
-    return {"state": MessageState.PENDING, "fault": fault, "next_attempt_at": at}
+        return _settled(unit, MessageState.DEAD, _fault(came))
+    waiting = {"state": MessageState.PENDING, "fault": _fault(came), "patient_until": since + waits}
+    if isinstance(came, Withheld) or (away and isinstance(came, Away)):
+        return waiting | {"next_attempt_at": unit.now}
+    return waiting | {"next_attempt_at": at, "tries": message.tries + 1}
+
+
+def _fault(came: Failed) -> str:
+    match came:
+        case Deferred(code):
+            return str(code)
+        case Away(fault) | Unwritten(fault) | Withheld(fault):
+            return fault

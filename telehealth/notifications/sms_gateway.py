@@ -11,7 +11,9 @@ Twilio by its error codes.
 import base64
 import json
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from telehealth.core.time import Clock
 from telehealth.notifications.ports import (
     Away,
     Deferred,
@@ -28,6 +30,7 @@ from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Repl
 # Twilio: no valid number, none that takes texts, a landline; one that has sent STOP.
 NO_NUMBER: frozenset[int | str] = frozenset({21211, 21217, 21614, 30006, "bad_recipient"})
 STOPPED: frozenset[int | str] = frozenset({21610, "opted_out"})
+UNTOLD = timedelta(seconds=5)  # what a gateway is spared that has too much and does not say for how long
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,22 @@ class SmsGateway:
     """A Texter. `sender` is a number, a name or a messaging service."""
 
     def __init__(
-        self, outbound: Outbound, url: str, *, kind: GatewayKind, sender: str, account: Account, region: str
+        self,
+        outbound: Outbound,
+        url: str,
+        *,
+        kind: GatewayKind,
+        sender: str,
+        account: Account,
+        region: str,
+        clock: Clock,
     ) -> None:
         self._outbound = outbound
         self._url = url
         self._kind = kind
         self._sender = sender
         self._account = account
+        self._clock = clock
         self.region = region
 
     async def send(self, text: Text) -> Outcome:
@@ -56,7 +68,7 @@ class SmsGateway:
             reply = await (self._plain(text) if self._kind is GatewayKind.PLAIN else self._twilio(text))
         except (NotSent, NoAnswer) as error:
             return Away(str(error))
-        return _judge(reply)
+        return _judge(reply, self._clock.now())
 
     async def _plain(self, text: Text) -> Reply:
         body = {"id": text.id, "from": self._sender, "to": text.recipient, "text": text.text}
@@ -77,8 +89,10 @@ class SmsGateway:
         )
 
 
-def _judge(reply: Reply) -> Outcome:
-    """A status that speaks of the message settles it; one that speaks of us or of the gateway holds all of them up."""
+def _judge(reply: Reply, now: datetime) -> Outcome:
+    """A status that speaks of the message settles it; one that speaks of us or of the gateway may hold all of them up:
+    429 does, and 503 that says for how long.
+    """
     status = reply.status
     if 200 <= status < 300:
         return Sent()
@@ -88,7 +102,9 @@ def _judge(reply: Reply) -> Outcome:
         return Unreachable(number) if code in NO_NUMBER else OptedOut(number) if code in STOPPED else Refused(number)
     if status == 413:
         return Refused(status)
-    return Deferred(status) if status in (409, 425) else Away(str(status))
+    if status in (409, 425):
+        return Deferred(status)
+    return Away(str(status), reply.retry_after(now) or (UNTOLD if status == 429 else None))
 
 
 def _code(reply: Reply) -> int | str:

@@ -1,48 +1,18 @@
-"""What is told when something happened, and the sweep that tells it: claim (tx), send (no tx), settle (tx)."""
+"""What is told when something happened, and the sweep that tells it."""
 
-import logging
 from collections.abc import Iterable
-from datetime import timedelta
-from typing import assert_never
 
 from telehealth.core.actors import Role
 from telehealth.db.unit import Unit
 from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUpEvent, FollowUpReminded
-from telehealth.http.locales import Locales
 from telehealth.notifications import bounces, service
-from telehealth.notifications.letters import Desk
-from telehealth.notifications.ports import (
-    Away,
-    Mail,
-    Mailer,
-    MailFrom,
-    NoTexter,
-    PublicUrl,
-    Sent,
-    Text,
-    Texter,
-)
-from telehealth.notifications.rules import (
-    NO_GATEWAY,
-    NOWHERE,
-    STOPPED,
-    UNTRUE,
-    Channel,
-    Facts,
-    Message,
-    MessageKind,
-    NotNow,
-    Unsendable,
-    Unwritten,
-    alert_kind,
-    reminder_times,
-)
-from telehealth.notifications.service import Came, Reach, Recipient
-from telehealth.notifications.texts import NoNumber, TextDesk
+from telehealth.notifications.rules import Channel, MessageKind, alert_kind, reminder_times
+from telehealth.notifications.sending import send_due
+from telehealth.notifications.service import Recipient
 from telehealth.people.events import ContactSet
 from telehealth.records.after_visit.events import SummaryReleased
 from telehealth.scheduling.waitlist.events import OfferMade
-from telehealth.tasks.work import Lane, Work, subscription, sweep
+from telehealth.tasks.work import Lane, subscription, sweep
 from telehealth.visits.appointments.events import TimeToChoose
 from telehealth.visits.escalation.events import AlertTold
 from telehealth.visits.escalation.rules import AlertKind, Audience
@@ -52,9 +22,6 @@ from telehealth.visits.lifecycle.service import open_visit
 from telehealth.visits.participants import queries as participants
 from telehealth.visits.participants.events import ParticipantInvited
 from telehealth.visits.participants.rules import Participant
-
-ROUND = timedelta(seconds=20)  # a sweep's share of a worker; what is left waits for the next one
-log = logging.getLogger(__name__)
 
 
 async def invite(unit: Unit, event: VisitBooked) -> None:
@@ -124,63 +91,6 @@ async def alert(unit: Unit, event: AlertTold) -> None:
     kind = alert_kind(AlertKind(event.kind), Audience(event.whom))
     recipient: Recipient = (Role(event.role), event.recipient_id)
     await service.tell(unit, kind, event.alert_id, recipients=[recipient], due_at=unit.now)
-
-
-async def send_due(work: Work) -> int:
-    """Send what is due, one message at a time: a bad address stops nobody, an absent server its channel's round."""
-    until, sent = work.clock.now() + ROUND, 0
-    away: set[Channel] = set()
-    texter = work.port(Texter)
-    reach = Reach(texter.region, frozenset({Channel.SMS} if isinstance(texter, NoTexter) else ()))
-    while work.clock.now() < until and (message := await work.run(service.claim, but=away)) is not None:
-        outcome = await _attempt(work, message, reach)
-        await work.run(service.settle, message, outcome, reach)
-        sent += isinstance(outcome, Sent)
-        if isinstance(outcome, Away):
-            away.add(message.channel)
-    return sent
-
-
-async def _attempt(work: Work, message: Message, reach: Reach) -> Came:
-    outcome = await _sent(work, await _written(work, message, reach))
-    if outcome not in (Sent(), UNTRUE, STOPPED) and not isinstance(outcome, NotNow):
-        log.warning("message %s (%s, %s) not sent: %s", message.id, message.kind, message.channel, outcome)
-    return outcome
-
-
-async def _sent(work: Work, written: Mail | Text | Unsendable | Unwritten | NotNow) -> Came:
-    match written:
-        case Mail():
-            return await work.port(Mailer).send(written)
-        case Text():
-            return await work.port(Texter).send(written)
-        case Unsendable() | Unwritten() | NotNow():
-            return written
-        case never:
-            assert_never(never)
-
-
-async def _written(work: Work, message: Message, reach: Reach) -> Mail | Text | Unsendable | Unwritten | NotNow:
-    try:
-        facts = await work.run(service.gather, message, reach)
-        return _words(work, facts) if isinstance(facts, Facts) else facts
-    except NoNumber:
-        return NOWHERE
-    except Exception as error:  # noqa: BLE001 -- one message's fault stops no other; it is kept with the row
-        return Unwritten(type(error).__name__)
-
-
-def _words(work: Work, facts: Facts) -> Mail | Text | Unsendable:
-    locales, public_url = work.port(Locales), work.port(PublicUrl)
-    match facts.message.channel:
-        case Channel.EMAIL:
-            desk = Desk(locales=locales, public_url=public_url, mail_from=work.port(MailFrom))
-            return desk.write(facts, now=work.clock.now())
-        case Channel.SMS:
-            texter = work.port(Texter)
-            if isinstance(texter, NoTexter):
-                return NO_GATEWAY
-            return TextDesk(locales=locales, public_url=public_url, region=texter.region).write(facts)
 
 
 async def _tell(unit: Unit, kind: MessageKind, event: VisitEvent) -> None:

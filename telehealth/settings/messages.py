@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+RATES = r"^([a-z_]+=([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9])( |$))*$"
 LOCAL_MAILBOX = "smtp://127.0.0.1:1025"
 
 
@@ -14,6 +15,14 @@ class MessageSettings(BaseModel):
         SecretStr, Field(alias="SMTP_URL", description="smtp://, smtps:// or smtp+starttls://user:password@host:port")
     ] = SecretStr(LOCAL_MAILBOX)
     mail_from: Annotated[str, Field(alias="TELEHEALTH_MAIL_FROM", description="Sender")] = "visits@clinic.example"
+    message_rates: Annotated[
+        str,
+        Field(
+            alias="TELEHEALTH_MESSAGE_RATES",
+            pattern=RATES,
+            description="Messages a second that each provider takes at most, such as email=10 sms=0.5; none: any",
+        ),
+    ] = ""
     sms_url: Annotated[
         str, Field(alias="SMS_URL", description="Address of the SMS gateway that takes text messages; none: no texts")
     ] = ""

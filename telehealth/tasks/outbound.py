@@ -15,6 +15,8 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -23,6 +25,7 @@ import httpx
 
 MEBIBYTE = 1024 * 1024
 DEADLINE = 10.0
+LONGEST_PAUSE = timedelta(days=1)
 
 
 class NotSent(Exception):
@@ -56,6 +59,18 @@ class Reply:
         except (ValueError, RecursionError):
             raise NotJson from None
         return value
+
+    def retry_after(self, now: datetime) -> timedelta | None:
+        """How long it asks to be left alone, a day at most (RFC 9110, section 10.2.3: seconds or a date)."""
+        given = self.headers.get("retry-after", "").strip()
+        if given.isascii() and given.isdigit():
+            return min(timedelta(seconds=int(given[:9])), LONGEST_PAUSE)
+        try:
+            at = parsedate_to_datetime(given)
+        except ValueError:
+            return None
+        aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return min(max(aware - now, timedelta()), LONGEST_PAUSE)
 
 
 class Outbound:

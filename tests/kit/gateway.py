@@ -20,9 +20,13 @@ SECRET, USER = "s3cret", "AC0123"
 
 @dataclass
 class Gateway:
-    """`judge` answers status and body for a recipient; a key seen before is taken and not told again."""
+    """`judge` answers status and body for a recipient; a key seen before is taken and not told again. With what is not
+    taken goes `retry_after`.
+    """
 
     judge: Callable[[str], tuple[int, object]] = lambda _: (201, {"sid": "SM1"})
+    retry_after: str = ""
+    asked: int = 0
     received: list[tuple[str, str]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     url: str = ""
@@ -35,7 +39,7 @@ class Gateway:
         if status < 300 and request.headers["idempotency-key"] not in self.keys:
             self.keys.add(request.headers["idempotency-key"])
             self.received.append((told["to"], told["text"]))
-        return JSONResponse(body, status_code=status)
+        return self._answer(status, body)
 
     async def twilio(self, request: Request) -> Response:
         if request.headers.get("authorization") != f"Basic {base64.b64encode(f'{USER}:{SECRET}'.encode()).decode()}":
@@ -44,7 +48,12 @@ class Gateway:
         status, body = self.judge(told["To"])
         if status < 300:
             self.received.append((told["To"], told["Body"]))
-        return JSONResponse(body, status_code=status)
+        return self._answer(status, body)
+
+    def _answer(self, status: int, body: object) -> Response:
+        self.asked += 1
+        headers = {"retry-after": self.retry_after} if self.retry_after and status >= 400 else {}
+        return JSONResponse(body, status_code=status, headers=headers)
 
 
 @asynccontextmanager

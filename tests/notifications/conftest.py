@@ -11,8 +11,10 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.locales import Locales
 from telehealth.notifications.memory import MemoryMailer, MemoryTexter
-from telehealth.notifications.ports import Mail, Mailer, MailFrom, NoTexter, PublicUrl, Texter
-from telehealth.notifications.tasks import SUBSCRIPTIONS, send_due
+from telehealth.notifications.ports import Mail, Mailer, MailFrom, NoTexter, PublicUrl, Rates, Texter
+from telehealth.notifications.rules import Channel
+from telehealth.notifications.sending import send_due
+from telehealth.notifications.tasks import SUBSCRIPTIONS
 from telehealth.people import service as people
 from telehealth.people.models import PatientRow
 from telehealth.tasks.relay import Relay
@@ -40,12 +42,14 @@ class Post:
     locales: Locales
     mailer: MemoryMailer = field(default_factory=MemoryMailer)
     texter: MemoryTexter | NoTexter = field(default_factory=NoTexter)
+    rates: dict[Channel, float] = field(default_factory=dict)
 
     @property
     def work(self) -> Work:
         ports = {
             Mailer: self.mailer,
             Texter: self.texter,
+            Rates: Rates(self.rates),
             Locales: self.locales,
             PublicUrl: PublicUrl(HOME),
             MailFrom: MailFrom("visits@clinic.example"),

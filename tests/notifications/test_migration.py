@@ -44,6 +44,24 @@ def test_a_ledger_at_work(databases: Databases) -> None:
         command.downgrade(alembic_config(place), "0041")
 
 
+def test_what_waited_is_tried_as_often_as_it_was(databases: Databases) -> None:
+    place = databases.create_empty()
+    migrate(place, "0046")
+    with psycopg.connect(place) as connection:
+        insert(connection, "message", {**ROW, "attempt": 3})
+        insert(connection, "message", {**ROW, "id": UUID(int=42), "channel": "sms", "attempt": 2, "state": "sent"})
+    migrate(place)
+    with psycopg.connect(place) as connection:
+        rows = connection.execute("SELECT tries, patient_until - due_at = interval '6 hours' FROM message ORDER BY id")
+        assert rows.fetchall() == [(3, True), (0, None)]
+        insert(connection, "message_provider", {"channel": "sms", "failures": 5, "probe_at": THEN})
+    command.downgrade(alembic_config(place), "0046")
+    with psycopg.connect(place) as connection:
+        assert connection.execute("SELECT attempt FROM message ORDER BY id").fetchall() == [(3,), (2,)]
+    migrate(place)
+    command.check(alembic_config(place))
+
+
 def test_addresses_that_were_known_work_until_they_fail(databases: Databases) -> None:
     place = databases.create_empty()
     migrate(place, "0042")

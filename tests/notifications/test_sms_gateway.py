@@ -1,9 +1,11 @@
 """The SMS adapters against a real HTTP server, and the fake against the same contract."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from telehealth.core.time import FixedClock
 from telehealth.notifications.memory import MemoryTexter
 from telehealth.notifications.ports import (
     Away,
@@ -17,10 +19,11 @@ from telehealth.notifications.ports import (
     Texter,
     Unreachable,
 )
-from telehealth.notifications.sms_gateway import Account, SmsGateway
+from telehealth.notifications.sms_gateway import UNTOLD, Account, SmsGateway
 from telehealth.tasks.outbound import open_client
 from tests.kit.gateway import SECRET, USER, Gateway, gateway
 
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TEXT = Text(id="0195bb2e-7c00-7000-8000-000000000001", recipient="+34600123456", text="Clínica: mañana a las 9:00")
 PATHS = {GatewayKind.PLAIN: "/texts", GatewayKind.TWILIO: "/Messages.json"}
 
@@ -37,7 +40,7 @@ async def texters(kind: str, served: Gateway, secret: str = SECRET, url: str | N
             201: Sent(),
             400: Unreachable(21211),
             425: Deferred(425),
-            429: Away("429"),
+            429: Away("429", UNTOLD),
             503: Away("503"),
         }
 
@@ -52,13 +55,14 @@ async def texters(kind: str, served: Gateway, secret: str = SECRET, url: str | N
     async with open_client(deadline=2) as outbound:
         spoken, account = GatewayKind(kind), Account(USER, secret)
         address = url or served.url + PATHS[spoken]
-        yield SmsGateway(outbound, address, kind=spoken, sender="+15075550100", account=account, region="US")
+        sender, clock = "+15075550100", FixedClock(NOW)
+        yield SmsGateway(outbound, address, kind=spoken, sender=sender, account=account, region="US", clock=clock)
 
 
 @pytest.mark.parametrize("kind", ["plain", "twilio", "memory"])
 @pytest.mark.parametrize(
     ("status", "outcome"),
-    [(201, Sent()), (400, Unreachable(21211)), (425, Deferred(425)), (429, Away("429")), (503, Away("503"))],
+    [(201, Sent()), (400, Unreachable(21211)), (425, Deferred(425)), (429, Away("429", UNTOLD)), (503, Away("503"))],
 )
 async def test_contract(kind: str, served: Gateway, status: int, outcome: Outcome) -> None:
     served.judge = lambda _: (status, {"code": 21211})
@@ -91,6 +95,31 @@ async def test_a_wrong_secret_is_nobodys_number(kind: str, served: Gateway) -> N
 async def test_a_wrong_address_is_nobodys_number_either(served: Gateway) -> None:
     async for texter in texters("plain", served, url=f"{served.url}/elsewhere"):
         assert await texter.send(TEXT) == Away("404")
+
+
+@pytest.mark.parametrize("kind", ["plain", "twilio"])
+@pytest.mark.parametrize(
+    ("told", "wait"),
+    [
+        ("120", timedelta(minutes=2)),
+        ("Mon, 02 Mar 2026 09:02:00 GMT", timedelta(minutes=2)),
+        ("Monday, 02-Mar-26 09:02:00 GMT", timedelta(minutes=2)),
+        ("99999999", timedelta(days=1)),
+    ],
+)
+async def test_how_long_it_asks_to_be_left_alone(kind: str, served: Gateway, told: str, wait: timedelta) -> None:
+    served.retry_after = told
+    for status in (429, 503):
+        served.judge = lambda _, status=status: (status, {})  # type: ignore[misc]
+        async for texter in texters(kind, served):
+            assert await texter.send(TEXT) == Away(str(status), wait)
+
+
+@pytest.mark.parametrize("told", ["soon", "-3", "0", "Mon, 02 Mar 2026 08:00:00 GMT", "Mon, 99 Mar 2026 09:02:00 GMT"])
+async def test_what_is_no_time_ahead_is_not_believed(served: Gateway, told: str) -> None:
+    served.judge, served.retry_after = lambda _: (429, {}), told
+    async for texter in texters("plain", served):
+        assert await texter.send(TEXT) == Away("429", UNTOLD)
 
 
 async def test_nobody_there(served: Gateway) -> None:

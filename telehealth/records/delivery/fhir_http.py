@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -172,16 +171,7 @@ class FhirServer:
             raise Settled(Away(error.status)) from None
 
     def retry_after(self, reply: Reply) -> timedelta | None:
-        """RFC 9110, section 10.2.3: seconds or a date."""
-        given = reply.headers.get("retry-after", "").strip()
-        if given.isascii() and given.isdigit():
-            return timedelta(seconds=min(int(given[:9]), 86_400))
-        try:
-            at = parsedate_to_datetime(given)
-        except ValueError:
-            return None
-        aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return min(max(aware - self._clock.now(), timedelta()), timedelta(days=1))
+        return reply.retry_after(self._clock.now())
 
 
 def _told(reply: Reply, element: str) -> Any:

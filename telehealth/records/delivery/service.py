@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import DeliveryId
+from telehealth.core.rates import Bucket
 from telehealth.db.unit import Unit
 from telehealth.people import queries as people
 from telehealth.records.delivery import queries, write_back
@@ -26,7 +27,6 @@ from telehealth.records.delivery.rules import (
     Answer,
     Away,
     Breaker,
-    Bucket,
     DeliveryState,
     Identifier,
     SignedVersion,

@@ -18,8 +18,8 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.locales import Locales
 from telehealth.notifications.memory import MemoryMailer
-from telehealth.notifications.ports import Mailer, MailFrom, NoTexter, PublicUrl, Texter
-from telehealth.notifications.tasks import send_due
+from telehealth.notifications.ports import Mailer, MailFrom, NoTexter, PublicUrl, Rates, Texter
+from telehealth.notifications.sending import send_due
 from telehealth.people.rules import Clinician
 from telehealth.scheduling.booking import service as booking
 from telehealth.tasks.relay import Relay
@@ -43,6 +43,7 @@ def work_of(
     ports = {
         Mailer: mailer or MemoryMailer(),
         Texter: NoTexter(),
+        Rates: Rates(),
         Locales: Locales.load(),
         PublicUrl: PublicUrl("https://visits.example"),
         MailFrom: MailFrom("visits@clinic.example"),

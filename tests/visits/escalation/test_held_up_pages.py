@@ -15,7 +15,7 @@ from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.notifications.memory import MemoryMailer
-from telehealth.notifications.tasks import send_due
+from telehealth.notifications.sending import send_due
 from telehealth.people import service as people
 from telehealth.people.licensing import Licence, Whereabouts
 from telehealth.people.rules import Clinician

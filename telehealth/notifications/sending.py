@@ -1,0 +1,160 @@
+"""The messenger: takes what is due (transaction), sends it (none), settles it (transaction)."""
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import assert_never
+
+from telehealth.core.failpoints import Failpoint
+from telehealth.http.locales import Locales
+from telehealth.notifications import providers, service
+from telehealth.notifications.letters import Desk
+from telehealth.notifications.limits import AT_ONCE
+from telehealth.notifications.ports import (
+    Away,
+    Came,
+    Mail,
+    Mailer,
+    MailFrom,
+    NoTexter,
+    PublicUrl,
+    Rates,
+    Sent,
+    Text,
+    Texter,
+)
+from telehealth.notifications.providers import Turn
+from telehealth.notifications.rules import (
+    NO_GATEWAY,
+    NOWHERE,
+    STOPPED,
+    UNTRUE,
+    Channel,
+    Facts,
+    Message,
+    NotNow,
+    Unsendable,
+    Unwritten,
+    Withheld,
+)
+from telehealth.notifications.service import Reach
+from telehealth.notifications.texts import NoNumber, TextDesk
+from telehealth.tasks.work import Work
+
+SERVES_FOR = timedelta(seconds=25)  # a sweep's share of a worker; with a trip, within the sweep's own deadline
+TRIP_SECONDS = 18.0  # longer than the adapters' own deadlines, within the lease
+LOOK_EVERY = 0.5  # seconds, while others are on their way
+CLAIMED, SENT = Failpoint("messages.claimed"), Failpoint("messages.sent")
+log = logging.getLogger(__name__)
+
+
+async def send_due(work: Work) -> int:
+    """Send what is due, by all channels side by side. Answers how many were taken by a server or gateway."""
+    return await Round(work).serve()
+
+
+class Round:
+    """Of each channel so many messages are on their way; whoever comes back makes room for the next of that channel,
+    and holds up no other.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        texter = work.port(Texter)
+        closed = frozenset({Channel.SMS} if isinstance(texter, NoTexter) else ())
+        self._reach = Reach(texter.region, closed, work.port(Rates).each)
+        self._under_way: dict[asyncio.Task[bool], Channel] = {}
+        self._look_at = dict.fromkeys(Channel, 0.0)
+
+    async def serve(self) -> int:
+        sent, until = 0, self._work.clock.now() + SERVES_FOR
+        try:
+            while self._work.clock.now() < until:
+                await self._send_off()
+                if not self._under_way:
+                    break
+                sent += await self._come_back()
+        finally:  # also when it cannot be told what is due, or this is ended: nobody is left half-way
+            sent += sum(await asyncio.gather(*self._under_way))
+        return sent
+
+    async def _send_off(self) -> None:
+        """Fill the places of each channel, unless it had nothing more a moment ago and others are on their way."""
+        now, idle = asyncio.get_running_loop().time(), not self._under_way
+        for channel, look_at in self._look_at.items():
+            places = AT_ONCE - sum(each is channel for each in self._under_way.values())
+            if places and (idle or look_at <= now):
+                turn = await self._work.run(providers.take_turn, channel, self._reach.rates.get(channel), most=places)
+                if turn.messages:
+                    CLAIMED()
+                for message in turn.messages:
+                    self._under_way[asyncio.create_task(self._carry(message, turn))] = channel
+                self._look_at[channel] = now if len(turn.messages) == places else now + LOOK_EVERY
+
+    async def _come_back(self) -> int:
+        back, _ = await asyncio.wait(self._under_way, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+        for each in back:
+            del self._under_way[each]
+        return sum(each.result() for each in back)
+
+    async def _carry(self, message: Message, turn: Turn) -> bool:
+        """Whether it was sent. Raises nothing: one message's fault stops no other."""
+        came = await self._came(message) if turn.is_open else Withheld()
+        SENT()
+        try:
+            away = not turn.is_open or (turn.is_news(came) and await self._is_away(message, came))
+            await self._work.run(service.settle, message, came, self._reach, away=away)
+        except Exception as error:  # noqa: BLE001 -- its lease runs out, and somebody else takes it
+            log.error("message %s cannot be settled: %s", message.id, type(error).__name__)  # noqa: TRY400
+            return False
+        return came == Sent()
+
+    async def _is_away(self, message: Message, came: Came) -> bool:
+        """In a transaction of its own: those who take turns wait for nothing else that is settled."""
+        standing = await self._work.run(providers.hear, message, came, self._reach.rates.get(message.channel))
+        return not standing.allows(self._work.clock.now())
+
+    async def _came(self, message: Message) -> Came:
+        came = await self._sent(await self._written(message))
+        if came not in (Sent(), UNTRUE, STOPPED) and not isinstance(came, NotNow):
+            log.warning("message %s (%s, %s) not sent: %s", message.id, message.kind, message.channel, came)
+        return came
+
+    async def _sent(self, written: Mail | Text | Unsendable | Unwritten | NotNow) -> Came:
+        try:
+            async with asyncio.timeout(TRIP_SECONDS):
+                match written:
+                    case Mail():
+                        return await self._work.port(Mailer).send(written)
+                    case Text():
+                        return await self._work.port(Texter).send(written)
+                    case Unsendable() | Unwritten() | NotNow():
+                        return written
+                    case never:
+                        assert_never(never)
+        except TimeoutError:
+            return Away("TimeoutError")
+        except Exception as error:  # noqa: BLE001 -- a fault of ours; it is kept with the row
+            return Unwritten(type(error).__name__)
+
+    async def _written(self, message: Message) -> Mail | Text | Unsendable | Unwritten | NotNow:
+        try:
+            facts = await self._work.run(service.gather, message, self._reach)
+            return self._words(facts) if isinstance(facts, Facts) else facts
+        except NoNumber:
+            return NOWHERE
+        except Exception as error:  # noqa: BLE001 -- one message's fault stops no other; it is kept with the row
+            return Unwritten(type(error).__name__)
+
+    def _words(self, facts: Facts) -> Mail | Text | Unsendable:
+        work = self._work
+        locales, public_url = work.port(Locales), work.port(PublicUrl)
+        match facts.message.channel:
+            case Channel.EMAIL:
+                desk = Desk(locales=locales, public_url=public_url, mail_from=work.port(MailFrom))
+                return desk.write(facts, now=work.clock.now())
+            case Channel.SMS:
+                texter = work.port(Texter)
+                if isinstance(texter, NoTexter):
+                    return NO_GATEWAY
+                return TextDesk(locales=locales, public_url=public_url, region=texter.region).write(facts)
