@@ -77,12 +77,19 @@ class Locale:
         """Day, time and the zone's name in words: nobody has to know what +01:00 means."""
         day, time = self.format_date(instant, zone), self.format_time(instant, zone)
         glue = str(dates.get_datetime_format("medium", locale=self.region)).replace("'", "")
-        return f"{glue.format(time, day)} ({self.zone_name(instant, zone)})"
+        return f"{glue.format(time, day)} ({self.zone_name(instant, zone)}{self._which(instant, zone)})"
 
     def format_brief(self, instant: datetime, zone: ZoneInfo) -> str:
         """Day, time and the city the zone is named after, as short as can be misread by nobody."""
         day = dates.format_date(instant.astimezone(zone).date(), "medium", locale=self.region)
-        return f"{day}, {self.format_time(instant, zone)} ({self.place_name(zone)})"
+        return f"{day}, {self.format_time(instant, zone)} ({self.place_name(zone)}{self._which(instant, zone)})"
+
+    def _which(self, instant: datetime, zone: ZoneInfo) -> str:
+        """Of two times that a clock shows when it is set back, the offset, such as GMT-5; else nothing."""
+        local = instant.astimezone(zone)
+        if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
+            return ""
+        return f", {dates.get_timezone_gmt(local, 'short', locale=self.region)}"
 
     def zone_name(self, instant: datetime, zone: ZoneInfo) -> str:
         """The name the zone goes by at that instant (summer or winter), in words; its place when it has no name."""

@@ -1,7 +1,7 @@
 """Calendar invitations (RFC 5545, RFC 5546): REQUEST and CANCEL with SEQUENCE and VTIMEZONE, no clinical words."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, vCalAddress, vText
@@ -48,8 +48,8 @@ def _event(visit: Visit, occasion: Occasion, *, method: Method, now: datetime) -
     event.add("UID", own_uid(visit.id, occasion.domain))
     event.add("SEQUENCE", visit.revision)
     event.add("DTSTAMP", now)
-    event.add("DTSTART", visit.starts_at.astimezone(occasion.zone))
-    event.add("DTEND", visit.ends_at.astimezone(occasion.zone))
+    event.add("DTSTART", _local(visit.starts_at, occasion.zone))
+    event.add("DTEND", _local(visit.ends_at, occasion.zone))
     event.add("SUMMARY", occasion.title)
     event.add("STATUS", "CANCELLED" if method is Method.CANCEL else "CONFIRMED")
     event.add("CLASS", "PRIVATE")
@@ -60,6 +60,12 @@ def _event(visit: Visit, occasion: Occasion, *, method: Method, now: datetime) -
         event.add("LOCATION", occasion.link)
         event.add("URL", occasion.link)
     return event
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> datetime:
+    """On the clock of the zone; in UTC where the clock shows it again, which reads as the first (section 3.3.5)."""
+    local = instant.astimezone(zone)
+    return instant.astimezone(UTC) if local.fold else local
 
 
 def _attendee(address: str) -> vCalAddress:

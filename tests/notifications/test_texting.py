@@ -43,7 +43,7 @@ async def test_who_has_no_mail_address_is_told_by_text(texting: Post, clock: Fix
     (text,) = texts(texting)
     assert text.recipient == NUMBER
     assert text.text == (
-        f"Riverside: Su visita por vídeo es el 3 mar 2026, 16:00 (Madrid). Entre aquí: {HOME}/join/{booked.link_secret}"
+        f"Riverside: Su visita por video es el 3 mar 2026, 16:00 (Madrid). Entre: {HOME}/join/{booked.link_secret}"
     )
     assert ("invitation", "email", "rerouted", "no-address") in await ledger(texting)
     assert ("invitation", "sms", "sent", None) in await ledger(texting)
@@ -119,7 +119,7 @@ async def test_a_link_sent_again_before_the_visit_rings_at_any_hour(texting: Pos
     assert theirs is not None
     await texting.unit_of_work.run(service.resend, SYSTEM, visit, theirs, fresh=False)
     await texting.deliver()
-    assert "Entre aquí" in texts(texting)[-1].text
+    assert "Entre: " in texts(texting)[-1].text
     assert len(texts(texting)) > before
 
 
