@@ -57,6 +57,7 @@ async def board(unit: Unit) -> dict[str, Any]:
             {
                 "id": task.id,
                 "visit_id": task.visit_id,
+                "patient_id": task.patient_id,
                 "kind": task.kind,
                 "title": task.title,
                 "patient_name": patients[task.patient_id].name,

@@ -1,7 +1,8 @@
 """Addresses that do not work: nothing more is sent there, and the desk has a task to ask for another."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
@@ -13,6 +14,7 @@ from telehealth.db.unit import Unit
 from telehealth.followups import queries as tasks
 from telehealth.followups import service as followups
 from telehealth.followups.parts import Owner, Pool, Priority, TaskClosed, TaskKind, Wish
+from telehealth.notifications.addresses import normal
 from telehealth.notifications.models import AddressRow
 from telehealth.notifications.rules import OF_VISITS, Channel, Message, MessageKind
 from telehealth.notifications.wishes import digits_of, is_written, masked
@@ -62,6 +64,16 @@ async def report(unit: Unit, address_id: UUID, message: Message) -> None:
     row.task_id = task.id
     row.patient_id = visit.patient_id if message.recipient_role is Role.PATIENT else None
     await unit.session.flush()
+
+
+async def failing(unit: Unit, written: Mapping[Channel, str], region: str) -> dict[Channel, datetime]:
+    """Of the addresses that are written down, those at which nothing arrives, and since when."""
+    row = AddressRow
+    each = [
+        and_(row.channel == channel, row.address == normal(channel, text, region)) for channel, text in written.items()
+    ]
+    found = await unit.session.execute(select(row.channel, row.failed_at).where(row.failed_at.is_not(None), or_(*each)))
+    return {Channel(channel): failed_at for channel, failed_at in found if failed_at is not None}
 
 
 async def contact_set(unit: Unit, patient_id: PatientId, channels: Collection[Channel]) -> None:

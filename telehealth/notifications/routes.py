@@ -1,4 +1,4 @@
-"""The ways in to messages: what comes back by the gateway, links in mails, the patient's page, their words."""
+"""The ways in to messages: what comes back by the gateway, links in mails, pages of patients and desk, words."""
 
 from dataclasses import asdict
 from itertools import product
@@ -11,7 +11,7 @@ from telehealth.http.conditions import etag, required_match
 from telehealth.http.locales import LANGUAGES
 from telehealth.http.operation import PUBLIC, Documented, operation, page
 from telehealth.http.problems import MalformedBody
-from telehealth.notifications import administration, pages, publishing, queries, replies, trial
+from telehealth.notifications import administration, desk, pages, publishing, queries, replies, trial
 from telehealth.notifications.administration import house_of, named, spoken, view
 from telehealth.notifications.letters import Voice
 from telehealth.notifications.replies import NotOurGateway
@@ -80,6 +80,7 @@ def _reply(shown: MessageTextView) -> Reply[MessageTextView]:
 
 
 _OWN_SCOPE, _OWN = Scope.VISITS_JOIN, Purpose.PATIENT_REQUEST
+_DESK, _CARE, CONTACT = Scope.PATIENTS_WRITE, Purpose.TREATMENT, "/desk/{patient:uuid}/contact"
 _REFUSED = (NotFound, NotOurGateway, MalformedBody)
 TWIML = Documented(200, "text/xml")
 TEXTS, TEXT = "/v1/message-texts", "/v1/message-texts/{words}/{language}"
@@ -113,5 +114,7 @@ PAGES = (
     page("POST", TEXT_PAGE, administration.save_text, needs=_ADMIN, errors=(NotFound,)),
     page("GET", "/visit/messages", pages.own_messages, needs=_OWN_SCOPE, purpose=_OWN),
     page("POST", "/visit/messages", pages.save_own_messages, needs=_OWN_SCOPE, purpose=_OWN),
+    page("GET", CONTACT, desk.contact_page, needs=_DESK, purpose=_CARE, errors=(NotFound,)),
+    page("POST", CONTACT, desk.save_contact, needs=_DESK, purpose=_CARE, errors=(NotFound,)),
 )
 SOCKETS = ()

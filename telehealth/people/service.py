@@ -89,10 +89,20 @@ async def set_contact(
     email: str | None,
     phone: str | None,
     confirmed: Collection[ContactSystem] = (),
+    seen: tuple[str | None, str | None] | None = None,
 ) -> Patient:
-    """Where the patient is reached from now on; what they have `confirmed` counts as new. Raises NotFound."""
-    patient = await people.patient(unit, patient_id)
+    """Where the patient is reached from now on; what they have `confirmed` counts as new.
+
+    `seen` is the mail address and the number that were shown to who changes them. Raises NotFound, Stale.
+    """
     row = PatientRow
+    found = select(row).where(row.id == patient_id).with_for_update(key_share=True)
+    locked = await unit.session.scalar(found.execution_options(populate_existing=True))
+    if locked is None:
+        raise NotFound
+    patient = to_patient(locked)
+    if seen not in (None, (patient.email, patient.phone)):
+        raise Stale
     await unit.session.execute(update(row).where(row.id == patient.id).values(email=email, phone=phone))
     unit.audit("update", "patient", patient.id, patient_id=patient.id)
     anew = {

@@ -95,6 +95,7 @@ NODELESS = "503 without a media node; test_openapi asks with one"
 STORED = "this house has nowhere to keep files; their own tests look at what reading one leaves"
 TYPED_AGAIN = "the form is shown again with what was typed, to the person who typed it"
 DELIVERIES = "an admin answers for every delivery of the house, which tells nothing of a patient"
+OF_THE_DESK = "the front desk registers for every patient of the clinic"
 EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"records.{name}", Check.STRANGER): DELIVERIES for name in ("redrive_delivery", "redrive_on_page")},
     **{(f"records.{name}", Check.TRACE): DELIVERIES for name in ("list_deliveries", "deliveries_page")},
@@ -118,9 +119,9 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("people.read_locations", Check.STRANGER): "staff book for every patient of the clinic",
     ("people.replace_locations", Check.STRANGER): "staff book for every patient of the clinic",
     ("people.list_related_persons", Check.STRANGER): "staff book for every patient of the clinic",
-    ("people.add_related_person", Check.STRANGER): "the front desk registers for every patient of the clinic",
-    ("people.set_contact", Check.STRANGER): "the front desk registers for every patient of the clinic",
-    ("people.end_related_person", Check.STRANGER): "the front desk registers for every patient of the clinic",
+    ("people.add_related_person", Check.STRANGER): OF_THE_DESK,
+    ("people.set_contact", Check.STRANGER): OF_THE_DESK,
+    ("people.end_related_person", Check.STRANGER): OF_THE_DESK,
     ("exchange.read_schedule", Check.STRANGER): "clinicians are nobody's, and their calendars show no patient",
     ("access.revoke_grant", Check.STRANGER): "an admin holds every grant of the house: there is no other's",
     ("visits.times", Check.STRANGER): "staff book for every patient of the clinic",
@@ -152,6 +153,8 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     ("visits.find_to_wait", Check.ECHO): TYPED_AGAIN,
     ("visits.put_on_waitlist", Check.ECHO): TYPED_AGAIN,
     ("visits.answer", Check.ECHO): TYPED_AGAIN,
+    **{(f"notifications.{verb}", Check.STRANGER): OF_THE_DESK for verb in ("contact_page", "save_contact")},
+    ("notifications.save_contact", Check.ECHO): TYPED_AGAIN,
     **{(f"notifications.{name}", Check.ECHO): "as visits.offered" for name in BY_MAIL},
     ("visits.offered", Check.ECHO): "a page links to itself in other languages, and this one's address is anything",
     ("visits.acknowledge_on_page", Check.ECHO): "the same: a page that was not found links to itself",

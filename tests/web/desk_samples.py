@@ -18,7 +18,15 @@ _CLINIC = {"clinic": "Riverside Clinic"}
 _HEIRS = [Data(id="c1", name=ME.name), Data(id="c2", name="Dr. Ada Lindqvist")]
 _PATIENT = Data(id="p1", name=NAMES[2], birth_date=date(1958, 11, 2), language="ar", phone="+15075550134")
 _FORM = {"name": "", "birth_day": "", "birth_month": "", "birth_year": ""}
-_FINDING: Mapping[str, object] = {**_CLINIC, "me": DESK, "patient": None, "form": _FORM, "errors": [], "matches": None}
+_FINDING: Mapping[str, object] = {
+    **_CLINIC,
+    "me": DESK,
+    "told": "contact",
+    "patient": None,
+    "form": _FORM,
+    "errors": [],
+    "matches": None,
+}
 _WRONG = [Data(field="birth_month", code="incomplete"), Data(field="name", code="required")]
 _LISTED = [
     Data(id=f"v{at}", starts_at=NOW + timedelta(days=at), status=status, clinician_name=ME.name)
@@ -106,6 +114,18 @@ _TIMES = {
     "free": Data(first=date(2026, 3, 4), days=[_DAY], earlier=None, later=date(2026, 3, 11), next_free=None),
     "refused": "",
 }
+_CONTACT = {
+    **_CLINIC,
+    "me": DESK,
+    "zone": HERE,
+    "patient": _PATIENT,
+    "seen": {"email": "a.very.long.name.of.somebody@mail.hospital-of-the-region.example", "phone": "+1 507 555 0134"},
+    "form": {"email": "rosa", "phone": "555", "confirmed": ["email"]},
+    "failed": {"email": NOW, "sms": NOW},
+    "errors": [Data(field="email", code="email"), Data(field="phone", code="phone")],
+    "stale": False,
+}
+_CHANGED = {"seen": {"email": "", "phone": ""}, "failed": {"email": None, "sms": None}, "errors": [], "stale": True}
 _HERE, _AT = f"/visits/{VISIT_ID}/desk", f"/visits/{VISIT_ID}/times"
 
 FRONT_DESK = (
@@ -113,6 +133,8 @@ FRONT_DESK = (
     Sample("desk_found", "desk.html", {**_FINDING, "matches": [_PATIENT]}, "/desk"),
     Sample("desk_nobody", "desk.html", {**_FINDING, "matches": []}, "/desk"),
     Sample("desk_patient", "desk.html", {**_FINDING, "patient": _PATIENT, "zone": HERE, "visits": _LISTED}, "/desk/p1"),
+    Sample("contact", "contact.html", _CONTACT, "/desk/p1/contact"),
+    Sample("contact_changed", "contact.html", {**_CONTACT, **_CHANGED}, "/desk/p1/contact"),
     Sample("desk_visit", "desk_visit.html", _SHOWN, _HERE),
     Sample("desk_visit_over", "desk_visit.html", {**_SHOWN, **_DONE}, _HERE),
     Sample("desk_visit_wrong", "desk_visit.html", {**_SHOWN, **_UNFIT}, _HERE),

@@ -15,6 +15,7 @@ def _task(at: int, **more: object) -> Data:
     known: dict[str, object] = {
         "id": f"0195bb2e-7c00-7000-8000-0000000c{at:04}",
         "visit_id": VISIT_ID,
+        "patient_id": VISIT_ID,
         "kind": "custom",
         "title": "Check blood pressure",
         "patient_name": NAMES[at % len(NAMES)],
@@ -42,6 +43,7 @@ _MINE = [
 _TEAM = [
     _task(3, kind="rebook", title="", pool="desk", origin="patient_no_show"),
     _task(4, kind="call", title="", pool="desk", origin="left_unseen", priority="urgent", overdue=True),
+    _task(9, kind="call", title="r…@home.example", pool="desk", origin="bad_email", priority="urgent"),
     _task(5, title="اتصل بشأن نتيجة الفحص", owner="Dr. Ada Lindqvist", overdue=True, escalated=True),
 ]
 _BOARD = {

@@ -28,7 +28,9 @@ REASONS: Mapping[Command, tuple[str, ...]] = {
 
 
 class DeskQuery(Message):
-    """`told` is the command that has just been given; or what became of a message: `message`, `gone`."""
+    """`told` is the command that has just been given; or what became of a message: `message`, `gone`; or `contact`,
+    when where a patient is reached was just written down.
+    """
 
     told: Annotated[str, Field(max_length=40)] = ""
     lang: str | None = None

@@ -54,9 +54,9 @@ async def look_up(call: Call, body: FindForm) -> Response:
     return call.render("desk.html", status=422 if errors else 200, **shown)
 
 
-async def patients_visits(call: Call, patient: UUID) -> Response:
+async def patients_visits(call: Call, patient: UUID, query: DeskQuery) -> Response:
     """A patient's visits of today and ahead."""
-    return call.render("desk.html", **await call.run(_listed, PatientId(patient)))
+    return call.render("desk.html", told=query.told, **await call.run(_listed, PatientId(patient)))
 
 
 def _finding(reader: visits.Reader) -> dict[str, Any]:
