@@ -15,7 +15,7 @@ from telehealth.followups.models import FollowUpRow, TriggerRow
 from telehealth.followups.parts import Command, TaskKind, TaskStatus, Wish
 from telehealth.followups.rules import ENDINGS, TRANSITIONS, WINDOW, Facts, moved_by_time, needless, next_look
 from telehealth.followups.service import plan
-from telehealth.followups.steps import apply, change, event_of, situation
+from telehealth.followups.steps import apply, change, close, event_of, situation
 from telehealth.visits.gates import queries as gates
 from telehealth.visits.lifecycle import queries as visits
 
@@ -44,13 +44,16 @@ async def fire(unit: Unit, *, speed: float) -> int:
 
 async def recheck(unit: Unit, rows: Sequence[FollowUpRow]) -> list[FollowUpRow]:
     """Close what no longer applies, and answer the others."""
+    found = list(zip(rows, map(needless, await _facts(unit, rows)), strict=True))
+    awaited = await queries.awaited(unit, [row.id for row, condition in found if condition is not None])
     left = []
-    for row, facts in zip(rows, await _facts(unit, rows), strict=True):
-        condition = needless(facts) if row.closed_at is None else None
-        if condition is None:
+    for row, condition in found:
+        if condition is None or row.closed_at is not None:  # what waited for one that was cancelled has gone with it
             left.append(row)
-        else:
+        elif row.id in awaited:
             await change(unit, row, condition.command, cause=condition.name)
+        else:
+            close(unit, row, condition.command, cause=condition.name)
     return left
 
 

@@ -152,6 +152,14 @@ async def begun(unit: Unit, task_ids: Collection[UUID]) -> set[UUID]:
     return set(await unit.session.scalars(select(StepRow.task_id).where(StepRow.task_id.in_(task_ids), *by_hand)))
 
 
+async def awaited(unit: Unit, task_ids: Collection[UUID]) -> set[UUID]:
+    """Those of them that another task waits for."""
+    if not task_ids:
+        return set()
+    query = select(FollowUpRow.after_id).where(FollowUpRow.after_id.in_(task_ids))
+    return {after_id for after_id in await unit.session.scalars(query) if after_id is not None}
+
+
 async def triggers(unit: Unit) -> dict[str, bool]:
     """By ending of a visit, whether it makes a task at this clinic."""
     own = {row.ending: row.enabled for row in await unit.session.scalars(select(TriggerRow))}

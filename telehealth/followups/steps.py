@@ -19,6 +19,7 @@ from telehealth.followups.rules import (
     CLOSED,
     WINDOW,
     Situation,
+    Transition,
     decide,
     next_look,
 )
@@ -59,11 +60,23 @@ async def change(
     after = transition.to or back_to or before
     for name, value in (values or {}).items():
         setattr(row, name, value)
-    apply(unit, row, command, after, note=note, cause=cause)
-    unit.emit(event_of(transition.event, row))
-    unit.audit("update", "follow_up_task", row.id, patient_id=row.patient_id)
+    _write(unit, row, transition, after, note=note, cause=cause)
     if (after in CLOSED) is not (before in CLOSED):
         await _tell_successors(unit, row, after)
+
+
+def close(unit: Unit, row: FollowUpRow, command: Command, *, cause: str) -> None:
+    """The same for the system, of a task that nothing waits for: nobody has to be asked. Raises TaskClosed."""
+    transition = decide(command, TaskStatus(row.status), unit.actor.role, situation(unit, row))
+    _write(unit, row, transition, transition.to or TaskStatus(row.status), cause=cause)
+
+
+def _write(
+    unit: Unit, row: FollowUpRow, transition: Transition, after: TaskStatus, *, note: str = "", cause: str = ""
+) -> None:
+    apply(unit, row, transition.command, after, note=note, cause=cause)
+    unit.emit(event_of(transition.event, row))
+    unit.audit("update", "follow_up_task", row.id, patient_id=row.patient_id)
 
 
 def apply(
@@ -91,7 +104,7 @@ async def _tell_successors(unit: Unit, row: FollowUpRow, after: TaskStatus) -> N
     await unit.session.flush()
     query = select(FollowUpRow).where(FollowUpRow.after_id == row.id, FollowUpRow.status == TaskStatus.PLANNED)
     rows = (await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update())).all()
-    kept = await begun(unit, [each.id for each in rows]) if after is TaskStatus.CANCELLED else set[UUID]()
+    kept = await begun(unit, [each.id for each in rows]) if rows and after is TaskStatus.CANCELLED else set[UUID]()
     for each in rows:
         if after is TaskStatus.CANCELLED and each.id not in kept:
             await change(unit, each, Command.CANCEL, cause=BLOCKING_GONE)

@@ -22,6 +22,7 @@ from telehealth.visits.lifecycle.events import PatientMissed, VisitBooked, Visit
 from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.followups.working import work_of
+from tests.kit.statements import statements
 from tests.kit.visits import Arranged, arrange_visit
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -145,6 +146,38 @@ async def test_who_has_booked_again_is_not_asked_to(
     assert (rebook.status, call.status) == (TaskStatus.DONE, TaskStatus.DUE)
     steps = await unit_of_work.run(service.history, arranged.clinician, rebook.id)
     assert [(step.command, step.note) for step in steps] == [("plan", ""), ("complete", "rebooked")]
+
+
+async def test_many_that_are_needless_cost_no_more_questions_than_one(
+    unit_of_work: UnitOfWork, clock: FixedClock, arranged: Arranged
+) -> None:
+    await unit_of_work.run(_became, SYSTEM, arranged, VisitStatus.COMPLETED)
+    asked = []
+    for many in (1, 20):
+        for _ in range(many):
+            await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d")
+        clock.advance(timedelta(days=2))
+        await unit_of_work.run(_booked_again, SYSTEM, arranged)
+        with statements(unit_of_work) as seen:
+            await unit_of_work.run(keeping.fire, speed=1)
+        asked.append([each for each in seen if each.startswith("SELECT")])
+    assert len(asked[0]) == len(asked[1])
+    assert {task.status for task in await of(unit_of_work, arranged)} == {TaskStatus.DONE}
+
+
+async def test_what_waits_for_a_needless_task_hears_of_it(
+    unit_of_work: UnitOfWork, clock: FixedClock, arranged: Arranged
+) -> None:
+    await unit_of_work.run(_became, SYSTEM, arranged, VisitStatus.COMPLETED)
+    (first,) = await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d")
+    await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d")
+    waits = Wish(kind=TaskKind.CALL, due_in="3d", after_id=first.id)
+    (second,) = await unit_of_work.run(service.plan, arranged.clinician, arranged.visit_id, waits)
+    clock.advance(timedelta(days=2))
+    await unit_of_work.run(_booked_again, SYSTEM, arranged)
+    await unit_of_work.run(keeping.fire, speed=1)
+    found = {task.id: task for task in await of(unit_of_work, arranged)}
+    assert (found[first.id].status, found[second.id].blocked) == (TaskStatus.DONE, False)
 
 
 async def test_a_visit_booked_before_fulfils_nothing(

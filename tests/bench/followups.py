@@ -1,0 +1,215 @@
+"""How fast follow-up tasks fall due, and how late: `python -m tests.bench.followups`.
+
+Rows of mixed kinds and states on a real PostgreSQL, moved by our sweep, by a Celery task with an ETA for each row and
+by a job of procrastinate for each, with one and with two worker processes. Each looks whether a row still applies,
+moves it, and writes its history and its event; the contenders do that in one statement, and their letters are
+in the queue before the clock starts. When a row was moved is when its commit was (`track_commit_timestamp`); a commit
+waits for no disk (`fsync=off`), for all alike. Then 200 rows a second fall due, and it is measured how late each is
+moved; and both again, ours alone, with a million rows ahead.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import psycopg
+import typer
+
+from telehealth.catalogue import read_catalogue
+from telehealth.core.time import FixedClock, SystemClock
+from telehealth.db.engine import open_engine
+from telehealth.db.unit import UnitOfWork
+from telehealth.db.vault import Vault, parse_key_ring
+from tests.bench import due_celery, due_procrastinate
+from tests.bench.due_rows import DueRows, move_in
+from tests.bench.figures import Report, Times
+from tests.kit.house import environment_of, settings_of
+from tests.kit.mortal_postgres import mortal_postgres
+from tests.kit.processes import BEAT, WORKER, Process, running
+from tests.kit.valkey import mortal_valkey
+
+A_SECOND = 200
+WORKERS = (1, 2)
+FROM_THEN = timedelta(seconds=5)  # after the letters of what falls due are sent
+A_MONTH = timedelta(days=30)
+PATIENCE = 1_800  # seconds
+Row = tuple[UUID, datetime]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """`send` queues rows, `processes` are so many workers and what drives them."""
+
+    name: str
+    send: Callable[[Sequence[Row]], None]
+    processes: Callable[[int], Sequence[Process]]
+
+
+@dataclass(frozen=True)
+class Course:
+    rows: DueRows
+    broker: str
+    settings: dict[str, str]
+    log: Path
+    began: Callable[[], datetime] = SystemClock().now
+
+    def contenders(self) -> tuple[Contender, ...]:
+        url = self.rows.url
+        return (
+            Contender("our sweep", lambda _: None, self._ours),
+            Contender("Celery ETA", lambda rows: due_celery.send(self.broker, rows), self._celery),
+            Contender(
+                "procrastinate", lambda rows: asyncio.run(due_procrastinate.send(url, rows)), self._procrastinate
+            ),
+        )
+
+    def _ours(self, workers: int) -> Sequence[Process]:
+        worker, beat = _celery("tests.bench.due_ours", WORKER, workers), _celery("tests.bench.due_ours", BEAT, 0)
+        return Process(self.settings, worker, self.log), Process(self.settings, beat, self.log)
+
+    def _celery(self, workers: int) -> Sequence[Process]:
+        return (Process(self.settings, _celery("tests.bench.due_celery", WORKER, workers), self.log),)
+
+    def _procrastinate(self, workers: int) -> Sequence[Process]:
+        return tuple(Process(self.settings, ("tests.bench.due_procrastinate",), self.log) for _ in range(workers))
+
+    def throughput(self, contender: Contender, rows: int, workers: int) -> float:
+        """Rows a second, all due at once."""
+        contender.send(self.rows.plant(rows, self.began()))
+        with running(*contender.processes(workers)):
+            self._until(rows)
+        return self.rows.rate()
+
+    def lateness(self, contender: Contender, seconds: int) -> Times:
+        """Of rows that fall due one after the other, while the workers run."""
+        with running(*contender.processes(2)):
+            contender.send(self.rows.plant(1, self.began()))
+            self._until(1)
+            self.rows.forget()
+            count = A_SECOND * seconds
+            sending = timedelta(seconds=count / 500)
+            contender.send(self.rows.plant(count, self.began() + FROM_THEN + sending, timedelta(seconds=1 / A_SECOND)))
+            self._until(count)
+        return self.rows.lateness()
+
+    def _until(self, count: int) -> None:
+        end = time.monotonic() + PATIENCE
+        while (moved := self.rows.moved()) < count:
+            assert time.monotonic() < end, f"{moved} of {count}"
+            time.sleep(0.5)
+
+
+def main(
+    *,
+    rows: Annotated[int, typer.Option(help="How many are due at once.")] = 100_000,
+    seconds: Annotated[int, typer.Option(help="How long 200 a second fall due.")] = 30,
+    future: Annotated[int, typer.Option(help="How many lie ahead, for the second look at ours.")] = 1_000_000,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
+) -> None:
+    report = Report(f"Follow-up tasks: {rows:,} due at once, then {A_SECOND} a second")
+    with open_course() as course:
+        ours, *peers = course.contenders()
+        rates = {
+            (each.name, workers): _rate(course, report, each, (rows, workers))
+            for each in (ours, *peers)
+            for workers in WORKERS
+        }
+        for each in peers:
+            for workers in WORKERS:
+                ratio = rates[ours.name, workers] / rates[each.name, workers]
+                report.at_least(f"ours to {each.name}, {_processes(workers)}", ratio, 1.0)
+        late = {each.name: _late(course, report, each, seconds) for each in (ours, *peers)}
+        if future:
+            _with_a_future(course, report, (rows, seconds, future), (rates[ours.name, 2], late[ours.name]))
+    report.show(json)
+
+
+def _rate(course: Course, report: Report, contender: Contender, how_many: tuple[int, int]) -> float:
+    rows, workers = how_many
+    course.rows.clear()
+    rate = course.throughput(contender, rows, workers)
+    name = f"{contender.name}, {_processes(workers)}"
+    report.note(f"{name}: rows a second", round(rate, 1))
+    report.row(name, f"{rate:,.0f} rows a second", "")
+    return rate
+
+
+def _late(course: Course, report: Report, contender: Contender, seconds: int) -> Times:
+    course.rows.clear()
+    late = course.lateness(contender, seconds)
+    report.times(f"{contender.name}: how late", late)
+    return late
+
+
+def _with_a_future(
+    course: Course, report: Report, how_many: tuple[int, int, int], without: tuple[float, Times]
+) -> None:
+    """Ours alone; `without` is what was found before."""
+    (rows, seconds, future), ours = how_many, course.contenders()[0]
+    course.rows.clear()
+    course.rows.plant(future, course.began() + timedelta(days=30), timedelta(seconds=10))
+    course.rows.forget()
+    name, ahead = f"{ours.name}, {future:,} ahead", f"with {future:,} ahead to without"
+    rate = course.throughput(ours, rows, 2)
+    report.row(f"{name}, {_processes(2)}", f"{rate:,.0f} rows a second", "")
+    report.at_least(f"throughput {ahead}", rate / without[0], 0.9)
+    course.rows.forget()
+    late = course.lateness(ours, seconds)
+    report.times(f"{name}: how late", late)
+    for part in (0.5, 0.99):
+        ratio = round(late.percentile(part) / without[1].percentile(part), 3)
+        report.at_most(f"lateness p{part * 100:.0f} {ahead}", ratio, 1.1)
+
+
+def _celery(module: str, command: Sequence[str], workers: int) -> tuple[str, ...]:
+    argv = [module if each == "telehealth.celery" else each for each in command]
+    if workers:
+        argv[argv.index("--concurrency") + 1] = str(workers)
+    return tuple(argv)
+
+
+def _processes(workers: int) -> str:
+    return f"{workers} worker process{'es' * (workers > 1)}"
+
+
+@contextmanager
+def open_course() -> Iterator[Course]:
+    """A PostgreSQL that keeps commit times, a Valkey, and visits for tasks to be about."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(mortal_postgres())
+        with psycopg.connect(postgres.maintenance, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+        postgres.stop()
+        postgres.begin()
+        valkey = stack.enter_context(mortal_valkey())
+        log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="th-"))) / "log"
+        settings = environment_of(postgres.url, valkey.url)
+        asyncio.run(_move_in(postgres.url, settings["BROKER_URL"]))
+        rows = DueRows(postgres.url)
+        rows.prepare()
+        yield Course(rows, settings["BROKER_URL"], settings, log)
+
+
+async def _move_in(url: str, broker: str) -> None:
+    settings, clock = settings_of(url, broker), FixedClock(SystemClock().now() - A_MONTH)  # no task is done by booking
+    engine = open_engine(url)
+    vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
+    try:
+        await UnitOfWork(engine, clock, vault, read_catalogue().conflicts, _unheard).run(move_in)
+    finally:
+        await engine.dispose()
+
+
+async def _unheard(_: object) -> None:
+    """Nobody is nudged."""
+
+
+if __name__ == "__main__":
+    typer.run(main)
