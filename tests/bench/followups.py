@@ -22,16 +22,13 @@ from uuid import UUID
 import psycopg
 import typer
 
-from telehealth.catalogue import read_catalogue
 from telehealth.core.time import FixedClock, SystemClock
-from telehealth.db.engine import open_engine
-from telehealth.db.unit import UnitOfWork
-from telehealth.db.vault import Vault, parse_key_ring
 from tests.bench import due_celery, due_procrastinate
 from tests.bench.due_rows import DueRows, move_in
 from tests.bench.figures import Report, Times
-from tests.kit.house import environment_of, settings_of
+from tests.kit.house import environment_of
 from tests.kit.mortal_postgres import mortal_postgres
+from tests.kit.note_house import unit_of_work_on
 from tests.kit.processes import BEAT, WORKER, Process, running
 from tests.kit.valkey import mortal_valkey
 
@@ -191,24 +188,16 @@ def open_course() -> Iterator[Course]:
         valkey = stack.enter_context(mortal_valkey())
         log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="th-"))) / "log"
         settings = environment_of(postgres.url, valkey.url)
-        asyncio.run(_move_in(postgres.url, settings["BROKER_URL"]))
+        asyncio.run(_move_in(postgres.url, valkey.url))
         rows = DueRows(postgres.url)
         rows.prepare()
         yield Course(rows, settings["BROKER_URL"], settings, log)
 
 
-async def _move_in(url: str, broker: str) -> None:
-    settings, clock = settings_of(url, broker), FixedClock(SystemClock().now() - A_MONTH)  # no task is done by booking
-    engine = open_engine(url)
-    vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
-    try:
-        await UnitOfWork(engine, clock, vault, read_catalogue().conflicts, _unheard).run(move_in)
-    finally:
-        await engine.dispose()
-
-
-async def _unheard(_: object) -> None:
-    """Nobody is nudged."""
+async def _move_in(database: str, valkey: str) -> None:
+    """A month ago, so that no task is done by a booking."""
+    async with unit_of_work_on(database, valkey, FixedClock(SystemClock().now() - A_MONTH)) as unit_of_work:
+        await unit_of_work.run(move_in)
 
 
 if __name__ == "__main__":

@@ -91,8 +91,15 @@ def note_house(
 @asynccontextmanager
 async def signing(house: NoteHouse, clock: Clock | None = None) -> AsyncIterator[UnitOfWork]:
     """What a web process signs with."""
-    settings = settings_of(house.postgres.url, house.valkey.url)
-    engine = open_engine(house.postgres.url, pool_size=4)
+    async with unit_of_work_on(house.postgres.url, house.valkey.url, clock) as unit_of_work:
+        yield unit_of_work
+
+
+@asynccontextmanager
+async def unit_of_work_on(database: str, valkey: str, clock: Clock | None = None) -> AsyncIterator[UnitOfWork]:
+    """What a process with the settings of `environment_of` writes with."""
+    settings = settings_of(database, valkey)
+    engine = open_engine(database, pool_size=4)
     vault = Vault(parse_key_ring(settings.data_keys.get_secret_value()))
     try:
         yield UnitOfWork(engine, clock or SystemClock(), vault, read_catalogue().conflicts, _unheard)
