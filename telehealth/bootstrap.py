@@ -32,6 +32,7 @@ from telehealth.http.pages import open_pages
 from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
+from telehealth.notifications.metrics import gauges as numbers_of_messages
 from telehealth.notifications.ports import (
     GatewayDoor,
     GatewayKind,
@@ -56,7 +57,7 @@ from telehealth.records.charting.board import NotesOnBoard
 from telehealth.records.charting.ports import RoomFollowUps, SupervisorTasks
 from telehealth.records.delivery.destinations import RECORD_SERVICE, Target, parse_targets, profile_called
 from telehealth.records.delivery.fhir_client import open_record_service
-from telehealth.records.delivery.ports import Destination, Destinations, MetricsToken
+from telehealth.records.delivery.ports import Destination, Destinations, MetricsToken, OtherNumbers
 from telehealth.scheduling.availability.ports import KeptVisits
 from telehealth.scheduling.calendars.ports import OwnDomain
 from telehealth.scheduling.calendars.rules import domain_of
@@ -150,6 +151,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         Lacking: _lacking(settings),
         Locales: Locales.load(),
         MailFrom: MailFrom(settings.mail_from),
+        OtherNumbers: OtherNumbers((numbers_of_messages,)),
         MetricsToken: MetricsToken(_secret(settings.metrics_token)),
         Mailer: SmtpMailer(settings.smtp_url.get_secret_value()),
         MediaNode: HttpMediaNode(settings.media_url, _signer(settings)),

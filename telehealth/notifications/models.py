@@ -17,6 +17,7 @@ from telehealth.notifications.rules import MessageState
 from telehealth.notifications.wishes import Purpose
 
 STATES = ", ".join(f"'{state}'" for state in MessageState)
+STUCK = "state = 'dead' OR (state IN ('pending', 'sending') AND fault IS NOT NULL)"
 UNDER_WAY, PENDING = "state IN ('pending', 'sending')", "state = 'pending'"
 ALL_PURPOSES = ", ".join(f"'{purpose}'" for purpose in Purpose)
 
@@ -56,8 +57,22 @@ class MessageRow(Table):
         Index("ix_message_channel_due", "channel", "next_attempt_at", postgresql_where=text(UNDER_WAY)),
         Index("ix_message_patience", "channel", "patient_until", postgresql_where=text(PENDING)),
         Index("ix_message_arrived", "address_id", "settled_at", postgresql_where=text("state IN ('sending', 'sent')")),
+        Index("ix_message_stuck", "due_at", "id", postgresql_where=text(STUCK)),
         Index("ix_message_ahead", "recipient_id", postgresql_where=text(PENDING)),
     )
+
+
+class AttemptRow(Table):
+    """What came of one attempt to send a message: `code` is of the server or gateway, or the name of a fault."""
+
+    __tablename__ = "message_attempt"
+
+    message_id: Mapped[UUID] = plain(ForeignKey("message.id"), primary_key=True)
+    attempt: Mapped[int] = plain(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = plain()
+    channel: Mapped[str] = plain()
+    outcome: Mapped[str] = plain()
+    code: Mapped[str | None] = plain()
 
 
 class AddressRow(Table):

@@ -11,10 +11,11 @@ from telehealth.http.conditions import etag, required_match
 from telehealth.http.locales import LANGUAGES
 from telehealth.http.operation import PUBLIC, Documented, operation, page
 from telehealth.http.problems import MalformedBody
-from telehealth.notifications import administration, desk, pages, publishing, queries, replies, trial
+from telehealth.notifications import administration, desk, pages, parked, publishing, queries, replies, trial
 from telehealth.notifications.administration import house_of, named, spoken, view
 from telehealth.notifications.letters import Voice
 from telehealth.notifications.replies import NotOurGateway
+from telehealth.notifications.rules import Moving
 from telehealth.notifications.schemas import (
     MessageTextContent,
     MessageTextsView,
@@ -86,6 +87,7 @@ TWIML = Documented(200, "text/xml")
 TEXTS, TEXT = "/v1/message-texts", "/v1/message-texts/{words}/{language}"
 TEXT_PAGE = f"{administration.PATH}/{{words}}/{{language}}"
 _ADMIN, _CONFLICTS = Scope.VISIT_TYPES_WRITE, (ConditionMissing, Stale)
+_RUNS, _AGAIN = Scope.INTEGRATIONS_WRITE, (NotFound, Moving)
 UNSUBSCRIBE = "/unsubscribe/{link}/{purpose}"
 OPERATIONS = (
     operation("POST", "/v1/texts/inbound", replies.text_back, needs=PUBLIC, purpose=_OWN, errors=_REFUSED),
@@ -98,6 +100,10 @@ OPERATIONS = (
         errors=_REFUSED,
         answers=(TWIML,),
     ),
+    operation("GET", "/v1/messages", parked.list_messages, needs=_RUNS),
+    operation(
+        "POST", "/v1/messages/{message:uuid}/redrive", parked.redrive_message, needs=_RUNS, status=204, errors=_AGAIN
+    ),
     operation("GET", TEXTS, list_texts, needs=_ADMIN),
     operation("GET", TEXT, read_text, needs=_ADMIN, errors=(NotFound,)),
     operation("GET", f"{TEXT}/versions", list_text_versions, needs=_ADMIN, errors=(NotFound,)),
@@ -106,6 +112,8 @@ OPERATIONS = (
     operation("POST", f"{TEXT}/preview", preview_text, needs=_ADMIN, errors=(NotFound,)),
 )
 PAGES = (
+    page("GET", parked.PATH, parked.messages_page, needs=_RUNS),
+    page("POST", f"{parked.PATH}/{{message:uuid}}/redrive", parked.redrive_message_on_page, needs=_RUNS, errors=_AGAIN),
     page("GET", UNSUBSCRIBE, pages.unsubscribe, needs=PUBLIC),
     page("POST", UNSUBSCRIBE, pages.unsubscribe_at_once, needs=PUBLIC, purpose=_OWN),
     page("POST", f"{UNSUBSCRIBE}/again", pages.subscribe_again, needs=PUBLIC, purpose=_OWN),

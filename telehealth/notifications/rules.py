@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from telehealth.core.actors import Role
+from telehealth.core.errors import Kind, Refusal
 from telehealth.core.ids import MessageId
 from telehealth.notifications.wording import Wording
 from telehealth.people.rules import Clinic
@@ -24,6 +25,7 @@ LEASE = timedelta(seconds=90)
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(hours=48)
+WRITTEN_TRIES = 5  # what cannot be written so often is poison, and waits for a person
 
 
 class MessageKind(StrEnum):
@@ -50,6 +52,23 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     SMS = "sms"
+
+
+class Attempted(StrEnum):
+    """What came of one attempt to send."""
+
+    SENT = "sent"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    OPTED_OUT = "opted_out"
+    DEFERRED = "deferred"
+    AWAY = "away"
+    UNSENDABLE = "unsendable"
+    UNWRITTEN = "unwritten"
+
+
+class Moving(Refusal):
+    kind, slug, title = Kind.CONFLICT, "message-under-way", "The message is being sent, or needs no sending again"
 
 
 class MessageState(StrEnum):

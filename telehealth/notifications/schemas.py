@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from telehealth.core.time import parse_zone
 from telehealth.http.schemas import Instant, Message
-from telehealth.notifications.rules import Channel, MessageKind
+from telehealth.notifications.rules import Attempted, Channel, MessageKind, MessageState
 from telehealth.notifications.slots import Published, Whom, Words
 from telehealth.notifications.wishes import Purpose
 from telehealth.notifications.wording import Wording, cleaned
@@ -137,3 +137,54 @@ class MessageTextForm(MessageTextContent):
     version: Annotated[int, Field(ge=0, lt=2**31)]
     zone: Annotated[str, Field(max_length=60), AfterValidator(known_zone)] = ""
     action: Literal["preview", "publish", "retire"] = "publish"
+
+
+class StuckMessagesQuery(Message):
+    """`after` is the id of the last message of the page before."""
+
+    after: UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+
+
+class StuckMessagesPage(Message):
+    """`told`: again, after a message was sent again."""
+
+    after: UUID | None = None
+    told: Annotated[str, Field(max_length=20)] = ""
+
+
+class StuckMessageView(Message):
+    """One message that was given up, or that failed and is tried again: nothing of whom it is about or goes to. `age`
+    is in seconds since it was due, `attempt` counts how often it was taken up, `tries` what failed for its own sake.
+
+    `outcome` is what came of the last attempt, `fault` its code or the name of a fault.
+    """
+
+    id: UUID
+    kind: MessageKind
+    channel: Channel
+    state: MessageState
+    due_at: Instant
+    age: int
+    attempt: int
+    tries: int
+    next_attempt_at: Instant | None
+    fault: str | None
+    outcome: Attempted | None
+    tried_at: Instant | None
+
+
+class ChannelBalance(Message):
+    """One channel in numbers: `due` and not sent, given up in 30 days, the age of the oldest due in seconds."""
+
+    channel: Channel
+    due: int
+    dead: int
+    oldest_age: int | None
+
+
+class StuckMessagesView(Message):
+    """What is not sent, the longest due first."""
+
+    channels: list[ChannelBalance]
+    items: list[StuckMessageView]

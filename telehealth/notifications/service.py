@@ -15,7 +15,7 @@ from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.notifications import addresses, bounces
 from telehealth.notifications.gathering import facts_of, participant_of, reader_of
-from telehealth.notifications.models import MessageRow
+from telehealth.notifications.models import AttemptRow, MessageRow
 from telehealth.notifications.ports import Away, Came, Deferred, OptedOut, Refused, Sent, Unreachable
 from telehealth.notifications.rules import (
     BAD_ADDRESS,
@@ -23,6 +23,8 @@ from telehealth.notifications.rules import (
     NOWHERE,
     OF_VISITS,
     STOPPED,
+    WRITTEN_TRIES,
+    Attempted,
     Channel,
     Facts,
     Message,
@@ -49,6 +51,16 @@ from telehealth.visits.lifecycle.service import open_visit
 from telehealth.visits.participants.service import note_notified
 
 Recipient = tuple[Role, UUID]
+OUTCOMES: Mapping[type[Came], Attempted] = {
+    Sent: Attempted.SENT,
+    Refused: Attempted.REFUSED,
+    Unreachable: Attempted.UNREACHABLE,
+    OptedOut: Attempted.OPTED_OUT,
+    Deferred: Attempted.DEFERRED,
+    Away: Attempted.AWAY,
+    Unsendable: Attempted.UNSENDABLE,
+    Unwritten: Attempted.UNWRITTEN,
+}
 WITH_WISHES = frozenset({Role.PATIENT, Role.GUEST})
 
 
@@ -174,6 +186,7 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach, *, away
     ours = settled.one_or_none()
     if ours is None:
         return
+    _keep_attempt(unit, message, came)
     if rerouted and following is not None:
         await _reroute(unit, message, following.channel)
     if came == Sent() and ours.override is not None:
@@ -181,6 +194,26 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach, *, away
         unit.audit("execute", "message", message.id, patient_id=patient_id, outcome=ours.override)
     if ours.address_id is not None:
         await _learn(unit, message, came, ours.address_id)
+
+
+def _keep_attempt(unit: Unit, message: Message, came: Came) -> None:
+    """What came of it, never a text; to wait for its time is no attempt."""
+    outcome = OUTCOMES.get(type(came))
+    if outcome is not None:
+        told = {"at": unit.now, "channel": message.channel, "outcome": outcome, "code": _code(came)}
+        unit.session.add(AttemptRow(message_id=message.id, attempt=message.attempt, **told))
+
+
+def _code(came: Came) -> str | None:
+    match came:
+        case Refused(code) | Unreachable(code) | OptedOut(code) | Deferred(code):
+            return str(code)
+        case Away(fault) | Unwritten(fault) | Withheld(fault):
+            return fault
+        case Unsendable(state, fault):
+            return fault or state
+        case Sent() | NotNow():
+            return None
 
 
 async def _learn(unit: Unit, message: Message, came: Came, address_id: UUID) -> None:
@@ -304,17 +337,10 @@ def _again(unit: Unit, message: Message, came: Failed, *, last: bool, away: bool
     since = message.due_at if must is None or must > unit.now else must
     waits = GIVE_UP_AFTER if last else patience(ahead=message.ahead)
     at = next_try(message, unit.now, since=since, patience=waits)
-    if at is None:
-        return _settled(unit, MessageState.DEAD, _fault(came))
-    waiting = {"state": MessageState.PENDING, "fault": _fault(came), "patient_until": since + waits}
+    poison = isinstance(came, Unwritten) and message.tries + 1 >= WRITTEN_TRIES
+    if at is None or poison:
+        return _settled(unit, MessageState.DEAD, _code(came))
+    waiting: dict[str, object] = {"state": MessageState.PENDING, "fault": _code(came), "patient_until": since + waits}
     if isinstance(came, Withheld) or (away and isinstance(came, Away)):
         return waiting | {"next_attempt_at": unit.now}
     return waiting | {"next_attempt_at": at, "tries": message.tries + 1}
-
-
-def _fault(came: Failed) -> str:
-    match came:
-        case Deferred(code):
-            return str(code)
-        case Away(fault) | Unwritten(fault) | Withheld(fault):
-            return fault

@@ -94,11 +94,14 @@ NO_TRAINEE = "this house has no trainee; its own tests look at what reading what
 NODELESS = "503 without a media node; test_openapi asks with one"
 STORED = "this house has nowhere to keep files; their own tests look at what reading one leaves"
 TYPED_AGAIN = "the form is shown again with what was typed, to the person who typed it"
+MESSAGES = "an admin answers for every message of the house, which tells nothing of a patient"
 DELIVERIES = "an admin answers for every delivery of the house, which tells nothing of a patient"
 OF_THE_DESK = "the front desk registers for every patient of the clinic"
 EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"records.{name}", Check.STRANGER): DELIVERIES for name in ("redrive_delivery", "redrive_on_page")},
     **{(f"records.{name}", Check.TRACE): DELIVERIES for name in ("list_deliveries", "deliveries_page")},
+    **{(f"notifications.{name}", Check.STRANGER): MESSAGES for name in ("redrive_message", "redrive_message_on_page")},
+    **{(f"notifications.{name}", Check.TRACE): MESSAGES for name in ("list_messages", "messages_page")},
     ("records.publish_template", Check.ECHO): TYPED_AGAIN,
     ("records.template_page", Check.TRACE): "what notes begin with is no patient's data",
     ("records.supervisors_page", Check.TRACE): "who co-signs for whom is no patient's data",

@@ -30,6 +30,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "document": lambda course: course.note,
     "composition": lambda course: course.note,
     "delivery": lambda course: course.delivery,
+    "message": lambda course: course.task,
     "task": lambda course: course.task,
     "run": lambda course: course.run,
     "wait": lambda course: course.wait,

@@ -62,6 +62,22 @@ def test_what_waited_is_tried_as_often_as_it_was(databases: Databases) -> None:
     command.check(alembic_config(place))
 
 
+def test_attempts_are_kept_beside_a_ledger_at_work(databases: Databases) -> None:
+    place = databases.create_empty()
+    migrate(place, "0047")
+    with psycopg.connect(place) as connection:
+        insert(connection, "message", {**ROW, "state": "dead", "fault": "550"})
+    migrate(place)
+    with psycopg.connect(place) as connection:
+        tried = {"message_id": ROW["id"], "attempt": 1, "at": THEN, "channel": "email", "outcome": "refused"}
+        insert(connection, "message_attempt", tried)
+    command.downgrade(alembic_config(place), "0047")
+    with psycopg.connect(place) as connection:
+        assert connection.execute("SELECT state, fault FROM message").fetchall() == [("dead", "550")]
+    migrate(place)
+    command.check(alembic_config(place))
+
+
 def test_addresses_that_were_known_work_until_they_fail(databases: Databases) -> None:
     place = databases.create_empty()
     migrate(place, "0042")

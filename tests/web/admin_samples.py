@@ -96,6 +96,27 @@ _WAY = {
     "codes": (),
     "finding": None,
 }
+_UNSENT = (
+    ("reminder", "email", "pending", "deferred", "452"),
+    *(("invitation", "sms", "dead", each, "30006") for each in ("refused", "unreachable", "opted_out", "unwritten")),
+    ("offer", "email", "dead", "unsendable", "no-address"),
+    ("moved", "email", "dead", "away", "SMTPConnectError"),
+)
+_MESSAGES = {
+    **_CLINIC,
+    "told": "again",
+    "balances": [
+        Data(channel="email", due=3, dead=2, oldest_due_at=NOW),
+        Data(channel="sms", due=0, dead=4, oldest_due_at=None),
+    ],
+    "more": "m2",
+    "again": ("dead", "pending"),
+    "messages": [
+        Data(id=f"m{number}", kind=kind, channel=channel, state=state, due_at=NOW, attempt=5, outcome=came, fault=code)
+        for number, (kind, channel, state, came, code) in enumerate(_UNSENT)
+    ],
+}
+_ALL_SENT: dict[str, object] = {"messages": [], "more": None}
 _DELIVERIES = {
     **_CLINIC,
     "told": "again",
@@ -190,6 +211,10 @@ ADMINISTRATION = (
         "/admin/care-pathways/high-blood-pressure",
     ),
     Sample("deliveries", "deliveries.html", _DELIVERIES, "/admin/deliveries"),
+    Sample("admin_messages", "admin_messages.html", _MESSAGES, "/admin/messages"),
+    Sample(
+        "admin_messages_none", "admin_messages.html", {**_MESSAGES, "messages": [], "more": None}, "/admin/messages"
+    ),
     Sample("deliveries_none", "deliveries.html", {**_DELIVERIES, "deliveries": [], "more": None}, "/admin/deliveries"),
     Sample("admin_note_template", "admin_note_template.html", _TEMPLATE, "/admin/note-templates"),
     Sample(

@@ -12,7 +12,7 @@ from telehealth.http.call import Call
 from telehealth.http.openmetrics import CONTENT_TYPE, Gauge, exposition
 from telehealth.records.delivery import queries
 from telehealth.records.delivery.findings import Finding
-from telehealth.records.delivery.ports import Destinations, MetricsToken
+from telehealth.records.delivery.ports import Destinations, MetricsToken, OtherNumbers
 from telehealth.records.delivery.queries import Tally
 from telehealth.tasks import relay
 
@@ -31,15 +31,18 @@ async def metrics(call: Call) -> Response:
         raise NotFound
     if not compare_digest((call.header("authorization") or "").encode(), f"Bearer {token}".encode()):
         raise NotSignedIn
-    return Response(await call.run(_counted, call.port(Destinations).names), media_type=CONTENT_TYPE)
+    return Response(
+        await call.run(_counted, call.port(Destinations).names, call.port(OtherNumbers)), media_type=CONTENT_TYPE
+    )
 
 
-async def _counted(unit: Unit, names: Sequence[str]) -> str:
+async def _counted(unit: Unit, names: Sequence[str], others: OtherNumbers) -> str:
     """A destination that nothing was ever sent to is told of too: nothing is a number."""
     tallies = {each.destination: each for each in await queries.tallies(unit)}
     told = [tallies.get(name, Tally(name)) for name in sorted({*names, *tallies})]
     parked = Gauge("telehealth_outbox_parked", PARKED, (({}, await relay.count_parked(unit)),))
-    return exposition((*_gauges(told, unit.now), parked))
+    more = [gauge for each in others.each for gauge in await each(unit)]
+    return exposition((*_gauges(told, unit.now), parked, *more))
 
 
 def _gauges(tallies: Sequence[Tally], now: datetime) -> tuple[Gauge, ...]:

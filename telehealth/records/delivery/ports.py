@@ -1,11 +1,14 @@
 """The patient record service, in our words: a document goes in, what became of it comes out."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from telehealth.db.unit import Unit
+from telehealth.http.openmetrics import Gauge
 from telehealth.records.delivery.findings import Seen
 from telehealth.records.delivery.profiles import Profile, ResourceType
 from telehealth.records.delivery.rules import Answer, DocumentIdentifiers, Identifier, document_identifiers
@@ -133,6 +136,13 @@ class Destination:
     name: str
     profile: Profile
     service: RecordService
+
+
+@dataclass(frozen=True, slots=True)
+class OtherNumbers:
+    """What higher floors tell of themselves in numbers, at the same door."""
+
+    each: tuple[Callable[[Unit], Awaitable[tuple[Gauge, ...]]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.openmetrics import CONTENT_TYPE, Gauge, exposition
 from telehealth.records.delivery.findings import Finding
 from telehealth.records.delivery.models import RecordDeliveryRow
-from telehealth.records.delivery.ports import Destination, Destinations, MetricsToken
+from telehealth.records.delivery.ports import Destination, Destinations, MetricsToken, OtherNumbers
 from telehealth.records.delivery.profiles import US_CORE
 from telehealth.records.delivery.routes import OPERATIONS
 from telehealth.records.delivery.rules import Away, Forbidden, Rejected
@@ -40,7 +40,7 @@ def destinations(*services: Everybody) -> Destinations:
 
 @pytest.fixture
 async def http(unit_of_work: UnitOfWork) -> AsyncIterator[httpx.AsyncClient]:
-    ports = {MetricsToken: MetricsToken(TOKEN), Destinations: destinations(Everybody())}
+    ports = {MetricsToken: MetricsToken(TOKEN), Destinations: destinations(Everybody()), OtherNumbers: OtherNumbers()}
     async with client_of(unit_of_work, OPERATIONS, {}, ports=ports) as client:
         yield client
 
@@ -99,7 +99,7 @@ async def test_without_its_token_nobody_reads_them(http: httpx.AsyncClient) -> N
 
 
 async def test_a_house_without_a_token_has_no_such_door(unit_of_work: UnitOfWork) -> None:
-    ports = {MetricsToken: MetricsToken(), Destinations: destinations(Everybody())}
+    ports = {MetricsToken: MetricsToken(), Destinations: destinations(Everybody()), OtherNumbers: OtherNumbers()}
     async with client_of(unit_of_work, OPERATIONS, {}, ports=ports) as client:
         for headers in ({}, {"authorization": "Bearer None"}, {"authorization": "Bearer "}):
             assert (await client.get("/metrics", headers=headers)).status_code == 404
