@@ -18,7 +18,7 @@ from typing import Literal, Protocol, cast
 from zoneinfo import ZoneInfo
 
 import babel
-from babel import dates
+from babel import dates, units
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -61,6 +61,10 @@ class Locale:
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         return self.translations.ngettext(singular, plural, number)
+
+    def format_minutes(self, number: int) -> str:
+        """20 minutes, in words."""
+        return units.format_unit(number, "duration-minute", "long", locale=self.region)
 
     def format_time(self, instant: datetime, zone: ZoneInfo) -> str:
         """14:30 or 2:30 PM, as the region writes it."""

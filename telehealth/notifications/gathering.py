@@ -11,6 +11,7 @@ from telehealth.notifications import queries
 from telehealth.notifications.rules import (
     OF_ALERTS,
     OF_VISITS,
+    TO_WHO_IS_NOT_HERE,
     UNTRUE,
     Facts,
     Message,
@@ -29,6 +30,7 @@ from telehealth.visits.escalation import queries as escalation
 from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.lifecycle.service import open_visit
 from telehealth.visits.participants import queries as participants
+from telehealth.visits.waiting_room import attendance, notices
 
 
 async def facts_of(unit: Unit, message: Message) -> Facts | Unsendable:
@@ -58,6 +60,11 @@ async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
     visit = await open_visit(unit, message.subject_id)
     if not still_true(message, visit, unit.now) or await _uninvited(unit, message):
         return UNTRUE
+    if message.kind in TO_WHO_IS_NOT_HERE and await attendance.is_here(unit, visit.id):
+        return UNTRUE
+    late = await notices.late_of(unit, visit.clinician_id) if message.kind is MessageKind.RUNNING_LATE else None
+    if message.kind is MessageKind.RUNNING_LATE and (late is None or late.said_at != message.due_at):
+        return UNTRUE  # taken back, or said otherwise since
     return Facts(
         message=message,
         reader=await reader_of(unit, message),
@@ -65,6 +72,7 @@ async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
         clinician=(await people.clinician(unit, visit.clinician_id)).name,
         clinic=await people.clinic(unit),
         path=await _path(unit, message, visit),
+        delay=0 if late is None else late.minutes,
     )
 
 

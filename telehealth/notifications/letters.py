@@ -20,6 +20,7 @@ from telehealth.scheduling.waitlist.rules import OfferMode
 from telehealth.visits.participants.rules import LINK_PATHS, Identity
 
 K = MessageKind
+IN_CALENDARS = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class Desk:
         )
 
     def _invite(self, facts: Facts, voice: "Voice", *, link: str, now: datetime) -> Invite | None:
-        if facts.visit is None or facts.message.kind is K.REMINDER:
+        if facts.visit is None or facts.message.kind not in IN_CALENDARS:
             return None
         occasion = Occasion(
             title=voice.locale.gettext("Video visit"),
@@ -86,6 +87,8 @@ def said(facts: Facts, voice: Voice, link: str) -> dict[str, str]:
         values |= {"clinic": facts.clinic.name, "phone": facts.clinic.phone}
     if facts.visit is not None:
         values["when"] = voice.time(facts.visit.starts_at)
+    if facts.delay:
+        values["delay"] = voice.locale.format_minutes(facts.delay)
     if facts.until is not None:
         values["until"] = voice.time(facts.until)
     if facts.offered is not None:
@@ -124,6 +127,12 @@ def _to_patient(kind: MessageKind, locale: Locale) -> Wording:
         case K.REMINDER:
             subject = _("Reminder of your video visit: %(when)s")
             first = _("This is a reminder of your video visit with %(clinician)s on %(when)s.")
+        case K.JOIN_NOW:
+            subject = _("It is time for your video visit")
+            first = _("It is time for your video visit with %(clinician)s. Please join now.")
+        case K.RUNNING_LATE:
+            subject = _("Your video visit begins later")
+            first = _("Your video visit with %(clinician)s on %(when)s begins about %(delay)s late.")
         case K.CANCELLATION:
             subject = _("Your video visit is cancelled: %(when)s")
             first = _("Your video visit with %(clinician)s on %(when)s is cancelled. You do not have to do anything.")

@@ -13,7 +13,7 @@ from telehealth.notifications.wording import Wording
 from telehealth.people.rules import Clinic
 from telehealth.scheduling.waitlist.rules import Offer
 from telehealth.visits.escalation.rules import AlertKind, Audience
-from telehealth.visits.lifecycle.rules import Visit, VisitStatus
+from telehealth.visits.lifecycle.rules import WAITING, Visit, VisitStatus
 
 # So long before a visit it is reminded of, unless that is sooner than so long after it was booked or moved.
 REMINDERS: Mapping[timedelta, timedelta] = {
@@ -33,6 +33,8 @@ class MessageKind(StrEnum):
     MOVED = "moved"
     CANCELLATION = "cancellation"
     REMINDER = "reminder"
+    JOIN_NOW = "join_now"
+    RUNNING_LATE = "running_late"
     TIME_TO_CHOOSE = "time_to_choose"
     FOLLOW_UP_DUE = "follow_up_due"
     FOLLOW_UP_OPEN = "follow_up_open"
@@ -94,7 +96,9 @@ MESSAGE_STEPS: Mapping[MessageState, frozenset[MessageState]] = {
 }
 
 K = MessageKind
-OF_VISITS = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER})
+TO_COME = WAITING | {VisitStatus.BOOKED}
+OF_VISITS = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.JOIN_NOW, K.RUNNING_LATE})
+TO_WHO_IS_NOT_HERE = frozenset({K.JOIN_NOW, K.RUNNING_LATE})  # of nobody whose page is open
 OF_ALERTS = frozenset(
     {K.WAITING_FOR_YOU, K.WAITING_UNANSWERED, K.HELD_UP, K.LINK_LOCKED, K.UNJOINABLE, K.HOUSE_UNREADY}
 )
@@ -160,7 +164,8 @@ class Facts:
 
     `published` are the words that administrators have set in place of the catalogue's, by language.
     `until` is how long the path of an invitation to choose a time, or of what is to be read, leads there. `stop` is
-    the path that stops such messages to this address; empty for staff.
+    the path that stops such messages to this address; empty for staff. `delay` is how many minutes the clinician is
+    late.
     """
 
     message: Message
@@ -172,6 +177,7 @@ class Facts:
     path: str = ""
     until: datetime | None = None
     stop: str = ""
+    delay: int = 0
     published: Mapping[str, Wording] = field(default_factory=dict)
 
 
@@ -242,6 +248,11 @@ def still_true(message: Message, visit: Visit, now: datetime) -> bool:
             booked = visit.status in (VisitStatus.BOOKED, VisitStatus.ARRIVED)
             until = _reminded_again(message, visit)
             return booked and until is not None and now < until
+        case K.JOIN_NOW:
+            expected = visit.status in (*TO_COME, VisitStatus.ADMITTING)
+            return expected and message.due_at == visit.starts_at and now < visit.closes_at
+        case K.RUNNING_LATE:
+            return visit.status in TO_COME and now < visit.closes_at
         case _:
             return visit.status is not VisitStatus.CANCELLED and now < visit.closes_at
 

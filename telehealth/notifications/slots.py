@@ -37,10 +37,11 @@ class Words:
     @property
     def frame(self) -> Frame:
         known = _TEXTED if self.channel is Channel.SMS else _PLACES[self.whom] | _OWN.get(self.kind, frozenset())
+        known |= _NEEDED.get(self.kind, frozenset())
         timed = self.kind in OF_VISITS or self.kind is K.OFFER
         known = known if timed else known - _OF_TIMES
         linked = self.kind is not K.CANCELLATION
-        needed = frozenset({*({"link"} if linked else ()), *({"when"} if timed else ())})
+        needed = _NEEDED.get(self.kind) or frozenset({*({"link"} if linked else ()), *({"when"} if timed else ())})
         return Frame(
             known=known if linked else known - {"link", "how"},
             needed=needed,
@@ -75,8 +76,9 @@ _OWN = {
     K.TIME_TO_CHOOSE: frozenset({"until"}),
     K.AFTER_VISIT_SUMMARY: frozenset({"until"}),
 }
+_NEEDED = {K.JOIN_NOW: frozenset({"link"}), K.RUNNING_LATE: frozenset({"link", "delay"})}
 _TO_PATIENTS = (
-    *(K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER),
+    *(K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.JOIN_NOW, K.RUNNING_LATE),
     *(K.TIME_TO_CHOOSE, K.OFFER, K.AFTER_VISIT_SUMMARY),
 )
 _TO_COMPANIONS = (K.INVITATION, K.MOVED, K.CANCELLATION)

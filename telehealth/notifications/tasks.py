@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from telehealth.core.actors import Role
 from telehealth.db.unit import Unit
 from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUpEvent, FollowUpReminded
-from telehealth.notifications import bounces, service
+from telehealth.notifications import bounces, calling, service
 from telehealth.notifications.rules import Channel, MessageKind, alert_kind, reminder_times
 from telehealth.notifications.sending import send_due
 from telehealth.notifications.service import Recipient
@@ -139,5 +139,6 @@ SUBSCRIPTIONS = (
     subscription(FollowUpDue, tell_due),
     subscription(FollowUpReminded, tell_open),
     subscription(FollowUpEscalated, tell_overdue),
+    *calling.SUBSCRIPTIONS,
 )
 SWEEPS = (sweep("notifications.send_due", send_due, every=1.0, lane=Lane.MESSAGES),)

@@ -36,6 +36,7 @@ class TextDesk:
             "when": "" if start is None else locale.format_brief(start, parse_zone(reader.time_zone)),
             "link": f"{self.public_url}{facts.path}",
             "clinic": facts.clinic.name if facts.clinic else "",
+            "delay": locale.format_minutes(facts.delay),
         }
         words = facts.published.get(locale.code) or catalogue(facts.message.kind, locale)
         return Text(
@@ -55,6 +56,8 @@ def catalogue(kind: MessageKind, locale: Locale) -> Wording:
         K.INVITATION: _("%(clinic)s: Your video visit is on %(when)s. Join here: %(link)s"),
         K.MOVED: _("%(clinic)s: Your video visit has moved to %(when)s. Join here: %(link)s"),
         K.REMINDER: _("%(clinic)s: Reminder: your video visit is on %(when)s. Join here: %(link)s"),
+        K.JOIN_NOW: _("%(clinic)s: It is time for your video visit. Join now: %(link)s"),
+        K.RUNNING_LATE: _("%(clinic)s: Your video visit begins about %(delay)s late. Join here: %(link)s"),
         K.CANCELLATION: _("%(clinic)s: Your video visit on %(when)s is cancelled."),
         K.TIME_TO_CHOOSE: _("%(clinic)s: Please choose a time for your video visit: %(link)s"),
         K.OFFER: _("%(clinic)s: A video visit is possible on %(when)s. Answer here: %(link)s"),

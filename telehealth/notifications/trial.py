@@ -19,6 +19,7 @@ ZONES = (
     *("Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kolkata"),
 )
 NAMES = {"en": "Mary Miller", "es": "Rosa Jiménez", "fr": "Hélène Girard", "ar": "فاطمة الزهراء"}
+LATE = 20  # minutes
 CLINICIAN = "Dr. Ada Lindqvist"
 SAMPLE = datetime(2026, 9, 23, 14, 30, tzinfo=UTC)
 SECRET = "Zk3vQm8XrT1pLw6YbN0cHs5DfJ9gKa2EiUo4RtVxWyM"  # noqa: S105 -- as long as those of personal links, of nobody
@@ -70,6 +71,7 @@ def _said(house: House, voice: Voice, at: datetime) -> dict[str, str]:
     return {
         **{name: voice.time(at + timedelta(days=number)) for number, name in enumerate(times)},
         "there": Voice(locale, ZoneInfo("Asia/Kolkata")).time(at),
+        "delay": locale.format_minutes(LATE),
         "greeting": letters.greeting(locale, NAMES[locale.code]),
         "clinician": CLINICIAN,
         "clinic": house.clinic.name,
@@ -81,7 +83,8 @@ def _said(house: House, voice: Voice, at: datetime) -> dict[str, str]:
 
 def _text(wording: Wording, house: House, voice: Voice, at: datetime) -> str:
     when = voice.locale.format_brief(at, voice.zone)
-    return texts.text(wording, {"when": when, "link": _link(house), "clinic": house.clinic.name})
+    said = {"when": when, "link": _link(house), "clinic": house.clinic.name}
+    return texts.text(wording, {**said, "delay": voice.locale.format_minutes(LATE)})
 
 
 def _link(house: House) -> str:

@@ -9,7 +9,10 @@ from telehealth.notifications.rules import Channel, MessageKind
 K = MessageKind
 # What patients are told by text message too; staff have boards, alerts and mail.
 TEXTED = frozenset(
-    {K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.TIME_TO_CHOOSE, K.OFFER, K.AFTER_VISIT_SUMMARY}
+    {
+        *(K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.JOIN_NOW, K.RUNNING_LATE),
+        *(K.TIME_TO_CHOOSE, K.OFFER, K.AFTER_VISIT_SUMMARY),
+    }
 )
 PRESSING = timedelta(hours=1)
 SOON = timedelta(hours=12)

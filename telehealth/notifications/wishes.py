@@ -50,6 +50,8 @@ PURPOSES: Mapping[MessageKind, Purpose] = {
     K.MOVED: Purpose.APPOINTMENTS,
     K.CANCELLATION: Purpose.APPOINTMENTS,
     K.REMINDER: Purpose.APPOINTMENTS,
+    K.JOIN_NOW: Purpose.APPOINTMENTS,
+    K.RUNNING_LATE: Purpose.APPOINTMENTS,
     K.TIME_TO_CHOOSE: Purpose.APPOINTMENTS,
     K.OFFER: Purpose.APPOINTMENTS,
     K.AFTER_VISIT_SUMMARY: Purpose.CARE,
@@ -107,7 +109,7 @@ def override_of(message: Message, now: datetime) -> Override | None:
 
 def goes_elsewhere(kind: MessageKind) -> bool:
     """Whether what was stopped at one address is told at another: who stops reminders wants none, anywhere."""
-    return kind is not K.REMINDER
+    return kind not in (K.REMINDER, K.JOIN_NOW)
 
 
 def preferring(first: Channel | None, among: tuple[Channel, ...]) -> tuple[Channel, ...]:

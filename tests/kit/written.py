@@ -94,6 +94,7 @@ def facts(words: Words, language: str, zone: str, at: datetime) -> Facts:
         clinic=CLINIC,
         path="" if words.kind is MessageKind.CANCELLATION else path,
         until=at,
+        delay=20 if words.kind is MessageKind.RUNNING_LATE else 0,
     )
 
 

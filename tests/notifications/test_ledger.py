@@ -24,10 +24,10 @@ from tests.notifications.conftest import SOON, Post
 
 
 async def ledger(post: Post) -> list[MessageRow]:
-    """All but reminders."""
+    """All but reminders, and the call when it begins."""
 
     async def look(unit: Unit) -> list[MessageRow]:
-        told = select(MessageRow).where(MessageRow.kind != "reminder")
+        told = select(MessageRow).where(MessageRow.kind.not_in(["reminder", "join_now"]))
         return list(await unit.session.scalars(told.order_by(MessageRow.id)))
 
     return await post.unit_of_work.run(look)

@@ -60,6 +60,12 @@ async def returned(unit: Unit) -> list[VisitId]:
     return [VisitId(each) for each in await unit.session.scalars(query.where(VisitRow.status.in_(WAITING)))]
 
 
+async def is_here(unit: Unit, visit_id: UUID) -> bool:
+    """Whether the page of the patient's side is open now."""
+    query = select(VisitRow.id).where(VisitRow.id == visit_id, _seen(unit, here=True))
+    return await unit.session.scalar(query) is not None
+
+
 def _seen(unit: Unit, *, here: bool) -> ColumnElement[bool]:
     """The patient of the visit, or who acts for them, has been seen, and, with `here`, counts as here now."""
     seen = (

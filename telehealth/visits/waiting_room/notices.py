@@ -45,8 +45,16 @@ async def say_late(unit: Unit, clinician_id: ClinicianId, minutes: int) -> int:
     await unit.session.execute(row.on_conflict_do_update(index_elements=["clinician_id"], set_=said))
     unit.audit("update", "running_late", clinician_id)
     unit.emit(ClinicianLate(clinician_id=clinician_id, minutes=minutes))
+    found = await concerned(unit, clinician_id)
+    for visit_id in found:
+        unit.emit(PatientTold(visit_id=visit_id))
+    return len(found)
+
+
+async def concerned(unit: Unit, clinician_id: ClinicianId) -> list[VisitId]:
+    """Visits of that clinician whose patients wait, or that begin soon. Leaves no audit row."""
     soon = or_(VisitRow.status != VisitStatus.BOOKED, VisitRow.starts_at < unit.now + TOLD_AHEAD)
-    told = await unit.session.scalars(
+    found = await unit.session.scalars(
         select(VisitRow.id).where(
             VisitRow.clinician_id == clinician_id,
             VisitRow.status.in_([status.value for status in TO_BE_TOLD]),
@@ -54,10 +62,7 @@ async def say_late(unit: Unit, clinician_id: ClinicianId, minutes: int) -> int:
             soon,
         )
     )
-    found = told.all()
-    for visit_id in found:
-        unit.emit(PatientTold(visit_id=VisitId(visit_id)))
-    return len(found)
+    return [VisitId(each) for each in found]
 
 
 async def late_of(unit: Unit, clinician_id: ClinicianId) -> Late | None:
