@@ -24,6 +24,7 @@ from telehealth.notifications.rules import (
 from telehealth.notifications.slots import Words, whom
 from telehealth.people import queries as people
 from telehealth.records.after_visit import queries as after_visit
+from telehealth.scheduling.booking import queries as booking
 from telehealth.scheduling.waitlist import queries as waitlist
 from telehealth.visits.appointments import self_booking
 from telehealth.visits.escalation import queries as escalation
@@ -58,7 +59,8 @@ async def _found(unit: Unit, message: Message) -> Facts | Unsendable:
 
 async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
     visit = await open_visit(unit, message.subject_id)
-    if not still_true(message, visit, unit.now) or await _uninvited(unit, message):
+    kind = await booking.visit_type(unit, visit.visit_type_id)
+    if not still_true(message, visit, unit.now, reminders=kind.reminders) or await _uninvited(unit, message):
         return UNTRUE
     if message.kind in TO_WHO_IS_NOT_HERE and await attendance.is_here(unit, visit.id):
         return UNTRUE

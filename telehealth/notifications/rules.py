@@ -1,6 +1,6 @@
 """Messages: what is told, to whom, when it is still worth telling, and when to try again. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,12 +15,7 @@ from telehealth.scheduling.waitlist.rules import Offer
 from telehealth.visits.escalation.rules import AlertKind, Audience
 from telehealth.visits.lifecycle.rules import WAITING, Visit, VisitStatus
 
-# So long before a visit it is reminded of, unless that is sooner than so long after it was booked or moved.
-REMINDERS: Mapping[timedelta, timedelta] = {
-    timedelta(hours=24): timedelta(hours=2),
-    timedelta(hours=1): timedelta(minutes=30),
-    timedelta(minutes=10): timedelta(minutes=5),
-}
+LONGEST_NOTICE = timedelta(hours=2)
 LEASE = timedelta(seconds=90)
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
@@ -233,20 +228,27 @@ def alert_kind(kind: AlertKind, whom: Audience) -> MessageKind:
             return K.HOUSE_UNREADY
 
 
-def reminder_times(visit: Visit, now: datetime) -> list[datetime]:
-    """When to remind of a visit that was booked or moved now, the earliest first."""
-    times = [(visit.starts_at - before, notice) for before, notice in REMINDERS.items()]
+def reminder_times(visit: Visit, now: datetime, *, reminders: Iterable[int]) -> list[datetime]:
+    """When to remind of a visit that was booked or moved now, the earliest first; `reminders` are minutes before it.
+
+    Not of what was told just now: half of that time must have passed, two hours at the most.
+    """
+    waits = [timedelta(minutes=each) for each in reminders]
+    times = [(visit.starts_at - wait, min(wait / 2, LONGEST_NOTICE)) for wait in waits]
     return [at for at, notice in times if at - now >= notice]
 
 
-def still_true(message: Message, visit: Visit, now: datetime) -> bool:
-    """Whether what a message about a visit says is still so: nobody is invited to a visit that was called off."""
+def still_true(message: Message, visit: Visit, now: datetime, *, reminders: Iterable[int]) -> bool:
+    """Whether what a message about a visit says is still so: nobody is invited to a visit that was called off.
+
+    `reminders` are minutes before a visit of this kind, as they are planned now.
+    """
     match message.kind:
         case K.CANCELLATION:
             return visit.status is VisitStatus.CANCELLED
         case K.REMINDER:
             booked = visit.status in (VisitStatus.BOOKED, VisitStatus.ARRIVED)
-            until = _reminded_again(message, visit)
+            until = _reminded_again(message, visit, reminders)
             return booked and until is not None and now < until
         case K.JOIN_NOW:
             expected = visit.status in (*TO_COME, VisitStatus.ADMITTING)
@@ -257,10 +259,12 @@ def still_true(message: Message, visit: Visit, now: datetime) -> bool:
             return visit.status is not VisitStatus.CANCELLED and now < visit.closes_at
 
 
-def _reminded_again(message: Message, visit: Visit) -> datetime | None:
+def _reminded_again(message: Message, visit: Visit, reminders: Iterable[int]) -> datetime | None:
     """Until when a reminder is worth sending: the next one or the visit; None when it is of a time no longer true."""
-    times = [*(visit.starts_at - before for before in REMINDERS), visit.starts_at]
-    return times[times.index(message.due_at) + 1] if message.due_at in times[:-1] else None
+    times = [visit.starts_at - timedelta(minutes=each) for each in reminders]
+    if message.visit_at != visit.starts_at and message.due_at not in times:
+        return None
+    return min(at for at in (*times, visit.starts_at) if at > message.due_at)
 
 
 def next_try(message: Message, now: datetime, *, since: datetime, patience: timedelta) -> datetime | None:

@@ -11,6 +11,7 @@ from telehealth.notifications.sending import send_due
 from telehealth.notifications.service import Recipient
 from telehealth.people.events import ContactSet
 from telehealth.records.after_visit.events import SummaryReleased
+from telehealth.scheduling.booking import queries as booking
 from telehealth.scheduling.waitlist.events import OfferMade
 from telehealth.tasks.work import Lane, subscription, sweep
 from telehealth.visits.appointments.events import TimeToChoose
@@ -114,7 +115,8 @@ def _both(event: VisitEvent) -> tuple[Recipient, Recipient]:
 async def _remind(unit: Unit, event: VisitEvent) -> None:
     visit = await open_visit(unit, event.visit_id)
     patient: Recipient = (Role.PATIENT, event.patient_id)
-    for at in reminder_times(visit, unit.now):
+    reminders = (await booking.visit_type(unit, visit.visit_type_id)).reminders
+    for at in reminder_times(visit, unit.now, reminders=reminders):
         kind, start = MessageKind.REMINDER, visit.starts_at
         await service.tell(unit, kind, event.visit_id, recipients=[patient], due_at=at, visit_at=start)
 

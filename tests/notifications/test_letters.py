@@ -1,5 +1,6 @@
 """What people read: in their language, in their zone, nothing that is nobody else's business."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from icalendar import Calendar, Event
@@ -14,6 +15,8 @@ from telehealth.followups.ports import FollowUpSpeed
 from telehealth.followups.tasks import fire_due
 from telehealth.notifications.ports import Mail
 from telehealth.scheduling.availability.rules import to_minute
+from telehealth.scheduling.booking import queries as booking
+from telehealth.scheduling.booking import service as booking_service
 from telehealth.scheduling.calendars.reading import View, read_calendar
 from telehealth.scheduling.calendars.rules import Busy
 from telehealth.scheduling.waitlist import service as waitlist
@@ -133,6 +136,50 @@ async def test_reminders_a_day_an_hour_and_ten_minutes_before(post: Post, clock:
     clock.advance(timedelta(minutes=10))
     (call,) = await post.deliver()
     assert call.subject == "Es la hora de su visita por vídeo"
+
+
+async def test_reminders_are_those_of_the_kind_of_visit(post: Post, clock: FixedClock) -> None:
+    """Two days and half an hour before; what was planned stays when the kind changes, until the visit moves."""
+
+    async def remind(unit: Unit, *minutes: int) -> None:
+        kind = await booking.visit_type(unit, post.clinic.visit_type.id)
+        await booking_service.add_visit_type(unit, replace(kind, reminders=minutes))
+
+    start = datetime(2026, 3, 5, 15, 0, tzinfo=UTC)
+    await post.unit_of_work.run(remind, SYSTEM, 2880, 30)
+    booked = await post.book(start)
+    await post.deliver()
+    clock.advance(start - timedelta(days=2) - clock.now())
+    assert len(await post.deliver()) == 1
+    clock.advance(timedelta(days=1))
+    assert await post.deliver() == []
+    await post.unit_of_work.run(remind, SYSTEM, 60)
+    clock.advance(start - timedelta(minutes=60) - clock.now())
+    assert await post.deliver() == []
+    clock.advance(timedelta(minutes=30))
+    (mail,) = await post.deliver()
+    assert mail.subject.startswith("Recordatorio")
+    later = start + timedelta(days=1)
+    await post.unit_of_work.run(appointments.reschedule, SYSTEM, booked.visit.id, start=later)
+    await post.deliver()
+    clock.advance(later - timedelta(minutes=60) - clock.now())
+    assert len(await post.deliver()) == 1
+    clock.advance(timedelta(minutes=30))
+    assert await post.deliver() == []
+
+
+async def test_a_kind_of_visit_may_have_no_reminder(post: Post, clock: FixedClock) -> None:
+    async def silence(unit: Unit) -> None:
+        kind = await booking.visit_type(unit, post.clinic.visit_type.id)
+        await booking_service.add_visit_type(unit, replace(kind, reminders=()))
+
+    await post.unit_of_work.run(silence, SYSTEM)
+    start = datetime(2026, 3, 6, 15, 0, tzinfo=UTC)
+    await post.book(start)
+    await post.deliver()
+    for _ in range(3):
+        clock.advance((start - clock.now()) / 2)
+        assert await post.deliver() == []
 
 
 async def test_who_was_away_gets_one_reminder_and_not_all(post: Post, clock: FixedClock) -> None:

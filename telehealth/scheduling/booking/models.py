@@ -48,6 +48,7 @@ class VisitTypeRow(Table):
     patient_no_show_after: Mapped[int] = plain(server_default=text("15"))
     provider_no_show_after: Mapped[int] = plain(server_default=text("30"))
     no_show_automatic: Mapped[bool] = plain(server_default=text("false"))
+    reminders: Mapped[list[int]] = plain(JSONB(), server_default=text("'[1440, 60, 10]'"))
     retired_at: Mapped[datetime | None] = plain()
 
     __table_args__ = (

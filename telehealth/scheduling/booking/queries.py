@@ -62,6 +62,7 @@ def visit_type_of(row: Any) -> VisitType:
     """From a VisitTypeRow, or a row of its columns."""
     plain: dict[str, Any] = {name: getattr(row, name) for name in FIELDS}
     roles = tuple(RoleNeed(**each) for each in row.roles)
+    plain["reminders"] = tuple(row.reminders)
     return interned(VisitType(id=VisitTypeId(row.id), offset=row.grid_offset, roles=roles, **plain))
 
 

@@ -163,6 +163,9 @@ OVERRIDABLE = frozenset(
 PROMISED = OVERRIDABLE | {Reason.SESSION_FULL, Reason.RESOURCE_TAKEN}
 
 
+REMINDERS = (1440, 60, 10)  # minutes before a visit
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class RoleNeed:
     """`count` resources of a kind beside the clinician: of a pool, with a skill, when these are named."""
@@ -183,7 +186,8 @@ class VisitType:
     (`overbook_limit` a stretch of hours) when the no-show risks of those booked add up to `overbook_threshold` percent.
     A call that drops, and a waiting patient who is gone, have `grace` minutes to come back. From the start on it takes
     `patient_no_show_after` minutes until the patient did not come, `provider_no_show_after` until nobody came to a
-    patient who waits; `no_show_automatic` has the system itself write that down.
+    patient who waits; `no_show_automatic` has the system itself write that down. `reminders` are how many minutes
+    before the start the patient is reminded, the earliest first.
     """
 
     id: VisitTypeId
@@ -213,6 +217,7 @@ class VisitType:
     patient_no_show_after: int = 15
     provider_no_show_after: int = 30
     no_show_automatic: bool = False
+    reminders: tuple[int, ...] = REMINDERS
 
     def occupies(self, start: int) -> Minutes:
         """What a visit beginning at `start` takes from the calendars of everyone in it, buffers included."""
@@ -327,6 +332,7 @@ def check_visit_type(kind: VisitType) -> None:
         "seats": kind.seats < 1 or (kind.seats > 1 and kind.overbook_limit > 0),
         "roles": any(need.count < 1 or not need.kind for need in kind.roles)
         or has_crowded_roles(need.kind for need in kind.roles),
+        "reminders": list(kind.reminders) != sorted({each for each in kind.reminders if each > 0}, reverse=True),
         "zone": bool(kind.grid_tz) and kind.grid_tz not in ZONES and kind.grid_tz != "UTC",
     }
     for fault, is_wrong in wrong.items():

@@ -13,6 +13,7 @@ from telehealth.http.schemas import Instant, Message
 from telehealth.people.schemas import Jurisdiction, Zone
 from telehealth.scheduling.booking.rules import (
     MOST_ROLES_OF_A_KIND,
+    REMINDERS,
     Asked,
     Audience,
     Hold,
@@ -28,6 +29,8 @@ OptionalWord = Annotated[str, Field(max_length=64, pattern=r"^([A-Za-z0-9][A-Za-
 Offer = Annotated[str, Field(min_length=16, max_length=2000)]
 Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 Duration = Annotated[int, Field(ge=0, le=1440)]
+Reminder = Annotated[int, Field(ge=5, le=20_160)]
+MOST_REMINDERS = 5
 
 
 class Role(Message):
@@ -42,7 +45,8 @@ class Role(Message):
 class VisitTypeForm(Message):
     """A kind of visit. Durations in minutes, the horizon in local dates of the clinician, a cap of 0 is none.
 
-    At most five roles are of one kind.
+    At most five roles are of one kind. `reminders` are minutes before the start; none is no reminder. Visits that are
+    booked keep theirs until they move.
     """
 
     code: Word
@@ -71,6 +75,7 @@ class VisitTypeForm(Message):
     patient_no_show_after: Annotated[int, Field(ge=1, le=1440)] = 15
     provider_no_show_after: Annotated[int, Field(ge=1, le=1440)] = 30
     no_show_automatic: bool = False
+    reminders: Annotated[list[Reminder], Field(max_length=MOST_REMINDERS)] = Field(default_factory=lambda: [*REMINDERS])
 
     @model_validator(mode="after")
     def _fill(self) -> Self:
@@ -81,6 +86,7 @@ class VisitTypeForm(Message):
     def visit_type(self, visit_type_id: VisitTypeId) -> VisitType:
         fields = {name: getattr(self, name) for name in type(self).model_fields if name != "roles"}
         roles = tuple(RoleNeed(each.kind, each.pool, each.skill, each.count) for each in self.roles)
+        fields["reminders"] = tuple(sorted(set(self.reminders), reverse=True))
         return VisitType(id=visit_type_id, roles=roles, **fields)
 
 

@@ -48,7 +48,7 @@ async def add_visit_type(unit: Unit, kind: VisitType) -> VisitType:
     check_visit_type(kind)
     values: dict[str, Any] = {name: getattr(kind, name) for name in queries.FIELDS}
     values |= {"id": kind.id, "grid_offset": kind.offset, "roles": [asdict(need) for need in kind.roles]}
-    values["retired_at"] = None
+    values |= {"retired_at": None, "reminders": list(kind.reminders)}
     statement = upsert(VisitTypeRow).values(values).on_conflict_do_update(index_elements=["id"], set_=values)
     await unit.session.execute(statement)
     unit.audit("update", "visit_type", kind.id)
