@@ -21,7 +21,7 @@ from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.exchange.ports import SchedulingLinks
 from telehealth.followups.board import BoardFollowUps, TaskBoards
 from telehealth.followups.cosigning import CosignatureTasks
-from telehealth.followups.ports import FollowUpSpeed
+from telehealth.followups.ports import FollowUpSpeed, Questionnaires
 from telehealth.http.app import build_app
 from telehealth.http.call import Kit
 from telehealth.http.house import OPERATIONS, Description
@@ -33,6 +33,7 @@ from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
 from telehealth.notifications.metrics import gauges as numbers_of_messages
+from telehealth.monitoring.library import QuestionnaireLibrary
 from telehealth.notifications.ports import (
     GatewayDoor,
     GatewayKind,
@@ -144,6 +145,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         RoomFollowUps: follow_ups,
         PatientTasks: follow_ups,
         SupervisorTasks: CosignatureTasks(),
+        Questionnaires: QuestionnaireLibrary(),
         FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
         GatewayDoor: GatewayDoor(GatewayKind(settings.sms_gateway), _secret(settings.sms_inbound_secret) or ""),
         IceServers: IceServers(tuple(settings.turn_urls.split()), _secret(settings.turn_secret)),

@@ -48,6 +48,7 @@ PACKAGES = (
     "records.charting",
     "records.after_visit",
     "followups",
+    "monitoring",
     "pathways",
     "notifications",
     "exchange",

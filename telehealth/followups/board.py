@@ -69,6 +69,7 @@ async def board(unit: Unit) -> dict[str, Any]:
                 "pool": task.owner.pool,
                 "owner": names.get(task.owner.person_id) if task.owner.person_id else None,
                 "origin": task.origin,
+                "asks": bool(task.questionnaire),
                 "gave": task.clinician_id == me,
                 "number": task.number,
                 "items": [item.done for item in task.checklist],

@@ -12,7 +12,7 @@ from telehealth.db.tables import UtcDateTime
 from telehealth.db.unit import Unit
 from telehealth.followups import queries
 from telehealth.followups.models import FollowUpRow, TriggerRow
-from telehealth.followups.parts import Command, TaskKind, TaskStatus, Wish
+from telehealth.followups.parts import Command, FollowUp, TaskKind, TaskStatus, Wish
 from telehealth.followups.rules import ENDINGS, TRANSITIONS, WINDOW, Facts, moved_by_time, needless, next_look
 from telehealth.followups.service import plan
 from telehealth.followups.steps import apply, change, close, event_of, situation
@@ -69,6 +69,19 @@ async def recheck_visit(unit: Unit, visit_id: UUID) -> None:
     """A visit is not what it was when its tasks were made."""
     query = select(FollowUpRow).where(FollowUpRow.visit_id == visit_id, FollowUpRow.closed_at.is_(None))
     await recheck(unit, (await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update())).all())
+
+
+async def locked(unit: Unit, task_id: UUID) -> FollowUp:
+    """A task that the actor sees: nobody closes it meanwhile. Leaves the trace to what is done with it.
+
+    Raises NotFound.
+    """
+    return queries.follow_up_of(unit, await queries.find_row(unit, task_id))
+
+
+async def fulfil(unit: Unit, task_id: UUID, cause: str) -> None:
+    """What it asks for has happened. Raises NotFound, TaskClosed."""
+    await change(unit, await queries.find_row(unit, task_id), Command.COMPLETE, cause=cause)
 
 
 async def cancel_unbegun(unit: Unit, task_ids: Collection[UUID], cause: str) -> None:
@@ -140,6 +153,7 @@ async def _facts(unit: Unit, rows: Sequence[FollowUpRow]) -> list[Facts]:
             visit_status=statuses[row.visit_id],
             booked_at=booked.get(row.patient_id),
             answered_at=answered.get(row.patient_id),
+            questionnaire=row.questionnaire or "",
         )
         for row in rows
     ]

@@ -22,7 +22,7 @@ MADE_BY_ITSELF = "origin IS NOT NULL AND status <> 'cancelled'"
 class FollowUpRow(Table):
     """`title`, `reason` and `checklist` (JSON) are sealed. `moved_at` is when it last changed, `next_at` when time may
     change it: a task that waits for another or for nothing has none, so that the sweep never sees it.
-    `blocked`: the task of `after_id` is open. `owner_id` null is anyone of `pool`.
+    `blocked`: the task of `after_id` is open. `owner_id` null is anyone of `pool`. `questionnaire` is a code.
     """
 
     __tablename__ = "follow_up_task"
@@ -49,6 +49,7 @@ class FollowUpRow(Table):
     series_id: Mapped[UUID | None] = plain()
     number: Mapped[int | None] = plain()
     origin: Mapped[str | None] = phi()
+    questionnaire: Mapped[str | None] = phi()
     reason: Mapped[bytes | None] = phi(LargeBinary)
     checklist: Mapped[bytes | None] = phi(LargeBinary)
     revision: Mapped[int] = plain(server_default=text("1"))

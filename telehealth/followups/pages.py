@@ -10,6 +10,7 @@ from telehealth.db.unit import Unit
 from telehealth.followups import board, keeping, queries, service
 from telehealth.followups.events import FOLLOW_UPS_TOPIC
 from telehealth.followups.parts import ReasonMissing, TaskClosed, TaskOpen, TaskTaken
+from telehealth.followups.ports import Questionnaires
 from telehealth.followups.rules import TRIGGERS
 from telehealth.followups.schemas import BoardQuery, SkipForm, StrokeMessage, TriggersForm, TriggersQuery
 from telehealth.http.call import Call
@@ -22,7 +23,7 @@ ADMIN = "/admin/follow-ups"
 
 async def plan_on_page(call: Call, visit: UUID, body: StrokeMessage) -> Response:
     """The room's form, for a browser without scripts."""
-    await call.run(service.stroke, visit, body.stroke)
+    await call.run(service.stroke, visit, body.stroke, call.port(Questionnaires))
     return call.redirect(f"/visits/{visit}")
 
 

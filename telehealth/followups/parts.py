@@ -94,7 +94,9 @@ class UnfitDelay(Refusal):
 
 
 class UnfitTask(Refusal):
-    """`fault` is predecessor, window, owner, item, or kind: one that no hand makes or closes."""
+    """`fault` is predecessor, window, owner, item, questionnaire (there is none of that code, or it cannot be answered
+    so), or kind: one that no hand makes or closes.
+    """
 
     kind, slug, title = Kind.INVALID, "unfit-task", "This task does not make sense"
 
@@ -115,12 +117,25 @@ class Owner:
     person_id: UUID | None = None
 
 
+class Whose(StrEnum):
+    """Whose a task is to be that is asked for before there is a visit: of who gives it, or of anyone of a pool."""
+
+    CLINICIAN = "clinician"
+    CLINICIANS = "clinicians"
+    DESK = "desk"
+
+    @property
+    def owner(self) -> Owner | None:
+        return None if self is Whose.CLINICIAN else Owner(Pool(self.value))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """A task as it is asked for. `owner` None is the visit's clinician; `repeat` an RRULE value (RFC 5545) or empty.
 
     `due_in` is a delay such as 2w; `due_at`, an instant, goes before it; `window` a delay too, empty for three days.
-    `cause` is what its history says of where it came from.
+    `cause` is what its history says of where it came from. `questionnaire` is the code of what the patient is asked to
+    answer; the answers complete the task.
     """
 
     title: str = ""
@@ -136,6 +151,7 @@ class Wish:
     repeat: str = ""
     origin: str | None = None
     cause: str = ""
+    questionnaire: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +160,8 @@ class FollowUp:
 
     `clinician_id` gave the visit it came from. It is to be done in [`due_at`, `ends_at`). It does not fire while the
     task of `after_id` is open: then it is `blocked`. `number` counts the tasks of a repetition from 1. `origin` says
-    what made it when nobody did by hand.
+    what made it when nobody did by hand, and `source` which one of these. `questionnaire` is the code of what the
+    patient is asked to answer.
     """
 
     id: TaskId
@@ -167,6 +184,8 @@ class FollowUp:
     series_id: UUID | None = None
     number: int | None = None
     origin: str = ""
+    source: str = ""
+    questionnaire: str = ""
     reason: str = ""
     checklist: Sequence[Item] = ()
     revision: int = 1

@@ -1,4 +1,7 @@
-"""Reading follow-up tasks: one sees one's own, those of one's pool, and what was escalated; the system sees all."""
+"""Reading follow-up tasks: one sees one's own, those of one's pool, and what was escalated; the system sees all.
+
+Who came by a patient's link sees what that visit asks of the patient.
+"""
 
 import json
 from collections.abc import Callable, Collection, Iterable
@@ -70,6 +73,21 @@ async def follow_ups(
         query = query.where(tuple_(FollowUpRow.due_at, FollowUpRow.id) > last.scalar_subquery())
     rows = await unit.session.scalars(query.order_by(FollowUpRow.due_at, FollowUpRow.id).limit(limit))
     return _read(unit, rows)
+
+
+async def asking(unit: Unit, visit_id: UUID) -> list[FollowUp]:
+    """The tasks of a visit that name questions for its patient, whatever has become of them, the earliest first.
+
+    Audited. The caller has looked at the actor's right to the visit.
+    """
+    query = select(FollowUpRow).where(FollowUpRow.visit_id == visit_id, FollowUpRow.questionnaire.is_not(None))
+    return _read(unit, await unit.session.scalars(query.order_by(FollowUpRow.due_at, FollowUpRow.id)))
+
+
+async def window_end(unit: Unit, task_id: UUID) -> datetime:
+    """When the time is over to do a task; tells nothing else of it."""
+    row = await unit.session.get_one(FollowUpRow, task_id)
+    return row.ends_at or row.due_at + WINDOW
 
 
 async def wanted(unit: Unit) -> list[FollowUp]:
@@ -180,6 +198,9 @@ def visible(unit: Unit) -> ColumnElement[bool]:
             return or_(_own(unit), gave, unowned, FollowUpRow.status == TaskStatus.ESCALATED)
         case Role.FRONT_DESK:
             return FollowUpRow.pool == Pool.DESK
+        case Role.PATIENT:
+            own = FollowUpRow.visit_id == unit.actor.visit_id, FollowUpRow.patient_id == unit.actor.person_id
+            return and_(*own, FollowUpRow.facing == Facing.PATIENT)
         case _:
             return false()
 
@@ -239,7 +260,9 @@ def follow_up_of(unit: Unit, row: FollowUpRow) -> FollowUp:
         blocked=row.blocked,
         series_id=row.series_id,
         number=row.number,
-        origin=(row.origin or "").partition(":")[0],  # what follows keeps apart tasks of one visit
+        origin=(row.origin or "").partition(":")[0],
+        source=(row.origin or "").partition(":")[2],  # keeps apart tasks of one visit
+        questionnaire=row.questionnaire or "",
         reason="" if row.reason is None else unit.vault.open(place(row.id, "reason"), row.reason),
         checklist=tuple(Item(text, done) for text, done in json.loads(listed)),
         revision=row.revision,

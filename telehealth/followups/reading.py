@@ -2,12 +2,16 @@
 
 import re
 from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from telehealth.followups.parts import Pool, Priority, TaskKind, UnfitDelay, UnfitTask
+from telehealth.core.time import parse_zone
+from telehealth.followups.parts import Pool, Priority, TaskKind, UnfitDelay, UnfitTask, Wish
+from telehealth.followups.rules import WINDOW
 
 _DELAY = re.compile(r"([1-9]\d{0,2})([dwm])", re.ASCII)
 _TIMES = re.compile(r"[x*]([1-9]\d{0,2})", re.ASCII)
@@ -84,6 +88,19 @@ def parse_delay(text: str) -> Delay:
     if timedelta(days=amount * {"d": 1, "w": 7, "m": 30}[unit]) > _LONGEST_DELAY:
         raise UnfitDelay
     return Delay(amount, unit)
+
+
+def windows(wish: Wish, times: Sequence[datetime], zone: str) -> list[datetime]:
+    """When the window of each ends. What patients are asked again and again they answer before they are asked anew,
+    unless the wish says how long they have. Raises UnfitDelay.
+    """
+    if wish.window:
+        return [parse_delay(wish.window).after(each, parse_zone(zone)) for each in times]
+    ends = [each + WINDOW for each in times]
+    if not wish.questionnaire or len(times) == 1:
+        return ends
+    apart = [later - each for each, later in pairwise(times)]
+    return [min(end, each + gap) for end, each, gap in zip(ends, times, [*apart, apart[-1]], strict=True)]
 
 
 def parse_stroke(stroke: str) -> Stroke:

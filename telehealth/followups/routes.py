@@ -15,6 +15,7 @@ from telehealth.followups.parts import (
     UnfitDelay,
     UnfitTask,
 )
+from telehealth.followups.ports import Questionnaires
 from telehealth.followups.rules import OPEN
 from telehealth.followups.schemas import (
     FollowUpQuery,
@@ -39,12 +40,12 @@ from telehealth.scheduling.recurrence.rules import InvalidRecurrence
 
 async def plan_follow_up(call: Call, visit: UUID, body: PlanFollowUp) -> FollowUpView:
     """Plan a task that falls due so much later, or a repetition of them: the first is answered."""
-    return FollowUpView.of((await call.run(service.plan, visit, body.wish()))[0])
+    return FollowUpView.of((await call.run(service.order, visit, body.wish(), call.port(Questionnaires)))[0])
 
 
 async def plan_in_one_stroke(call: Call, visit: UUID, body: StrokeMessage) -> FollowUpView:
     """The same in one line, such as `call about the result +2w @desk`."""
-    return FollowUpView.of((await call.run(service.stroke, visit, body.stroke))[0])
+    return FollowUpView.of((await call.run(service.stroke, visit, body.stroke, call.port(Questionnaires)))[0])
 
 
 async def list_follow_ups(call: Call, query: FollowUpQuery) -> Page[FollowUpView]:

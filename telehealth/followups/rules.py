@@ -22,6 +22,7 @@ from telehealth.followups.parts import (
     TaskOpen,
     TaskStatus,
     TaskTaken,
+    Wish,
 )
 
 S, C = TaskStatus, Command
@@ -30,6 +31,7 @@ CLOSED = frozenset(S) - OPEN
 WANTED = OPEN - {S.PLANNED}  # what the board shows: due and not closed
 STAFF = frozenset({Role.CLINICIAN, Role.FRONT_DESK})
 ANYONE = STAFF | {Role.SYSTEM}
+DOERS = ANYONE | {Role.PATIENT}  # what is asked of patients they may say is done
 UNDO_FOR = timedelta(minutes=15)
 REMIND_AFTER, WINDOW = timedelta(days=1), timedelta(days=3)  # unless the task says how long its window is
 
@@ -102,7 +104,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.ASSIGN, (OPEN, None), STAFF, happened.FollowUpAssigned),
     _row(C.NOTE, (OPEN, None), STAFF, happened.FollowUpNoted),
     _row(C.CHECK, (OPEN, None), STAFF, happened.FollowUpNoted),
-    _row(C.COMPLETE, (OPEN, S.DONE), ANYONE, happened.FollowUpDone),
+    _row(C.COMPLETE, (OPEN, S.DONE), DOERS, happened.FollowUpDone),
     _row(C.SKIP, (OPEN, S.SKIPPED), STAFF, happened.FollowUpSkipped, REASON_GIVEN),
     _row(C.CANCEL, (OPEN, S.CANCELLED), ANYONE, happened.FollowUpCancelled),
     _row(C.REOPEN, ({S.DONE, S.SKIPPED}, None), STAFF, happened.FollowUpReopened, IN_TIME),
@@ -140,7 +142,9 @@ def moved_by_time(status: TaskStatus, situation: Situation) -> Command | None:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a task's patient and visit; instants are those of the latest."""
+    """What is known of a task's patient and visit; instants are those of the latest. `answered_at` is of the questions
+    before a visit: what names a questionnaire of its own is completed by the answers to that.
+    """
 
     planned_at: datetime
     kind: TaskKind
@@ -148,6 +152,11 @@ class Facts:
     visit_status: str
     booked_at: datetime | None = None
     answered_at: datetime | None = None
+    questionnaire: str = ""
+
+    @property
+    def asks_for_intake(self) -> bool:
+        return self.kind is TaskKind.QUESTIONNAIRE and not self.questionnaire
 
     def since(self, at: datetime | None) -> bool:
         return at is not None and at > self.planned_at
@@ -184,7 +193,7 @@ CONDITIONS = (
     Condition("visit_in_error", C.CANCEL, lambda f: f.visit_status == "entered_in_error"),
     Condition("ending_corrected", C.CANCEL, lambda f: f.origin in ENDINGS and f.visit_status != f.origin),
     Condition("rebooked", C.COMPLETE, lambda f: f.kind is TaskKind.REBOOK and f.since(f.booked_at)),
-    Condition("answered", C.COMPLETE, lambda f: f.kind is TaskKind.QUESTIONNAIRE and f.since(f.answered_at)),
+    Condition("answered", C.COMPLETE, lambda f: f.asks_for_intake and f.since(f.answered_at)),
 )
 BLOCKING_GONE = "predecessor_cancelled"
 
@@ -218,3 +227,8 @@ def owned(owner: Owner, person_id: UUID | None) -> bool:
 
 
 FACING = dict.fromkeys(TaskKind, Facing.STAFF) | {TaskKind.QUESTIONNAIRE: Facing.PATIENT}
+
+
+def asks_patient(wish: Wish) -> bool:
+    """Whether a questionnaire that it names is one for the patient to answer."""
+    return wish.kind is TaskKind.QUESTIONNAIRE and (wish.facing or FACING[wish.kind]) is Facing.PATIENT

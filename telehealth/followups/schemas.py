@@ -54,7 +54,8 @@ class PlanFollowUp(Message):
     Without `owner` it is the visit's clinician's. `after` is a task of the same patient: while that is open, this
     one does not fire; when that is cancelled, so is this, unless somebody has begun it. `repeat` is an
     RRULE value (RFC 5545, section 3.3.10) with an end, read on the patient's clock; all its tasks are made at once, and
-    the answer is the first. A task without a title is one whose kind says it all.
+    the answer is the first. A task without a title is one whose kind says it all. `questionnaire` is the code of one
+    that the patient is asked to answer; repeated, each is to be answered before the next one is asked.
     """
 
     title: Annotated[str, Field(max_length=LONGEST_TITLE)] = ""
@@ -68,6 +69,7 @@ class PlanFollowUp(Message):
     after: UUID | None = None
     checklist: Annotated[list[Line], Field(max_length=MOST_ITEMS)] = Field(default_factory=list)
     repeat: Annotated[str, Field(max_length=300, examples=["FREQ=DAILY;COUNT=14"])] = ""
+    questionnaire: Annotated[str, Field(max_length=40, examples=["blood-pressure"])] = ""
 
     def wish(self) -> Wish:
         return Wish(
@@ -82,6 +84,7 @@ class PlanFollowUp(Message):
             after_id=self.after,
             checklist=tuple(line.strip() for line in self.checklist),
             repeat=self.repeat,
+            questionnaire=self.questionnaire,
         )
 
 
@@ -117,6 +120,7 @@ class FollowUpView(Message):
     series_id: UUID | None
     number: int | None
     origin: str
+    questionnaire: str
     reason: str
     checklist: list[ItemView]
     revision: int

@@ -22,9 +22,10 @@ from telehealth.followups.parts import (
     UnfitTask,
     Wish,
 )
+from telehealth.followups.ports import Questionnaires
 from telehealth.followups.queries import find_row, follow_up, follow_up_of, own_id, place, sealed_items, steps
-from telehealth.followups.reading import parse_delay, parse_stroke
-from telehealth.followups.rules import FACING, OPEN, WINDOW, state_before, with_item
+from telehealth.followups.reading import parse_delay, parse_stroke, windows
+from telehealth.followups.rules import FACING, OPEN, asks_patient, state_before, with_item
 from telehealth.followups.steps import apply, change, event_of
 from telehealth.people import queries as people
 from telehealth.scheduling.recurrence.rules import expand
@@ -43,12 +44,14 @@ async def plan(unit: Unit, visit_id: UUID, wish: Wish) -> list[FollowUp]:
     times = await _times(unit, visit, wish)
     if wish.title == "" and wish.kind is TaskKind.CUSTOM:
         raise UnfitTask(fault="title")
+    if wish.questionnaire and not asks_patient(wish):
+        raise UnfitTask(fault="questionnaire")
     blocked = wish.after_id is not None and await _blocked(unit, visit, wish.after_id)
     owner = await _checked(unit, wish.owner) if wish.owner else Owner(Pool.CLINICIANS, visit.clinician_id)
     series = unit.new_id() if len(times) > 1 else None
     rows = [
-        _row(unit, visit, wish, due_at=due_at, owner=owner, blocked=blocked, series=(series, number))
-        for number, due_at in enumerate(times, start=1)
+        _row(unit, visit, wish, window=window, owner=owner, blocked=blocked, series=(series, number))
+        for number, window in enumerate(zip(times, windows(wish, times, visit.time_zone), strict=True), start=1)
     ]
     unit.session.add_all(rows)
     await unit.session.flush()
@@ -60,9 +63,20 @@ async def plan(unit: Unit, visit_id: UUID, wish: Wish) -> list[FollowUp]:
     return [follow_up_of(unit, row) for row in rows]
 
 
-async def stroke(unit: Unit, visit_id: UUID, written: str) -> list[FollowUp]:
-    """`call +2w`, `blood pressure +1d x14 @desk`. Raises NotFound, UnfitDelay, UnfitTask, InvalidRecurrence."""
+async def order(unit: Unit, visit_id: UUID, wish: Wish, known: Questionnaires) -> list[FollowUp]:
+    """The same of who may name any questionnaire. Raises like `plan`, UnfitTask for a questionnaire there is not."""
+    if wish.questionnaire and wish.questionnaire not in await known.codes(unit):
+        raise UnfitTask(fault="questionnaire")
+    return await plan(unit, visit_id, wish)
+
+
+async def stroke(unit: Unit, visit_id: UUID, written: str, known: Questionnaires) -> list[FollowUp]:
+    """`call +2w`, `blood pressure +1d x14 @desk`, `questionnaire bp +1d x14` where `bp` is one that patients may be
+    asked to answer. Raises NotFound, UnfitDelay, UnfitTask, InvalidRecurrence.
+    """
     said = parse_stroke(written)
+    named = said.title.casefold().split()[1:2] if said.kind is TaskKind.QUESTIONNAIRE else []
+    codes = await known.codes(unit) if named else ()
     wish = Wish(
         title=said.title,
         kind=said.kind,
@@ -70,12 +84,15 @@ async def stroke(unit: Unit, visit_id: UUID, written: str) -> list[FollowUp]:
         owner=None if said.owner is None else Owner(said.owner),
         priority=said.priority,
         repeat=said.repeat,
+        questionnaire=next((each for each in named if each in codes), ""),
     )
     return await plan(unit, visit_id, wish)
 
 
 async def done(unit: Unit, task_id: UUID, *, revision: int | None = None) -> FollowUp:
-    """It is done; saying so twice is no fault. Raises NotFound, Stale, TaskClosed, UnfitTask."""
+    """It is done; saying so twice is no fault. Patients say so of what is asked of them; what they are to answer, the
+    answers complete. Raises NotFound, Stale, TaskClosed, UnfitTask.
+    """
     return await _give(unit, task_id, Command.COMPLETE, TaskStatus.DONE, revision=revision)
 
 
@@ -149,6 +166,8 @@ async def _by_hand(unit: Unit, task_id: UUID) -> FollowUpRow:
     row = await find_row(unit, task_id)
     if row.kind == TaskKind.COSIGN:
         raise UnfitTask(fault="kind")
+    if unit.actor.role is Role.PATIENT and row.questionnaire is not None:
+        raise UnfitTask(fault="questionnaire")
     return row
 
 
@@ -166,13 +185,12 @@ def _row(
     visit: Visit,
     wish: Wish,
     *,
-    due_at: datetime,
+    window: tuple[datetime, datetime],
     owner: Owner,
     blocked: bool,
     series: tuple[UUID | None, int],
 ) -> FollowUpRow:
     task_id = unit.new_id()
-    zone = parse_zone(visit.time_zone)
     return FollowUpRow(
         id=task_id,
         visit_id=visit.id,
@@ -186,14 +204,15 @@ def _row(
         priority=wish.priority,
         status=TaskStatus.PLANNED,
         planned_at=unit.now,
-        due_at=due_at,
-        ends_at=parse_delay(wish.window).after(due_at, zone) if wish.window else due_at + WINDOW,
+        due_at=window[0],
+        ends_at=window[1],
         moved_at=unit.now,
         after_id=wish.after_id,
         blocked=blocked,
         series_id=series[0],
         number=series[1] if series[0] else None,
         origin=wish.origin,
+        questionnaire=wish.questionnaire or None,
         checklist=sealed_items(unit, task_id, [Item(text) for text in wish.checklist]),
         revision=1,
     )

@@ -126,4 +126,5 @@ def event_of(event: type[FollowUpEvent], row: FollowUpRow) -> FollowUpEvent:
         clinician_id=ClinicianId(row.clinician_id),
         pool=row.pool,
         owner_id=row.owner_id,
+        asks_patient=row.questionnaire is not None,
     )

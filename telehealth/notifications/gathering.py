@@ -1,5 +1,6 @@
 """What a message has to say: read when it is about to go out, so that it tells what is true then."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from uuid import UUID
 
@@ -7,9 +8,11 @@ from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.db.unit import Unit
+from telehealth.monitoring import queries as monitoring
 from telehealth.notifications import queries
 from telehealth.notifications.rules import (
     OF_ALERTS,
+    OF_QUESTIONS,
     OF_VISITS,
     TO_WHO_IS_NOT_HERE,
     UNTRUE,
@@ -44,17 +47,10 @@ async def facts_of(unit: Unit, message: Message) -> Facts | Unsendable:
 
 
 async def _found(unit: Unit, message: Message) -> Facts | Unsendable:
-    if message.kind in OF_VISITS:
-        return await _about_visit(unit, message)
-    if message.kind is MessageKind.OFFER:
-        return await _about_offer(unit, message)
-    if message.kind is MessageKind.TIME_TO_CHOOSE:
-        return await _about_invitation(unit, message)
-    if message.kind is MessageKind.AFTER_VISIT_SUMMARY:
-        return await _about_summary(unit, message)
-    if message.kind in OF_ALERTS:
-        return await _about_alert(unit, message)
-    return Facts(message=message, reader=await reader_of(unit, message))
+    about = ABOUT.get(message.kind)
+    if about is None:
+        return Facts(message=message, reader=await reader_of(unit, message))
+    return await about(unit, message)
 
 
 async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
@@ -129,6 +125,16 @@ async def _about_summary(unit: Unit, message: Message) -> Facts | Unsendable:
     )
 
 
+async def _about_questions(unit: Unit, message: Message) -> Facts | Unsendable:
+    """Untrue once they are answered, nobody waits for an answer any more, or their link leads nowhere."""
+    request, path = await monitoring.sent(unit, message.subject_id)
+    until = await monitoring.open_until(unit, request)
+    if until is None or await participants.patients_own(unit, request.visit_id, message.recipient_id) is None:
+        return UNTRUE
+    reader, clinic = await reader_of(unit, message), await people.clinic(unit)
+    return Facts(message=message, reader=reader, clinic=clinic, path=path, until=until)
+
+
 async def _about_alert(unit: Unit, message: Message) -> Facts | Unsendable:
     if not await escalation.is_wanted(unit, message.subject_id):
         return UNTRUE
@@ -137,6 +143,16 @@ async def _about_alert(unit: Unit, message: Message) -> Facts | Unsendable:
     told = await escalation.told_of(unit, message.subject_id, message.recipient_id)
     clinic = await people.clinic(unit)
     return Facts(message=message, reader=Reader("", told.address, "", clinic.time_zone))
+
+
+ABOUT: Mapping[MessageKind, Callable[[Unit, Message], Awaitable[Facts | Unsendable]]] = {
+    **dict.fromkeys(OF_VISITS, _about_visit),
+    **dict.fromkeys(OF_QUESTIONS, _about_questions),
+    **dict.fromkeys(OF_ALERTS, _about_alert),
+    MessageKind.OFFER: _about_offer,
+    MessageKind.TIME_TO_CHOOSE: _about_invitation,
+    MessageKind.AFTER_VISIT_SUMMARY: _about_summary,
+}
 
 
 async def reader_of(unit: Unit, message: Message) -> Reader:

@@ -12,7 +12,7 @@ from telehealth.core.time import parse_zone
 from telehealth.http.locales import Locale, Locales
 from telehealth.notifications.invitations import Occasion, invite
 from telehealth.notifications.ports import Invite, Mail, Method
-from telehealth.notifications.rules import OF_ALERTS, Facts, MessageKind
+from telehealth.notifications.rules import OF_ALERTS, OF_QUESTIONS, Facts, MessageKind
 from telehealth.notifications.slots import Whom, whom
 from telehealth.notifications.wording import OPEN, Wording, letter
 from telehealth.scheduling.calendars.rules import domain_of
@@ -110,6 +110,8 @@ def catalogue(kind: MessageKind, to: Whom, locale: Locale) -> Wording:
         return _to_clinician(kind, locale) if kind in (K.INVITATION, K.MOVED, K.CANCELLATION) else _task(kind, locale)
     if to is Whom.COMPANION:
         return _to_companion(kind, locale)
+    if kind in OF_QUESTIONS:
+        return _to_answer(kind, locale)
     alone = {K.OFFER: _about_offer, K.TIME_TO_CHOOSE: _to_choose, K.AFTER_VISIT_SUMMARY: _to_read}
     return alone[kind](locale) if kind in alone else _to_patient(kind, locale)
 
@@ -192,6 +194,24 @@ def _to_choose(locale: Locale) -> Wording:
         _("Please choose a time for your video visit. Open this link and pick the time that suits you."),
         "{link}",
         _("You will be asked for your date of birth. The link works until %(until)s."),
+        _help(locale),
+    )
+
+
+def _to_answer(kind: MessageKind, locale: Locale) -> Wording:
+    """The patient is asked something; what it is stands behind the link."""
+    _ = locale.gettext
+    if kind is K.QUESTIONS_OPEN:
+        subject, first = _("A few questions wait for your answer"), _("We asked you a few questions.")
+    else:
+        subject, first = _("A few questions for you"), _("We have a few questions for you.")
+    return _wording(
+        subject,
+        "{greeting}",
+        f"{first} " + _("Open this link to answer them. It takes a minute. You will be asked for your date of birth."),
+        "{link}",
+        _("You can answer until %(time)s.") % {"time": "{until}"},
+        _("Nobody reads your answers at once. If you feel worse, do not wait for us."),
         _help(locale),
     )
 

@@ -23,7 +23,7 @@ ALL_PURPOSES = ", ".join(f"'{purpose}'" for purpose in Purpose)
 
 
 class MessageRow(Table):
-    """`subject_id` is a visit, a task, an alert, an offer or a summary; `visit_at` is as in `rules.Message`.
+    """`subject_id` is a visit, a task, an alert, an offer, a summary or questions; `visit_at` is as in `rules.Message`.
 
     `tries` are as in `rules.Message`; until `patient_until` it waits for a provider that is away, then another channel
     may have it. `fault` is a code of the mail server or gateway, or the name of a fault, never a text. `override` says

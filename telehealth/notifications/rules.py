@@ -36,6 +36,8 @@ class MessageKind(StrEnum):
     FOLLOW_UP_OVERDUE = "follow_up_overdue"
     OFFER = "offer"
     AFTER_VISIT_SUMMARY = "after_visit_summary"
+    QUESTIONS_ASKED = "questions_asked"
+    QUESTIONS_OPEN = "questions_open"
     WAITING_FOR_YOU = "waiting_for_you"
     WAITING_UNANSWERED = "waiting_unanswered"
     HELD_UP = "held_up"
@@ -94,6 +96,7 @@ K = MessageKind
 TO_COME = WAITING | {VisitStatus.BOOKED}
 OF_VISITS = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.JOIN_NOW, K.RUNNING_LATE})
 TO_WHO_IS_NOT_HERE = frozenset({K.JOIN_NOW, K.RUNNING_LATE})  # of nobody whose page is open
+OF_QUESTIONS = frozenset({K.QUESTIONS_ASKED, K.QUESTIONS_OPEN})
 OF_ALERTS = frozenset(
     {K.WAITING_FOR_YOU, K.WAITING_UNANSWERED, K.HELD_UP, K.LINK_LOCKED, K.UNJOINABLE, K.HOUSE_UNREADY}
 )
@@ -158,9 +161,9 @@ class Facts:
     """All that a letter is written from. `path` leads this one reader to what it is about; empty when called off.
 
     `published` are the words that administrators have set in place of the catalogue's, by language.
-    `until` is how long the path of an invitation to choose a time, or of what is to be read, leads there. `stop` is
-    the path that stops such messages to this address; empty for staff. `delay` is how many minutes the clinician is
-    late.
+    `until` is how long the path of an invitation to choose a time, or of what is to be read or answered, leads there.
+    `stop` is the path that stops such messages to this address; empty for staff. `delay` is how many minutes the
+    clinician is late.
     """
 
     message: Message

@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from telehealth.core.actors import Role
-from telehealth.notifications.rules import OF_ALERTS, OF_VISITS, Channel, MessageKind
+from telehealth.notifications.rules import OF_ALERTS, OF_QUESTIONS, OF_VISITS, Channel, MessageKind
 from telehealth.notifications.wording import Frame, Wording
 
 K = MessageKind
@@ -75,11 +75,12 @@ _OWN = {
     K.OFFER: frozenset({"there", "instead_of", "kept_until", "answer_until"}),
     K.TIME_TO_CHOOSE: frozenset({"until"}),
     K.AFTER_VISIT_SUMMARY: frozenset({"until"}),
+    **dict.fromkeys(OF_QUESTIONS, frozenset({"until"})),
 }
 _NEEDED = {K.JOIN_NOW: frozenset({"link"}), K.RUNNING_LATE: frozenset({"link", "delay"})}
 _TO_PATIENTS = (
     *(K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.JOIN_NOW, K.RUNNING_LATE),
-    *(K.TIME_TO_CHOOSE, K.OFFER, K.AFTER_VISIT_SUMMARY),
+    *(K.TIME_TO_CHOOSE, K.OFFER, K.AFTER_VISIT_SUMMARY, K.QUESTIONS_ASKED, K.QUESTIONS_OPEN),
 )
 _TO_COMPANIONS = (K.INVITATION, K.MOVED, K.CANCELLATION)
 _OF_TASKS = (K.FOLLOW_UP_DUE, K.FOLLOW_UP_OPEN, K.FOLLOW_UP_OVERDUE)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from telehealth.core.actors import Role
 from telehealth.db.unit import Unit
 from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUpEvent, FollowUpReminded
+from telehealth.monitoring.events import AnswerAwaited, QuestionsAsked, QuestionsEvent
 from telehealth.notifications import bounces, calling, service
 from telehealth.notifications.rules import Channel, MessageKind, alert_kind, reminder_times
 from telehealth.notifications.sending import send_due
@@ -83,6 +84,14 @@ async def tell_released(unit: Unit, event: SummaryReleased) -> None:
     await service.tell(unit, kind, event.summary_id, recipients=[patient], due_at=unit.now)
 
 
+async def tell_asked(unit: Unit, event: QuestionsAsked) -> None:
+    await _tell_asked(unit, MessageKind.QUESTIONS_ASKED, event)
+
+
+async def tell_awaited(unit: Unit, event: AnswerAwaited) -> None:
+    await _tell_asked(unit, MessageKind.QUESTIONS_OPEN, event)
+
+
 async def contact_set(unit: Unit, event: ContactSet) -> None:
     said = {Channel.EMAIL: event.email, Channel.SMS: event.phone}
     await bounces.contact_set(unit, event.patient_id, [channel for channel in Channel if said[channel]])
@@ -121,8 +130,17 @@ async def _remind(unit: Unit, event: VisitEvent) -> None:
         await service.tell(unit, kind, event.visit_id, recipients=[patient], due_at=at, visit_at=start)
 
 
+async def _tell_asked(unit: Unit, kind: MessageKind, event: QuestionsEvent) -> None:
+    patient: Recipient = (Role.PATIENT, event.patient_id)
+    await service.tell(unit, kind, event.request_id, recipients=[patient], due_at=unit.now)
+
+
 async def _tell_owner(unit: Unit, kind: MessageKind, event: FollowUpEvent) -> None:
-    """A task of a pool or of the desk stands on its board; that it is overdue hears the visit's clinician."""
+    """A task of a pool or of the desk stands on its board; that it is overdue hears the visit's clinician. What the
+    patient is asked to answer, they are told of themselves, and their clinician when they have not.
+    """
+    if event.asks_patient and kind is not MessageKind.FOLLOW_UP_OVERDUE:
+        return
     clinician = event.owner or (event.clinician_id if kind is MessageKind.FOLLOW_UP_OVERDUE else None)
     if clinician is not None:
         await service.tell(unit, kind, event.task_id, recipients=[(Role.CLINICIAN, clinician)], due_at=unit.now)
@@ -136,6 +154,8 @@ SUBSCRIPTIONS = (
     subscription(OfferMade, offer),
     subscription(TimeToChoose, ask_to_choose),
     subscription(SummaryReleased, tell_released),
+    subscription(QuestionsAsked, tell_asked),
+    subscription(AnswerAwaited, tell_awaited),
     subscription(AlertTold, alert),
     subscription(ContactSet, contact_set),
     subscription(FollowUpDue, tell_due),

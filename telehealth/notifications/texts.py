@@ -62,6 +62,8 @@ def catalogue(kind: MessageKind, locale: Locale) -> Wording:
         K.TIME_TO_CHOOSE: _("%(clinic)s: Please choose a time for your video visit: %(link)s"),
         K.OFFER: _("%(clinic)s: A video visit is possible on %(when)s. Answer here: %(link)s"),
         K.AFTER_VISIT_SUMMARY: _("%(clinic)s: Your after-visit summary is ready. Read it here: %(link)s"),
+        K.QUESTIONS_ASKED: _("%(clinic)s: We have a few questions for you. Answer here: %(link)s"),
+        K.QUESTIONS_OPEN: _("%(clinic)s: Reminder: a few questions wait for your answer: %(link)s"),
     }
     if kind not in said:
         raise ValueError(f"{kind} is not told by text message")

@@ -4,14 +4,14 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from telehealth.core.actors import Role
-from telehealth.notifications.rules import Channel, MessageKind
+from telehealth.notifications.rules import OF_QUESTIONS, Channel, MessageKind
 
 K = MessageKind
 # What patients are told by text message too; staff have boards, alerts and mail.
 TEXTED = frozenset(
     {
         *(K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.JOIN_NOW, K.RUNNING_LATE),
-        *(K.TIME_TO_CHOOSE, K.OFFER, K.AFTER_VISIT_SUMMARY),
+        *(K.TIME_TO_CHOOSE, K.OFFER, K.AFTER_VISIT_SUMMARY, *OF_QUESTIONS),
     }
 )
 PRESSING = timedelta(hours=1)

@@ -55,6 +55,8 @@ PURPOSES: Mapping[MessageKind, Purpose] = {
     K.TIME_TO_CHOOSE: Purpose.APPOINTMENTS,
     K.OFFER: Purpose.APPOINTMENTS,
     K.AFTER_VISIT_SUMMARY: Purpose.CARE,
+    K.QUESTIONS_ASKED: Purpose.CARE,
+    K.QUESTIONS_OPEN: Purpose.CARE,
 }
 # Words that stop and start texts everywhere (CTIA Messaging Principles, section 5.1.3), and those of our languages:
 # without accents, as `words` leaves them. The language is that of the answer.
@@ -109,7 +111,7 @@ def override_of(message: Message, now: datetime) -> Override | None:
 
 def goes_elsewhere(kind: MessageKind) -> bool:
     """Whether what was stopped at one address is told at another: who stops reminders wants none, anywhere."""
-    return kind not in (K.REMINDER, K.JOIN_NOW)
+    return kind not in (K.REMINDER, K.JOIN_NOW, K.QUESTIONS_OPEN)
 
 
 def preferring(first: Channel | None, among: tuple[Channel, ...]) -> tuple[Channel, ...]:

@@ -9,6 +9,7 @@ from telehealth.core.errors import NotFound, Stale
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.http.schemas import FieldError
+from telehealth.monitoring import queries as monitoring
 from telehealth.pathways import queries, service
 from telehealth.pathways.forms import NUMBERS, PathwayForm, form_of
 from telehealth.pathways.rules import is_code
@@ -43,7 +44,7 @@ async def save_pathway(call: Call, code: str, body: PathwayForm) -> Response:
     if body.action == "retire":
         return await _retire(call, code, body)
     kinds = await call.run(booking.visit_types)
-    content, errors = body.read({each.code for each in kinds})
+    content, errors = body.read({each.code for each in kinds}, await call.run(monitoring.codes))
     if content is None:
         return await _page(call, code, typed=body, errors=errors)
     try:
@@ -93,6 +94,7 @@ async def _context(unit: Unit, code: str) -> dict[str, Any]:
         "me": await visits.reader(unit),
         "code": code,
         "kinds": await booking.visit_types(unit),
+        "questionnaires": [(each.code, each.title) for each in await monitoring.in_force(unit)],
         "version": found.version if found else 0,
         "form": form_of(found) if found else {},
     }

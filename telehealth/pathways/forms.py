@@ -41,8 +41,12 @@ class PathwayForm(Message):
         kept = {name: words for name, words in typed.items() if name in FIELDS or name.startswith(TYPE)}
         return {"name": self.name, "diagnoses": self.diagnoses, **kept}
 
-    def read(self, visit_types: Collection[str]) -> tuple[Content | None, list[FieldError]]:
-        """The pathway, or what is wrong with it, each with its field. `visit_types` are the codes there are."""
+    def read(
+        self, visit_types: Collection[str], questionnaires: Collection[str]
+    ) -> tuple[Content | None, list[FieldError]]:
+        """The pathway, or what is wrong with it, each with its field. `visit_types` and `questionnaires` are the codes
+        there are.
+        """
         typed = self.shown()
         numbers = [number for number in NUMBERS if typed.get(f"kind_{number}")]
         errors = list[FieldError]()
@@ -60,7 +64,9 @@ class PathwayForm(Message):
             content = PathwayContent.model_validate(wanted, strict=False).content()
         except ValidationError as error:
             return None, [*errors, *_fields(error, numbers)]
-        errors += [FieldError(_typed(each.field, numbers), each.code) for each in faults(content, visit_types)]
+        errors += [
+            FieldError(_typed(each.field, numbers), each.code) for each in faults(content, visit_types, questionnaires)
+        ]
         return (None, errors) if errors else (content, [])
 
 

@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from telehealth.core.errors import NotFound
 from telehealth.db.unit import Unit
-from telehealth.followups.parts import Facing, Priority, TaskKind
+from telehealth.followups.parts import Facing, Priority, TaskKind, Whose
 from telehealth.pathways.models import CarePathwayRow, CarePathwayRunRow, CarePathwayTaskRow
-from telehealth.pathways.rules import Cause, CodeSystem, Content, Diagnosis, Pathway, Run, Step, StepOwner, is_code
+from telehealth.pathways.rules import Cause, CodeSystem, Content, Diagnosis, Pathway, Run, Step, is_code
 from telehealth.visits.lifecycle.service import open_visit
 
 
@@ -107,11 +107,11 @@ def _pathway_of(row: CarePathwayRow) -> Pathway:
 
 
 def _step_of(kept: dict[str, object]) -> Step:
-    words = {name: str(kept[name]) for name in ("title", "due_in", "window", "repeat")}
+    words = {name: str(kept.get(name, "")) for name in ("title", "due_in", "window", "repeat", "questionnaire")}
     after, checklist, facing = kept["after"], kept["checklist"], kept["facing"]
     return Step(
         kind=TaskKind(str(kept["kind"])),
-        owner=StepOwner(str(kept["owner"])),
+        owner=Whose(str(kept["owner"])),
         facing=None if facing is None else Facing(str(facing)),
         priority=Priority(str(kept["priority"])),
         after=after if isinstance(after, int) else None,

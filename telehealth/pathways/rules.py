@@ -8,8 +8,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.followups.parts import Facing, Owner, Pool, Priority, TaskKind, UnfitDelay, Wish
+from telehealth.followups.parts import Facing, Priority, TaskKind, UnfitDelay, Whose, Wish
 from telehealth.followups.reading import parse_delay
+from telehealth.followups.rules import asks_patient
 from telehealth.scheduling.recurrence.rules import InvalidRecurrence, expand
 
 MOST_STEPS, MOST_TRIGGERS, LONGEST_NAME = 20, 50, 120
@@ -30,14 +31,6 @@ class Cause(StrEnum):
     VISIT_TYPE = "visit_type"
     DIAGNOSIS = "diagnosis"
     BY_HAND = "by_hand"
-
-
-class StepOwner(StrEnum):
-    """The clinician who gives the visit, or anyone of a pool."""
-
-    CLINICIAN = "clinician"
-    CLINICIANS = "clinicians"
-    DESK = "desk"
 
 
 class PathwayRuns(Refusal):
@@ -85,19 +78,21 @@ class Diagnosis:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One task, or a repetition of one. `due_in` counts from when the pathway starts; `after` is the number of an
-    earlier step, from 1, or none; `repeat` an RRULE value that ends by COUNT, or empty.
+    earlier step, from 1, or none; `repeat` an RRULE value that ends by COUNT, or empty; `questionnaire` the code of
+    what the patient is asked to answer, or empty.
     """
 
     kind: TaskKind
     title: str = ""
     due_in: str = "0d"
     window: str = ""
-    owner: StepOwner = StepOwner.CLINICIAN
+    owner: Whose = Whose.CLINICIAN
     facing: Facing | None = None
     priority: Priority = Priority.ROUTINE
     after: int | None = None
     repeat: str = ""
     checklist: Sequence[str] = ()
+    questionnaire: str = ""
 
     def wish(self, after_id: UUID | None) -> Wish:
         """What is asked of follow-up tasks."""
@@ -105,13 +100,14 @@ class Step:
             title=self.title,
             due_in=self.due_in,
             kind=self.kind,
-            owner=None if self.owner is StepOwner.CLINICIAN else Owner(Pool(self.owner)),
+            owner=self.owner.owner,
             facing=self.facing,
             priority=self.priority,
             window=self.window,
             after_id=after_id,
             checklist=tuple(self.checklist),
             repeat=self.repeat,
+            questionnaire=self.questionnaire,
             cause=CAUSE,
         )
 
@@ -216,12 +212,14 @@ def is_code(text: str) -> bool:
     return re.fullmatch(CODE, text) is not None
 
 
-def faults(content: Content, visit_types: Collection[str]) -> list[Fault]:
-    """What is wrong, from top to bottom. `visit_types` are the codes of those there are."""
+def faults(content: Content, visit_types: Collection[str], questionnaires: Collection[str]) -> list[Fault]:
+    """What is wrong, from top to bottom. `visit_types` and `questionnaires` are the codes of those there are."""
     found = [] if set(content.visit_types) <= set(visit_types) else [Fault("visit_types", "invalid")]
     found += [] if content.steps else [Fault("kind_1", "required")]
     for number, step in enumerate(content.steps, start=1):
         found += [Fault(f"{part}_{number}", code) for part, code in _wrong(step, number)]
+        if step.questionnaire and not (asks_patient(step.wish(None)) and step.questionnaire in questionnaires):
+            found.append(Fault(f"questionnaire_{number}", "invalid"))
     return found
 
 

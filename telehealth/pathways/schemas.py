@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from telehealth.followups.parts import LONGEST_TITLE, MOST_ITEMS, Facing, Priority
+from telehealth.followups.parts import LONGEST_TITLE, MOST_ITEMS, Facing, Priority, Whose
 from telehealth.followups.schemas import Line, WishedKind
 from telehealth.http.schemas import Instant, Message
 from telehealth.pathways.rules import (
@@ -21,7 +21,6 @@ from telehealth.pathways.rules import (
     Pathway,
     Run,
     Step,
-    StepOwner,
     is_code,
 )
 
@@ -39,19 +38,20 @@ class DiagnosisView(Message):
 class StepView(Message):
     """`due_in` counts from the start of the pathway, 0d is at once; `window` empty is three days. `after` is the number
     of an earlier step, from 1: this one waits until that is closed. `repeat` is an RRULE value (RFC 5545) of FREQ,
-    INTERVAL and COUNT.
+    INTERVAL and COUNT. `questionnaire` is the code of one that the patient is asked to answer.
     """
 
     kind: WishedKind
     title: Annotated[str, Field(max_length=LONGEST_TITLE)] = ""
     due_in: Annotated[str, Field(pattern=r"^(0d|[1-9][0-9]{0,2}[dwm])$", examples=["2w"])] = "0d"
     window: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,2}[dwm])?$", examples=["3d"])] = ""
-    owner: StepOwner = StepOwner.CLINICIAN
+    owner: Whose = Whose.CLINICIAN
     facing: Facing | None = None
     priority: Priority = Priority.ROUTINE
     after: Annotated[int, Field(ge=1, le=MOST_STEPS)] | None = None
     repeat: Annotated[str, Field(max_length=60, examples=["FREQ=DAILY;COUNT=14"])] = ""
     checklist: Annotated[list[Line], Field(max_length=MOST_ITEMS)] = Field(default_factory=list)
+    questionnaire: Annotated[str, Field(pattern=f"^({CODE})?$", examples=["blood-pressure"])] = ""
 
     def step(self) -> Step:
         lines = tuple(line.strip() for line in self.checklist)

@@ -10,6 +10,7 @@ from telehealth.core.errors import NotFound, Stale
 from telehealth.db.unit import Unit
 from telehealth.followups import keeping
 from telehealth.followups import service as followups
+from telehealth.monitoring import queries as monitoring
 from telehealth.pathways import queries
 from telehealth.pathways.models import CarePathwayRow, CarePathwayRunRow, CarePathwayTaskRow
 from telehealth.pathways.rules import (
@@ -46,7 +47,7 @@ async def publish(unit: Unit, code: str, content: Content, *, version: int) -> P
     """
     kinds = {each.code for each in await booking.visit_types(unit)}
     wrong = [] if is_code(code) else [Fault("code", "invalid")]
-    if wrong := [*wrong, *faults(content, kinds)]:
+    if wrong := [*wrong, *faults(content, kinds, await monitoring.codes(unit))]:
         raise UnfitPathway(wrong)
     await _retire(unit, code, version)
     latest = select(func.coalesce(func.max(CarePathwayRow.version), 0)).where(CarePathwayRow.code == code)
@@ -67,17 +68,19 @@ async def publish(unit: Unit, code: str, content: Content, *, version: int) -> P
 async def retire(unit: Unit, code: str, *, version: int) -> None:
     """It is not started any more; what runs goes on. Raises NotFound, Stale."""
     found = await queries.pathway(unit, code)
+    if found.version != version:
+        raise Stale
     await _retire(unit, code, version)
     unit.audit("delete", "care_pathway", found.id)
 
 
 async def _retire(unit: Unit, code: str, version: int) -> None:
+    """Of 0 there is nothing to retire: that there is one in force after all, the new row hears from the table."""
     row = CarePathwayRow
-    present = await unit.session.scalar(select(row.version).where(row.code == code, row.retired_at.is_(None)))
-    if version != (present or 0):
+    read = update(row).where(row.code == code, row.version == version, row.retired_at.is_(None))
+    retired = await unit.session.scalar(read.values(retired_at=unit.now).returning(row.id))
+    if retired is None and version:
         raise Stale
-    in_force = update(row).where(row.code == code, row.retired_at.is_(None))
-    await unit.session.execute(in_force.values(retired_at=unit.now))
 
 
 async def settle(unit: Unit, visit_id: UUID, starting: Cause | None = None) -> None:

@@ -130,6 +130,13 @@ class Clinic:
     phone: str
     time_zone: str
 
+    @property
+    def emergency(self) -> str:
+        """What to call: 911 in the Americas; 112 in Europe, and from a mobile phone nearly everywhere (3GPP TS 22.101,
+        section 10).
+        """
+        return "911" if self.time_zone.startswith(("America/", "US/", "Canada/")) else "112"
+
 
 UNNAMED_CLINIC = Clinic("", "", "UTC")
 

@@ -23,6 +23,7 @@ from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.followups.working import work_of
 from tests.kit.statements import statements
+from tests.kit.staff import NothingAsked
 from tests.kit.visits import Arranged, arrange_visit
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -44,7 +45,8 @@ async def test_a_daily_task_keeps_the_patients_time_of_day_across_a_clock_change
         await unit.session.execute(update(PatientRow).values(time_zone="America/New_York"))
 
     await unit_of_work.run(moved)
-    made = await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "blood pressure +1d x14 @desk")
+    mine, asked = (arranged.clinician, arranged.visit_id), NothingAsked()
+    made = await unit_of_work.run(service.stroke, *mine, "blood pressure +1d x14 @desk", asked)
     assert {task.due_at.astimezone(NEW_YORK).time() for task in made} == {time(8)}
     days = [task.due_at.astimezone(NEW_YORK).date() for task in made]
     assert days == [days[0] + timedelta(days=each) for each in range(14)]
@@ -135,7 +137,7 @@ async def test_who_has_booked_again_is_not_asked_to(
 ) -> None:
     await unit_of_work.run(_became, SYSTEM, arranged, VisitStatus.COMPLETED)
     for stroke in ("rebook +2d", "call +2d"):
-        await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, stroke)
+        await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, stroke, NothingAsked())
     clock.advance(timedelta(days=1))
     await unit_of_work.run(_booked_again, SYSTEM, arranged)
     if by_event:
@@ -185,7 +187,7 @@ async def test_a_visit_booked_before_fulfils_nothing(
 ) -> None:
     await unit_of_work.run(_booked_again, SYSTEM, arranged)
     clock.advance(timedelta(minutes=1))
-    await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d")
+    await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d", NothingAsked())
     await unit_of_work.run(tasks.rebooked, SYSTEM, told(VisitBooked, arranged))
     assert [task.status for task in await of(unit_of_work, arranged)] == [TaskStatus.PLANNED]
 
@@ -193,7 +195,7 @@ async def test_a_visit_booked_before_fulfils_nothing(
 async def test_answers_fulfil_a_questionnaire_task(
     unit_of_work: UnitOfWork, clock: FixedClock, arranged: Arranged
 ) -> None:
-    await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "questionnaire +2d")
+    await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "questionnaire +2d", NothingAsked())
     await unit_of_work.run(tasks.answered, SYSTEM, told(IntakeCompleted, arranged))
     assert [task.status for task in await of(unit_of_work, arranged)] == [TaskStatus.PLANNED]
     clock.advance(timedelta(days=1))
@@ -226,7 +228,7 @@ async def test_what_lies_ahead_costs_the_sweep_nothing(
     unit_of_work: UnitOfWork, clock: FixedClock, arranged: Arranged
 ) -> None:
     """20,000 tasks ahead and 20,000 closed: the sweep and the boards read a handful of pages."""
-    await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "call +1d")
+    await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "call +1d", NothingAsked())
     await unit_of_work.run(_many, SYSTEM, arranged)
     clock.advance(timedelta(days=1))
     plan = await unit_of_work.run(_explained, SYSTEM)

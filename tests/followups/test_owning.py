@@ -31,6 +31,7 @@ from telehealth.followups.rules import UNDO_FOR
 from telehealth.followups.tasks import fire_due
 from tests.followups.working import work_of
 from tests.kit.quicker import waiting
+from tests.kit.staff import NothingAsked
 from tests.kit.visits import Arranged, arrange_visit
 
 DESK = Actor(uuid4(), Role.FRONT_DESK, SCOPES[Role.FRONT_DESK], purpose=Purpose.TREATMENT)
@@ -44,7 +45,7 @@ async def arranged(unit_of_work: UnitOfWork) -> Arranged:
 
 
 async def plan(unit_of_work: UnitOfWork, arranged: Arranged, stroke: str) -> FollowUp:
-    return (await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, stroke))[0]
+    return (await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, stroke, NothingAsked()))[0]
 
 
 async def due(unit_of_work: UnitOfWork, clock: FixedClock, days: int) -> None:

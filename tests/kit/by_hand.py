@@ -39,6 +39,9 @@ EVERYTHING = (
 )
 
 
+PORTS: dict[type, object] = {}  # what more doors need
+
+
 @dataclass(frozen=True)
 class House:
     """One browser for each: `desk`, `clinician` and `admin` are signed in, `phone` is the patient's."""
@@ -76,6 +79,7 @@ async def _browser(unit_of_work: UnitOfWork, secret: str | None) -> AsyncIterato
         CursorKey: CursorKey("k" * 32),
         Locales: Locales.load(),
         PublicUrl: PublicUrl("https://visits.example"),
+        **PORTS,
     }
     async with client_of(unit_of_work, EVERYTHING, {}, ports=ports) as client:
         client.headers.update(SAME_SITE)

@@ -102,6 +102,7 @@ class Course:
     delivery: UUID
     task: TaskId
     run: UUID
+    asked: UUID
     guardian: RelatedPersonId
     wait: WaitlistEntryId
     offer: OfferId
@@ -270,7 +271,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
     await lifecycle.connected(hosting, visit)
     await records.save_draft(hosting, visit, version=0, content=NOTE, kind=NoteKind.PROGRESS)
     await records.sign(hosting, visit, version=1, destinations=(RECORD_SERVICE,), tasks=CosignatureTasks())
-    task, run = await left_to_do(hosting, visit)
+    left = await left_to_do(hosting, visit, QUESTIONNAIRE)
     await released(hosting, visit)
     offered, companion = await _offered(unit, kind, clinician, patient), await _companion(unit, visit)
     signed = "SELECT version.id FROM note_version version JOIN note ON note.id = note_id WHERE visit_id = :visit"
@@ -282,8 +283,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         series=await _series(unit, kind, clinician, patient),
         note=(await unit.session.execute(text(signed), {"visit": visit})).scalar_one(),
         delivery=(await unit.session.execute(text(DELIVERY), {"visit": visit})).scalar_one(),
-        task=task,
-        run=run,
+        **left,
         guardian=(await people.add_related_person(unit, patient.id, authority)).id,
         wait=offered.entry_id,
         offer=offered.id,

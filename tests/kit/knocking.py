@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 from telehealth.access.rules import SCOPES
 from telehealth.core.actors import Role
-from telehealth.followups.rules import ENDINGS
 from telehealth.http.operation import Operation, Public
+from tests.kit.aftercare import AFTERCARE
 from tests.kit.chosen_slots import chosen_slot, parameters, slot_id, soon
 from tests.kit.house import QUESTIONNAIRE, Course, Residents
 from tests.kit.integrations import jwks_of, new_key
@@ -32,6 +32,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "delivery": lambda course: course.delivery,
     "message": lambda course: course.task,
     "task": lambda course: course.task,
+    "asked": lambda course: course.asked,
     "run": lambda course: course.run,
     "wait": lambda course: course.wait,
     "offer": lambda course: course.offer,
@@ -273,16 +274,8 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "records.retract_on_page": lambda _: {"version": "1", "signed": "9", "reason": "Wrong patient."},
     "records.release_after_visit_summary": lambda _: {"note_version": 1, "words": "Rest."},
     "records.release_on_page": lambda _: {"note_version": "1", "words": "Rest."},
-    "pathways.start_pathway": lambda _: {"pathway": "made-up"},
     **OFFICE,
-    "followups.plan_follow_up": lambda _: {"title": "Call back", "due_in": "2w"},
-    **dict.fromkeys(("followups.plan_on_page", "followups.plan_in_one_stroke"), lambda _: {"stroke": "Call back +2w"}),
-    **dict.fromkeys(("followups.skip_follow_up", "followups.skip"), lambda _: {"reason": "moved away"}),
-    "followups.assign_follow_up": lambda _: {"pool": "desk"},
-    "followups.note_on_follow_up": lambda _: {"text": "no answer"},
-    "followups.tick_item": lambda _: {"item": 0},
-    "followups.set_triggers": lambda _: dict.fromkeys(ENDINGS, True),
-    "followups.save_triggers": lambda _: {"sent": "yes", "patient_no_show": "on"},
+    **AFTERCARE,
 }
 TUS = {
     "Tus-Resumable": "1.0.0",

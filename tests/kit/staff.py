@@ -1,6 +1,6 @@
 """Signed-in staff without slow passwords, and a board on which nothing is due."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import text
@@ -18,6 +18,11 @@ class NothingDue:
 
     async def wanted_marks(self, _unit: Unit, /) -> Mapping[UUID, str]:
         return {}
+
+
+class NothingAsked:
+    async def codes(self, _unit: Unit, /) -> Collection[str]:
+        return ()
 
 
 class NothingLate:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.followups.parts import TaskKind
+from telehealth.followups.parts import Facing, TaskKind
 from telehealth.pathways.rules import (
     Cause,
     CodeSystem,
@@ -88,8 +88,12 @@ def test_every_fault_is_told_at_its_field() -> None:
         Step(kind=TaskKind.CALL, repeat="FREQ=WEEKLY;BYDAY=MO;COUNT=3"),
         Step(kind=TaskKind.CALL, repeat="FREQ=MONTHLY;COUNT=90"),
         Step(kind=TaskKind.CALL, repeat="FREQ=DAILY;COUNT=14", after=1),
+        Step(kind=TaskKind.QUESTIONNAIRE, questionnaire="bp"),
+        Step(kind=TaskKind.QUESTIONNAIRE, questionnaire="gone"),
+        Step(kind=TaskKind.QUESTIONNAIRE, questionnaire="bp", facing=Facing.STAFF),
+        Step(kind=TaskKind.CALL, questionnaire="bp"),
     )
-    found = faults(Content(name="x", visit_types=("gone",), steps=steps), {"video"})
+    found = faults(Content(name="x", visit_types=("gone",), steps=steps), {"video"}, {"bp"})
     assert [(each.field, each.code) for each in found] == [
         ("visit_types", "invalid"),
         ("title_1", "required"),
@@ -101,5 +105,8 @@ def test_every_fault_is_told_at_its_field() -> None:
         ("repeat_5", "repeat"),
         ("repeat_6", "repeat"),
         ("repeat_7", "repeat"),
+        ("questionnaire_10", "invalid"),
+        ("questionnaire_11", "invalid"),
+        ("questionnaire_12", "invalid"),
     ]
-    assert [each.field for each in faults(Content(name="x"), ())] == ["kind_1"]
+    assert [each.field for each in faults(Content(name="x"), (), ())] == ["kind_1"]

@@ -16,7 +16,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.followups import queries as followups
 from telehealth.followups import service as tasks_of
 from telehealth.followups.cosigning import CosignatureTasks
-from telehealth.followups.parts import FollowUp, Pool, TaskKind, TaskStatus
+from telehealth.followups.parts import FollowUp, Pool, TaskKind, TaskStatus, Whose
 from telehealth.pathways import queries, service, tasks
 from telehealth.pathways.rules import (
     Cause,
@@ -24,7 +24,6 @@ from telehealth.pathways.rules import (
     PathwayRuns,
     Run,
     Step,
-    StepOwner,
     UnfitPathway,
     VisitVoid,
     diagnoses,
@@ -43,7 +42,7 @@ from tests.kit.signed import retracted_note
 from tests.kit.visits import Arranged, arrange_visit
 
 READINGS = Step(kind=TaskKind.QUESTIONNAIRE, title="Blood pressure", due_in="1d", repeat="FREQ=DAILY;COUNT=3")
-CALL = Step(kind=TaskKind.CALL, due_in="2d", owner=StepOwner.DESK, after=1, checklist=("Cuff",))
+CALL = Step(kind=TaskKind.CALL, due_in="2d", owner=Whose.DESK, after=1, checklist=("Cuff",))
 STEPS = (READINGS, CALL, Step(kind=TaskKind.REBOOK, due_in="3m"))
 
 

@@ -56,8 +56,10 @@ def _question(link: str, kind: str, label: str, **more: object) -> Data:
         "when": "",
         "value": "",
         "max_length": 4000,
+        "least": "",
+        "most": "",
         "wrong": None,
-        "code": "required",
+        "code": more.get("wrong") or "",
         "items": (),
     }
     return Data(**(known | more))
@@ -75,13 +77,13 @@ def questions(wrong: str | None = None) -> list[Data]:
             "About smoking",
             when='{"any": false, "of": [["smokes", "true"]]}',
             items=[
-                _question("day", "integer", "How many a day?", required=True, wrong=wrong),
+                _question("day", "integer", "How many a day?", required=True, wrong=wrong, least="1"),
                 _question("stop", "choice", "Do you want to stop?", options=choices_[:3], value="o1"),
             ],
         ),
         _question("where", "choice", "Where does it hurt?", options=choices_, value="o2"),
-        _question("weight", "decimal", "Your weight in kilograms", value="70.5"),
-        _question("since", "date", "Since when?", value="2026-02-27"),
+        _question("weight", "decimal", "Your weight in kilograms", value="70.5", least="0.5", most="400"),
+        _question("since", "date", "Since when?", value="2026-02-27", most="2026-03-03"),
         _question("drug", "string", "Which medicine do you take most often?", max_length=250),
         _question("why", "text", "ما الذي تريد التحدث عنه؟", value="صداع"),
     ]

@@ -4,6 +4,7 @@ from datetime import timedelta
 from types import SimpleNamespace as Data
 
 from tests.web.admin_samples import ADMIN, ADMINISTRATION
+from tests.web.home_samples import FROM_HOME
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, VISIT_ID, Sample
 from tests.web.summary_samples import SUMMARIES
 from tests.web.text_samples import TEXTS
@@ -27,6 +28,7 @@ def _task(at: int, **more: object) -> Data:
         "pool": "clinicians",
         "owner": None,
         "origin": "",
+        "asks": at == 1,
         "gave": at < 5,
         "number": None,
         "items": [],
@@ -44,6 +46,7 @@ _TEAM = [
     _task(3, kind="rebook", title="", pool="desk", origin="patient_no_show"),
     _task(4, kind="call", title="", pool="desk", origin="left_unseen", priority="urgent", overdue=True),
     _task(9, kind="call", title="r…@home.example", pool="desk", origin="bad_email", priority="urgent"),
+    _task(9, kind="call", title="Call: Upper value (mmHg) 192", origin="answer", priority="urgent"),
     _task(5, title="اتصل بشأن نتيجة الفحص", owner="Dr. Ada Lindqvist", overdue=True, escalated=True),
 ]
 _BOARD = {
@@ -77,4 +80,4 @@ TASKS = (
     Sample("tasks_closed", "tasks.html", {**_BOARD, "closed": "t1", "team": []}, "/tasks"),
     Sample("admin_follow_ups", "admin_follow_ups.html", _TRIGGERS, "/admin/follow-ups"),
 )
-OFFICE = (*SUMMARIES, *ADMINISTRATION, *TEXTS, *TASKS)
+OFFICE = (*SUMMARIES, *ADMINISTRATION, *TEXTS, *TASKS, *FROM_HOME)

@@ -90,23 +90,23 @@ async def _move_own(unit: Unit, start: datetime) -> Visit:
 
 async def invitation(call: Call, link: str) -> Response:  # noqa: ARG001 -- every link looks the same until the date is given
     """The identity step. Opening it changes nothing: mail scanners and previews open links too."""
-    return await identity_step(call, BirthForm(), choosing=True)
+    return await identity_step(call, BirthForm(), leads_to="times")
 
 
 async def identify_invited(call: Call, link: str, body: BirthForm) -> Response:
     """Check the date of birth; then to the times."""
     born = body.birth_date(date.max)  # a day to come is nobody's birth date either
     if born is None:
-        return await identity_step(call, body, error=body.fault, choosing=True)
+        return await identity_step(call, body, error=body.fault, leads_to="times")
     match await call.run(self_booking.identify, link, born):
         case self_booking.Recognised(secret=secret, max_age=max_age):
             response = call.redirect("/times")
             set_cookie(response, INVITED_COOKIE, secret, max_age=max_age)
             return response
         case Mistaken(left):
-            return await identity_step(call, body, error="mismatch", tries_left=left, choosing=True)
+            return await identity_step(call, body, error="mismatch", tries_left=left, leads_to="times")
         case Locked():
-            return await identity_step(call, body, error="locked", choosing=True)
+            return await identity_step(call, body, error="locked", leads_to="times")
         case Closed():
             return await _over(call)
 

@@ -1,7 +1,8 @@
 """Reading a FHIR R4 Questionnaire strictly: what this house would not honour, it refuses. Pure.
 
-Of an item: `required`, `enableWhen` (`=`, `exists`), `initial`, `maxLength`, `answerOption` of codings or strings, and
-translations of every text (FHIR R4, Questionnaire and the translation extension).
+Of an item: `required`, `enableWhen` (`=`, `exists`), `initial`, `maxLength`, `answerOption` of codings or strings, the
+least and the most that a number or date may be, and translations of every text (FHIR R4, Questionnaire and the
+extensions minValue, maxValue and translation).
 """
 
 import re
@@ -22,11 +23,14 @@ from telehealth.visits.gates.questionnaires import (
     Option,
     Questionnaire,
     Spoken,
+    in_range,
     read_value,
     walk,
 )
 
 TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
+LEAST, MOST = (f"http://hl7.org/fhir/StructureDefinition/{name}Value" for name in ("min", "max"))
+BOUNDED = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.DATE})
 MOST_ITEMS, DEEPEST, MOST_OPTIONS, MOST_CONDITIONS, MOST_FAULTS = 60, 5, 50, 10, 100
 LONGEST_TEXT, LONGEST_STRING = 2000, 250
 LINK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
@@ -64,7 +68,7 @@ class _Reading:
 TOP = frozenset({"resourceType", "id", "url", "version", "name", "title", "_title", "status", "language", "item"})
 ITEM = frozenset(
     {"linkId", "text", "_text", "type", "required", "maxLength", "code", "definition", "prefix"}
-    | {"enableWhen", "enableBehavior", "initial", "answerOption", "item"}
+    | {"enableWhen", "enableBehavior", "initial", "answerOption", "item", "extension"}
 )
 
 
@@ -163,7 +167,8 @@ def _item(reading: _Reading, element: Any, at: str, depth: int) -> Item | None:
         max_length=_max_length(reading, element, at),
     )
     reading.seen[link_id] = bare
-    item = replace(bare, initial=_initial(reading, bare, element, at))
+    bounded = _bounded(reading, bare, element, at)
+    item = replace(bounded, initial=_initial(reading, bounded, element, at))
     reading.seen[link_id] = item
     if kind == Kind.GROUP:
         return replace(item, items=_items(reading, element, at, depth + 1))
@@ -202,6 +207,26 @@ def _max_length(reading: _Reading, element: Mapping[str, Any], at: str) -> int:
     if element["type"] not in {Kind.STRING, Kind.TEXT}:
         reading.blame(f"{at}/maxLength", "only a string or text has a length")
     return length
+
+
+def _bounded(reading: _Reading, item: Item, element: Mapping[str, Any], at: str) -> Item:
+    """The item with the least and the most that its answer may be."""
+    listed = element.get("extension", [])
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        reading.blame(f"{at}/extension", "is not a list of extensions")
+        return item
+    found: dict[str, Answer] = {}
+    for number, each in enumerate(listed):
+        url, value = each.get("url"), {name: each[name] for name in each if name != "url"}
+        answer = _answer(item, value, "value") if url in (LEAST, MOST) and item.kind in BOUNDED else None
+        if answer is None or url in found:
+            reading.blame(f"{at}/extension/{number}", "is not the least or the most that this answer may be")
+        else:
+            found[str(url)] = answer
+    bounded = replace(item, least=found.get(LEAST), most=found.get(MOST))
+    if bounded.least is not None and not in_range(bounded, bounded.least):
+        reading.blame(f"{at}/extension", "the least is more than the most")
+    return bounded
 
 
 def _options(reading: _Reading, element: Mapping[str, Any], at: str) -> tuple[Option, ...]:

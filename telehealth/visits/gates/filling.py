@@ -17,6 +17,7 @@ from telehealth.visits.gates.questionnaires import (
     Condition,
     Item,
     Kind,
+    OutOfRange,
     Questionnaire,
     read_value,
 )
@@ -28,11 +29,14 @@ Stored = Mapping[str, bool | int | str]
 class Wrong(StrEnum):
     REQUIRED = "required"
     INVALID = "invalid"
+    RANGE = "range"
     UNKNOWN = "unknown"
 
 
 class InvalidAnswers(Refusal):
-    """`answers` lists linkIds, each with what is wrong: required, invalid, or unknown (there is no such question)."""
+    """`answers` lists linkIds, each with what is wrong: required, invalid, range (it is less than the least or more
+    than the most), or unknown (there is no such question).
+    """
 
     kind, slug, title = RefusalKind.INVALID, "invalid-answers", "Some answers are missing or cannot be read"
 
@@ -50,6 +54,12 @@ def stored(answers: Answers) -> dict[str, bool | int | str]:
     return {link: format(each, "f") if isinstance(each, Decimal) else each for link, each in answers.items()}
 
 
+def written(answer: Answer) -> str:
+    """As it stands in a field."""
+    value = stored({"": answer})[""]
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def read_answers(questionnaire: Questionnaire, given: Mapping[str, object]) -> tuple[dict[str, Answer], list[Problem]]:
     """Answers by linkId as JSON has them, and what is wrong with the rest."""
     questions = {each.link_id: each for each in questionnaire.questions}
@@ -59,6 +69,8 @@ def read_answers(questionnaire: Questionnaire, given: Mapping[str, object]) -> t
         if link in questions:
             try:
                 answers[link] = read_value(questions[link], value)
+            except OutOfRange:
+                problems.append(Problem(link, Wrong.RANGE))
             except ValueError:
                 problems.append(Problem(link, Wrong.INVALID))
     return answers, problems

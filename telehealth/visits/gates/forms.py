@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from telehealth.http.schemas import Message
 from telehealth.people.schemas import Jurisdiction
-from telehealth.visits.gates.filling import Intake, Problem, Wrong, stored, told
+from telehealth.visits.gates.filling import Intake, Problem, Wrong, told, written
 from telehealth.visits.gates.questionnaires import Answer, Item, Kind
 from telehealth.visits.gates.rules import ConsentText
 from telehealth.visits.gates.schemas import Reason, Spoken
@@ -102,7 +102,7 @@ class WaiveForm(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """An item as it is drawn. `when` (JSON) says what it depends on, `value` is what stands in the field, `wrong` what
-    is not right with it.
+    is not right with it, `least` and `most` what may be said, as the field has it, or nothing.
     """
 
     link: str
@@ -113,6 +113,8 @@ class Question:
     when: str
     value: str
     max_length: int
+    least: str
+    most: str
     wrong: Wrong | None
     items: tuple["Question", ...]
 
@@ -123,7 +125,7 @@ class Question:
     @property
     def code(self) -> str:
         """The word for what is wrong that the templates know."""
-        return "required" if self.wrong is Wrong.REQUIRED else "invalid"
+        return "invalid" if self.wrong is None else self.wrong.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,8 @@ def _question(item: Item, language: str, values: Mapping[str, str], wrong: Mappi
         when=_when(item),
         value=values.get(item.link_id, ""),
         max_length=item.max_length,
+        least="" if item.least is None else written(item.least),
+        most="" if item.most is None else written(item.most),
         wrong=wrong.get(item.link_id),
         items=tuple(_question(each, language, values, wrong) for each in item.items),
     )
@@ -184,12 +188,6 @@ def _when(item: Item) -> str:
         for each in item.conditions
     ]
     return json.dumps({"any": item.any_of, "of": conditions})
-
-
-def written(answer: Answer) -> str:
-    """As it stands in a field."""
-    value = stored({"": answer})[""]
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

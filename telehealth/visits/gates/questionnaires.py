@@ -63,7 +63,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """`any_of`: one of the conditions is enough. `initial` stands there before the patient has answered."""
+    """`any_of`: one of the conditions is enough. `initial` stands there before the patient has answered. An answer is
+    from `least` to `most`, both included, where these are given: of numbers, and of dates.
+    """
 
     link_id: str
     kind: Kind
@@ -74,6 +76,8 @@ class Item:
     any_of: bool = False
     initial: Answer | None = None
     max_length: int = LONGEST_WRITING
+    least: Answer | None = None
+    most: Answer | None = None
     items: tuple["Item", ...] = ()
 
     @property
@@ -108,8 +112,39 @@ def walk(items: tuple[Item, ...]) -> Iterator[Item]:
 # Values
 
 
+class OutOfRange(ValueError):
+    """It is an answer, and less than the least or more than the most that may be said."""
+
+
 def read_value(item: Item, value: object) -> Answer:
-    """An answer as JSON has it: a boolean, an integer, else a string. Raises ValueError for what is no answer."""
+    """An answer as JSON has it: a boolean, an integer, else a string. Raises ValueError for what is no answer,
+    OutOfRange.
+    """
+    answer = _read(item, value)
+    if not in_range(item, answer):
+        raise OutOfRange("not from the least to the most")
+    return answer
+
+
+def in_range(item: Item, answer: Answer) -> bool:
+    """Whether it is from the least to the most that may be said."""
+    return not (
+        (item.least is not None and _is_less(answer, item.least))
+        or (item.most is not None and _is_less(item.most, answer))
+    )
+
+
+def _is_less(one: Answer, other: Answer) -> bool:
+    match (one, other):
+        case (int() | Decimal(), int() | Decimal()):
+            return one < other
+        case (str(), str()):  # dates, which are in the order of their letters
+            return one < other
+        case _:
+            return False
+
+
+def _read(item: Item, value: object) -> Answer:
     match item.kind:
         case Kind.BOOLEAN if isinstance(value, bool):
             return value

@@ -1,7 +1,7 @@
 """The pages of those who take part: the personal link, a companion's page, and who is invited. All without scripts."""
 
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from starlette.responses import Response
@@ -83,7 +83,7 @@ async def identity_step(
     *,
     error: str | None = None,
     tries_left: int | None = None,
-    choosing: bool = False,
+    leads_to: Literal["visit", "times", "questions"] = "visit",
 ) -> Response:
     """The page that asks for the date of birth, or a companion for their name, before it shows anything."""
     clinic = await call.run(people.clinic)
@@ -96,7 +96,7 @@ async def identity_step(
         tries_left=tries_left,
         phone=clinic.phone or None,
         clinic=clinic.name,
-        choosing=choosing,
+        leads_to=leads_to,
         by_name=isinstance(form, NameForm),
     )
 

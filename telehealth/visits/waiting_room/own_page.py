@@ -10,7 +10,6 @@ from telehealth.db.unit import Unit
 from telehealth.http.call import Call
 from telehealth.people import queries as people
 from telehealth.people.jurisdictions import choices
-from telehealth.people.rules import Clinic
 from telehealth.visits.gates import queries as gates
 from telehealth.visits.gates.rules import GatesClosed, to_prepare
 from telehealth.visits.gates.service import make_ready
@@ -78,7 +77,7 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
         "zone": parse_zone(patient.time_zone),
         "phone": clinic.phone or None,
         "clinic": clinic.name,
-        "emergency": _emergency(clinic),
+        "emergency": clinic.emergency,
         "opens_at": visit.opens_at,
         "stage": stage_of(visit, unit.now),
         "place": await _place(unit, visit),
@@ -94,7 +93,7 @@ async def _own_place(unit: Unit) -> dict[str, Any]:
     entry_id = own_visit_id(unit)
     await here(unit, entry_id)
     context = await own_place(unit, entry_id)
-    return {**context, "emergency": _emergency(await people.clinic(unit))}
+    return {**context, "emergency": (await people.clinic(unit)).emergency}
 
 
 async def _waiting_on(unit: Unit, visit: Visit) -> dict[str, Any]:
@@ -128,8 +127,3 @@ async def _ready_unchecked(unit: Unit) -> None:
     visit = await lifecycle.record_check(unit, visit_id, DeviceCheck.WAIVED, cause="no-scripts")
     if visit.status is VisitStatus.ARRIVED:
         await make_ready(unit, visit_id)
-
-
-def _emergency(clinic: Clinic) -> str:
-    """911 in the Americas; 112 in Europe, and from a mobile phone nearly everywhere (3GPP TS 22.101, section 10)."""
-    return "911" if clinic.time_zone.startswith(("America/", "US/", "Canada/")) else "112"

@@ -166,7 +166,11 @@ function keep() {
   }
 
   function blame(problems) {
-    const words = { required: t("Fill this in"), invalid: t("Check what you entered here") };
+    const words = {
+      required: t("Fill this in"),
+      invalid: t("Check what you entered here"),
+      range: t("This is too low or too high"),
+    };
     const found = Object.fromEntries(problems.map(({ link_id: link, problem }) => [link, words[problem]]));
     for (const each of questions) {
       const why = found[each.dataset.link];
@@ -177,7 +181,8 @@ function keep() {
       for (const input of each.querySelectorAll("input, select, textarea")) {
         input.toggleAttribute("aria-invalid", false);
         if (why) input.setAttribute("aria-invalid", "true");
-        if (why) input.setAttribute("aria-describedby", said.id);
+        const range = each.querySelector(`[id="${input.name}-range"]`);
+        if (why) input.setAttribute("aria-describedby", [range?.id, said.id].filter(Boolean).join(" "));
       }
     }
     form.querySelector(".wrong :is(input, select, textarea)")?.focus();

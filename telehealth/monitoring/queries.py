@@ -1,0 +1,241 @@
+"""Reading questions and answers. What may be asked is no patient's data; each answer that is read leaves its trace."""
+
+import json
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Select, select
+
+from telehealth.core.errors import NotFound
+from telehealth.core.ids import PatientId, TaskId, VisitId
+from telehealth.db.unit import Unit
+from telehealth.followups import queries as followups
+from telehealth.followups.parts import FollowUp
+from telehealth.monitoring.models import FormRow, RequestRow, ResponseRow
+from telehealth.monitoring.rules import (
+    ORIGIN,
+    AskedTask,
+    Content,
+    Entry,
+    Form,
+    Request,
+    Response,
+    Series,
+    Standing,
+    answers_before,
+    is_code,
+    is_missed,
+    standing,
+    stored_threshold,
+)
+from telehealth.visits.gates.filling import Answers, read_answers
+from telehealth.visits.lifecycle.service import open_known, open_visit
+
+LINK_PATH = "/questions/"
+
+# What may be asked
+
+
+async def in_force(unit: Unit) -> list[Form]:
+    """What patients may be asked, by code."""
+    query = select(FormRow).where(FormRow.retired_at.is_(None)).order_by(FormRow.code)
+    return [form_of(row) for row in await unit.session.scalars(query)]
+
+
+async def codes(unit: Unit) -> frozenset[str]:
+    return frozenset(await unit.session.scalars(select(FormRow.code).where(FormRow.retired_at.is_(None))))
+
+
+async def form(unit: Unit, code: str) -> Form:
+    """The version in force. Raises NotFound."""
+    in_force = select(FormRow).where(FormRow.code == code, FormRow.retired_at.is_(None))
+    found = await unit.session.scalar(in_force) if is_code(code) else None
+    if found is None:
+        raise NotFound
+    return form_of(found)
+
+
+async def versions(unit: Unit, code: str) -> list[Form]:
+    """All there were, the latest first. Raises NotFound when there was none."""
+    found = [form_of(row) for row in await unit.session.scalars(_versions(code))] if is_code(code) else []
+    if not found:
+        raise NotFound
+    return found
+
+
+async def latest(unit: Unit, code: str) -> Form | None:
+    """The latest version, in force or not: what was planned to be asked is asked, though no more is planned."""
+    row = await unit.session.scalar(_versions(code).limit(1))
+    return None if row is None else form_of(row)
+
+
+async def forms(unit: Unit, form_ids: Collection[UUID]) -> dict[UUID, Form]:
+    """Versions by id."""
+    return {row.id: form_of(row) for row in await unit.session.scalars(select(FormRow).where(FormRow.id.in_(form_ids)))}
+
+
+def _versions(code: str) -> Select[FormRow]:
+    return select(FormRow).where(FormRow.code == code).order_by(FormRow.version.desc())
+
+
+def form_of(row: FormRow) -> Form:
+    return Form(
+        id=row.id,
+        code=row.code,
+        version=row.version,
+        content=Content(resource=row.resource, thresholds=tuple(map(stored_threshold, row.thresholds))),
+        published_at=row.published_at,
+        published_by=row.published_by,
+        retired_at=row.retired_at,
+    )
+
+
+# What was asked
+
+
+async def request(unit: Unit, request_id: UUID) -> Request:
+    """Raises NotFound. The caller looks at the actor's right to the task."""
+    row = await unit.session.get(RequestRow, request_id)
+    if row is None:
+        raise NotFound
+    return request_of(row)
+
+
+async def open_until(unit: Unit, asked: Request) -> datetime | None:
+    """Until when it can be answered; None once it cannot or need not be."""
+    task = await followups.follow_up(unit, asked.task_id)
+    done = bool(await answered(unit, [asked.id]))
+    return task.ends_at if standing(task, unit.now, answered=done) is Standing.OPEN else None
+
+
+async def request_for(unit: Unit, task_id: UUID) -> Request | None:
+    """What the patient was asked for that task."""
+    row = await unit.session.scalar(select(RequestRow).where(RequestRow.task_id == task_id))
+    return None if row is None else request_of(row)
+
+
+async def sent(unit: Unit, request_id: UUID) -> tuple[Request, str]:
+    """A request and the path of its link, for the letter. Audited. Raises NotFound."""
+    row = await unit.session.get(RequestRow, request_id)
+    if row is None:
+        raise NotFound
+    unit.audit("read", "monitoring_link", row.id, patient_id=row.patient_id)
+    return request_of(row), LINK_PATH + unit.vault.open(link_place(row.id), row.link)
+
+
+async def requests(unit: Unit, task_ids: Collection[UUID]) -> dict[TaskId, Request]:
+    """By task."""
+    query = select(RequestRow).where(RequestRow.task_id.in_(task_ids))
+    return {TaskId(row.task_id): request_of(row) for row in await unit.session.scalars(query)}
+
+
+def request_of(row: RequestRow) -> Request:
+    return Request(
+        id=row.id,
+        task_id=TaskId(row.task_id),
+        visit_id=VisitId(row.visit_id),
+        patient_id=PatientId(row.patient_id),
+        form_id=row.form_id,
+        asked_at=row.asked_at,
+    )
+
+
+def link_place(request_id: UUID) -> tuple[str, str, UUID]:
+    """Where the secret of a link is sealed for."""
+    return ("monitoring_request", "link", request_id)
+
+
+# What was answered
+
+
+async def answered(unit: Unit, request_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Those of them that have been answered; tells nothing of the answers."""
+    query = select(ResponseRow.request_id).where(ResponseRow.request_id.in_(request_ids))
+    return frozenset(await unit.session.scalars(query))
+
+
+async def responses(unit: Unit, request_ids: Collection[UUID]) -> dict[UUID, Response]:
+    """Answers by request; audited. The caller has looked at the actor's right to them."""
+    query = select(ResponseRow, RequestRow, FormRow).join(RequestRow, RequestRow.id == ResponseRow.request_id)
+    query = query.join(FormRow, FormRow.id == ResponseRow.form_id).where(ResponseRow.request_id.in_(request_ids))
+    found = [response_of(unit, *rows) for rows in await unit.session.execute(query)]
+    for each in found:
+        unit.audit("read", "questionnaire_response", each.id, patient_id=each.request.patient_id)
+    return {each.request.id: each for each in found}
+
+
+async def last_answers(unit: Unit, patient_id: PatientId, code: str) -> Answers:
+    """The numbers a patient answered last to these questions, in whatever version."""
+    query = select(ResponseRow).join(FormRow, FormRow.id == ResponseRow.form_id)
+    query = query.where(ResponseRow.patient_id == patient_id, FormRow.code == code)
+    row = await unit.session.scalar(query.order_by(ResponseRow.answered_at.desc(), ResponseRow.id.desc()).limit(1))
+    return {} if row is None else answers_before(json.loads(unit.vault.open(answers_place(row.id), row.answers)))
+
+
+def response_of(unit: Unit, row: ResponseRow, asked: RequestRow, of: FormRow) -> Response:
+    found = form_of(of)
+    kept: Mapping[str, object] = json.loads(unit.vault.open(answers_place(row.id), row.answers))
+    return Response(
+        id=row.id,
+        request=request_of(asked),
+        form=found,
+        answers=read_answers(found.questionnaire, kept)[0],
+        answered_at=row.answered_at,
+    )
+
+
+def answers_place(response_id: UUID) -> tuple[str, str, UUID]:
+    """Where answers are sealed for."""
+    return ("monitoring_response", "answers", response_id)
+
+
+async def asked_of(unit: Unit, tasks: Collection[FollowUp]) -> list[AskedTask]:
+    """Tasks of a patient's, with the questions they name and whether these are answered."""
+    asked = await requests(unit, [each.id for each in tasks])
+    done = await answered(unit, [each.id for each in asked.values()])
+    of = await forms(unit, {each.form_id for each in asked.values()})
+    known = {code: await latest(unit, code) for code in {each.questionnaire for each in tasks if each.questionnaire}}
+    found = []
+    for task in tasks:
+        request = asked.get(task.id)
+        form = known.get(task.questionnaire) if request is None else of[request.form_id]
+        title = None if form is None else form.questionnaire.title
+        at = None if request is None else request.id
+        found.append(AskedTask(task, title, at, answered=at in done))
+    return found
+
+
+# Series
+
+
+async def series(unit: Unit, visit_id: UUID) -> tuple[list[Series], PatientId]:
+    """What a visit asks of its patient and what was answered, and who that is. Audited. Raises NotFound.
+
+    For who may see the visit, and for a colleague who has a task before them that one of the answers made.
+    """
+    patient_id = await _allowed(unit, visit_id)
+    tasks = await followups.asking(unit, visit_id)
+    asked = await requests(unit, [each.id for each in tasks])
+    found = await responses(unit, [each.id for each in asked.values()])
+    listed: dict[str, list[Entry]] = {}
+    for task in tasks:
+        request = asked.get(task.id)
+        response = None if request is None else found.get(request.id)
+        missed = is_missed(task, unit.now, answered=response is not None)
+        listed.setdefault(task.questionnaire, []).append(Entry(task, response, missed))
+    known = {code: await latest(unit, code) for code in listed}
+    return [Series(of, listed[code]) for code, of in known.items() if of is not None], patient_id
+
+
+async def _allowed(unit: Unit, visit_id: UUID) -> PatientId:
+    try:
+        return (await open_visit(unit, visit_id)).patient_id
+    except NotFound:
+        if not any(each.origin == ORIGIN for each in await _tasks_before(unit, visit_id)):
+            raise
+    return (await open_known(unit, visit_id)).patient_id
+
+
+async def _tasks_before(unit: Unit, visit_id: UUID) -> list[FollowUp]:
+    return await followups.follow_ups(unit, visit_id=visit_id)
