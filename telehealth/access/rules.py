@@ -64,6 +64,8 @@ SCOPES: Mapping[Role, frozenset[Scope]] = {
             Scope.FHIR_SCHEDULE,
             Scope.FHIR_SLOT,
             Scope.FHIR_TASK,
+            Scope.FHIR_QUESTIONNAIRE,
+            Scope.FHIR_QUESTIONNAIRE_RESPONSE,
         }
     ),
 }
@@ -216,6 +218,8 @@ _READING = {
     "Schedule": Scope.FHIR_SCHEDULE,
     "Slot": Scope.FHIR_SLOT,
     "Task": Scope.FHIR_TASK,
+    "Questionnaire": Scope.FHIR_QUESTIONNAIRE,
+    "QuestionnaireResponse": Scope.FHIR_QUESTIONNAIRE_RESPONSE,
 }
 _CREATING = {"Appointment": Scope.FHIR_APPOINTMENT_CREATE}
 
@@ -265,6 +269,7 @@ class DataKind(StrEnum):
     ENCOUNTERS = "encounters"
     DOCUMENTS = "documents"
     TASKS = "tasks"
+    ANSWERS = "answers"
 
 
 class Everyone(StrEnum):

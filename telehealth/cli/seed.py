@@ -68,6 +68,8 @@ SCOPES = (
     Scope.FHIR_SCHEDULE,
     Scope.FHIR_SLOT,
     Scope.FHIR_TASK,
+    Scope.FHIR_QUESTIONNAIRE,
+    Scope.FHIR_QUESTIONNAIRE_RESPONSE,
 )
 CLINICIAN_EMAIL, DESK_EMAIL, ADMIN_EMAIL = "okafor@clinic.example", "desk@clinic.example", "admin@clinic.example"
 CREDENTIAL = "integration.json"

@@ -47,6 +47,8 @@ class Scope(StrEnum):
     FHIR_SCHEDULE = "system/Schedule.rs"
     FHIR_SLOT = "system/Slot.rs"
     FHIR_TASK = "system/Task.rs"
+    FHIR_QUESTIONNAIRE = "system/Questionnaire.rs"
+    FHIR_QUESTIONNAIRE_RESPONSE = "system/QuestionnaireResponse.rs"
 
 
 class Purpose(StrEnum):

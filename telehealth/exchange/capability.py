@@ -23,6 +23,11 @@ SEARCH_PARAMETERS: Parameters = (
     ("date", "date", "Appointment.start, the start of Encounter.period, DocumentReference.date"),
 )
 TASK_PARAMETERS: Parameters = (*OF_PATIENTS, ("authored-on", "date", "Task.authoredOn"))
+RESPONSE_PARAMETERS: Parameters = (*OF_PATIENTS, ("authored", "date", "QuestionnaireResponse.authored"))
+QUESTIONNAIRE_PARAMETERS: Parameters = (
+    ("_id", "token", "Ids, separated by commas"),
+    ("status", "token", "active, retired, separated by commas"),
+)
 SCHEDULE_PARAMETERS: Parameters = (
     ("_id", "token", "Ids, separated by commas"),
     ("actor", "reference", "Practitioner/id or id; with :identifier the practitioner's system|value"),
@@ -50,7 +55,7 @@ def capability_statement(public_url: str) -> dict[str, Any]:
         "kind": "instance",
         "software": {"name": "telehealth", "version": __version__},
         "implementation": {
-            "description": "Virtual visits, their signed notes and follow-up tasks",
+            "description": "Virtual visits, their signed notes, follow-up tasks, and what patients answer from home",
             "url": f"{public_url}/fhir",
         },
         "fhirVersion": FHIR_VERSION,
@@ -62,6 +67,7 @@ def capability_statement(public_url: str) -> dict[str, Any]:
                 "resource": [
                     *(_resource(each, _parameters(each)) | VERSIONED | _operations(each) for each in ResourceType),
                     COMPOSITION,
+                    _resource("Questionnaire", QUESTIONNAIRE_PARAMETERS) | VERSIONED,
                     _resource("Schedule", SCHEDULE_PARAMETERS) | COMPUTED,
                     _resource("Slot", SLOT_PARAMETERS) | COMPUTED,
                 ],
@@ -85,7 +91,8 @@ COMPUTED: dict[str, Any] = {"versioning": "no-version"}
 
 
 def _parameters(resource_type: ResourceType) -> Parameters:
-    return TASK_PARAMETERS if resource_type is ResourceType.TASK else SEARCH_PARAMETERS
+    special = {ResourceType.TASK: TASK_PARAMETERS, ResourceType.QUESTIONNAIRE_RESPONSE: RESPONSE_PARAMETERS}
+    return special.get(resource_type, SEARCH_PARAMETERS)
 
 
 def _resource(resource_type: str, parameters: Parameters) -> dict[str, Any]:

@@ -10,13 +10,15 @@ from telehealth.access import queries as access
 from telehealth.access.rules import DataKind
 from telehealth.core.actors import Actor, Role
 from telehealth.core.errors import NotFound
-from telehealth.core.ids import ClinicianId, PatientId
+from telehealth.core.ids import ClinicianId, PatientId, VisitId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.exchange.agenda import AHEAD, BEHIND, CANCELLED_FOR, UNSHOWN, Agenda
-from telehealth.exchange.rules import ALWAYS, TASK_STATUS, WAITING, ResourceType, Span, statuses_of
+from telehealth.exchange.rules import ALWAYS, ANSWERED, TASK_STATUS, WAITING, ResourceType, Span, statuses_of
 from telehealth.followups import queries as followups
 from telehealth.followups.parts import FollowUp, Pool, TaskFilter
+from telehealth.monitoring import queries as monitoring
+from telehealth.monitoring.rules import Response, ResponseFilter
 from telehealth.people import queries as people
 from telehealth.people.rules import Clinician, Patient
 from telehealth.records.charting import queries as records
@@ -78,7 +80,16 @@ class Tasks:
     cast: Cast
 
 
-Found = Appointments | Encounters | Documents | Tasks
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """`begun` are the visits that have an Encounter."""
+
+    responses: list[Response]
+    begun: frozenset[UUID]
+    cast: Cast
+
+
+Found = Appointments | Encounters | Documents | Tasks | Responses
 
 
 async def agenda(unit: Unit, secret: str) -> Agenda:
@@ -108,6 +119,8 @@ def last_position(found: Found) -> str | None:
             return f"{visits[-1].changed_at.isoformat()}/{visits[-1].id}" if visits else None
         case Tasks(tasks):
             return f"{tasks[-1].moved_at.isoformat()}/{tasks[-1].id}" if tasks else None
+        case Responses(responses):
+            return f"{responses[-1].answered_at.isoformat()}/{responses[-1].id}" if responses else None
         case never:
             assert_never(never)
 
@@ -193,9 +206,28 @@ async def _tasks(unit: Unit, wanted: Wanted) -> Found:
         changed_before=wanted.changed.before,
     )
     found = await followups.tasks_granted(unit, granted, _moment(wanted.after), limit=wanted.limit, where=where)
-    statuses = await visits.statuses(unit, {each.visit_id for each in found})
-    begun = frozenset(visit for visit, status in statuses.items() if status in ENCOUNTER_STATUS)
-    return Tasks(found, begun, await _cast(unit, found))
+    return Tasks(found, await _begun(unit, {each.visit_id for each in found}), await _cast(unit, found))
+
+
+async def _begun(unit: Unit, visit_ids: set[VisitId]) -> frozenset[UUID]:
+    statuses = await visits.statuses(unit, visit_ids)
+    return frozenset(visit for visit, status in statuses.items() if status in ENCOUNTER_STATUS)
+
+
+async def _responses(unit: Unit, wanted: Wanted) -> Found:
+    """They change once, when they are made: of `authored` and `_lastUpdated` what both say."""
+    granted = await access.data_granted(unit, DataKind.ANSWERS)
+    span = wanted.date.within(wanted.changed)
+    nothing = wanted.status is not None and ANSWERED not in _codes(wanted.status)
+    where = ResponseFilter(
+        ids=frozenset() if nothing else wanted.ids,
+        patient_id=wanted.patient_id,
+        answered_from=span.start,
+        answered_before=span.before,
+    )
+    found = await monitoring.responses_granted(unit, granted, _moment(wanted.after), limit=wanted.limit, where=where)
+    begun = await _begun(unit, {each.request.visit_id for each in found})
+    return Responses(found, begun, Cast(await people.patients(unit, {each.request.patient_id for each in found}), {}))
 
 
 SEARCHES = {
@@ -203,6 +235,7 @@ SEARCHES = {
     ResourceType.ENCOUNTER: _encounters,
     ResourceType.DOCUMENT_REFERENCE: _documents,
     ResourceType.TASK: _tasks,
+    ResourceType.QUESTIONNAIRE_RESPONSE: _responses,
 }
 
 

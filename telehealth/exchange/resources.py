@@ -2,14 +2,18 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.exchange.openings import BUSY, FREE, Place, Proposal, Timetable
-from telehealth.exchange.queries import Appointments, Cast, Documents, Encounters, Found, Tasks
+from telehealth.exchange.queries import Appointments, Cast, Documents, Encounters, Found, Responses, Tasks
 from telehealth.exchange.rules import (
+    ANSWERED,
     DOCUMENT_VERSION,
+    FORM_SYSTEM,
+    RESPONSE_SYSTEM,
     SERIES_SYSTEM,
     TASK_KIND_SYSTEM,
     TASK_POOL_SYSTEM,
@@ -20,6 +24,7 @@ from telehealth.exchange.rules import (
     task_status,
 )
 from telehealth.followups.parts import Facing, FollowUp, Pool, TaskStatus
+from telehealth.monitoring.rules import Form, Response
 from telehealth.people.rules import Clinician
 from telehealth.records.charting.queries import Summary
 from telehealth.records.delivery.documents import CATEGORY, CONTENT_TYPE, LOINC
@@ -27,11 +32,14 @@ from telehealth.records.delivery.rules import CLINICIAN_SYSTEM, VISIT_SYSTEM, Id
 from telehealth.records.delivery.statuses import APPOINTMENT_STATUS, CANCELLATION, ENCOUNTER_STATUS
 from telehealth.records.notes.rules import TITLES
 from telehealth.scheduling.booking.rules import Hold, VisitType
+from telehealth.visits.gates.filling import stored
 from telehealth.visits.lifecycle.rules import Visit, VisitStatus
 
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 CANCELLATION_REASON = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
+
+CODING = ("system", "version", "code", "display")
 
 Json = dict[str, Any]
 
@@ -47,6 +55,8 @@ def drawn(found: Found) -> list[Json]:
             return [document_reference(each, cast) for each in summaries]
         case Tasks(tasks, begun, cast):
             return [task(each, cast, begun=each.visit_id in begun) for each in tasks]
+        case Responses(responses, begun, cast):
+            return [response(each, cast, begun=each.request.visit_id in begun) for each in responses]
         case never:
             assert_never(never)
 
@@ -175,6 +185,75 @@ def _performer(followup: FollowUp, cast: Cast) -> Json:
     if followup.facing is Facing.PATIENT:
         return {"performerType": pool, "owner": _patient(cast, followup.patient_id)}
     return {"performerType": pool} | ({"owner": _clinician(cast, ClinicianId(person))} if person else {})
+
+
+def response(answered: Response, cast: Cast, *, begun: bool) -> Json:
+    """What a patient answered from home, group by group; what was not answered is absent."""
+    answers = stored(answered.answers)
+    encounter = {"encounter": {"reference": f"Encounter/{answered.request.visit_id}"}} if begun else {}
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "id": str(answered.id),
+        "meta": {"versionId": "1", "lastUpdated": instant(answered.answered_at)},
+        "identifier": {"system": RESPONSE_SYSTEM, "value": str(answered.id)},
+        "questionnaire": f"urn:uuid:{answered.form.id}|{answered.form.version}",
+        "status": ANSWERED,
+        "subject": _patient(cast, answered.request.patient_id),
+        **encounter,
+        "authored": instant(answered.answered_at),
+        "item": _answered(answered.form.content.resource["item"], answers),
+    }
+
+
+def _answered(items: Sequence[Json], answers: Mapping[str, bool | int | str]) -> list[Json]:
+    found = []
+    for each in items:
+        inner = _answered(each.get("item", ()), answers)
+        said = [_value(each, answers[each["linkId"]])] if each["linkId"] in answers else []
+        text = {"text": each["text"]} if each.get("text") else {}
+        parts = ({"item": inner} if inner else {}) | ({"answer": said} if said else {})
+        if parts:
+            found.append({"linkId": each["linkId"], **text, **parts})
+    return found
+
+
+def _value(item: Json, answer: bool | int | str) -> Json:
+    """`value[x]` as the type of the question has it; a choice is the option that was offered."""
+    match item["type"]:
+        case "choice":
+            offered = (each.get("valueCoding") or each["valueString"] for each in item["answerOption"])
+            chosen = next(each for each in offered if answer in (each, isinstance(each, dict) and each["code"]))
+            if isinstance(chosen, str):
+                return {"valueString": chosen}
+            return {"valueCoding": {name: chosen[name] for name in CODING if name in chosen}}
+        case "decimal":
+            return {"valueDecimal": float(answer)}
+        case "text":
+            return {"valueString": answer}
+        case kind:
+            return {f"value{kind.capitalize()}": answer}
+
+
+def questionnaire(form: Form) -> Json:
+    """One version. Its canonical address is the one that answers name."""
+    return {
+        **form.content.resource,
+        "resourceType": "Questionnaire",
+        "id": str(form.id),
+        "meta": {
+            "versionId": "2" if form.retired_at else "1",
+            "lastUpdated": instant(form.retired_at or form.published_at),
+        },
+        "url": f"urn:uuid:{form.id}",
+        "identifier": [{"system": FORM_SYSTEM, "value": form.code}],
+        "version": str(form.version),
+        "status": questionnaire_status(form),
+        "date": instant(form.published_at),
+    }
+
+
+def questionnaire_status(form: Form) -> str:
+    return "retired" if form.retired_at else "active"
 
 
 def schedule(timetable: Timetable) -> Json:

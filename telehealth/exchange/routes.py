@@ -11,15 +11,26 @@ from telehealth.access.rules import NoGrant
 from telehealth.core.actors import Scope
 from telehealth.core.errors import NotFound, Refusal
 from telehealth.exchange import bookings, queries
-from telehealth.exchange.bundles import address, bundle, understand, unknown
+from telehealth.exchange.bundles import address, bundle, check_format, understand, unknown
 from telehealth.exchange.capability import capability_statement
-from telehealth.exchange.resources import drawn
-from telehealth.exchange.rules import ResourceType, UnfitSearch
-from telehealth.exchange.schemas import FeedSummary, PatientSearch, Search, SummaryFeed, SummaryQuery, TaskSearch
+from telehealth.exchange.resources import drawn, questionnaire, questionnaire_status
+from telehealth.exchange.rules import ResourceType, UnfitSearch, parse_ids
+from telehealth.exchange.schemas import (
+    LARGEST_PAGE,
+    FeedSummary,
+    PatientSearch,
+    QuestionnaireSearch,
+    ResponseSearch,
+    Search,
+    SummaryFeed,
+    SummaryQuery,
+    TaskSearch,
+)
 from telehealth.http.call import Call
 from telehealth.http.fhir import resource_response
 from telehealth.http.operation import PUBLIC, Documented, Handler, Operation, interaction, invocation, operation
 from telehealth.http.paging import CursorKey, Cursors
+from telehealth.monitoring import queries as monitoring
 from telehealth.records.charting import queries as records
 from telehealth.records.charting.bundles import document_bundle
 from telehealth.records.charting.rules import NoteRetracted
@@ -98,6 +109,39 @@ async def read_task(call: Call, task: UUID) -> Response:
     return await _read(call, ResourceType.TASK, task)
 
 
+async def search_responses(call: Call, query: ResponseSearch) -> Response:
+    """Find what patients answered from home."""
+    return await _search(call, ResourceType.QUESTIONNAIRE_RESPONSE, query)
+
+
+async def read_response(call: Call, response: UUID) -> Response:
+    """The answers to one asking."""
+    return await _read(call, ResourceType.QUESTIONNAIRE_RESPONSE, response)
+
+
+async def search_questionnaires(call: Call, query: QuestionnaireSearch) -> Response:
+    """Find what patients are asked from home, in all versions."""
+    check_format(query)
+    left_out, cursors = unknown(query, call.header("prefer")), _cursors(call, "Questionnaire")
+    after = None if query.cursor is None else UUID(cursors.read(query.cursor))
+    every = await call.run(monitoring.all_versions, after=after, limit=LARGEST_PAGE)
+    ids, codes = None if query.id is None else parse_ids(query.id), (query.status or "active,retired").split(",")
+    wanted = [each for each in every if (ids is None or each.id in ids) and questionnaire_status(each) in codes]
+    found = wanted[: query.limit]
+    last = found[-1] if len(found) < len(wanted) else every[-1] if len(every) == LARGEST_PAGE else None
+    following = None if last is None else cursors.write(str(last.id))
+    base, resources = address(call.kit.public_url, "Questionnaire"), [questionnaire(each) for each in found]
+    return resource_response(bundle(base, resources, search=query, left_out=left_out, following=following))
+
+
+async def read_questionnaire(call: Call, questions: UUID) -> Response:
+    """One version of what patients are asked from home."""
+    found = (await call.run(monitoring.forms, [questions])).get(questions)
+    if found is None:
+        raise NotFound
+    return resource_response(questionnaire(found))
+
+
 async def compose_document(call: Call, composition: UUID) -> Response:
     """A signed note as a document: its Composition with all it refers to ($document)."""
     return resource_response(document_bundle(await call.run(records.composed, composition)))
@@ -135,6 +179,7 @@ _APPOINTMENT, _ENCOUNTER, _DOCUMENT = (
     Scope.FHIR_ENCOUNTER,
     Scope.FHIR_DOCUMENT_REFERENCE,
 )
+_QUESTIONNAIRE, _RESPONSE = Scope.FHIR_QUESTIONNAIRE, Scope.FHIR_QUESTIONNAIRE_RESPONSE
 _FOUND, _SHOWN = (NoGrant, UnfitSearch), (NoGrant,)
 _CREATE, _SCHEDULE, _SLOT = Scope.FHIR_APPOINTMENT_CREATE, Scope.FHIR_SCHEDULE, Scope.FHIR_SLOT
 _TAKING: tuple[type[Refusal], ...] = (NoGrant, NotFound, CalendarBusy, *SLOT_REFUSALS)
@@ -164,6 +209,10 @@ OPERATIONS = (
     ),
     interaction("/fhir/Task", search_tasks, needs=Scope.FHIR_TASK, errors=_FOUND),
     interaction("/fhir/Task/{task:uuid}", read_task, needs=Scope.FHIR_TASK, errors=_SHOWN),
+    interaction("/fhir/QuestionnaireResponse", search_responses, needs=_RESPONSE, errors=_FOUND),
+    interaction("/fhir/QuestionnaireResponse/{response:uuid}", read_response, needs=_RESPONSE, errors=_SHOWN),
+    interaction("/fhir/Questionnaire", search_questionnaires, needs=_QUESTIONNAIRE, errors=(UnfitSearch,)),
+    interaction("/fhir/Questionnaire/{questions:uuid}", read_questionnaire, needs=_QUESTIONNAIRE),
     interaction("/fhir/Schedule", bookings.search_schedules, needs=_SCHEDULE, errors=(UnfitSearch,)),
     interaction("/fhir/Schedule/{schedule_id:uuid}", bookings.read_schedule, needs=_SCHEDULE),
     interaction("/fhir/Slot", bookings.search_slots, needs=_SLOT, errors=(UnfitSearch,)),

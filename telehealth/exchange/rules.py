@@ -32,6 +32,9 @@ TASK_STATE_SYSTEM = (
 )
 TASK_POOL_SYSTEM = "urn:uuid:0c8e7b15-93d4-4f6e-a2c1-b6f50d3e8a97"  # of Task.performerType
 SERIES_SYSTEM = "urn:uuid:a6e2d9c4-07b8-4e51-9d3f-1c4b8f7a2e60"  # of Task.groupIdentifier
+ANSWERED = "completed"  # QuestionnaireResponse.status: what is answered is answered once
+RESPONSE_SYSTEM = "urn:uuid:5a0d4f0e-86d2-4a39-9f5b-1b6c7b7f2d18"  # of QuestionnaireResponse.identifier
+FORM_SYSTEM = "urn:uuid:c2f9a7b1-3c0e-4f3a-8d57-9e4d1a6b0f23"  # of Questionnaire.identifier: the codes of questions
 VISIT_TYPE_SYSTEM = "urn:uuid:131269b4-f334-4df2-8173-01341bd43277"  # of Slot.serviceType: the codes of visit types
 
 
@@ -46,6 +49,7 @@ class ResourceType(StrEnum):
     ENCOUNTER = "Encounter"
     DOCUMENT_REFERENCE = "DocumentReference"
     TASK = "Task"
+    QUESTIONNAIRE_RESPONSE = "QuestionnaireResponse"
 
 
 @dataclass(frozen=True, slots=True)

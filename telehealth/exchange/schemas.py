@@ -102,6 +102,23 @@ class TaskSearch(PatientSearch):
         return self.authored_on
 
 
+class ResponseSearch(PatientSearch):
+    authored: Annotated[
+        list[str], Field(default_factory=list, description="date, with eq ge gt le lt; UTC if no offset")
+    ]
+
+    @property
+    def dates(self) -> list[str]:
+        return self.authored
+
+
+class QuestionnaireSearch(AnySearch):
+    """Which questions, in which versions."""
+
+    id: Annotated[str | None, Field(alias="_id", description="token: ids, separated by commas")] = None
+    status: Annotated[str | None, Field(description="token: active, retired, separated by commas")] = None
+
+
 class ScheduleSearch(AnySearch):
     """Which calendars."""
 

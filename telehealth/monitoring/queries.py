@@ -1,12 +1,15 @@
 """Reading questions and answers. What may be asked is no patient's data; each answer that is read leaves its trace."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select, tuple_
 
+from telehealth.access import queries as access
+from telehealth.access.rules import Everyone, Granted
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId, TaskId, VisitId
 from telehealth.db.unit import Unit
@@ -21,6 +24,7 @@ from telehealth.monitoring.rules import (
     Form,
     Request,
     Response,
+    ResponseFilter,
     Series,
     Standing,
     answers_before,
@@ -73,6 +77,13 @@ async def latest(unit: Unit, code: str) -> Form | None:
 async def forms(unit: Unit, form_ids: Collection[UUID]) -> dict[UUID, Form]:
     """Versions by id."""
     return {row.id: form_of(row) for row in await unit.session.scalars(select(FormRow).where(FormRow.id.in_(form_ids)))}
+
+
+async def all_versions(unit: Unit, *, after: UUID | None, limit: int) -> list[Form]:
+    """Every version of all questions, those in force and those that were, in the order of their publication."""
+    query = select(FormRow).order_by(FormRow.id).limit(limit)
+    query = query if after is None else query.where(FormRow.id > after)
+    return [form_of(row) for row in await unit.session.scalars(query)]
 
 
 def _versions(code: str) -> Select[FormRow]:
@@ -157,12 +168,40 @@ async def answered(unit: Unit, request_ids: Collection[UUID]) -> frozenset[UUID]
 
 async def responses(unit: Unit, request_ids: Collection[UUID]) -> dict[UUID, Response]:
     """Answers by request; audited. The caller has looked at the actor's right to them."""
-    query = select(ResponseRow, RequestRow, FormRow).join(RequestRow, RequestRow.id == ResponseRow.request_id)
-    query = query.join(FormRow, FormRow.id == ResponseRow.form_id).where(ResponseRow.request_id.in_(request_ids))
+    query = _answers().where(ResponseRow.request_id.in_(request_ids))
     found = [response_of(unit, *rows) for rows in await unit.session.execute(query)]
     for each in found:
         unit.audit("read", "questionnaire_response", each.id, patient_id=each.request.patient_id)
     return {each.request.id: each for each in found}
+
+
+async def responses_granted(
+    unit: Unit, granted: Granted, after: tuple[datetime, UUID] | None = None, *, limit: int, where: ResponseFilter
+) -> list[Response]:
+    """Answers a grant opens, by (answered_at, id), after that position; each audited with the purpose of its grant."""
+    row = ResponseRow
+    tests: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
+        (where.ids, row.id.in_),
+        (where.patient_id, row.patient_id.__eq__),
+        (where.answered_from, row.answered_at.__ge__),
+        (where.answered_before, row.answered_at.__lt__),
+    ]
+    conditions = [test(value) for value, test in tests if value is not None]
+    if not isinstance(covered := granted.patients, Everyone):
+        conditions.append(row.patient_id.in_(covered))
+    if after is not None:
+        conditions.append(tuple_(row.answered_at, row.id) > after)
+    query = _answers().where(*conditions).order_by(row.answered_at, row.id).limit(limit)
+    found = [response_of(unit, *rows) for rows in await unit.session.execute(query)]
+    for each in found:
+        traced = access.acting_for(unit, granted.purpose(each.request.patient_id))
+        traced.audit("read", "questionnaire_response", each.id, patient_id=each.request.patient_id)
+    return found
+
+
+def _answers() -> Select[ResponseRow, RequestRow, FormRow]:
+    query = select(ResponseRow, RequestRow, FormRow).join(RequestRow, RequestRow.id == ResponseRow.request_id)
+    return query.join(FormRow, FormRow.id == ResponseRow.form_id)
 
 
 async def last_answers(unit: Unit, patient_id: PatientId, code: str) -> Answers:

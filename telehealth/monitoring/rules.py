@@ -1,7 +1,7 @@
 """Questions that patients answer from home: what is asked, which answers ask for somebody, and until when. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -128,6 +128,16 @@ class Response:
     form: Form
     answers: Answers
     answered_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseFilter:
+    """What a search may narrow by; None is anything. `..._from` are inclusive, `..._before` are not."""
+
+    ids: Collection[UUID] | None = None
+    patient_id: UUID | None = None
+    answered_from: datetime | None = None
+    answered_before: datetime | None = None
 
 
 def is_code(text: str) -> bool:

@@ -139,7 +139,8 @@ async def answer(unit: Unit, request_id: UUID, typed: Mapping[str, object]) -> N
     stands = standing(task, unit.now, answered=False)
     if stands is not Standing.OPEN:
         raise AnsweringOver(standing=stands)
-    refuse([*problems, *missing(asked.questionnaire, answers)])
+    said = {each.link_id for each in problems}
+    refuse([*problems, *(each for each in missing(asked.questionnaire, answers) if each.link_id not in said)])
     await _keep(unit, request, asked, kept(asked.questionnaire, answers))
 
 

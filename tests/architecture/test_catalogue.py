@@ -22,6 +22,7 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "ClinicianLate",
         "ConsentGiven",
         "ConsentWithdrawn",
+        "QuestionsAnswered",
         "FollowUpAssigned",
         "FollowUpCancelled",
         "FollowUpDone",

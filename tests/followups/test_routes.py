@@ -6,7 +6,9 @@ import httpx
 import pytest
 
 from telehealth.db.unit import UnitOfWork
+from telehealth.followups.ports import Questionnaires
 from telehealth.followups.routes import OPERATIONS, PAGES
+from tests.kit.staff import NothingAsked
 from tests.kit.visits import Arranged, arrange_visit
 from tests.kit.web import bearer, client_of
 
@@ -18,7 +20,9 @@ async def arranged(unit_of_work: UnitOfWork) -> Arranged:
 
 @pytest.fixture
 async def client(unit_of_work: UnitOfWork, arranged: Arranged) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(unit_of_work, [*OPERATIONS, *PAGES], {"nurse": arranged.clinician}) as opened:
+    ports: dict[type, object] = {Questionnaires: NothingAsked()}
+    doors = [*OPERATIONS, *PAGES]
+    async with client_of(unit_of_work, doors, {"nurse": arranged.clinician}, ports=ports) as opened:
         opened.headers.update(bearer("nurse"))
         yield opened
 

@@ -91,6 +91,7 @@ LISTED = ("calendars", "calendar_alerts", "holiday_calendars", "overrides")
 VERBS = (("search", "s"), ("read", ""))
 OF_PATHWAYS = ("list_pathways", "read_pathway", "list_pathway_versions", "pathways_page", "pathway_page")
 OF_TEXTS = ("list_texts", "read_text", "list_text_versions", "texts_page", "text_page")
+QUESTIONS = "questions are no patient's data, answers are"
 OF_FORMS = ("list_forms", "read_form", "list_form_versions", "forms_page", "form_page")
 OF_CLINICIANS = ("licences", "supervisors")
 NO_TRAINEE = "this house has no trainee; its own tests look at what reading what one signed leaves"
@@ -216,9 +217,11 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"notifications.{name}_text", Check.ECHO): "names the address" for name in ("publish", "retire", "preview")},
     ("notifications.save_text", Check.ECHO): TYPED_AGAIN,
     ("notifications.text_page", Check.ECHO): "names the address",
-    **{(f"monitoring.{name}", Check.TRACE): "questions are no patient's data, answers are" for name in OF_FORMS},
+    **{(f"monitoring.{name}", Check.TRACE): QUESTIONS for name in OF_FORMS},
     **{(f"monitoring.{name}", Check.ECHO): "names the address: a code" for name in ("publish_form", "retire_form")},
     **{(f"monitoring.{name}", Check.ECHO): TYPED_AGAIN for name in ("open_form", "save_form", "identify_asked")},
+    **{(f"exchange.{verb}_questionnaire{many}", Check.TRACE): QUESTIONS for verb, many in VERBS},
+    ("exchange.read_questionnaire", Check.STRANGER): "questions are nobody's",
     ("followups.claim", Check.STRANGER): "leads to the board, which says of all that somebody else has it",
     ("visits.follow_board", Check.TRACE): "says that the board changed, never what: the board itself is audited",
 }

@@ -89,10 +89,7 @@ NOTE = "Better. Ölbad, 5 µg, 血圧."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """A clinician, a patient, their visit under way with its signed note, and what came of it.
-
-    The patient waits for another visit (`wait`) and was offered one (`offer`).
-    """
+    """A clinician, a patient, and what came of their visit. The patient waits for another (`wait`), was offered one."""
 
     clinician: Clinician
     patient: Patient
@@ -103,6 +100,8 @@ class Course:
     task: TaskId
     run: UUID
     asked: UUID
+    response: UUID
+    questions: UUID
     guardian: RelatedPersonId
     wait: WaitlistEntryId
     offer: OfferId

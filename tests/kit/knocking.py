@@ -33,6 +33,8 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "message": lambda course: course.task,
     "task": lambda course: course.task,
     "asked": lambda course: course.asked,
+    "response": lambda course: course.response,
+    "questions": lambda course: course.questions,
     "run": lambda course: course.run,
     "wait": lambda course: course.wait,
     "offer": lambda course: course.offer,

@@ -21,6 +21,7 @@ from telehealth.notifications import tasks as notifications
 from telehealth.notifications.memory import MemoryTexter
 from telehealth.notifications.ports import Mail
 from telehealth.notifications.rules import Channel
+from telehealth.notifications.sending import send_due
 from telehealth.notifications.wishes import Purpose, Said
 from telehealth.tasks.relay import Relay
 from telehealth.visits.lifecycle import queries as visits
@@ -44,7 +45,7 @@ class Asking:
         await Relay((*monitoring.SUBSCRIPTIONS, *notifications.SUBSCRIPTIONS)).sweep(self.post.work)
         await Relay((*monitoring.SUBSCRIPTIONS, *notifications.SUBSCRIPTIONS)).sweep(self.post.work)
         before = len(self.post.mailer.sent)
-        await notifications.send_due(self.post.work)
+        await send_due(self.post.work)
         return self.post.mailer.sent[before:]
 
     async def at(self, when: datetime) -> list[Mail]:

@@ -1,0 +1,159 @@
+"""The whole way in Chromium: a pathway asks for three days, the mail's link on a phone, an urgent call on the board."""
+
+import asyncio
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from playwright.sync_api import Browser, ViewportSize, expect
+from sqlalchemy import text
+
+from telehealth.catalogue import read_catalogue
+from telehealth.core.actors import SYSTEM
+from telehealth.core.events import Event
+from telehealth.core.ports import Ports
+from telehealth.db.engine import open_engine
+from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.db.vault import Vault, parse_key_ring
+from telehealth.followups.parts import TaskKind
+from telehealth.followups.tasks import fire_due
+from telehealth.http.credentials import STAFF_COOKIE
+from telehealth.http.locales import Locales
+from telehealth.monitoring import service as monitoring
+from telehealth.notifications.memory import MemoryMailer
+from telehealth.notifications.ports import Mail, Mailer, MailFrom, NoTexter, PublicUrl, Rates, Texter
+from telehealth.notifications.sending import send_due
+from telehealth.pathways import service as pathways
+from telehealth.pathways.rules import Content, Step
+from telehealth.tasks.relay import Relay
+from telehealth.tasks.work import Work
+from tests.followups.working import work_of
+from tests.kit.by_hand import BIRTH
+from tests.kit.chromium import chromium
+from tests.kit.database import Databases
+from tests.kit.valkey import running_valkey
+from tests.monitoring.pressure import CODE, CONTENT
+from tests.visits.gates.doors import Doors, open_doors
+
+pytestmark = pytest.mark.browser
+PHONE, DESK = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=800)
+DAILY = Step(kind=TaskKind.QUESTIONNAIRE, questionnaire=CODE, repeat="FREQ=DAILY;COUNT=3")
+R = TypeVar("R")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def doors(databases: Databases) -> Iterator[Doors]:
+    with running_valkey() as valkey, databases.clone() as database, open_doors(database, valkey) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots go: ALBUM when someone wants to keep them."""
+    directory = Path(os.environ.get("ALBUM") or tmp_path_factory.mktemp("album"))
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def behind(doors: Doors, action: Callable[[UnitOfWork], Awaitable[R]]) -> R:
+    """What a worker does, or somebody before the story begins."""
+
+    async def unheard(_: Sequence[Event]) -> None:
+        """Nobody waits for a nudge here."""
+
+    async def run() -> R:
+        engine = open_engine(doors.settings.database_url.get_secret_value())
+        vault = Vault(parse_key_ring(doors.settings.data_keys.get_secret_value()))
+        try:
+            return await action(UnitOfWork(engine, doors.clock, vault, read_catalogue().conflicts, unheard))
+        finally:
+            await engine.dispose()
+
+    with ThreadPoolExecutor() as beside:  # the browser has the loop of this thread
+        return beside.submit(lambda: asyncio.run(run())).result()
+
+
+async def round_of_work(unit_of_work: UnitOfWork) -> list[Mail]:
+    """Tasks fall due, events are heard, mail goes out."""
+    mailer = MemoryMailer()
+    ports: dict[type, object] = {
+        Mailer: mailer,
+        Texter: NoTexter(),
+        Rates: Rates({}),
+        Locales: Locales.load(),
+        PublicUrl: PublicUrl("https://visits.example"),
+        MailFrom: MailFrom("visits@clinic.example"),
+    }
+    work = Work(unit_of_work, Ports(ports), unit_of_work.clock)
+    heard = [each for each in read_catalogue().subscriptions if "video" not in each.name]
+    await fire_due(work_of(unit_of_work))
+    for _ in range(2):
+        await Relay(tuple(heard)).sweep(work)
+    await send_due(work)
+    return mailer.sent
+
+
+def test_from_the_pathway_to_the_call(browser: Browser, doors: Doors, album: Path) -> None:
+    assert doors.day is not None
+    day, visit = doors.day, doors.day.arrival.visit
+
+    async def begin(unit: Unit) -> None:
+        await unit.session.execute(text("UPDATE patient SET email = 'rosa@home.example', language = 'en'"))
+        await monitoring.publish(unit, CODE, CONTENT, version=0)
+        await pathways.publish(unit, "pressure", Content(name="Blood pressure", steps=(DAILY,)), version=0)
+        await pathways.start(unit, visit.id, "pressure")
+
+    behind(doors, lambda unit_of_work: unit_of_work.run(begin, SYSTEM))
+    sent = [each for each in behind(doors, round_of_work) if each.recipient == "rosa@home.example"]
+    (mail,) = [each for each in sent if "/questions/" in each.text]
+    link = re.search(r"https://visits\.example(/questions/\S+)", mail.text)
+    assert link is not None
+
+    context = browser.new_context(viewport=PHONE, base_url=doors.url, locale="en-US", java_script_enabled=False)
+    phone = context.new_page()
+    phone.goto(link[1])
+    for box, typed in BIRTH.items():
+        phone.fill(f"#{box}", typed)
+    phone.click("main button")
+    expect(phone.locator("h1")).to_have_text("Blood pressure")
+    phone.fill('[name="a.systolic"]', "1920")
+    phone.fill('[name="a.diastolic"]', "110")
+    phone.screenshot(path=album / "asked.png", full_page=True)
+    phone.click("#send")
+    expect(phone.locator(".note.bad")).to_contain_text("This is too low or too high")
+    assert phone.input_value('[name="a.diastolic"]') == "110"
+    phone.screenshot(path=album / "asked_again.png", full_page=True)
+    phone.fill('[name="a.systolic"]', "192")
+    phone.click("#send")
+    expect(phone.locator("h1")).to_have_text("Thank you")
+    expect(phone.locator("main")).to_contain_text("In an emergency, call 911.")
+    phone.screenshot(path=album / "thanks.png", full_page=True)
+    phone.goto("/visit/questions")
+    phone.screenshot(path=album / "asked_of_you.png", full_page=True)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    context.close()
+
+    behind(doors, round_of_work)
+    context = browser.new_context(viewport=DESK, base_url=doors.url, locale="en-US")
+    board = context.new_page()
+    cookie = {"Set-Cookie": f"{STAFF_COOKIE}={day.clinician}; Path=/; Secure; HttpOnly"}
+    board.route("**/signed-in", lambda route: route.fulfill(headers=cookie, body="ok"))
+    board.goto("/signed-in")
+    board.goto("/tasks")
+    call = board.locator("#board li", has_text="Upper value (mmHg) 192")
+    expect(call).to_contain_text("Urgent")
+    board.screenshot(path=album / "board.png", full_page=True)
+    call.get_by_role("link", name="Answers").click()
+    expect(board.locator("table")).to_contain_text("192")
+    board.screenshot(path=album / "series.png", full_page=True)
+    context.close()
