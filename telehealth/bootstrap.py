@@ -67,10 +67,11 @@ from telehealth.tasks.app import open_publisher
 from telehealth.tasks.nudge import Nudger
 from telehealth.tasks.outbound import Fetcher, open_client, open_fetcher, parse_networks
 from telehealth.tasks.work import Work
+from telehealth.video.captioner_client import HttpCaptioners
 from telehealth.video.media_client import HttpMediaNode
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.node_client import HttpMediaRooms
-from telehealth.video.ports import IceServers, MediaNode, MediaRooms, OpenChecks, Recorders, RoomBus
+from telehealth.video.ports import Captioners, IceServers, MediaNode, MediaRooms, OpenChecks, Recorders, RoomBus
 from telehealth.video.recorder_client import HttpRecorders
 from telehealth.video.valkey_rooms import ValkeyRooms
 from telehealth.visits.appointments.kept import VisitsOutsideHours
@@ -161,6 +162,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         OpenChecks: OpenChecks(),
         OwnDomain: OwnDomain(domain_of(settings.public_url)),
         PublicUrl: PublicUrl(settings.public_url),
+        Captioners: HttpCaptioners(_signer(settings), offered=bool(settings.captions_url)),
         Recorders: _recorders(settings),
         Destinations: await _destinations(settings, unit_of_work, stack),
         RoomBus: await _rooms(settings, unit_of_work, stack),

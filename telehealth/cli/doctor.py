@@ -11,6 +11,8 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError as BrokerError
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
 
 from telehealth.bootstrap import record_targets
 from telehealth.cli.errors import CannotStart
@@ -45,8 +47,9 @@ def examine(env: Mapping[str, str]) -> list[Finding]:
     checks: tuple[Callable[[Settings], Finding], ...] = (_mail, _record_service, _media)
     database = _database(settings)
     stuck = _stuck(settings) if database.is_ok else []
+    captions = [examine_captions(settings.captions_url)] if settings.captions_url else []
     ways = [_broker(settings), *_workers(settings), *(check(settings) for check in checks)]
-    return [Finding("settings", True, "complete"), database, *stuck, *ways]
+    return [Finding("settings", True, "complete"), database, *stuck, *ways, *captions]
 
 
 def report(findings: list[Finding], *, is_json: bool) -> None:
@@ -149,6 +152,18 @@ def _media(settings: Settings) -> Finding:
             "media", False, detail, "Start the `media` line of the Procfile, or correct TELEHEALTH_MEDIA_URL."
         )
     return Finding("media", True, "/healthz answers")
+
+
+def examine_captions(address: str) -> Finding:
+    """Of the speech engine; at its address for English, where that differs by language."""
+    try:
+        url = address.replace("{language}", "en")
+        with connect(url, proxy=None, compression=None, open_timeout=PATIENCE, close_timeout=PATIENCE):
+            pass
+    except (OSError, WebSocketException, ValueError) as error:
+        detail = f"the speech engine does not answer ({type(error).__name__})"
+        return Finding("captions", False, detail, "Start it, or correct TELEHEALTH_CAPTIONS_URL.")
+    return Finding("captions", True, "the speech engine answers")
 
 
 def _names(revisions: set[str]) -> str:

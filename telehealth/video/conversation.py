@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,8 @@ from telehealth.core.ids import VisitId
 from telehealth.db.unit import DatabaseFault
 from telehealth.video import chat, places, queries, samples, service
 from telehealth.video.keeping import House, Keeping
+from telehealth.video.keeping_captions import KeepingCaptions
+from telehealth.video.keeping_recordings import KeepingRecordings
 from telehealth.video.language import (
     Answer,
     Arrived,
@@ -37,7 +39,6 @@ from telehealth.video.language import (
     Placed,
     Promote,
     PutOut,
-    RecordRequest,
     Release,
     Report,
     Resume,
@@ -45,11 +46,12 @@ from telehealth.video.language import (
     Send,
     Stats,
     Taken,
+    TapRequest,
     Task,
 )
 from telehealth.video.ports import Delivery, IceServers, MediaAway, MediaRooms, OfferRefused, RoomBus, RoomsAway
 from telehealth.video.quality import Minute, minute_of
-from telehealth.video.room import MediaState, Room, Together
+from telehealth.video.room import MediaState, Room, Tap, Together
 from telehealth.video.rules import NotAdmitted, RoomFull, SeatTaken
 from telehealth.video.service import Entry, settle_media, settle_part, still_open
 from telehealth.video.turn import RENEW_AFTER, ice_servers
@@ -79,7 +81,11 @@ class Conversation:
         self._credentials_at = self.now()
         self.session = ""
         self._minute: Minute | None = None
-        self._keeping = Keeping(house, entry.visit.id, self._apply)
+        self._captions = KeepingCaptions(house, entry.visit.id, self._apply, (entry.who.participant, self._tell_reader))
+        self._keepings: Mapping[Tap, Keeping[Any]] = {
+            Tap.RECORDING: KeepingRecordings(house, entry.visit.id, self._apply),
+            Tap.CAPTIONS: self._captions,
+        }
 
     @property
     def visit_id(self) -> VisitId:
@@ -104,8 +110,11 @@ class Conversation:
         finally:
             self._tell = tell
         self.session = welcome["session"]
-        self._keeping.hear(welcome)
-        return {**welcome, "records": self._keeping.offered, "ice_servers": self._ice_servers()}
+        self._hear(welcome)
+        if welcome["resumed"]:
+            self._captions.go_on()
+        offered = {"records": self._keepings[Tap.RECORDING].offered, "captioning": self._captions.offered}
+        return {**welcome, **offered, "ice_servers": self._ice_servers()}
 
     def tell_by(self, tell: Tell) -> None:
         self._tell = tell
@@ -121,15 +130,16 @@ class Conversation:
         if seat.connection != self._connection:
             raise SeatTaken
         self.session = seat.session
-        self._keeping.look(room)
+        self._look_at(room)
+        self._captions.go_on()
 
-    async def keep_recording(self) -> None:
-        """For ever: while a recording is on, its recorder is told to go on."""
-        await self._keeping.keep()
+    def keepers(self) -> list[Coroutine[Any, Any, None]]:
+        """Each for ever: while a recording or captions are on, what takes them is told to go on."""
+        return [each.keep() for each in self._keepings.values()]
 
     async def say(self, command: Command) -> None:
-        if isinstance(command, RecordRequest) and command.on and not self._keeping.offered:
-            await self._tell({"type": "error", "code": "no-recording", "id": command.id})
+        if isinstance(command, TapRequest) and command.on and not self._keepings[command.tap].offered:
+            await self._tell({"type": "error", "code": f"no-{command.tap}", "id": command.id})
             return
         room = await self._apply(Said(self.now(), self._connection, command))
         if not isinstance(command, Bye):
@@ -161,12 +171,23 @@ class Conversation:
         """Whether this goes to our browser; not a state that is older than the welcome, which was newer."""
         old_news = delivery.seq <= known and delivery.message["type"] == "state"
         if delivery.to == self.session and not old_news:
-            self._keeping.hear(delivery.message)
+            self._hear(delivery.message)
         return self.dismissed_by(delivery) or (delivery.to == self.session and not old_news)
 
     def dismissed_by(self, delivery: Delivery) -> bool:
         """Whether this is the last we hear: the seat is another window's."""
         return delivery.to == self._connection
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        for each in self._keepings.values():
+            each.hear(message)
+
+    def _look_at(self, room: Room) -> None:
+        for each in self._keepings.values():
+            each.look(room)
+
+    async def _tell_reader(self, message: Message) -> None:
+        await self._tell(message)
 
     # What the room asks
 
@@ -174,7 +195,7 @@ class Conversation:
         outcome = await self._bus.apply(self._visit.id, event)
         for effect in outcome.effects:
             await self._perform(effect)
-        self._keeping.look(outcome.room)
+        self._look_at(outcome.room)
         return outcome.room
 
     async def _perform(self, effect: Effect) -> None:
@@ -207,7 +228,7 @@ class Conversation:
             case Promote() | Release() | Cut():
                 await self._arrange(task)
             case Ask() | KeepConsent() | Pause() | Finish():
-                await self._keeping.perform(self._entry.actor, task)
+                await self._keepings[task.taking.tap].perform(self._entry.actor, task)
 
     async def _measure(self, stats: Stats) -> None:
         at = minute_of(self.now())

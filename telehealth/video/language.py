@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from telehealth.core.ids import ParticipantId
-from telehealth.video.room import MediaState, Mode, Who
+from telehealth.video.room import MediaState, Mode, Tap, Who
 
 Wire = Mapping[str, Any]
 Direction = Literal["send", "recv"]
@@ -97,19 +97,28 @@ class Deny:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordRequest:
-    """The host wants the call recorded, and agrees to it; or wants it no more."""
+class Taking:
+    """One recording, or one stretch of captions."""
+
+    tap: Tap
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class TapRequest:
+    """The host wants that of the call, and agrees to it; or wants it no more."""
 
     id: int
+    tap: Tap
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """To that recording: given, or not given, or taken back."""
+    """To that recording, or those captions: given, or not given, or taken back."""
 
     id: int
-    recording: UUID
+    taking: Taking
     given: bool
 
 
@@ -127,8 +136,8 @@ class Bye:
 
 
 HostCommand = Admit | Hold | Deny
-OfRecording = RecordRequest | Consent
-Command = Signal | Offer | Report | Chat | Renew | Stats | HostCommand | OfRecording | Want | Bye
+OfTap = TapRequest | Consent
+Command = Signal | Offer | Report | Chat | Renew | Stats | HostCommand | OfTap | Want | Bye
 
 
 # Events: what may happen to a room.
@@ -197,23 +206,23 @@ class Unplaced:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingAsked:
+class TapAsked:
     """It is written down that this participant asks for it and agrees: now it may be told."""
 
     at: datetime
-    recording: UUID
+    taking: Taking
     participant: ParticipantId
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingOver:
+class TapOver:
     """It goes on no more: the disk is full, the visit's consent is gone, nobody kept it alive."""
 
     at: datetime
-    recording: UUID
+    taking: Taking
 
 
-Event = Arrived | Said | Beat | Dropped | Placed | Unplaced | RecordingAsked | RecordingOver
+Event = Arrived | Said | Beat | Dropped | Placed | Unplaced | TapAsked | TapOver
 
 
 # Effects: what the shell is asked to do.
@@ -307,34 +316,34 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Keep that this participant asks for a recording, and agrees to it; then say so (`RecordingAsked`)."""
+    """Keep that this participant asks for a recording or for captions, and agrees; then say so (`TapAsked`)."""
 
-    recording: UUID
+    taking: Taking
     participant: ParticipantId
 
 
 @dataclass(frozen=True, slots=True)
 class KeepConsent:
-    """Keep what this participant says to a recording, before it is acknowledged."""
+    """Keep what this participant says to it, before it is acknowledged."""
 
-    recording: UUID
+    taking: Taking
     participant: ParticipantId
     given: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The recorder at the place of that epoch takes nothing, until it is renewed."""
+    """What sits at the place of that epoch takes nothing, until it is renewed."""
 
-    recording: UUID
+    taking: Taking
     epoch: int
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The recorder stops at once, and the recording is over: `by` is who ended it, None when nobody did."""
+    """It stops at once, and is over: `by` is who ended it, None when nobody did."""
 
-    recording: UUID
+    taking: Taking
     epoch: int
     by: ParticipantId | None
     why: Literal["stopped", "declined", "over"]
@@ -361,6 +370,6 @@ class FreshIce:
     """Tell whoever asked the ICE servers again."""
 
 
-OfRecorder = Ask | KeepConsent | Pause | Finish
-Task = Promote | Release | Negotiate | Cut | Keep | Measured | OfRecorder | LetIn | PutOut | FreshIce
+AboutTap = Ask | KeepConsent | Pause | Finish
+Task = Promote | Release | Negotiate | Cut | Keep | Measured | AboutTap | LetIn | PutOut | FreshIce
 Effect = Send | Answer | NoSeat | Taken | Full | Task

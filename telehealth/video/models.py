@@ -110,25 +110,38 @@ class MediaLeaseRow(Table):
     )
 
 
-class RecordingRow(Table):
-    """A recording of a call. `data_key` is what its files are sealed with, itself sealed; gone with the files.
-
-    `renewed_at` is when the recorder was last told to go on, None: it never began. `why` and `stopped_by` tell how it
-    ended, `delete_after` when it is deleted.
+class Taken:
+    """What recordings and captions have alike. `renewed_at` is when it was last told to go on, None: it never began.
+    `why` and `stopped_by` tell how it ended.
     """
-
-    __tablename__ = "recording"
 
     id: Mapped[UUID] = plain(primary_key=True)
     visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"))
     asked_by: Mapped[UUID] = plain(ForeignKey("participant.id"))
     asked_at: Mapped[datetime] = plain()
-    data_key: Mapped[bytes | None] = phi(LargeBinary)
     started_at: Mapped[datetime | None] = plain()
     renewed_at: Mapped[datetime | None] = plain()
     stopped_at: Mapped[datetime | None] = plain()
     stopped_by: Mapped[UUID | None] = plain(ForeignKey("participant.id"))
     why: Mapped[str | None] = plain()
+
+
+class Agreed:
+    """What a participant said to one of them; without `given_at` they never agreed."""
+
+    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id"), primary_key=True)
+    given_at: Mapped[datetime | None] = plain()
+    withdrawn_at: Mapped[datetime | None] = plain()
+
+
+class RecordingRow(Taken, Table):
+    """A recording of a call. `data_key` is what its files are sealed with, itself sealed; gone with the files.
+    `delete_after` is when it is deleted.
+    """
+
+    __tablename__ = "recording"
+
+    data_key: Mapped[bytes | None] = phi(LargeBinary)
     delete_after: Mapped[datetime | None] = plain()
     deleted_at: Mapped[datetime | None] = plain()
 
@@ -141,15 +154,12 @@ class RecordingRow(Table):
     )
 
 
-class RecordingConsentRow(Table):
-    """What a participant said to a recording; without `given_at` they never agreed."""
+class RecordingConsentRow(Agreed, Table):
+    """To a recording."""
 
     __tablename__ = "recording_consent"
 
-    recording_id: Mapped[UUID] = plain(ForeignKey("recording.id"), primary_key=True)
-    participant_id: Mapped[UUID] = plain(ForeignKey("participant.id"), primary_key=True)
-    given_at: Mapped[datetime | None] = plain()
-    withdrawn_at: Mapped[datetime | None] = plain()
+    taking_id: Mapped[UUID] = plain("recording_id", ForeignKey("recording.id"), primary_key=True)
 
 
 class RecordingTrackRow(Table):
@@ -168,6 +178,27 @@ class RecordingTrackRow(Table):
     chunks: Mapped[int] = plain()
     octets: Mapped[int] = plain(BigInteger)
     head: Mapped[str] = plain()
+
+
+class CaptioningRow(Taken, Table):
+    """A call was captioned: when, at whose wish, how it ended. What was said is kept nowhere."""
+
+    __tablename__ = "captioning"
+
+    __table_args__ = (
+        CheckConstraint("why IN ('stopped', 'declined', 'over')", name="why"),
+        CheckConstraint("(stopped_at IS NULL) = (why IS NULL)", name="ending"),
+        Index("ix_captioning_visit_id", "visit_id"),
+        Index("ix_captioning_asked_at_open", "asked_at", postgresql_where=text("stopped_at IS NULL")),
+    )
+
+
+class CaptioningConsentRow(Agreed, Table):
+    """To captions."""
+
+    __tablename__ = "captioning_consent"
+
+    taking_id: Mapped[UUID] = plain("captioning_id", ForeignKey("captioning.id"), primary_key=True)
 
 
 class MediaCredentialRow(Table):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from telehealth.core.ids import ParticipantId
 from telehealth.video.language import Cut, Placed, Promote, Release, Task, Unplaced
-from telehealth.video.room import MediaState, Mode, Room
+from telehealth.video.room import MediaState, Mode, Room, Tap
 
 ASK_AGAIN = timedelta(seconds=5)
 CALM = timedelta(seconds=30)
@@ -13,8 +13,8 @@ TOO_OFTEN = 2  # renewals that brought nothing
 
 
 def wanted(room: Room) -> Mode:
-    """The node for a third, for one who only receives, for a recorder, by policy, or when browsers do not reach each
-    other; and for who has no browser, alone too.
+    """The node for a third, for one who only receives, for a recorder or captions, by policy, or when browsers do not
+    reach each other; and for who has no browser, alone too.
     """
     inside = room.inside
     if any(seat.who.by_node for seat in inside):
@@ -22,7 +22,8 @@ def wanted(room: Room) -> Mode:
     if len(inside) < 2:
         return Mode.P2P
     company = len(inside) > 2 or not all(seat.who.sends for seat in inside)
-    needed = company or room.may_record or room.least is Mode.NODE or room.failures >= TOO_OFTEN
+    taken = any(room.may_take(tap) for tap in Tap)
+    needed = company or taken or room.least is Mode.NODE or room.failures >= TOO_OFTEN
     return Mode.NODE if needed else Mode.P2P
 
 

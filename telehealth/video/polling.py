@@ -64,14 +64,14 @@ class Turn:
     async def take(self, messages: list[Message]) -> Polled:
         """Say what there is to say, then wait for something to hear."""
         await self._conversation.sit_again()
-        keeping = asyncio.create_task(self._conversation.keep_recording())
+        keeping = {asyncio.create_task(each) for each in self._conversation.keepers()}
         try:
             if not await self._say(messages):
                 await self._wait()
         except VisitOver:
             self._heard.append({"type": "bye", "reason": "ended"})
         finally:
-            await stop({keeping})
+            await stop(keeping)
             await self._conversation.keep_minute()
         return Polled(messages=self._heard, after=self._after)
 

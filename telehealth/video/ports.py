@@ -163,17 +163,17 @@ class Track:
     head: str
 
 
-class RecorderLost(Refusal):
-    """The recorder has ended by itself: nobody renewed it, or its disk took nothing more."""
+class TakingLost(Refusal):
+    """A recorder or a captioner has ended by itself: nobody renewed it, or its disk took nothing more."""
 
-    kind, slug, title = Kind.GONE, "recorder-lost", "The recording has ended"
+    kind, slug, title = Kind.GONE, "taking-lost", "The recording, or the captions, have ended"
 
 
 class RecorderLine(Protocol):
     """Both raise MediaAway."""
 
     async def renew(self, place: Place, permit: Permit, now: datetime) -> Sequence[Track]:
-        """The recorder at that place goes on, or begins, as the permit says: what it has written. Or RecorderLost."""
+        """The recorder at that place goes on, or begins, as the permit says: what it has written. Or TakingLost."""
         ...
 
     async def stop(self, place: Place, recording: UUID, now: datetime) -> Sequence[Track]:
@@ -189,6 +189,59 @@ class Recorders(Protocol):
 
     def line(self) -> AbstractAsyncContextManager[RecorderLine]:
         """To the media nodes, for as long as it is held."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionPermit:
+    """Whom a captioner may hear for the next moments, and in which language; nobody: it waits."""
+
+    captions: UUID
+    speakers: Mapping[ParticipantId, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What somebody says, numbered: the whole sentence, or as much of it as there is."""
+
+    number: int
+    participant: UUID
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """The lines after the number that was asked for, up to `number`. `away`: the speech engine does not answer."""
+
+    number: int
+    lines: Sequence[Line]
+    away: bool
+
+
+class CaptionerLine(Protocol):
+    """Each raises MediaAway. Without a number before it, an answer has no lines."""
+
+    async def renew(self, place: Place, permit: CaptionPermit, after: int | None, now: datetime) -> Transcript:
+        """The captioner at that place goes on, or begins, as the permit says. Raises TakingLost too."""
+        ...
+
+    async def read(self, place: Place, captions: UUID, after: int | None, now: datetime) -> Transcript:
+        """What is said; for it alone the captioner does not go on. Raises TakingLost too."""
+        ...
+
+    async def stop(self, place: Place, captions: UUID, now: datetime) -> None:
+        """Nobody is heard any more. Nothing when there is none at that place."""
+        ...
+
+
+class Captioners(Protocol):
+    """`offered`: the house has a speech engine."""
+
+    offered: bool
+
+    def line(self) -> AbstractAsyncContextManager[CaptionerLine]:
+        """The same connection for as long as it is held."""
         ...
 
 

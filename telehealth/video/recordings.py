@@ -8,22 +8,20 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.errors import Kind, NotFound, Refusal
 from telehealth.core.ids import ParticipantId, VisitId
 from telehealth.db.unit import Unit
-from telehealth.video.language import Finish, KeepConsent
+from telehealth.video import takings
+from telehealth.video.language import Finish, Taking
 from telehealth.video.models import RecordingConsentRow, RecordingRow, RecordingTrackRow
-from telehealth.video.ports import Permit, RecorderLost, Track
-from telehealth.visits.gates import queries as gates
+from telehealth.video.ports import Permit, TakingLost, Track
+from telehealth.video.room import Tap
 from telehealth.visits.lifecycle import queries as visits
-from telehealth.visits.lifecycle.rules import IN_CALL
 
 KEY_BYTES = 32
-BETWEEN = timedelta(milliseconds=300)  # of those who could renew a recorder, one does
-LAPSED = timedelta(seconds=15)  # longer than a recorder waits to be renewed
 
 
 class RecordingGone(Refusal):
@@ -60,39 +58,10 @@ class Kept:
 
 
 async def ask(unit: Unit, visit_id: VisitId, recording: UUID, by: ParticipantId) -> bool:
-    """Somebody wants the call recorded, and agrees. What is kept already stays as it is: False when it is over."""
-    visit = await visits.find(unit, visit_id)
+    """Somebody wants the call recorded, and agrees: with a key of its own. False when it is over."""
     key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-    row = {
-        "id": recording,
-        "visit_id": visit.id,
-        "asked_by": by,
-        "asked_at": unit.now,
-        "data_key": unit.vault.seal(_key_place(recording), key),
-    }
-    new = insert(RecordingRow).values(row).on_conflict_do_nothing().returning(RecordingRow.id)
-    if await unit.session.scalar(new) is not None:
-        unit.audit("create", "recording", recording, patient_id=visit.patient_id)
-    await answer(unit, visit_id, KeepConsent(recording, by, given=True))
-    return await unit.session.scalar(_of(recording, visit.id).where(RecordingRow.stopped_at.is_(None))) is not None
-
-
-async def answer(unit: Unit, visit_id: VisitId, said: KeepConsent) -> None:
-    """What somebody says to a recording of that visit. Said again it changes nothing. Raises NotFound."""
-    visit = await visits.find(unit, visit_id)
-    if await unit.session.scalar(_of(said.recording, visit.id)) is None:
-        raise NotFound
-    row = RecordingConsentRow
-    ids = {"recording_id": said.recording, "participant_id": said.participant}
-    new = insert(row).values(**ids, given_at=unit.now if said.given else None)
-    if said.given:
-        changed = new.on_conflict_do_nothing()
-    else:
-        mine = insert(row).values(**ids, withdrawn_at=unit.now)
-        once = {"withdrawn_at": func.coalesce(row.withdrawn_at, unit.now)}
-        changed = mine.on_conflict_do_update(index_elements=["recording_id", "participant_id"], set_=once)
-    await unit.session.execute(changed)
-    unit.audit("create" if said.given else "delete", "recording-consent", said.recording, patient_id=visit.patient_id)
+    sealed = unit.vault.seal(_key_place(recording), key)
+    return await takings.ask(unit, visit_id, Taking(Tap.RECORDING, recording), by, more={"data_key": sealed})
 
 
 async def permit(
@@ -106,28 +75,19 @@ async def permit(
     """What the recorder may do now; None when somebody else has just asked.
 
     Nobody is recorded unless all who are `present` have agreed, the visit is on, and its patient has not taken back
-    what they agreed to. Without anybody present it waits. `devices` are recorded with them. Raises RecorderLost when
+    what they agreed to. Without anybody present it waits. `devices` are recorded with them. Raises TakingLost when
     the recording is over.
     """
-    row = RecordingRow
-    mine = (row.renewed_at.is_(None) | (row.renewed_at <= unit.now - BETWEEN), row.stopped_at.is_(None))
-    began = func.coalesce(row.started_at, unit.now) if present else row.started_at
-    values = {"renewed_at": unit.now, "started_at": began}
-    renewed = update(row).where(row.id == recording, row.visit_id == visit_id, *mine).values(values)
-    sealed = await unit.session.scalar(renewed.returning(row.data_key))
-    if sealed is None:
-        if await unit.session.scalar(_of(recording, visit_id).where(row.stopped_at.is_(None))) is None:
-            raise RecorderLost
+    taking = Taking(Tap.RECORDING, recording)
+    if not await takings.renew(unit, visit_id, taking, present):
         return None
-    visit = await visits.find(unit, visit_id)
-    if visit.status not in IN_CALL or await gates.withdrawn(unit, [visit_id]):
-        raise RecorderLost
-    agreed = set(await unit.session.scalars(_agreed(recording)))
-    everyone = bool(present) and set(present) <= agreed
+    sealed = await unit.session.scalar(select(RecordingRow.data_key).where(RecordingRow.id == recording))
+    if sealed is None:
+        raise TakingLost
     return Permit(
         recording=recording,
         key=unit.vault.open(_key_place(recording), sealed),
-        participants=tuple(ParticipantId(each) for each in sorted(agreed.union(devices))) if everyone else (),
+        participants=await takings.covered(unit, taking, present, devices),
     )
 
 
@@ -145,29 +105,7 @@ async def note(unit: Unit, recording: UUID, tracks: Sequence[Track]) -> None:
 
 async def finish(unit: Unit, visit_id: VisitId, end: Finish, *, kept_for: timedelta) -> None:
     """It is over, from now on and once; what was written is deleted after that time."""
-    row = RecordingRow
-    values = {
-        "stopped_at": unit.now,
-        "stopped_by": end.by,
-        "why": end.why,
-        "delete_after": unit.now + kept_for,
-    }
-    mine = (row.id == end.recording, row.visit_id == visit_id, row.stopped_at.is_(None))
-    if await unit.session.scalar(update(row).where(*mine).values(values).returning(row.id)) is not None:
-        visit = await visits.find(unit, visit_id)
-        unit.audit("update", "recording", end.recording, patient_id=visit.patient_id)
-
-
-async def left_open(unit: Unit) -> list[tuple[UUID, VisitId]]:
-    """Recordings that nobody keeps alive any more, or whose visit is over."""
-    row = RecordingRow
-    found = await unit.session.scalars(select(row).where(row.stopped_at.is_(None)).order_by(row.asked_at))
-    over = []
-    for each in found:
-        visit = await visits.find(unit, each.visit_id)
-        if visit.status not in IN_CALL or (each.renewed_at is not None and each.renewed_at < unit.now - LAPSED):
-            over.append((each.id, visit.id))
-    return over
+    await takings.finish(unit, visit_id, end, more={"delete_after": unit.now + kept_for})
 
 
 # Afterwards
@@ -183,7 +121,7 @@ async def read(unit: Unit, recording: UUID) -> Kept:
     if row.data_key is None:
         raise RecordingGone
     key = base64.b64decode(unit.vault.open(_key_place(recording), row.data_key))
-    consents = select(RecordingConsentRow).where(RecordingConsentRow.recording_id == recording)
+    consents = select(RecordingConsentRow).where(RecordingConsentRow.taking_id == recording)
     tracks = select(RecordingTrackRow).where(RecordingTrackRow.recording_id == recording)
     return _kept(
         row,
@@ -217,16 +155,6 @@ async def delete(unit: Unit, recording: UUID) -> None:
     if visit_id is not None:
         visit = await visits.find(unit, visit_id)
         unit.audit("delete", "recording", recording, patient_id=visit.patient_id)
-
-
-def _of(recording: UUID, visit_id: UUID) -> Select[UUID]:
-    return select(RecordingRow.id).where(RecordingRow.id == recording, RecordingRow.visit_id == visit_id)
-
-
-def _agreed(recording: UUID) -> Select[UUID]:
-    row = RecordingConsentRow
-    stands = (row.given_at.is_not(None), row.withdrawn_at.is_(None))
-    return select(row.participant_id).where(row.recording_id == recording, *stands)
 
 
 def _key_place(recording: UUID) -> tuple[str, str, UUID]:

@@ -12,17 +12,17 @@ from telehealth.video.language import (
     Hold,
     HostCommand,
     Offer,
-    OfRecording,
-    RecordRequest,
+    OfTap,
     Renew,
     Report,
     Signal,
     Stats,
+    TapRequest,
     Want,
 )
 from telehealth.video.room import Mode, Room, Seat
 
-Spoken = Signal | Offer | Report | Chat | Renew | Stats | HostCommand | OfRecording
+Spoken = Signal | Offer | Report | Chat | Renew | Stats | HostCommand | OfTap
 
 
 def refusal(room: Room, seat: Seat, command: Command) -> str | None:
@@ -48,8 +48,8 @@ def _spoken(room: Room, seat: Seat, command: Spoken) -> str | None:
             return "alone" if isinstance(command, Chat) and not room.peers(seat) else None
         case Admit() | Hold() | Deny():
             return _of_host(room, seat, command)
-        case RecordRequest() | Consent():
-            return _of_recording(room, seat, command)
+        case TapRequest() | Consent():
+            return _of_tap(room, seat, command)
         case _:
             assert_never(command)
 
@@ -81,10 +81,11 @@ def _of_host(room: Room, seat: Seat, command: HostCommand) -> str | None:
     return None
 
 
-def _of_recording(room: Room, seat: Seat, command: OfRecording) -> str | None:
-    known = room.recording
+def _of_tap(room: Room, seat: Seat, command: OfTap) -> str | None:
+    tap = command.taking.tap if isinstance(command, Consent) else command.tap
+    known = room.taken(tap)
     if isinstance(command, Consent):
-        return None if known is not None and known.id == command.recording else "no-recording"
+        return None if known is not None and known.id == command.taking.id else f"no-{tap}"
     if not seat.who.host:
         return "host-only"
-    return "recording-already" if command.on and known is not None else None
+    return f"{tap}-already" if command.on and known is not None else None

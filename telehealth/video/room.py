@@ -41,6 +41,13 @@ class Mode(StrEnum):
     NODE = "node"
 
 
+class Tap(StrEnum):
+    """What may be taken of a call, once everybody in it agrees. The value is its name on the wire."""
+
+    RECORDING = "recording"
+    CAPTIONS = "captions"
+
+
 Quality = Literal["good", "fair", "poor"]
 SETTING_UP = frozenset({MediaState.NEW, MediaState.CONNECTING})
 LOST = frozenset({MediaState.DISCONNECTED, MediaState.FAILED, MediaState.CLOSED})
@@ -78,7 +85,9 @@ class Who:
 
     @property
     def asked(self) -> bool:
-        """Whether their consent to a recording is asked for. A device is nobody; whom it shows is asked themselves."""
+        """Whether their consent to a recording or to captions is asked for. A device is nobody; whom it shows is asked
+        themselves.
+        """
         return self.kind is not ParticipantKind.DEVICE
 
     @property
@@ -124,8 +133,10 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """One that the host asked for. `agreed` are those who consent to it, whether they are here just now or not."""
+class Taken:
+    """A recording, or captions, that the host asked for. `agreed` are those who consent to it, whether they are here
+    just now or not.
+    """
 
     id: UUID
     agreed: tuple[ParticipantId, ...]
@@ -151,7 +162,8 @@ class Room:
     failures: int = 0
     asked_at: datetime | None = None
     calm_since: datetime | None = None
-    recording: Recording | None = None
+    recording: Taken | None = None
+    captions: Taken | None = None
     on_hold: tuple[ParticipantId, ...] = ()
 
     def of_connection(self, connection: str) -> Seat | None:
@@ -168,23 +180,27 @@ class Room:
     def inside(self) -> tuple[Seat, ...]:
         return tuple(seat for seat in self.seats if seat.inside)
 
-    @property
-    def unasked(self) -> tuple[Seat, ...]:
-        """Of those inside, who has not agreed to be recorded; nobody when no recording is asked for."""
-        if self.recording is None:
-            return ()
-        return tuple(each for each in self.inside if each.who.asked and each.id not in self.recording.agreed)
+    def taken(self, tap: Tap) -> Taken | None:
+        return self.recording if tap is Tap.RECORDING else self.captions
 
-    @property
-    def may_record(self) -> bool:
+    def taking(self, tap: Tap, taken: Taken | None) -> "Room":
+        return replace(self, recording=taken) if tap is Tap.RECORDING else replace(self, captions=taken)
+
+    def unasked(self, tap: Tap) -> tuple[Seat, ...]:
+        """Of those inside, who has not agreed to it; nobody when it is not asked for."""
+        taken = self.taken(tap)
+        if taken is None:
+            return ()
+        return tuple(each for each in self.inside if each.who.asked and each.id not in taken.agreed)
+
+    def may_take(self, tap: Tap) -> bool:
         """The host is there, and everybody inside agrees."""
         host = self.host
-        return self.recording is not None and host is not None and host.inside and not self.unasked
+        return self.taken(tap) is not None and host is not None and host.inside and not self.unasked(tap)
 
-    @property
-    def records(self) -> bool:
-        """A recorder takes part: it sits at the media node."""
-        return self.mode is Mode.NODE and self.may_record
+    def takes(self, tap: Tap) -> bool:
+        """A recorder, or a captioner, takes part: it sits at the media node."""
+        return self.mode is Mode.NODE and self.may_take(tap)
 
     def peers(self, seat: Seat) -> tuple[Seat, ...]:
         """Whom this seat may hear and reach: nobody, until both are inside."""

@@ -9,7 +9,7 @@ from functools import reduce
 from typing import assert_never
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.video import modes, recording
+from telehealth.video import modes, taking
 from telehealth.video.language import (
     Admit,
     Answer,
@@ -34,9 +34,6 @@ from telehealth.video.language import (
     Offer,
     Placed,
     PutOut,
-    RecordingAsked,
-    RecordingOver,
-    RecordRequest,
     Renew,
     Report,
     Said,
@@ -44,6 +41,9 @@ from telehealth.video.language import (
     Signal,
     Stats,
     Taken,
+    TapAsked,
+    TapOver,
+    TapRequest,
     Unplaced,
     Want,
     Wire,
@@ -86,7 +86,7 @@ def step(room: Room, event: Event) -> Decided:
     if any(isinstance(effect, Taken | Full) for effect in effects):
         return room, effects
     settled, tasks = (changed, ()) if isinstance(event, Dropped) else modes.arranged(room, changed, event.at)
-    tasks = (*tasks, *recording.paused(room, settled))
+    tasks = (*tasks, *taking.paused(room, settled))
     settled = replace(settled, together=agreed(settled, event.at))
     told, news = _announce(room, settled)
     if isinstance(event, Arrived):
@@ -102,10 +102,10 @@ def _react(room: Room, event: Event) -> Decided:
             return _move(room, event)
         case Unplaced():
             return modes.unplaced(room, event), ()
-        case RecordingAsked():
-            return recording.begun(room, event), ()
-        case RecordingOver():
-            return recording.over(room, event)
+        case TapAsked():
+            return taking.begun(room, event), ()
+        case TapOver():
+            return taking.over(room, event)
         case Said() | Beat() | Dropped():
             return _heard(room, event)
         case _:
@@ -203,7 +203,7 @@ def _once_more(room: Room, seat: Seat, command: Command) -> tuple[Effect, ...]:
     """What was said is kept before it is acknowledged: whoever repeats it has no acknowledgement yet."""
     if isinstance(command, Chat) and refusal(room, seat, command) is None:
         return (_keep(room, seat, command),)
-    return recording.repeated(seat, command) if isinstance(command, RecordRequest | Consent) else ()
+    return taking.repeated(seat, command) if isinstance(command, TapRequest | Consent) else ()
 
 
 def _take_effect(room: Room, seat: Seat, command: Command) -> Decided:
@@ -214,8 +214,8 @@ def _take_effect(room: Room, seat: Seat, command: Command) -> Decided:
             return _tell_all(room, seat, command)
         case Admit() | Hold() | Deny():
             return _host(room, command)
-        case RecordRequest() | Consent():
-            return recording.obeyed(room, seat, command)
+        case TapRequest() | Consent():
+            return taking.obeyed(room, seat, command)
         case Want(_, what):
             return room, (FreshIce() if what == "ice" else Answer({"type": "state", **view(room, seat)}),)
         case Bye():

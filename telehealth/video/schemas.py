@@ -17,15 +17,16 @@ from telehealth.video.language import (
     Consent,
     Deny,
     Hold,
-    RecordRequest,
     Renew,
     Report,
     Resume,
     Signal,
     Stats,
+    Taking,
+    TapRequest,
     Want,
 )
-from telehealth.video.room import MediaState
+from telehealth.video.room import MediaState, Tap
 from telehealth.visits.lifecycle.parts import ParticipantKind
 
 
@@ -277,17 +278,42 @@ class RecordRequestSaid(Message):
     on: bool
 
     def command(self) -> Command:
-        return RecordRequest(self.id, self.on)
+        return TapRequest(self.id, Tap.RECORDING, self.on)
+
+
+class CaptionRequestSaid(Message):
+    type: Literal["caption_request"]
+    id: Number
+    on: bool
+
+    def command(self) -> Command:
+        return TapRequest(self.id, Tap.CAPTIONS, self.on)
 
 
 class ConsentSaid(Message):
+    """To a recording or to captions: one of both."""
+
     type: Literal["consent"]
     id: Number
-    recording: Id
+    recording: Id | None = None
+    captions: Id | None = None
     given: bool
 
+    @model_validator(mode="after")
+    def _says_to_what(self) -> Self:
+        if (self.recording is None) == (self.captions is None):
+            raise ValueError("either to a recording or to captions")
+        return self
+
     def command(self) -> Command:
-        return Consent(self.id, self.recording, self.given)
+        return Consent(self.id, self._taking(), self.given)
+
+    def _taking(self) -> Taking:
+        if self.recording is not None:
+            return Taking(Tap.RECORDING, self.recording)
+        if self.captions is not None:
+            return Taking(Tap.CAPTIONS, self.captions)
+        raise AssertionError("unreachable: it says to what")
 
 
 class WantSaid(Message):
@@ -341,6 +367,7 @@ Said = (
     | HoldSaid
     | DenySaid
     | RecordRequestSaid
+    | CaptionRequestSaid
     | ConsentSaid
     | WantSaid
     | ByeSaid

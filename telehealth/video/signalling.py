@@ -54,7 +54,7 @@ class Line:
         bus = self._socket.kit.ports.get(RoomBus)
         async with bus.follow(self._conversation.visit_id, missed_from) as deliveries:
             hearing = self._deliver(deliveries, welcome["seq"])
-            await _until_first_ends(self._listen(), hearing, self._watch(), self._conversation.keep_recording())
+            await _until_first_ends(self._listen(), hearing, self._watch(), *self._conversation.keepers())
 
     async def _listen(self) -> None:
         while True:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from telehealth.tasks.work import Work, sweep
-from telehealth.video import credentials, ingress, places, recordings
+from telehealth.video import credentials, ingress, places, recordings, takings
 from telehealth.video.language import Finish, Placed, Unplaced
 from telehealth.video.placement import REPORTS_EVERY, Standing
-from telehealth.video.ports import MediaAway, MediaRooms, RecorderLost, Recorders, RoomBus
-from telehealth.video.room import silent
+from telehealth.video.ports import Captioners, MediaAway, MediaRooms, Recorders, RoomBus, TakingLost
+from telehealth.video.room import Tap, silent
 from telehealth.video.service import forget_tickets, interrupt_silent
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import NotNow
@@ -87,14 +87,27 @@ async def sweep_credentials(work: Work) -> int:
 async def sweep_recordings(work: Work) -> int:
     """A recording that nobody keeps alive any more, or whose visit is over, is over too: what it wrote is noted."""
     recorders, settled = work.port(Recorders), 0
-    for recording, visit_id in await work.run(recordings.left_open):
-        end = Finish(recording, 0, None, "over")
-        with suppress(MediaAway, RecorderLost):
+    for taking, visit_id in await work.run(takings.left_open, Tap.RECORDING):
+        recording, end = taking.id, Finish(taking, 0, None, "over")
+        with suppress(MediaAway, TakingLost):
             place = await work.run(places.last_place, visit_id)
             async with recorders.line() as line:
                 tracks = await line.stop(place, recording, work.clock.now())
             await work.run(recordings.note, recording, tracks)
         await work.run(recordings.finish, visit_id, end, kept_for=recorders.kept_for)
+        settled += 1
+    return settled
+
+
+async def sweep_captions(work: Work) -> int:
+    """Captions that nobody keeps alive any more, or whose visit is over, are over too."""
+    captioners, settled = work.port(Captioners), 0
+    for taking, visit_id in await work.run(takings.left_open, Tap.CAPTIONS):
+        with suppress(MediaAway):
+            place = await work.run(places.last_place, visit_id)
+            async with captioners.line() as line:
+                await line.stop(place, taking.id, work.clock.now())
+        await work.run(takings.finish, visit_id, Finish(taking, 0, None, "over"))
         settled += 1
     return settled
 
@@ -115,6 +128,7 @@ SWEEPS = (
     sweep("video.connections", sweep_connections, every=CONNECTIONS_EVERY_SECONDS),
     sweep("video.credentials", sweep_credentials, every=CREDENTIALS_EVERY_SECONDS),
     sweep("video.recordings", sweep_recordings, every=RECORDINGS_EVERY_SECONDS),
+    sweep("video.captions", sweep_captions, every=RECORDINGS_EVERY_SECONDS),
     sweep("video.expired", sweep_expired, every=EXPIRED_EVERY_SECONDS),
     sweep("video.silence", sweep_silence, every=SILENCE_EVERY_SECONDS),
 )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from telehealth.video.language import Arrived, Wire
-from telehealth.video.room import Mode, Room, Seat
+from telehealth.video.room import Mode, Room, Seat, Tap
 
 
 def view(room: Room, seat: Seat) -> Wire:
@@ -18,7 +18,7 @@ def view(room: Room, seat: Seat) -> Wire:
         "partner": None if partner is None else str(partner.id),
         "polite": seat.id == room.partners[-1] if partner is not None else not seat.who.host,
         "peers": [_peer(room, each, seat) for each in room.peers(seat)] + _held(room, seat),
-        **(_recording(room) if inside else {}),
+        **(_taken(room) if inside else {}),
     }
 
 
@@ -69,11 +69,16 @@ def _quality(seat: Seat) -> dict[str, Any]:
     return {} if seat.quality is None else {"quality": seat.quality}
 
 
-def _recording(room: Room) -> dict[str, Any]:
+def _taken(room: Room) -> dict[str, Any]:
     """Seen by everybody inside, from when it is asked for until it is over."""
-    if room.recording is None:
-        return {}
-    agreed = [str(each) for each in room.recording.agreed]
-    waits_for = [str(each.id) for each in room.unasked]
-    told = {"id": str(room.recording.id), "on": room.records, "agreed": agreed, "waits_for": waits_for}
-    return {"recording": told}
+    found = {tap.value: _told(room, tap) for tap in Tap}
+    return {name: told for name, told in found.items() if told is not None}
+
+
+def _told(room: Room, tap: Tap) -> dict[str, Any] | None:
+    taken = room.taken(tap)
+    if taken is None:
+        return None
+    agreed = [str(each) for each in taken.agreed]
+    waits_for = [str(each.id) for each in room.unasked(tap)]
+    return {"id": str(taken.id), "on": room.takes(tap), "agreed": agreed, "waits_for": waits_for}

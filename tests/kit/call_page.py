@@ -67,6 +67,7 @@ window.audible = async () => {
   return stats.find(({ type, kind }) => type === "inbound-rtp" && kind === "audio")?.packetsReceived ?? 0;
 };
 window.room = null;
+window.captions = [];
 window.losses = [];
 window.limits = [];
 window.sharing = [];
@@ -81,7 +82,9 @@ window.call = joinCall({
   onRoom(room) {
     window.room = room;
     if (room.type === "welcome") window.offered = room.records;
+    if (room.type === "welcome") window.captioning = room.captioning;
   },
+  onCaption: (message) => window.captions.push(message),
   onLimit: (picture) => window.limits.push(picture),
   onChat({ from, text }) {
     document.title = `${from}: ${text}`;

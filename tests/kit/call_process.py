@@ -36,10 +36,11 @@ from telehealth.http.notices import Notices
 from telehealth.http.pages import open_pages
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
+from telehealth.video.captioner_client import HttpCaptioners
 from telehealth.video.media_client import HttpMediaNode
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.node_client import HttpMediaRooms
-from telehealth.video.ports import IceServers, MediaNode, MediaRooms, OpenChecks, Recorders, RoomBus
+from telehealth.video.ports import Captioners, IceServers, MediaNode, MediaRooms, OpenChecks, Recorders, RoomBus
 from telehealth.video.recorder_client import HttpRecorders
 from telehealth.video.routes import OPERATIONS, PAGES, SOCKETS
 from telehealth.video.valkey_rooms import ValkeyRooms
@@ -67,6 +68,7 @@ class Behind:
     grant_key: str | None = None
     host: str = "127.0.0.1"
     recordings: str | None = None
+    captions: bool = False
     media_url: str = "http://127.0.0.1:9"
     port: int = field(default_factory=free_port)
     log: str | None = None
@@ -139,6 +141,10 @@ def _recorders(behind: Behind) -> Recorders:
     return HttpRecorders(signer, Path(behind.recordings) if behind.recordings else None, timedelta(days=30))
 
 
+def _captioners(behind: Behind) -> Captioners:
+    return HttpCaptioners(GrantSigner(behind.grant_key) if behind.grant_key else None, offered=behind.captions)
+
+
 def _leave_with_the_test(server: uvicorn.Server) -> None:
     """A test process that is killed leaves no web process behind."""
     loop, parent = asyncio.get_running_loop(), parent_process()
@@ -165,6 +171,7 @@ async def serve(behind: Behind) -> None:
         RoomBus: rooms,
         MediaRooms: _media_rooms(behind),
         Recorders: _recorders(behind),
+        Captioners: _captioners(behind),
         MediaNode: HttpMediaNode(behind.media_url, GrantSigner(behind.grant_key) if behind.grant_key else None),
         OpenChecks: OpenChecks(),
         IceServers: IceServers(tuple(behind.turn_urls), behind.turn_secret),

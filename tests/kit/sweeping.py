@@ -15,10 +15,11 @@ from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
 from telehealth.tasks.work import Work
+from telehealth.video.captioner_client import HttpCaptioners
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.node_client import HttpMediaRooms
 from telehealth.video.placement import REPORTS_EVERY
-from telehealth.video.ports import MediaRooms, Recorders, RoomBus, RoomsAway
+from telehealth.video.ports import Captioners, MediaRooms, Recorders, RoomBus, RoomsAway
 from telehealth.video.recorder_client import HttpRecorders
 from telehealth.video.tasks import sweep_connections, sweep_places
 from telehealth.video.valkey_rooms import ValkeyRooms
@@ -31,9 +32,14 @@ async def sweeping(web: Behind, *urls: str) -> AsyncIterator[Work]:
     engine, vault = open_engine(web.database), Vault({"test": b"k" * 32})
     rooms = ValkeyRooms(web.valkey, vault)
     nodes = HttpMediaRooms(urls, GrantSigner(web.grant_key or ""))
+    captioners = HttpCaptioners(None, offered=False)
     recorders = HttpRecorders(None, None, timedelta(days=1))
     unit_of_work = UnitOfWork(engine, SystemClock(), vault, read_catalogue().conflicts, _no_nudge)
-    work = Work(unit_of_work, Ports({RoomBus: rooms, MediaRooms: nodes, Recorders: recorders}), SystemClock())
+    work = Work(
+        unit_of_work,
+        Ports({RoomBus: rooms, MediaRooms: nodes, Recorders: recorders, Captioners: captioners}),
+        SystemClock(),
+    )
     await sweep_places(work)
     task = asyncio.create_task(_sweep(work))
     try:

@@ -1,6 +1,7 @@
 """Conversations of which only the sockets are missing: what a beat finds out, and when."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,10 @@ from telehealth.http.call import Kit
 from telehealth.http.locales import Locales
 from telehealth.http.pages import open_pages
 from telehealth.video import conversation as module
+from telehealth.video.captioner_client import HttpCaptioners
 from telehealth.video.conversation import Conversation, Message
 from telehealth.video.memory import MemoryRooms
-from telehealth.video.ports import IceServers, Recorders, RoomBus
+from telehealth.video.ports import Captioners, IceServers, Recorders, RoomBus
 from telehealth.video.recorder_client import HttpRecorders
 from telehealth.video.service import issue_ticket, redeem_ticket, still_open
 from telehealth.visits.lifecycle.rules import Visit
@@ -51,7 +53,12 @@ async def _enter(unit_of_work: UnitOfWork, rooms: MemoryRooms, meeting: Meeting,
 
     ticket = await unit_of_work.run(issue_ticket, actor, meeting.visit_id)
     entry = await unit_of_work.run(redeem_ticket, SYSTEM, ticket.secret)
-    ports = Ports({RoomBus: rooms, Recorders: HttpRecorders(None, None, timedelta(days=30)), IceServers: IceServers()})
+    none: dict[type[Any], object] = {
+        Recorders: HttpRecorders(None, None, timedelta(days=30)),
+        Captioners: HttpCaptioners(None, offered=False),
+        IceServers: IceServers(),
+    }
+    ports = Ports({RoomBus: rooms, **none})
     entered = Conversation(Kit(unit_of_work, ports, open_pages(Locales.load()), ""), entry, ticket.secret, tell)
     await entered.arrive(None)
     return entered

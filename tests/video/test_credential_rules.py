@@ -37,11 +37,12 @@ from telehealth.video.language import (
     Offer,
     Pause,
     Promote,
-    RecordingAsked,
+    Taking,
+    TapAsked,
     Unplaced,
 )
 from telehealth.video.language import Placed as RoomPlaced
-from telehealth.video.room import MediaState, Mode, Room
+from telehealth.video.room import MediaState, Mode, Room, Tap
 from telehealth.video.rules import step
 from telehealth.video.sdp_fragment import FragmentMalformed
 from telehealth.video.views import view
@@ -74,12 +75,12 @@ def test_a_device_sends_only_and_an_observer_receives_only() -> None:
 
 
 def test_a_device_is_not_asked_to_be_recorded_and_an_observer_is() -> None:
-    asked = RecordingAsked(after(2), UUID(int=9), CLINICIAN.participant)
+    asked = TapAsked(after(2), Taking(Tap.RECORDING, UUID(int=9)), CLINICIAN.participant)
     room, _ = run(arrived(CLINICIAN, "c"), arrived(DEVICE, "d"), RoomPlaced(after(1), 1), asked)
-    assert room.records
+    assert room.takes(Tap.RECORDING)
     room, effects = run(arrived(OBSERVER, "o", at=3), room=room)
-    assert [seat.who for seat in room.unasked] == [OBSERVER]
-    assert not room.records
+    assert [seat.who for seat in room.unasked(Tap.RECORDING)] == [OBSERVER]
+    assert not room.takes(Tap.RECORDING)
     assert any(isinstance(each, Pause) for each in effects)
 
 

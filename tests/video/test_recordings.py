@@ -28,13 +28,13 @@ from telehealth.media.keyframes import Codec
 from telehealth.media.matroska import Writer, form_of
 from telehealth.media.sealing import SealedFile
 from telehealth.tasks.work import Work
-from telehealth.video import recordings
-from telehealth.video.keeping import Keeping
-from telehealth.video.language import Ask, Event, Finish, KeepConsent, RecordingAsked
+from telehealth.video import recordings, takings
+from telehealth.video.keeping_recordings import KeepingRecordings
+from telehealth.video.language import Ask, Event, Finish, KeepConsent, Taking, TapAsked
 from telehealth.video.memory import MemoryRooms
 from telehealth.video.opening import examine, export, path_of
-from telehealth.video.ports import MediaAway, Permit, RecorderLine, RecorderLost, Recorders, RoomBus, Track
-from telehealth.video.room import Room
+from telehealth.video.ports import MediaAway, Permit, RecorderLine, Recorders, RoomBus, TakingLost, Track
+from telehealth.video.room import Room, Tap
 from telehealth.video.tasks import sweep_expired, sweep_recordings
 from telehealth.visits.lifecycle import service as visits
 from telehealth.visits.participants import queries as participants
@@ -53,20 +53,21 @@ class Recording:
 
     def __init__(self, unit_of_work: UnitOfWork, meeting: Meeting, present: Sequence[ParticipantId]) -> None:
         self.id, self.present = uuid4(), list(present)
+        self.taking = Taking(Tap.RECORDING, self.id)
         self._run, self._visit = unit_of_work.run, meeting.visit_id
 
     async def ask(self) -> None:
         await self._run(recordings.ask, SYSTEM, self._visit, self.id, self.present[0])
 
     async def answer(self, person: ParticipantId, *, given: bool) -> None:
-        await self._run(recordings.answer, SYSTEM, self._visit, KeepConsent(self.id, person, given))
+        await self._run(takings.answer, SYSTEM, self._visit, KeepConsent(self.taking, person, given))
 
     async def permit(self) -> Permit | None:
         return await self._run(recordings.permit, SYSTEM, self._visit, self.id, self.present)
 
     async def finish(self) -> None:
         await self._run(
-            recordings.finish, SYSTEM, self._visit, Finish(self.id, 1, self.present[0], "stopped"), kept_for=MONTH
+            recordings.finish, SYSTEM, self._visit, Finish(self.taking, 1, self.present[0], "stopped"), kept_for=MONTH
         )
 
 
@@ -128,14 +129,14 @@ async def test_a_recording_is_told_of_once_it_is_written_down(
         await asked.answer(present[1], given=True)
         return Room()
 
-    keeping = Keeping(Kit(unit_of_work, ports, open_pages(Locales.load()), ""), meeting.visit_id, apply)
-    await keeping.perform(SYSTEM, Ask(asked.id, present[0]))
-    assert [type(each) for each in told] == [RecordingAsked]
+    keeping = KeepingRecordings(Kit(unit_of_work, ports, open_pages(Locales.load()), ""), meeting.visit_id, apply)
+    await keeping.perform(SYSTEM, Ask(asked.taking, present[0]))
+    assert [type(each) for each in told] == [TapAsked]
     permit = await asked.permit()
     assert permit is not None
     assert set(permit.participants) == set(present)
     await asked.finish()
-    await keeping.perform(SYSTEM, Ask(asked.id, present[0]))
+    await keeping.perform(SYSTEM, Ask(asked.taking, present[0]))
     assert len(told) == 1
 
 
@@ -143,15 +144,15 @@ async def test_it_ends_with_the_visit(
     recording: Recording, unit_of_work: UnitOfWork, meeting: Meeting, clock: FixedClock
 ) -> None:
     await recording.answer(recording.present[1], given=True)
-    assert await unit_of_work.run(recordings.left_open) == []
+    assert await unit_of_work.run(takings.left_open, SYSTEM, Tap.RECORDING) == []
     await unit_of_work.run(visits.connected, SYSTEM, meeting.visit_id)
     await unit_of_work.run(visits.end, meeting.clinician, meeting.visit_id)
     clock.advance(timedelta(seconds=1))
-    with pytest.raises(RecorderLost):
+    with pytest.raises(TakingLost):
         await recording.permit()
-    assert await unit_of_work.run(recordings.left_open) == [(recording.id, meeting.visit_id)]
+    assert await unit_of_work.run(takings.left_open, SYSTEM, Tap.RECORDING) == [(recording.taking, meeting.visit_id)]
     await recording.finish()
-    assert await unit_of_work.run(recordings.left_open) == []
+    assert await unit_of_work.run(takings.left_open, SYSTEM, Tap.RECORDING) == []
 
 
 async def test_its_time_over_the_key_is_gone(

@@ -35,6 +35,7 @@ const FAILED_MS = 20000;
  *   reconnecting; failed (20 s without media; still trying); left (they hung up). Final: ended (the visit is over);
  *   replaced (the call goes on in another window); refused
  * @param {(message: {participant: string, from: string, text: string}) => void} [options.onChat]
+ * @param {(message: import("./captions.js").Caption) => void} [options.onCaption] what is said, and whether that can be told
  * @param {(room: Room) => void} [options.onRoom] whenever it has changed
  * @param {(picture: boolean) => void} [options.onLimit] whether our picture gets through to the other side
  */
@@ -47,6 +48,7 @@ export function joinCall({
   others = () => ({ label: "" }),
   onState = () => {},
   onChat = () => {},
+  onCaption = () => {},
   onRoom = () => {},
   onLimit = () => {},
 }) {
@@ -88,6 +90,7 @@ export function joinCall({
       settle((room = message));
       onRoom(room);
     } else if (type === "chat") onChat(message);
+    else if (type === "caption" || type === "caption_state") onCaption(message);
     else if (type === "limits") picture(message.video);
     else if (type === "answer" || type === "error") node?.hear(message);
     else if (type === "description" || type === "candidate") {

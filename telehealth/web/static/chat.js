@@ -1,6 +1,7 @@
 // What is written in a call: read again on coming back, said aloud to who listens, counted while the panel is closed.
 
 import { call } from "./api.js";
+import { callers } from "./callers.js";
 import { disclosure } from "./panels.js";
 import { announce, t, timeOf } from "./words.js";
 
@@ -19,11 +20,9 @@ export function chatPanel({ path, send, nameOf }) {
   const log = $("chat-log");
   const text = $("chat-text");
   const form = $("chat-form");
-  /** @type {Map<string, Person>} */
-  const people = new Map();
+  const people = callers(nameOf);
   const { isOpen, close } = disclosure(key, () => (count(0), text.focus(), down()));
   let unread = 0;
-  let me = "";
   let gone = false;
   close();
   count(0);
@@ -42,8 +41,7 @@ export function chatPanel({ path, send, nameOf }) {
 
   /** @param {import("./call.js").Room & {type?: string, resumed?: boolean}} room */
   function follow(room) {
-    me = room.you.participant;
-    for (const each of [room.you, ...room.peers]) people.set(each.participant, each);
+    people.follow(room);
     const alone = !room.you.admitted || !room.peers.some(({ held }) => !held);
     text.disabled = $("chat-send").disabled = alone;
     $("chat-alone").hidden = !alone;
@@ -66,22 +64,15 @@ export function chatPanel({ path, send, nameOf }) {
     const said = document.createElement("p");
     const time = document.createElement("time");
     const name = document.createElement("bdi");
-    name.textContent = named(participant);
+    name.textContent = people.named(participant);
     time.textContent = timeOf(at ? new Date(at) : new Date());
     who.className = "hint";
     who.append(name, " ", time);
     said.dir = "auto";
     said.textContent = words;
-    line.classList.toggle("mine", participant === me);
+    line.classList.toggle("mine", people.isMe(participant));
     line.append(who, said);
     return line;
-  }
-
-  /** @param {string} participant */
-  function named(participant) {
-    if (participant === me) return t("You");
-    const person = people.get(participant) ?? { participant, role: "", kind: "", sends: true };
-    return nameOf(person) || t("Another person in the call");
   }
 
   /** @param {{participant: string, text: string}} message */
@@ -90,7 +81,7 @@ export function chatPanel({ path, send, nameOf }) {
     down();
     if (isOpen()) return; // the log is read by itself
     count(unread + 1);
-    announce(t("{name} writes: {text}", { name: named(message.participant), text: message.text }));
+    announce(t("{name} writes: {text}", { name: people.named(message.participant), text: message.text }));
   }
 
   /** @param {Event} event */
@@ -103,7 +94,7 @@ export function chatPanel({ path, send, nameOf }) {
     $("chat-fault").textContent = fault ? t("This was not sent. Try again.") : "";
     if (fault) text.value = [words, text.value].filter(Boolean).join("\n");
     if (fault) return;
-    log.append(item({ participant: me, text: words }));
+    log.append(item({ participant: people.me(), text: words }));
     down();
   }
 

@@ -1,5 +1,6 @@
 // The call as a person sees it: pictures, keys, and words for what happens. All sides use it.
 
+import { captionSign } from "./captioning.js";
 import { explain, openDevices, release } from "./devices.js";
 import { recordingSign } from "./recording.js";
 import { announce, t } from "./words.js";
@@ -11,7 +12,7 @@ const $ = (id) => document.getElementById(id);
 
 // What a call needs comes once the page is there; whoever begins earlier waits for it.
 const modules = () =>
-  Promise.all([import("./call.js"), import("./uplink.js"), import("./chat.js"), import("./choices.js"), import("./link.js")]);
+  Promise.all([import("./call.js"), import("./uplink.js"), import("./chat.js"), import("./choices.js"), import("./link.js"), import("./captions.js")]);
 
 /**
  * start(stream?) opens the devices unless given a stream, and joins; stop() hangs up and lets the devices go.
@@ -45,7 +46,9 @@ export function talk({
   let up = null;
   let written = null;
   let starting = false;
-  const sign = recordingSign({ host, say: (type, body) => handle?.say(type, body) });
+  let spoken = null;
+  const command = (type, body) => handle?.say(type, body);
+  const signs = [recordingSign({ host, say: command }), captionSign({ host, say: command })];
   let turn = 0; // a call that was ended before it began does not begin
   setTimeout(() => modules().catch(() => {}), WARM_MS);
 
@@ -150,8 +153,9 @@ export function talk({
     handle?.close();
     up?.close();
     written?.close();
-    handle = up = written = null;
-    sign.clear();
+    spoken?.close();
+    handle = up = written = spoken = null;
+    for (const sign of signs) sign.clear();
     release(local);
     local = near.srcObject = remote.srcObject = null;
     $("connecting").hidden = false;
@@ -190,7 +194,7 @@ export function talk({
     }
   }
 
-  function join([{ joinCall }, { uplink }, { chatPanel }, { choices }, { ownLink }]) {
+  function join([{ joinCall }, { uplink }, { chatPanel }, { choices }, { ownLink }, { captionArea }]) {
     near.srcObject = local;
     keys();
     handle = joinCall({
@@ -202,10 +206,12 @@ export function talk({
       onState,
       onLimit: limited,
       onChat: (message) => written.hear(message),
+      onCaption: (message) => spoken.hear(message),
       onRoom(room) {
         written.follow(room);
         ownLink($("link"), room);
-        sign.show(room);
+        for (const sign of signs) sign.show(room);
+        spoken.follow(room);
         watched(room);
         onRoom(room);
       },
@@ -213,6 +219,7 @@ export function talk({
     up = uplink({ local, put: (track) => handle.put(track), onLost: lost, onShare: shared });
     choices({ local, use: (kind, id) => up.use(kind, id) });
     written = chatPanel({ path: `/v1/visits/${visitId}/${chat}`, send: (text) => handle.chat(text), nameOf });
+    spoken = captionArea({ nameOf });
   }
 
   return {
