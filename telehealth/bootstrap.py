@@ -32,8 +32,8 @@ from telehealth.http.pages import open_pages
 from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
-from telehealth.notifications.metrics import gauges as numbers_of_messages
 from telehealth.monitoring.library import QuestionnaireLibrary
+from telehealth.notifications.metrics import gauges as numbers_of_messages
 from telehealth.notifications.ports import (
     GatewayDoor,
     GatewayKind,

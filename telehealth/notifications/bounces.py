@@ -14,8 +14,8 @@ from telehealth.db.unit import Unit
 from telehealth.followups import queries as tasks
 from telehealth.followups import service as followups
 from telehealth.followups.parts import Owner, Pool, Priority, TaskClosed, TaskKind, Wish
-from telehealth.notifications.addresses import normal
 from telehealth.monitoring import queries as monitoring
+from telehealth.notifications.addresses import normal
 from telehealth.notifications.models import AddressRow
 from telehealth.notifications.rules import OF_QUESTIONS, OF_VISITS, Channel, Message, MessageKind
 from telehealth.notifications.wishes import digits_of, is_written, masked

@@ -22,8 +22,8 @@ from telehealth.visits.lifecycle.events import PatientMissed, VisitBooked, Visit
 from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.followups.working import work_of
-from tests.kit.statements import statements
 from tests.kit.staff import NothingAsked
+from tests.kit.statements import statements
 from tests.kit.visits import Arranged, arrange_visit
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -157,7 +157,7 @@ async def test_many_that_are_needless_cost_no_more_questions_than_one(
     asked = []
     for many in (1, 20):
         for _ in range(many):
-            await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d")
+            await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d", NothingAsked())
         clock.advance(timedelta(days=2))
         await unit_of_work.run(_booked_again, SYSTEM, arranged)
         with statements(unit_of_work) as seen:
@@ -171,8 +171,10 @@ async def test_what_waits_for_a_needless_task_hears_of_it(
     unit_of_work: UnitOfWork, clock: FixedClock, arranged: Arranged
 ) -> None:
     await unit_of_work.run(_became, SYSTEM, arranged, VisitStatus.COMPLETED)
-    (first,) = await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d")
-    await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d")
+    (first,) = await unit_of_work.run(
+        service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d", NothingAsked()
+    )
+    await unit_of_work.run(service.stroke, arranged.clinician, arranged.visit_id, "rebook +2d", NothingAsked())
     waits = Wish(kind=TaskKind.CALL, due_in="3d", after_id=first.id)
     (second,) = await unit_of_work.run(service.plan, arranged.clinician, arranged.visit_id, waits)
     clock.advance(timedelta(days=2))

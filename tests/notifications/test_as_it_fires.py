@@ -23,8 +23,9 @@ from telehealth.db.unit import Unit
 from telehealth.notifications import providers, service
 from telehealth.notifications.models import AttemptRow, MessageRow
 from telehealth.notifications.ports import Came, Mail
-from telehealth.notifications.rules import LEASE, REMINDERS, Channel, Facts, Message, MessageKind, NotNow, Unsendable
+from telehealth.notifications.rules import LEASE, Channel, Facts, Message, MessageKind, NotNow, Unsendable
 from telehealth.notifications.sending import Round, send_due
+from telehealth.scheduling.booking.rules import REMINDERS
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
@@ -35,6 +36,7 @@ from tests.notifications.conftest import Post
 
 MADRID = ZoneInfo("Europe/Madrid")
 WEEK, DAY = timedelta(days=7), timedelta(days=1)
+BEFORE = frozenset(timedelta(minutes=each) for each in REMINDERS)
 # Each at a minute and hour of its own, so that the words say which of them is meant.
 PLACES = (timedelta(), timedelta(hours=1, minutes=20), DAY + timedelta(minutes=40), DAY + timedelta(hours=2))
 STEPS = ("take", "read", "send", "settle", "move", "cancel", "relay", "due", "read as it moves", "die", "round")
@@ -219,7 +221,7 @@ async def judge(life: Life) -> None:
     sent = Counter(mail.id for mail in life.post.mailer.sent)
     assert [each for each, number in sent.items() if number > 1 and each not in life.overdue] == [], "sent twice"
     of = await life.post.unit_of_work.run(_due_times, SYSTEM)
-    fits = [each.start is not None and each.start - of[each.message_id][1] in REMINDERS for each in life.handed]
+    fits = [each.start is not None and each.start - of[each.message_id][1] in BEFORE for each in life.handed]
     assert all(fits), "a reminder at an hour that was another time's"
     told = Counter(of[each] for each in {each.message_id for each in life.handed})
     assert [each for each, number in told.items() if number > 1] == [], "two messages for one due time"
