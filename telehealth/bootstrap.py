@@ -33,20 +33,27 @@ from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
 from telehealth.monitoring.library import QuestionnaireLibrary
+from telehealth.notifications.caller import CallerWebhook
 from telehealth.notifications.metrics import gauges as numbers_of_messages
 from telehealth.notifications.ports import (
+    Caller,
+    CallerSecret,
     GatewayDoor,
     GatewayKind,
     Mailer,
     MailFrom,
+    NoCaller,
+    NoPusher,
     NoTexter,
     PublicUrl,
+    Pusher,
     Rates,
     Texter,
 )
 from telehealth.notifications.rules import Channel as MessageChannel
 from telehealth.notifications.sms_gateway import Account, SmsGateway
 from telehealth.notifications.smtp import SmtpMailer
+from telehealth.notifications.web_push import WebPusher, read_key
 from telehealth.records.after_visit.ports import PatientTasks
 from telehealth.records.attachments.bucket import BucketStore
 from telehealth.records.attachments.directory import DirectoryStore, NoStore
@@ -65,7 +72,7 @@ from telehealth.scheduling.calendars.rules import domain_of
 from telehealth.settings.house import Environment, Settings
 from telehealth.tasks.app import open_publisher
 from telehealth.tasks.nudge import Nudger
-from telehealth.tasks.outbound import Fetcher, open_client, open_fetcher, parse_networks
+from telehealth.tasks.outbound import Fetcher, open_client, open_courier, open_fetcher, parse_networks
 from telehealth.tasks.work import Work
 from telehealth.video.captioner_client import HttpCaptioners
 from telehealth.video.media_client import HttpMediaNode
@@ -169,6 +176,9 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         SchedulingLinks: _scheduling_links(settings),
         Presence: Presence(unit_of_work),
         Rates: _rates(settings),
+        Pusher: await _pusher(settings, unit_of_work.clock, stack),
+        Caller: await _caller(settings, unit_of_work.clock, stack),
+        CallerSecret: CallerSecret(_secret(settings.caller_secret) or ""),
         Texter: await _texter(settings, unit_of_work.clock, stack),
         TaskBoards: TaskBoards(unit_of_work),
         LateNotes: late_notes,
@@ -247,6 +257,30 @@ async def _texter(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Te
         account=Account(settings.sms_user, _secret(settings.sms_secret) or ""),
         region=settings.sms_region,
         clock=clock,
+        receipts=_receipts(settings),
+    )
+
+
+def _receipts(settings: Settings) -> str:
+    """Where Twilio tells what became of a message, when what it tells can be checked."""
+    path = "/v1/messages/{id}/receipts/twilio"
+    return f"{settings.public_url}{path}" if settings.sms_inbound_secret is not None else ""
+
+
+async def _pusher(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Pusher:
+    key = _secret(settings.push_private_key)
+    if key is None:
+        return NoPusher()
+    courier = await stack.enter_async_context(open_courier(also=parse_networks(settings.push_networks)))
+    return WebPusher(courier, read_key(key), contact=settings.mail_from, clock=clock)
+
+
+async def _caller(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Caller:
+    if not settings.caller_url:
+        return NoCaller()
+    secret = _secret(settings.caller_secret) or ""
+    return CallerWebhook(
+        await stack.enter_async_context(open_client()), settings.caller_url, secret=secret, clock=clock
     )
 
 

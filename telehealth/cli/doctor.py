@@ -20,6 +20,7 @@ from telehealth.cli.house import in_house
 from telehealth.cli.migrate import heads
 from telehealth.cli.readiness import LANES, http_status, served_lanes
 from telehealth.cli.redrive import count_stuck
+from telehealth.notifications.web_push import read_key
 from telehealth.settings.environment import read_settings
 from telehealth.settings.given import SettingsError
 from telehealth.settings.house import Settings
@@ -44,7 +45,7 @@ def examine(env: Mapping[str, str]) -> list[Finding]:
         _ = settings.push_url
     except SettingsError as error:
         return [Finding("settings", False, str(error), "Correct the names; `telehealth settings` lists them all.")]
-    checks: tuple[Callable[[Settings], Finding], ...] = (_mail, _record_service, _media)
+    checks: tuple[Callable[[Settings], Finding], ...] = (_mail, _texts, _notifications, _calls, _record_service, _media)
     database = _database(settings)
     stuck = _stuck(settings) if database.is_ok else []
     captions = [examine_captions(settings.captions_url)] if settings.captions_url else []
@@ -127,6 +128,40 @@ def _mail(settings: Settings) -> Finding:
         detail = f"{address[0]}:{address[1]} does not answer ({error.strerror or 'no such name'})"
         return Finding("mail", False, detail, "Start the mail server, or correct SMTP_URL.")
     return Finding("mail", True, f"{address[0]}:{address[1]} answers")
+
+
+def _texts(settings: Settings) -> Finding:
+    return _neighbour("text messages", settings.sms_url, "Correct SMS_URL, or ask the gateway.")
+
+
+def _calls(settings: Settings) -> Finding:
+    return _neighbour("calls", settings.caller_url, "Correct TELEHEALTH_CALLER_URL, or start the caller.")
+
+
+def _neighbour(check: str, url: str, fix: str) -> Finding:
+    """Whether somebody listens there; what they would do with a message, only a message tells."""
+    if not url:
+        return Finding(check, True, "none are sent: nothing is set up")
+    parts = urlsplit(url)
+    address = (parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443))
+    try:
+        socket.create_connection(address, timeout=PATIENCE).close()
+    except OSError as error:
+        detail = f"{address[0]}:{address[1]} does not answer ({error.strerror or 'no such name'})"
+        return Finding(check, False, detail, fix)
+    return Finding(check, True, f"{address[0]}:{address[1]} answers")
+
+
+def _notifications(settings: Settings) -> Finding:
+    """Push services are those of the browsers: there is nobody to ask."""
+    if settings.push_private_key is None:
+        return Finding("notifications", True, "none are sent: TELEHEALTH_PUSH_PRIVATE_KEY is not set")
+    try:
+        read_key(settings.push_private_key.get_secret_value())
+    except ValueError as error:
+        fix = "Give a private P-256 key as a JWK; `telehealth up` makes one."
+        return Finding("notifications", False, str(error), fix)
+    return Finding("notifications", True, "browsers can ask for them")
 
 
 def _record_service(settings: Settings) -> Finding:

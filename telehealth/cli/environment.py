@@ -62,6 +62,7 @@ def _made(state: StateDirectory) -> dict[str, str]:
             "TELEHEALTH_DATA_KEYS": keys.data_keys,
             "TELEHEALTH_RECORD_PRIVATE_KEY": keys.record_private_key,
             "TELEHEALTH_GRANT_PRIVATE_KEY": keys.grant_private_key,
+            "TELEHEALTH_PUSH_PRIVATE_KEY": keys.push_private_key,
         }
     if not state.ready_file.exists():
         return made

@@ -22,6 +22,7 @@ class Keys:
     grant_private_key: str
     grant_public_key: str
     record_private_key: str
+    push_private_key: str
     turn_secret: str
     record_jwks: str
     """The public half of the record key as a JWK Set (RFC 7517 section 5), to be registered at a record service."""
@@ -38,6 +39,7 @@ def open_keys(directory: Path) -> Keys:
         turn_secret=_once(directory / "turn-secret", lambda: token_urlsafe(32)),
         grant_public_key=_once(directory / "grant-public.jwk", lambda: json.dumps(_public(grant))),
         record_private_key=record,
+        push_private_key=_once(directory / "push-private.jwk", _new_push_key),
         record_jwks=_once(directory / "record-jwks.json", lambda: json.dumps({"keys": [_public(record)]})),
     )
 
@@ -57,6 +59,12 @@ def _new_grant_key() -> str:
 def _new_record_key() -> str:
     """P-384 for ES384, which SMART Backend Services asks servers to take (SMART App Launch 2.2, asymmetric client)."""
     key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, private=True, auto_kid=True)
+    return json.dumps(key.as_dict(private=True))
+
+
+def _new_push_key() -> str:
+    """P-256 for ES256, which push services know this house by (RFC 8292); browsers have to ask another key anew."""
+    key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
     return json.dumps(key.as_dict(private=True))
 
 

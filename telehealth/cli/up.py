@@ -188,6 +188,7 @@ class Installation:
             "TELEHEALTH_SECRET_KEY": keys.secret_key,
             "TELEHEALTH_DATA_KEYS": keys.data_keys,
             "TELEHEALTH_RECORD_PRIVATE_KEY": keys.record_private_key,
+            "TELEHEALTH_PUSH_PRIVATE_KEY": keys.push_private_key,
             "TELEHEALTH_ATTACHMENTS": str(self._state.path / "attachments"),
             **_grant_pair(self._env, keys),
         }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.access.rules import digest, new_secret
@@ -44,7 +44,12 @@ class Address:
 
 
 def normal(channel: Channel, written: str, region: str) -> str | None:
-    """An address as it is compared: mail in lower case, numbers in E.164; None for what can be none."""
+    """An address as it is compared: mail in lower case, numbers in E.164; None for what can be none.
+
+    That of notifications is a person: what they wish holds in every browser of theirs.
+    """
+    if channel is Channel.PUSH:
+        return written or None
     if channel is Channel.EMAIL:
         return written.strip().lower() or None
     try:
@@ -137,23 +142,27 @@ async def prefer(unit: Unit, patient_id: PatientId, purpose: Purpose, channel: C
     await unit.session.execute(
         wished.on_conflict_do_update(index_elements=[PreferenceRow.patient_id, PreferenceRow.purpose], set_=values)
     )
-    row, other = MessageRow, MessageRow.__table__.alias()
-    same = (row.kind, row.subject_id, row.recipient_id, row.due_at)
-    theirs = (other.c.kind, other.c.subject_id, other.c.recipient_id, other.c.due_at)
-    tried = select(other.c.id).where(
-        other.c.channel == channel, *(one == another for one, another in zip(same, theirs, strict=True))
-    )
+    row = MessageRow
     await unit.session.execute(
         update(row)
         .where(
             row.recipient_id == patient_id,
             row.state == MessageState.PENDING,
             row.kind.in_([kind for kind, of in PURPOSES.items() if of is purpose]),
-            ~tried.exists(),
+            untried_by(channel),
         )
         .values(channel=channel)
     )
     unit.audit("update", "message_preference", patient_id, patient_id=patient_id)
+
+
+def untried_by(channel: Channel) -> ColumnElement[bool]:
+    """Of messages: that this channel has not had the same."""
+    row, other = MessageRow, MessageRow.__table__.alias()
+    same = (row.kind, row.subject_id, row.recipient_id, row.due_at)
+    theirs = (other.c.kind, other.c.subject_id, other.c.recipient_id, other.c.due_at)
+    pairs = [one == another for one, another in zip(same, theirs, strict=True)]
+    return ~select(other.c.id).where(other.c.channel == channel, *pairs).exists()
 
 
 async def texted_back(unit: Unit, gateway_id: str, number: str, meant: Meant) -> bool:
@@ -169,11 +178,14 @@ async def texted_back(unit: Unit, gateway_id: str, number: str, meant: Meant) ->
     new = insert(row).values(gateway_id=gateway_id, address_id=address.id, meant=meant, at=unit.now)
     if await unit.session.scalar(new.on_conflict_do_nothing().returning(row.gateway_id)) is None:
         return False
+    calls = await known(unit, Channel.PHONE, normal(Channel.PHONE, number, "") or number)
     match meant:
         case Meant.STOP:
-            await stop(unit, address, frozenset(Purpose), Said.TEXT)
+            for each in (address, calls):
+                await stop(unit, each, frozenset(Purpose), Said.TEXT)
         case Meant.START:
-            await start(unit, address, frozenset(Purpose))
+            for each in (address, calls):
+                await start(unit, each, frozenset(Purpose))
         case Meant.HELP | Meant.OTHER:
             unit.audit("execute", "message_address", address.id, outcome=f"texted-{meant}")
     return not told

@@ -82,7 +82,8 @@ async def contact_set(unit: Unit, patient_id: PatientId, channels: Collection[Ch
     for it are done.
     """
     patient = await people.patient(unit, patient_id)
-    row, written = AddressRow, {Channel.EMAIL: patient.email or "", Channel.SMS: patient.phone or ""}
+    row, phone = AddressRow, patient.phone or ""
+    written = {Channel.EMAIL: patient.email or "", Channel.SMS: phone, Channel.PHONE: phone}
     theirs = [and_(row.channel == each, _looks_like(written[each])) for each in channels if written[each]]
     asked = row.channel.in_(channels), row.failed_at.is_not(None), or_(row.patient_id == patient_id, *theirs)
     for each in await unit.session.scalars(select(row).where(*asked).with_for_update()):

@@ -9,7 +9,7 @@ from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.db.unit import Unit
 from telehealth.monitoring import queries as monitoring
-from telehealth.notifications import queries
+from telehealth.notifications import devices, queries
 from telehealth.notifications.rules import (
     OF_ALERTS,
     OF_QUESTIONS,
@@ -26,6 +26,7 @@ from telehealth.notifications.rules import (
 )
 from telehealth.notifications.slots import Words, whom
 from telehealth.people import queries as people
+from telehealth.people.rules import Patient
 from telehealth.records.after_visit import queries as after_visit
 from telehealth.scheduling.booking import queries as booking
 from telehealth.scheduling.waitlist import queries as waitlist
@@ -162,9 +163,19 @@ async def reader_of(unit: Unit, message: Message) -> Reader:
         return Reader(companion.name, companion.email, companion.language, zone)
     if message.recipient_role is Role.CLINICIAN:
         clinician = await people.clinician(unit, ClinicianId(message.recipient_id))
-        return Reader(clinician.name, clinician.email, next(iter(clinician.languages), ""), clinician.time_zone)
-    patient = await people.patient(unit, PatientId(message.recipient_id))
-    return Reader(patient.name, patient.email, patient.language, patient.time_zone, patient.phone)
+        language, asked = next(iter(clinician.languages), ""), await _devices(unit, Role.CLINICIAN, clinician.id)
+        return Reader(clinician.name, clinician.email, language, clinician.time_zone, devices=asked)
+    return await reader_who(unit, await people.patient(unit, PatientId(message.recipient_id)))
+
+
+async def reader_who(unit: Unit, patient: Patient) -> Reader:
+    """The patient, and by what they can be reached."""
+    asked = await _devices(unit, Role.PATIENT, patient.id)
+    return Reader(patient.name, patient.email, patient.language, patient.time_zone, patient.phone, asked)
+
+
+async def _devices(unit: Unit, role: Role, person_id: UUID) -> str | None:
+    return f"{role}:{person_id}" if await devices.has_any(unit, (role, person_id)) else None
 
 
 async def _path(unit: Unit, message: Message, visit: Visit) -> str:

@@ -70,6 +70,31 @@ class Desk:
         return invite(facts.visit, occasion, method=method, now=now)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """A letter's subject, for who reads or hears nothing else of it; `help` is where to ask, if anywhere."""
+
+    language: str
+    direction: str
+    sender: str
+    text: str
+    help: str
+
+
+def headline_of(facts: Facts, locales: Locales) -> Headline:
+    """What the catalogue has for the subject of a mail, in the reader's language and zone."""
+    reader, message, phone = facts.reader, facts.message, facts.clinic.phone if facts.clinic else ""
+    voice = Voice(locales.negotiate(accept=reader.language), parse_zone(reader.time_zone))
+    words = catalogue(message.kind, whom(message.recipient_role), voice.locale)
+    return Headline(
+        language=voice.locale.tag,
+        direction=voice.locale.direction,
+        sender=voice.locale.gettext("Video visits"),
+        text=letter(words, said(facts, voice, "")).subject,
+        help=_where_to_ask(voice.locale) % {"phone": phone} if phone else "",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     locale: Locale
@@ -320,8 +345,11 @@ def greeting(locale: Locale, name: str) -> str:
 
 
 def _help(locale: Locale) -> str:
-    text = locale.gettext("If you have a question or something does not work, call %(phone)s.")
-    return "\n".join((text % OPEN, "{clinic}"))
+    return "\n".join((_where_to_ask(locale) % OPEN, "{clinic}"))
+
+
+def _where_to_ask(locale: Locale) -> str:
+    return locale.gettext("If you have a question or something does not work, call %(phone)s.")
 
 
 def _wording(subject: str, *parts: str) -> Wording:

@@ -19,6 +19,7 @@ from telehealth.notifications.wishes import Purpose
 STATES = ", ".join(f"'{state}'" for state in MessageState)
 STUCK = "state = 'dead' OR (state IN ('pending', 'sending') AND fault IS NOT NULL)"
 UNDER_WAY, PENDING = "state IN ('pending', 'sending')", "state = 'pending'"
+DELIVERED, UNDELIVERED = "delivered", "undelivered"
 ALL_PURPOSES = ", ".join(f"'{purpose}'" for purpose in Purpose)
 
 
@@ -27,7 +28,8 @@ class MessageRow(Table):
 
     `tries` are as in `rules.Message`; until `patient_until` it waits for a provider that is away, then another channel
     may have it. `fault` is a code of the mail server or gateway, or the name of a fault, never a text. `override` says
-    why it goes to an address at which it was stopped.
+    why it goes to an address at which it was stopped. `receipt` is what was said later of what had been
+    taken.
     """
 
     __tablename__ = "message"
@@ -49,10 +51,13 @@ class MessageRow(Table):
     settled_at: Mapped[datetime | None] = plain()
     address_id: Mapped[UUID | None] = phi(ForeignKey("message_address.id"))
     override: Mapped[str | None] = plain()
+    receipt: Mapped[str | None] = plain()
+    receipt_at: Mapped[datetime | None] = plain()
 
     __table_args__ = (
         UniqueConstraint("kind", "channel", "subject_id", "recipient_id", "due_at", name="uq_message_once"),
         CheckConstraint(f"state IN ({STATES})", name="state"),
+        CheckConstraint(f"receipt IN ('{DELIVERED}', '{UNDELIVERED}')", name="receipt"),
         Index("ix_message_subject_id", "subject_id"),
         Index("ix_message_channel_due", "channel", "next_attempt_at", postgresql_where=text(UNDER_WAY)),
         Index("ix_message_patience", "channel", "patient_until", postgresql_where=text(PENDING)),
@@ -178,6 +183,21 @@ class TextedBackRow(Table):
     address_id: Mapped[UUID] = pii(ForeignKey("message_address.id"), index=True)
     meant: Mapped[str] = plain()
     at: Mapped[datetime] = plain()
+
+
+class DeviceRow(Table):
+    """A browser that shows notifications for one person. `subscription` is where they go and what seals them."""
+
+    __tablename__ = "push_device"
+
+    id: Mapped[UUID] = plain(primary_key=True)
+    role: Mapped[str] = plain()
+    person_id: Mapped[UUID] = phi()
+    endpoint_hash: Mapped[bytes] = plain(unique=True)
+    subscription: Mapped[bytes] = pii()
+    asked_at: Mapped[datetime] = plain()
+
+    __table_args__ = (Index("ix_push_device_person_id", "person_id"),)
 
 
 CONFLICTS: Mapping[str, type[Refusal]] = {"uq_message_text_version": Stale, "uq_message_text_in_force": Stale}

@@ -1,16 +1,19 @@
-"""The pages of those who are written to: what they get, and where. All without scripts."""
+"""The pages of those who are written to: what they get, and where. Only notifications need a script."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
+from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
-from telehealth.notifications import addresses
+from telehealth.notifications import addresses, devices
 from telehealth.notifications.addresses import Address
-from telehealth.notifications.ports import Texter
+from telehealth.notifications.gathering import reader_who
+from telehealth.notifications.ports import Caller, NoCaller, Texter
 from telehealth.notifications.rules import Channel, Reader
 from telehealth.notifications.schemas import WishesForm
 from telehealth.notifications.wishes import Purpose, Said
@@ -78,19 +81,39 @@ def _purpose(text: str) -> Purpose:
 
 async def own_messages(call: Call) -> Response:
     """Which messages the patient gets, where, and what comes first."""
-    return call.render("messages.html", saved=False, **await call.run(_own, call.port(Texter).region))
+    return call.render("messages.html", saved=False, **await call.run(_own, _offered(call)))
 
 
 async def save_own_messages(call: Call, body: WishesForm) -> Response:
     """Change it."""
-    region = call.port(Texter).region
-    await call.run(_save, body, region)
-    return call.render("messages.html", saved=True, **await call.run(_own, region))
+    offered = _offered(call)
+    await call.run(_save, body, offered)
+    return call.render("messages.html", saved=True, **await call.run(_own, offered))
 
 
-async def _own(unit: Unit, region: str) -> dict[str, Any]:
+async def show_nowhere(call: Call) -> Response:
+    """No more notifications, in any browser."""
+    await call.run(_forget_all)
+    return call.redirect("/visit/messages")
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What the house can reach people by; `region` is where a number without + is."""
+
+    region: str
+    channels: tuple[Channel, ...]
+
+
+def _offered(call: Call) -> Offered:
+    texter = call.port(Texter)
+    calls = not isinstance(call.port(Caller), NoCaller)
+    return Offered(texter.region, tuple(each for each in Channel if calls or each is not Channel.PHONE))
+
+
+async def _own(unit: Unit, offered: Offered) -> dict[str, Any]:
     patient_id, reader = await _patient(unit)
-    found = await _addresses(unit, reader, region)
+    found = await _addresses(unit, reader, offered)
     first = await addresses.preferred(unit, patient_id)
     clinic = await people.clinic(unit)
     unit.audit("read", "message_preference", patient_id, patient_id=patient_id)
@@ -101,15 +124,21 @@ async def _own(unit: Unit, region: str) -> dict[str, Any]:
             for each in found
         ],
         "purposes": list(Purpose),
+        "browsers": len(await devices.devices_of(unit, (Role.PATIENT, patient_id))),
         "first": first.get(Purpose.APPOINTMENTS),
         "clinic": clinic.name,
         "phone": clinic.phone or None,
     }
 
 
-async def _save(unit: Unit, form: WishesForm, region: str) -> None:
+async def _forget_all(unit: Unit) -> None:
+    patient_id, _ = await _patient(unit)
+    await devices.forget(unit, (Role.PATIENT, patient_id))
+
+
+async def _save(unit: Unit, form: WishesForm, offered: Offered) -> None:
     patient_id, reader = await _patient(unit)
-    for address in [each for each in await _addresses(unit, reader, region) if each.channel in form.shown]:
+    for address in [each for each in await _addresses(unit, reader, offered) if each.channel in form.shown]:
         wanted = form.wanted(address.channel)
         await addresses.stop(unit, address, frozenset(Purpose) - wanted, Said.PAGE)
         await addresses.start(unit, address, wanted)
@@ -122,9 +151,9 @@ async def _patient(unit: Unit) -> tuple[PatientId, Reader]:
     """Whose visit the link leads to. Raises NotFound."""
     visit = await open_visit(unit, own_visit_id(unit))
     patient = await people.patient(unit, visit.patient_id)
-    return patient.id, Reader(patient.name, patient.email, patient.language, patient.time_zone, patient.phone)
+    return patient.id, await reader_who(unit, patient)
 
 
-async def _addresses(unit: Unit, reader: Reader, region: str) -> list[Address]:
-    found = [await addresses.address_of(unit, channel, reader, region) for channel in Channel]
+async def _addresses(unit: Unit, reader: Reader, offered: Offered) -> list[Address]:
+    found = [await addresses.address_of(unit, channel, reader, offered.region) for channel in offered.channels]
     return [each for each in found if each is not None]

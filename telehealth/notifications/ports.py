@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
 from telehealth.notifications.rules import Channel, NotNow, Unsendable, Unwritten, Withheld
 
@@ -63,6 +64,48 @@ class Text:
     text: str
 
 
+class Urgency(StrEnum):
+    """How soon a push service is to wake a device (RFC 8030, section 5.3)."""
+
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One browser that asked for notifications, as the Push API tells: whoever knows these three may write to it."""
+
+    id: UUID
+    endpoint: str = field(repr=False)
+    p256dh: bytes = field(repr=False)
+    auth: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """One notification for all devices of one person. `words` is what the service worker reads, JSON.
+
+    `lasts` is how long a push service keeps it for a device that is off; of two with one `topic` it keeps the later.
+    """
+
+    id: str
+    words: str = field(repr=False)
+    lasts: timedelta
+    urgency: Urgency
+    topic: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call by the caller of the institution: what is to be said, and to whom. `language` is BCP 47."""
+
+    id: str
+    kind: str
+    language: str
+    number: str
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The server has taken responsibility for it (RFC 5321, section 4.2.5)."""
@@ -91,9 +134,10 @@ class OptedOut:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """This message is not taken now; others may be."""
+    """This message is not taken now; others may be. `wait` is how long it is to be left alone."""
 
     code: int
+    wait: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +174,12 @@ class Rates:
     each: Mapping[Channel, float] = field(default_factory=dict)
 
 
+class CallerSecret(str):
+    """What the caller and we sign with: what we tell it, and what it tells later. Empty without a caller."""
+
+    __slots__ = ()
+
+
 class Mailer(Protocol):
     """Raises nothing for what a mail server does or fails to do."""
 
@@ -152,3 +202,42 @@ class NoTexter:
 
     async def send(self, text: Text) -> Outcome:
         raise AssertionError(f"unreachable: {text.id} is not written without a gateway")
+
+
+class Pusher(Protocol):
+    """Raises nothing for what a push service does or fails to do. `key` is what browsers subscribe with, base64url.
+
+    `takes`: whether that may be the address of a push service; where its name leads is seen when something is sent.
+    """
+
+    @property
+    def key(self) -> str: ...
+
+    def takes(self, endpoint: str) -> bool: ...
+
+    async def send(self, push: Push, device: Device) -> Outcome: ...
+
+
+class NoPusher:
+    """A house without a key of its own: no browser can ask it for notifications."""
+
+    key = ""
+
+    def takes(self, endpoint: str) -> bool:  # noqa: ARG002 -- none
+        return False
+
+    async def send(self, push: Push, device: Device) -> Outcome:
+        raise AssertionError(f"unreachable: {push.id} has no {device.id} without a key")
+
+
+class Caller(Protocol):
+    """Raises nothing for what the institution's system does or fails to do."""
+
+    async def send(self, call: Call) -> Outcome: ...
+
+
+class NoCaller:
+    """A house that has nobody to call for it."""
+
+    async def send(self, call: Call) -> Outcome:
+        raise AssertionError(f"unreachable: {call.id} is not written without a caller")

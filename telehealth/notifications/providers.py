@@ -101,10 +101,10 @@ async def _claim(
         .values(state=MessageState.SENDING, attempt=row.attempt + 1, next_attempt_at=unit.now + LEASE)
         .returning(row)
     )
-    return tuple(_message(each) for each in claimed)
+    return tuple(message_of(each) for each in claimed)
 
 
-def _message(row: MessageRow) -> Message:
+def message_of(row: MessageRow) -> Message:
     return Message(
         id=MessageId(row.id),
         kind=MessageKind(row.kind),

@@ -11,7 +11,17 @@ from telehealth.http.conditions import etag, required_match
 from telehealth.http.locales import LANGUAGES
 from telehealth.http.operation import PUBLIC, Documented, operation, page
 from telehealth.http.problems import MalformedBody
-from telehealth.notifications import administration, desk, pages, parked, publishing, queries, replies, trial
+from telehealth.notifications import (
+    administration,
+    desk,
+    pages,
+    parked,
+    publishing,
+    queries,
+    replies,
+    subscribing,
+    trial,
+)
 from telehealth.notifications.administration import house_of, named, spoken, view
 from telehealth.notifications.letters import Voice
 from telehealth.notifications.replies import NotOurGateway
@@ -25,6 +35,7 @@ from telehealth.notifications.schemas import (
     TextPreview,
 )
 from telehealth.notifications.slots import ALL, BUDGET, Published
+from telehealth.notifications.subscribing import NoNotifications
 from telehealth.notifications.wording import UnfitText
 
 
@@ -83,6 +94,7 @@ def _reply(shown: MessageTextView) -> Reply[MessageTextView]:
 _OWN_SCOPE, _OWN = Scope.VISITS_JOIN, Purpose.PATIENT_REQUEST
 _DESK, _CARE, CONTACT = Scope.PATIENTS_WRITE, Purpose.TREATMENT, "/desk/{patient:uuid}/contact"
 _REFUSED = (NotFound, NotOurGateway, MalformedBody)
+_ABSENT, _UNFIT = (NotFound,), (NotFound, NoNotifications)
 TWIML = Documented(200, "text/xml")
 TEXTS, TEXT = "/v1/message-texts", "/v1/message-texts/{words}/{language}"
 TEXT_PAGE = f"{administration.PATH}/{{words}}/{{language}}"
@@ -110,6 +122,69 @@ OPERATIONS = (
     operation("PUT", TEXT, publish_text, needs=_ADMIN, errors=(NotFound, UnfitText, *_CONFLICTS)),
     operation("DELETE", TEXT, retire_text, needs=_ADMIN, status=204, errors=(NotFound, *_CONFLICTS)),
     operation("POST", f"{TEXT}/preview", preview_text, needs=_ADMIN, errors=(NotFound,)),
+    operation(
+        "POST",
+        "/v1/messages/receipts",
+        replies.receipt,
+        needs=PUBLIC,
+        purpose=_OWN,
+        status=204,
+        errors=_REFUSED,
+    ),
+    operation(
+        "POST",
+        "/v1/messages/{message:uuid}/receipts/twilio",
+        replies.receipt_by_twilio,
+        needs=PUBLIC,
+        purpose=_OWN,
+        status=204,
+        errors=_REFUSED,
+    ),
+    operation(
+        "POST",
+        "/v1/messages/{message:uuid}/shown/{proof}",
+        replies.shown,
+        needs=PUBLIC,
+        purpose=_OWN,
+        status=204,
+        errors=_ABSENT,
+    ),
+    operation("GET", "/v1/visit/devices", subscribing.patients_devices, needs=_OWN_SCOPE, purpose=_OWN, errors=_ABSENT),
+    operation("GET", "/v1/me/devices", subscribing.clinicians_devices, needs=Scope.VISITS_HOST, errors=_ABSENT),
+    operation(
+        "POST",
+        "/v1/visit/devices",
+        subscribing.notify_patient,
+        needs=_OWN_SCOPE,
+        purpose=_OWN,
+        status=204,
+        errors=_UNFIT,
+    ),
+    operation(
+        "POST",
+        "/v1/visit/devices/forget",
+        subscribing.notify_patient_no_more,
+        needs=_OWN_SCOPE,
+        purpose=_OWN,
+        status=204,
+        errors=_ABSENT,
+    ),
+    operation(
+        "POST",
+        "/v1/me/devices",
+        subscribing.notify_clinician,
+        needs=Scope.VISITS_HOST,
+        status=204,
+        errors=_UNFIT,
+    ),
+    operation(
+        "POST",
+        "/v1/me/devices/forget",
+        subscribing.notify_clinician_no_more,
+        needs=Scope.VISITS_HOST,
+        status=204,
+        errors=_ABSENT,
+    ),
 )
 PAGES = (
     page("GET", parked.PATH, parked.messages_page, needs=_RUNS),
@@ -124,5 +199,6 @@ PAGES = (
     page("POST", "/visit/messages", pages.save_own_messages, needs=_OWN_SCOPE, purpose=_OWN),
     page("GET", CONTACT, desk.contact_page, needs=_DESK, purpose=_CARE, errors=(NotFound,)),
     page("POST", CONTACT, desk.save_contact, needs=_DESK, purpose=_CARE, errors=(NotFound,)),
+    page("POST", "/visit/messages/show-nowhere", pages.show_nowhere, needs=_OWN_SCOPE, purpose=_OWN),
 )
 SOCKETS = ()

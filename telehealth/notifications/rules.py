@@ -47,10 +47,12 @@ class MessageKind(StrEnum):
 
 
 class Channel(StrEnum):
-    """As in FHIR R4 ContactPoint.system."""
+    """As in FHIR R4 ContactPoint.system; there is none for the notifications of a browser."""
 
     EMAIL = "email"
     SMS = "sms"
+    PUSH = "push"
+    PHONE = "phone"
 
 
 class Attempted(StrEnum):
@@ -84,7 +86,8 @@ MESSAGE_STEPS: Mapping[MessageState, frozenset[MessageState]] = {
     MessageState.PENDING: frozenset({MessageState.SENDING}),
     # SENDING to SENDING: the lease of a sender that died ran out and another took over.
     MessageState.SENDING: frozenset(MessageState),
-    MessageState.SENT: frozenset(),
+    # the gateway says later that it did not arrive
+    MessageState.SENT: frozenset({MessageState.REROUTED, MessageState.SUPPRESSED, MessageState.DEAD}),
     MessageState.DROPPED: frozenset(),
     MessageState.SUPPRESSED: frozenset(),  # it was stopped where it was to go
     # the next channel has it; which gives it back when it must be told and only was stopped here
@@ -130,21 +133,27 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who is told; `language` BCP 47, `time_zone` an IANA name, `phone` as somebody wrote it down."""
+    """Who is told; `language` BCP 47, `time_zone` an IANA name, `phone` as somebody wrote it down.
+
+    `devices` stands for all browsers that asked for their notifications, if any did.
+    """
 
     name: str
     email: str | None
     language: str
     time_zone: str
     phone: str | None = None
+    devices: str | None = None
 
     def address(self, channel: Channel) -> str | None:
         """Where that channel finds them."""
         match channel:
             case Channel.EMAIL:
                 return self.email or None
-            case Channel.SMS:
+            case Channel.SMS | Channel.PHONE:
                 return self.phone or None
+            case Channel.PUSH:
+                return self.devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +197,7 @@ class Unsendable:
 
 
 UNTRUE, NOWHERE = Unsendable(MessageState.DROPPED), Unsendable(MessageState.DEAD, "no-address")
+TOLD = Unsendable(MessageState.DROPPED, "told")  # another channel has brought it, and says so
 NO_GATEWAY = Unsendable(MessageState.DEAD, "no-gateway")
 STOPPED = Unsendable(MessageState.SUPPRESSED, "stopped")
 BAD_ADDRESS = Unsendable(MessageState.DEAD, "bad-address")

@@ -32,6 +32,45 @@ class TextAnswer(Message):
     reply: str | None
 
 
+class Receipt(Message):
+    """What became of a message, by a gateway of the plain kind or the caller; `id` is ours. `code` says why not:
+    `bad_recipient`, `opted_out`, or a number of theirs.
+    """
+
+    id: UUID
+    status: Literal["delivered", "undelivered", "failed"]
+    code: Annotated[int, Field(ge=0, le=99_999)] | Annotated[str, Field(max_length=40)] | None = None
+
+
+class DeviceKeys(Message):
+    """Of one browser, as PushSubscription.toJSON says: base64url."""
+
+    p256dh: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{87}=?$")]
+    auth: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22}(==)?$")]
+
+
+class Browser(Message):
+    """One browser, by where its push service takes what is for it."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=1000)]
+
+
+class Subscription(Browser):
+    """PushSubscription.toJSON (Push API, section 8.4)."""
+
+    keys: DeviceKeys
+    expiration: Annotated[float | None, Field(alias="expirationTime")] = None
+
+
+class Notifying(Message):
+    """`key` is what browsers subscribe with (Push API, applicationServerKey), empty in a house without notifications;
+    `known` are the SHA-256 of the endpoints of those that are shown them, in hexadecimal.
+    """
+
+    key: str
+    known: list[str]
+
+
 class WishesForm(Message):
     """Which purposes are wanted at each address, and what comes first. A box that is not ticked is not sent, so
     `shown` says what addresses there were boxes for.
@@ -40,10 +79,13 @@ class WishesForm(Message):
     shown: Annotated[list[Channel], Field(min_length=1)]
     email: list[Purpose] = Field(default_factory=list)
     sms: list[Purpose] = Field(default_factory=list)
+    push: list[Purpose] = Field(default_factory=list)
+    phone: list[Purpose] = Field(default_factory=list)
     first: Channel | None = None
 
     def wanted(self, channel: Channel) -> frozenset[Purpose]:
-        return frozenset(self.email if channel is Channel.EMAIL else self.sms)
+        ticked = {Channel.EMAIL: self.email, Channel.SMS: self.sms, Channel.PUSH: self.push, Channel.PHONE: self.phone}
+        return frozenset(ticked[channel])
 
 
 class MessageTextContent(Message):

@@ -7,27 +7,36 @@ from typing import assert_never
 
 from telehealth.core.failpoints import Failpoint
 from telehealth.http.locales import Locales
-from telehealth.notifications import providers, service
+from telehealth.http.paging import CursorKey
+from telehealth.notifications import devices, providers, service
+from telehealth.notifications.channels import reach_of
+from telehealth.notifications.headlines import CallDesk, PushDesk
 from telehealth.notifications.letters import Desk
 from telehealth.notifications.limits import AT_ONCE
 from telehealth.notifications.ports import (
     Away,
+    Call,
+    Caller,
     Came,
+    Deferred,
     Mail,
     Mailer,
     MailFrom,
-    NoTexter,
     PublicUrl,
-    Rates,
+    Push,
+    Pusher,
+    Refused,
     Sent,
     Text,
     Texter,
+    Unreachable,
 )
 from telehealth.notifications.providers import Turn
 from telehealth.notifications.rules import (
     NO_GATEWAY,
     NOWHERE,
     STOPPED,
+    TOLD,
     UNTRUE,
     Channel,
     Facts,
@@ -37,7 +46,6 @@ from telehealth.notifications.rules import (
     Unwritten,
     Withheld,
 )
-from telehealth.notifications.service import Reach
 from telehealth.notifications.texts import NoNumber, TextDesk
 from telehealth.tasks.work import Work
 
@@ -45,6 +53,8 @@ SERVES_FOR = timedelta(seconds=25)  # a sweep's share of a worker; with a trip, 
 TRIP_SECONDS = 18.0  # longer than the adapters' own deadlines, within the lease
 LOOK_EVERY = 0.5  # seconds, while others are on their way
 CLAIMED, SENT = Failpoint("messages.claimed"), Failpoint("messages.sent")
+PROMISING = (Sent, Deferred, Refused)  # of what the push services of several devices answer
+Written = Mail | Text | Push | Call | Unsendable | Unwritten | NotNow
 log = logging.getLogger(__name__)
 
 
@@ -60,9 +70,7 @@ class Round:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        texter = work.port(Texter)
-        closed = frozenset({Channel.SMS} if isinstance(texter, NoTexter) else ())
-        self._reach = Reach(texter.region, closed, work.port(Rates).each)
+        self._reach = reach_of(work.ports)
         self._under_way: dict[asyncio.Task[bool], Channel] = {}
         self._look_at = dict.fromkeys(Channel, 0.0)
 
@@ -115,29 +123,47 @@ class Round:
         return not standing.allows(self._work.clock.now())
 
     async def _came(self, message: Message) -> Came:
-        came = await self._sent(await self._written(message))
-        if came not in (Sent(), UNTRUE, STOPPED) and not isinstance(came, NotNow):
+        came = await self._sent(message, await self._written(message))
+        if came not in (Sent(), UNTRUE, STOPPED, TOLD) and not isinstance(came, NotNow):
             log.warning("message %s (%s, %s) not sent: %s", message.id, message.kind, message.channel, came)
         return came
 
-    async def _sent(self, written: Mail | Text | Unsendable | Unwritten | NotNow) -> Came:
+    async def _sent(self, message: Message, written: Written) -> Came:
         try:
             async with asyncio.timeout(TRIP_SECONDS):
-                match written:
-                    case Mail():
-                        return await self._work.port(Mailer).send(written)
-                    case Text():
-                        return await self._work.port(Texter).send(written)
-                    case Unsendable() | Unwritten() | NotNow():
-                        return written
-                    case never:
-                        assert_never(never)
+                return await self._handed_over(message, written)
         except TimeoutError:
             return Away("TimeoutError")
         except Exception as error:  # noqa: BLE001 -- a fault of ours; it is kept with the row
             return Unwritten(type(error).__name__)
 
-    async def _written(self, message: Message) -> Mail | Text | Unsendable | Unwritten | NotNow:
+    async def _handed_over(self, message: Message, written: Written) -> Came:
+        match written:
+            case Mail():
+                return await self._work.port(Mailer).send(written)
+            case Text():
+                return await self._work.port(Texter).send(written)
+            case Push():
+                return await self._push(message, written)
+            case Call():
+                return await self._work.port(Caller).send(written)
+            case Unsendable() | Unwritten() | NotNow():
+                return written
+            case never:
+                assert_never(never)
+
+    async def _push(self, message: Message, push: Push) -> Came:
+        """To all devices of that person at once; those that are gone are forgotten. One that takes it is enough."""
+        work, person = self._work, (message.recipient_role, message.recipient_id)
+        found = await work.run(devices.devices_of, person)
+        answers = await asyncio.gather(*(work.port(Pusher).send(push, each) for each in found))
+        for device, answer in zip(found, answers, strict=True):
+            if isinstance(answer, Unreachable):
+                await work.run(devices.forget_gone, device.id)
+        left = [each for each in answers if not isinstance(each, Unreachable)]
+        return min(left, key=lambda each: PROMISING.index(type(each)), default=NOWHERE)
+
+    async def _written(self, message: Message) -> Written:
         try:
             facts = await self._work.run(service.gather, message, self._reach)
             return self._words(facts) if isinstance(facts, Facts) else facts
@@ -146,15 +172,18 @@ class Round:
         except Exception as error:  # noqa: BLE001 -- one message's fault stops no other; it is kept with the row
             return Unwritten(type(error).__name__)
 
-    def _words(self, facts: Facts) -> Mail | Text | Unsendable:
+    def _words(self, facts: Facts) -> Mail | Text | Push | Call | Unsendable:
         work = self._work
         locales, public_url = work.port(Locales), work.port(PublicUrl)
         match facts.message.channel:
             case Channel.EMAIL:
                 desk = Desk(locales=locales, public_url=public_url, mail_from=work.port(MailFrom))
                 return desk.write(facts, now=work.clock.now())
+            case channel if channel in self._reach.closed:
+                return NO_GATEWAY
             case Channel.SMS:
-                texter = work.port(Texter)
-                if isinstance(texter, NoTexter):
-                    return NO_GATEWAY
-                return TextDesk(locales=locales, public_url=public_url, region=texter.region).write(facts)
+                return TextDesk(locales=locales, public_url=public_url, region=self._reach.region).write(facts)
+            case Channel.PUSH:
+                return PushDesk(locales=locales, key=work.port(CursorKey)).write(facts, now=work.clock.now())
+            case Channel.PHONE:
+                return CallDesk(locales=locales, region=self._reach.region).write(facts)

@@ -1,7 +1,7 @@
 """The ledger's transactions: note what is to be told, claim it, write it, settle it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
@@ -14,7 +14,18 @@ from telehealth.core.errors import NotFound
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.notifications import addresses, bounces
-from telehealth.notifications.gathering import facts_of, participant_of, reader_of
+from telehealth.notifications.channels import (
+    Reach,
+    Recipient,
+    beside_of,
+    following_of,
+    is_told,
+    is_unwanted,
+    learn,
+    reroute,
+    ways_of,
+)
+from telehealth.notifications.gathering import facts_of, participant_of
 from telehealth.notifications.models import AttemptRow, MessageRow
 from telehealth.notifications.ports import Away, Came, Deferred, OptedOut, Refused, Sent, Unreachable
 from telehealth.notifications.rules import (
@@ -23,6 +34,7 @@ from telehealth.notifications.rules import (
     NOWHERE,
     OF_VISITS,
     STOPPED,
+    TOLD,
     WRITTEN_TRIES,
     Attempted,
     Channel,
@@ -36,21 +48,16 @@ from telehealth.notifications.rules import (
     Withheld,
     next_try,
 )
-from telehealth.notifications.ways import patience, quiet_until, ways
+from telehealth.notifications.ways import SHOWN_WITHIN, patience, quiet_until
 from telehealth.notifications.wishes import (
-    PURPOSES,
     Override,
-    Purpose,
-    Said,
     goes_elsewhere,
     must_go_from,
     override_of,
-    preferring,
 )
 from telehealth.visits.lifecycle.service import open_visit
 from telehealth.visits.participants.service import note_notified
 
-Recipient = tuple[Role, UUID]
 OUTCOMES: Mapping[type[Came], Attempted] = {
     Sent: Attempted.SENT,
     Refused: Attempted.REFUSED,
@@ -62,17 +69,6 @@ OUTCOMES: Mapping[type[Came], Attempted] = {
     Unwritten: Attempted.UNWRITTEN,
 }
 WITH_WISHES = frozenset({Role.PATIENT, Role.GUEST})
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """What the house can do: `region` (ISO 3166-1) is where a number without + is, `closed` are channels it lacks,
-    `rates` how many messages a second a provider takes.
-    """
-
-    region: str = ""
-    closed: frozenset[Channel] = frozenset()
-    rates: Mapping[Channel, float] = field(default_factory=dict)
 
 
 async def tell(
@@ -87,11 +83,16 @@ async def tell(
     """Note that people are to be told; the same thing at the same time is noted once."""
     ahead = None if visit_at is None else visit_at - due_at
     patient_until = due_at + patience(ahead=ahead)
+    among = [
+        (channel, recipient)
+        for recipient in recipients
+        for channel in await _first_channels(unit, kind, recipient, ahead)
+    ]
     rows = [
         {
             "id": unit.new_id(),
             "kind": kind,
-            "channel": (await _ways(unit, kind, (role, person_id), ahead))[0],
+            "channel": channel,
             "subject_id": subject_id,
             "recipient_role": role,
             "recipient_id": person_id,
@@ -101,9 +102,15 @@ async def tell(
             "next_attempt_at": due_at,
             "patient_until": patient_until,
         }
-        for role, person_id in recipients
+        for channel, (role, person_id) in among
     ]
     await unit.session.execute(insert(MessageRow).values(rows).on_conflict_do_nothing())
+
+
+async def _first_channels(
+    unit: Unit, kind: MessageKind, recipient: Recipient, ahead: timedelta | None
+) -> tuple[Channel, ...]:
+    return ((await ways_of(unit, kind, recipient, ahead))[0], *await beside_of(unit, kind, recipient))
 
 
 async def nearest(unit: Unit, visit_id: UUID, start: datetime) -> datetime:
@@ -115,6 +122,8 @@ async def nearest(unit: Unit, visit_id: UUID, start: datetime) -> datetime:
 
 async def gather(unit: Unit, message: Message, reach: Reach) -> Facts | Unsendable | NotNow:
     """What the message has to say now; what it tells of a patient is audited. Raises NotFound."""
+    if await is_told(unit, message):
+        return TOLD
     facts: Facts | Unsendable | NotNow = await facts_of(unit, message)
     if not isinstance(facts, Facts):
         return facts
@@ -124,6 +133,8 @@ async def gather(unit: Unit, message: Message, reach: Reach) -> Facts | Unsendab
             return facts
     elif not facts.reader.address(message.channel):
         return NOWHERE
+    if message.recipient_role is Role.CLINICIAN:  # whose devices ring for who waits now
+        return facts
     zone = parse_zone(facts.reader.time_zone)
     until = quiet_until(message.channel, unit.now, zone, visit_at=message.visit_at)
     return facts if until is None else NotNow(until)
@@ -143,7 +154,7 @@ async def _as_wished(unit: Unit, facts: Facts, reach: Reach) -> Facts | Unsendab
         await bounces.report(unit, address.id, message)
         return BAD_ADDRESS
     if not address.takes(message.kind):
-        override, following = override_of(message, unit.now), await _following(unit, message, reach)
+        override, following = override_of(message, unit.now), await following_of(unit, message, reach)
         elsewhere = following is not None and following.takes
         if elsewhere or override is None:
             await _note(unit, message, address.id)
@@ -167,8 +178,8 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach, *, away
 
     What one channel cannot bring, the next one tries that has an address. `away`: nothing goes to its provider now.
     """
-    settling = came != Sent() and (not _is_unwanted(came) or goes_elsewhere(message.kind))
-    following = await _following(unit, message, reach) if settling else None
+    settling = came != Sent() and (not is_unwanted(came) or goes_elsewhere(message.kind))
+    following = await following_of(unit, message, reach) if settling else None
     values = _values(unit, message, came, last=following is None or not following.brings, away=away)
     rerouted = values["state"] in (MessageState.DEAD, MessageState.SUPPRESSED) and following is not None
     settled = await unit.session.execute(
@@ -188,12 +199,14 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach, *, away
         return
     _keep_attempt(unit, message, came)
     if rerouted and following is not None:
-        await _reroute(unit, message, following.channel)
+        await reroute(unit, message, following.channel)
+    if came == Sent() and message.channel is Channel.PUSH and message.recipient_role is Role.PATIENT:
+        await _unless_shown(unit, message, reach)
     if came == Sent() and ours.override is not None:
         patient_id = (await open_visit(unit, message.subject_id)).patient_id
         unit.audit("execute", "message", message.id, patient_id=patient_id, outcome=ours.override)
     if ours.address_id is not None:
-        await _learn(unit, message, came, ours.address_id)
+        await learn(unit, message, came, ours.address_id)
 
 
 def _keep_attempt(unit: Unit, message: Message, came: Came) -> None:
@@ -216,65 +229,11 @@ def _code(came: Came) -> str | None:
             return None
 
 
-async def _learn(unit: Unit, message: Message, came: Came, address_id: UUID) -> None:
-    """What the answer says of the address, for every message to come."""
-    match came:
-        case Unreachable(code):
-            await bounces.failed(unit, address_id, code)
-            await bounces.report(unit, address_id, message)
-        case OptedOut():
-            address = await addresses.by_id(unit, address_id)
-            await addresses.stop(unit, address, frozenset(Purpose), Said.GATEWAY)
-
-
-def _is_unwanted(came: Came) -> bool:
-    return came == STOPPED or isinstance(came, OptedOut)
-
-
-async def _ways(unit: Unit, kind: MessageKind, recipient: Recipient, ahead: timedelta | None) -> tuple[Channel, ...]:
-    """The channels to try, one after the other, as this recipient wishes."""
-    role, person_id = recipient
-    among = ways(kind, role, ahead=ahead)
-    if len(among) == 1 or kind not in PURPOSES:
-        return among
-    return preferring((await addresses.preferred(unit, person_id)).get(PURPOSES[kind]), among)
-
-
-@dataclass(frozen=True, slots=True)
-class Following:
-    """A channel to try next: whether its address works and `takes` the message, and whether it `brings` it even so."""
-
-    channel: Channel
-    takes: bool
-    brings: bool
-
-
-async def _following(unit: Unit, message: Message, reach: Reach) -> Following | None:
-    """The channel to try after this message's own, the one that promises most.
-
-    One that was not tried, or where the message was only stopped and now must be told. What it cannot bring either is
-    kept with that reason.
-    """
-    among = await _ways(unit, message.kind, (message.recipient_role, message.recipient_id), message.ahead)
-    tried, must = await _tried(unit, message), override_of(message, unit.now) is not None
-    left = [each for each in among if each not in tried or (must and tried[each] == STOPPED.fault)]
-    found: list[Following] = []
-    for channel in [each for each in left if each is not message.channel and each not in reach.closed]:
-        reader = await reader_of(unit, message)
-        if reader.address(channel):
-            address = await addresses.address_of(unit, channel, reader, reach.region)
-            works = address is not None and address.works
-            takes = address is not None and works and address.takes(message.kind)
-            found.append(Following(channel, takes=takes, brings=takes or (works and must)))
-    return max(found, key=lambda each: (each.takes, each.brings), default=None)
-
-
-async def _tried(unit: Unit, message: Message) -> dict[Channel, str | None]:
-    """The channels that have had it, each with its fault."""
-    row = MessageRow
-    same = (row.subject_id == message.subject_id, row.kind == message.kind, row.due_at == message.due_at)
-    asked = select(row.channel, row.fault).where(*same, row.recipient_id == message.recipient_id)
-    return {Channel(channel): fault for channel, fault in await unit.session.execute(asked)}
+async def _unless_shown(unit: Unit, message: Message, reach: Reach) -> None:
+    """A push service takes what a device may never show: if none says that it has, the next channel tells it."""
+    following = await following_of(unit, message, reach)
+    if following is not None and following.takes:
+        await reroute(unit, message, following.channel, after=SHOWN_WITHIN)
 
 
 def _values(unit: Unit, message: Message, came: Came, *, last: bool, away: bool) -> dict[str, object]:
@@ -284,36 +243,13 @@ def _values(unit: Unit, message: Message, came: Came, *, last: bool, away: bool)
         case Unsendable(state, fault):
             return _settled(unit, state, fault)
         case Refused(code) | Unreachable(code) | OptedOut(code):
-            return _settled(unit, MessageState.SUPPRESSED if _is_unwanted(came) else MessageState.DEAD, str(code))
+            return _settled(unit, MessageState.SUPPRESSED if is_unwanted(came) else MessageState.DEAD, str(code))
         case NotNow(until):
             return {"state": MessageState.PENDING, "fault": None, "next_attempt_at": until}
         case Deferred() | Unwritten() | Away() | Withheld():
             return _again(unit, message, came, last=last, away=away)
         case never:
             assert_never(never)
-
-
-async def _reroute(unit: Unit, message: Message, channel: Channel) -> None:
-    again: dict[str, object] = {
-        "state": MessageState.PENDING,
-        "tries": 0,
-        "next_attempt_at": unit.now,
-        "patient_until": unit.now + patience(ahead=message.ahead),
-    }
-    row = again | {
-        "id": unit.new_id(),
-        "kind": message.kind,
-        "channel": channel,
-        "subject_id": message.subject_id,
-        "recipient_role": message.recipient_role,
-        "recipient_id": message.recipient_id,
-        "due_at": message.due_at,
-        "visit_at": message.visit_at,
-    }
-    back = again | {"fault": None, "settled_at": None}
-    only_stopped = (MessageRow.state == MessageState.REROUTED) & (MessageRow.fault == STOPPED.fault)
-    new = insert(MessageRow).values(row)
-    await unit.session.execute(new.on_conflict_do_update(constraint="uq_message_once", set_=back, where=only_stopped))
 
 
 async def _notified(unit: Unit, message: Message) -> None:
@@ -343,4 +279,5 @@ def _again(unit: Unit, message: Message, came: Failed, *, last: bool, away: bool
     waiting: dict[str, object] = {"state": MessageState.PENDING, "fault": _code(came), "patient_until": since + waits}
     if isinstance(came, Withheld) or (away and isinstance(came, Away)):
         return waiting | {"next_attempt_at": unit.now}
-    return waiting | {"next_attempt_at": at, "tries": message.tries + 1}
+    asked = came.wait if isinstance(came, Deferred) else None
+    return waiting | {"next_attempt_at": max(at, unit.now + (asked or timedelta())), "tries": message.tries + 1}

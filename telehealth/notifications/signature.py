@@ -1,4 +1,4 @@
-"""Whether it was our gateway that brought a text: as Twilio signs, or by Standard Webhooks. Pure."""
+"""Whether it was our gateway that brought something: as Twilio signs, or by Standard Webhooks, as we do. Pure."""
 
 import base64
 import binascii
@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 TOLERANCE = timedelta(minutes=5)
 
@@ -32,9 +33,30 @@ def signed_by_webhook(headers: Mapping[str, str], body: bytes, secret: str, now:
         or abs(int(at[:12]) - now.timestamp()) > TOLERANCE.total_seconds()
     ):
         return False
-    mac = hmac.new(_key(secret), f"{name}.{at}.".encode() + body, hashlib.sha256).digest()
-    expected = b"v1," + base64.b64encode(mac)
+    expected = _signed(name, at, body, secret)
     return any(hmac.compare_digest(expected, each.encode()) for each in headers.get("webhook-signature", "").split())
+
+
+def webhook_headers(name: str, body: bytes, secret: str, now: datetime) -> dict[str, str]:
+    """What says that it is we who bring it. `name` stays the same when it is brought again."""
+    at = str(int(now.timestamp()))
+    signature = _signed(name, at, body, secret).decode()
+    return {"webhook-id": name, "webhook-timestamp": at, "webhook-signature": signature}
+
+
+def proof_of(key: str, message_id: UUID) -> str:
+    """What only we can have told of that message, and only to the device that it went to."""
+    derived = hashlib.sha256(f"shown\0{key}".encode()).digest()
+    return base64.urlsafe_b64encode(hmac.new(derived, message_id.bytes, hashlib.sha256).digest()[:16]).decode()[:22]
+
+
+def is_proof(key: str, message_id: UUID, proof: str) -> bool:
+    return hmac.compare_digest(proof_of(key, message_id).encode(), proof.encode())
+
+
+def _signed(name: str, at: str, body: bytes, secret: str) -> bytes:
+    mac = hmac.new(_key(secret), f"{name}.{at}.".encode() + body, hashlib.sha256).digest()
+    return b"v1," + base64.b64encode(mac)
 
 
 def _key(secret: str) -> bytes:

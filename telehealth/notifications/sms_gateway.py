@@ -4,6 +4,8 @@ Plain: POST of JSON {"id", "from", "to", "text"} with `Authorization: Bearer` an
 Twilio: POST of a form with To, From (or MessagingServiceSid) and Body under HTTP Basic; 201 is taken. It knows no
 idempotency key: a message whose answer was lost is sent again.
 
+What became of it later Twilio tells where StatusCallback says; a plain gateway is told where once, when it is set up.
+
 What is refused (400, 422) for the number's sake says so by `code`: a plain gateway `bad_recipient` or `opted_out`,
 Twilio by its error codes.
 """
@@ -27,8 +29,8 @@ from telehealth.notifications.ports import (
 )
 from telehealth.tasks.outbound import NoAnswer, NotJson, NotSent, Outbound, Reply
 
-# Twilio: no valid number, none that takes texts, a landline; one that has sent STOP.
-NO_NUMBER: frozenset[int | str] = frozenset({21211, 21217, 21614, 30006, "bad_recipient"})
+# Twilio: no valid number, none that takes texts, nobody's, a landline; one that has sent STOP.
+NO_NUMBER: frozenset[int | str] = frozenset({21211, 21217, 21614, 30005, 30006, "bad_recipient"})
 STOPPED: frozenset[int | str] = frozenset({21610, "opted_out"})
 UNTOLD = timedelta(seconds=5)  # what a gateway is spared that has too much and does not say for how long
 
@@ -42,7 +44,9 @@ class Account:
 
 
 class SmsGateway:
-    """A Texter. `sender` is a number, a name or a messaging service."""
+    """A Texter. `sender` is a number, a name or a messaging service; `receipts` the address that Twilio tells later
+    what became of a message, with {id} in it, if any.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class SmsGateway:
         account: Account,
         region: str,
         clock: Clock,
+        receipts: str = "",
     ) -> None:
         self._outbound = outbound
         self._url = url
@@ -61,6 +66,7 @@ class SmsGateway:
         self._sender = sender
         self._account = account
         self._clock = clock
+        self._receipts = receipts
         self.region = region
 
     async def send(self, text: Text) -> Outcome:
@@ -80,12 +86,13 @@ class SmsGateway:
     async def _twilio(self, text: Text) -> Reply:
         service = self._sender.startswith("MG")
         sender = {"MessagingServiceSid" if service else "From": self._sender}
+        told = {"StatusCallback": self._receipts.format(id=text.id)} if self._receipts else {}
         token = base64.b64encode(f"{self._account.user}:{self._account.secret}".encode()).decode()
         return await self._outbound.send(
             "POST",
             self._url,
             headers={"authorization": f"Basic {token}"},
-            form={"To": text.recipient, "Body": text.text} | sender,
+            form={"To": text.recipient, "Body": text.text} | sender | told,
         )
 
 
@@ -97,14 +104,18 @@ def _judge(reply: Reply, now: datetime) -> Outcome:
     if 200 <= status < 300:
         return Sent()
     if status in (400, 422):
-        code = _code(reply)
-        number = code if isinstance(code, int) else status
-        return Unreachable(number) if code in NO_NUMBER else OptedOut(number) if code in STOPPED else Refused(number)
+        return said_by(_code(reply), status)
     if status == 413:
         return Refused(status)
     if status in (409, 425):
         return Deferred(status)
     return Away(str(status), reply.retry_after(now) or (UNTOLD if status == 429 else None))
+
+
+def said_by(code: int | str, status: int) -> Refused | Unreachable | OptedOut:
+    """What a gateway's code says of the number, if anything; `status` stands in for a word."""
+    number = code if isinstance(code, int) else status
+    return Unreachable(number) if code in NO_NUMBER else OptedOut(number) if code in STOPPED else Refused(number)
 
 
 def _code(reply: Reply) -> int | str:

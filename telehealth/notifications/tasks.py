@@ -7,9 +7,9 @@ from telehealth.db.unit import Unit
 from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUpEvent, FollowUpReminded
 from telehealth.monitoring.events import AnswerAwaited, QuestionsAsked, QuestionsEvent
 from telehealth.notifications import bounces, calling, service
+from telehealth.notifications.channels import Recipient
 from telehealth.notifications.rules import Channel, MessageKind, alert_kind, reminder_times
 from telehealth.notifications.sending import send_due
-from telehealth.notifications.service import Recipient
 from telehealth.people.events import ContactSet
 from telehealth.records.after_visit.events import SummaryReleased
 from telehealth.scheduling.booking import queries as booking
@@ -93,8 +93,8 @@ async def tell_awaited(unit: Unit, event: AnswerAwaited) -> None:
 
 
 async def contact_set(unit: Unit, event: ContactSet) -> None:
-    said = {Channel.EMAIL: event.email, Channel.SMS: event.phone}
-    await bounces.contact_set(unit, event.patient_id, [channel for channel in Channel if said[channel]])
+    said = {Channel.EMAIL: event.email, Channel.SMS: event.phone, Channel.PHONE: event.phone}
+    await bounces.contact_set(unit, event.patient_id, [channel for channel, is_said in said.items() if is_said])
 
 
 async def alert(unit: Unit, event: AlertTold) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from telehealth.core.actors import Role
-from telehealth.notifications.rules import OF_QUESTIONS, Channel, MessageKind
+from telehealth.notifications.rules import OF_ALERTS, OF_QUESTIONS, Channel, MessageKind
 
 K = MessageKind
 # What patients are told by text message too; staff have boards, alerts and mail.
@@ -14,21 +14,35 @@ TEXTED = frozenset(
         *(K.TIME_TO_CHOOSE, K.OFFER, K.AFTER_VISIT_SUMMARY, *OF_QUESTIONS),
     }
 )
+# What a caller tells in one line, and what is so bad to miss that one calls when nothing else has reached them.
+SPOKEN = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER})
+CALLED = frozenset({K.MOVED, K.CANCELLATION})
+RINGING = frozenset({Channel.SMS, Channel.PUSH, Channel.PHONE})
 PRESSING = timedelta(hours=1)
+SHOWN_WITHIN = timedelta(minutes=1)  # or else the next channel has what a device was sent
 SOON = timedelta(hours=12)
 NIGHT, MORNING = time(21), time(8)
 
 
-def ways(kind: MessageKind, role: Role, *, ahead: timedelta | None) -> tuple[Channel, ...]:
-    """The channels to try, one after the other. `ahead` is how far off the visit is that it is about, when due.
+def ways(
+    kind: MessageKind, role: Role, *, ahead: timedelta | None, first: Channel | None = None
+) -> tuple[Channel, ...]:
+    """The channels to try, one after the other. `ahead` is how far off the visit is that it is about, when due; whose
+    `first` wish are calls is called for more.
 
     What is about the next hour goes where it is seen at once; the rest goes where it can be kept and printed.
     """
     if role is not Role.PATIENT or kind not in TEXTED:
         return (Channel.EMAIL,)
-    if is_pressing(ahead):
-        return (Channel.SMS, Channel.EMAIL)
-    return (Channel.EMAIL, Channel.SMS)
+    pressing = (Channel.PUSH, Channel.SMS, Channel.EMAIL)
+    usual = pressing if is_pressing(ahead) else (Channel.EMAIL, Channel.SMS, Channel.PUSH)
+    called = kind in CALLED or (first is Channel.PHONE and kind in SPOKEN)
+    return (*usual, Channel.PHONE) if called else usual
+
+
+def beside(kind: MessageKind, role: Role) -> tuple[Channel, ...]:
+    """What rings at the same time, for who has it: somebody waits, and every second counts."""
+    return (Channel.PUSH,) if role is Role.CLINICIAN and kind in OF_ALERTS else ()
 
 
 def is_pressing(ahead: timedelta | None) -> bool:
@@ -41,11 +55,11 @@ def patience(*, ahead: timedelta | None) -> timedelta:
 
 
 def quiet_until(way: Channel, now: datetime, zone: ZoneInfo, *, visit_at: datetime | None) -> datetime | None:
-    """When a text message may ring where the reader is, if not now: not from 21:00 to 8:00.
+    """When a text message, a notification or a call may ring where the patient is, if not now: not from 21:00 to 8:00.
 
     Unless the visit that it is about begins within twelve hours. A mail waits by itself until somebody looks.
     """
-    if way is not Channel.SMS or (visit_at is not None and visit_at - now <= SOON):
+    if way not in RINGING or (visit_at is not None and visit_at - now <= SOON):
         return None
     local = now.astimezone(zone)
     if MORNING <= local.time() < NIGHT:

@@ -120,8 +120,10 @@ def preferring(first: Channel | None, among: tuple[Channel, ...]) -> tuple[Chann
 
 
 def masked(channel: Channel, address: str) -> str:
-    """Enough of an address for its owner to know it again."""
-    if channel is Channel.SMS:
+    """Enough of an address for its owner to know it again; of notifications there is nothing to know."""
+    if channel is Channel.PUSH:
+        return ""
+    if channel in (Channel.SMS, Channel.PHONE):
         return f"…{address[-3:]}"
     name, at, domain = address.rpartition("@")
     return f"{name[:1]}…{at}{domain}"

@@ -146,7 +146,7 @@ class Settings(MessageSettings, RecordSettings):
         ),
     ] = ""
 
-    @field_validator("calendar_networks")
+    @field_validator("calendar_networks", "push_networks")
     @classmethod
     def _networks(cls, text: str) -> str:
         try:

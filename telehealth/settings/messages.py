@@ -1,8 +1,8 @@
 """Settings of what carries messages to people."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, model_validator
 
 RATES = r"^([a-z_]+=([1-9][0-9]*(\.[0-9]+)?|0\.[0-9]*[1-9])( |$))*$"
 LOCAL_MAILBOX = "smtp://127.0.0.1:1025"
@@ -46,3 +46,32 @@ class MessageSettings(BaseModel):
         str,
         Field(alias="TELEHEALTH_SMS_REGION", pattern=r"^([A-Z]{2})?$", description="Country of numbers without +"),
     ] = ""
+    push_private_key: Annotated[
+        SecretStr | None,
+        Field(
+            alias="TELEHEALTH_PUSH_PRIVATE_KEY",
+            description="ES256 private JWK that push services know this house by (VAPID); none: no notifications",
+        ),
+    ] = None
+    push_networks: Annotated[
+        str,
+        Field(alias="TELEHEALTH_PUSH_NETWORKS", description="Private networks (CIDR) of push services of one's own"),
+    ] = ""
+    caller_url: Annotated[
+        str,
+        Field(alias="TELEHEALTH_CALLER_URL", description="Webhook of the system that calls people; none: no calls"),
+    ] = ""
+    caller_secret: Annotated[
+        SecretStr | None,
+        Field(
+            alias="TELEHEALTH_CALLER_SECRET",
+            min_length=16,
+            description="Signs what the caller is told, and what it tells (Standard Webhooks)",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _caller_knows_us(self) -> Self:
+        if self.caller_url and self.caller_secret is None:
+            raise ValueError("TELEHEALTH_CALLER_SECRET is needed with TELEHEALTH_CALLER_URL")
+        return self

@@ -3,9 +3,9 @@
 No redirects, no proxies from the environment, TLS verified, a deadline on the whole exchange (httpx's own timeouts
 restart with every byte: a slow drip outlived `timeout=1` by ten seconds) and a cap on what is read.
 
-`Fetcher` reads addresses that people typed in. Whoever types one must not reach what only this machine can reach
-(CWE-918): every address is resolved first, must be public, and is the very one that is then connected to; the same
-holds for each redirect.
+`Fetcher` reads addresses that people typed in, and `Courier` posts to those that browsers brought. Whoever brings one
+must not reach what only this machine can reach (CWE-918): every address is resolved first, must be public, and is the
+very one that is then connected to; the same holds for each redirect.
 """
 
 import asyncio
@@ -34,6 +34,10 @@ class NotSent(Exception):
 
 class NobodyThere(NotSent):
     """The machine is there and says that nobody listens at that port."""
+
+
+class NotAllowed(NotSent):
+    """That address is not anyone's to reach, or is not https: no request will ever be sent there."""
 
 
 class NoAnswer(Exception):
@@ -225,7 +229,7 @@ class Fetcher:
         """Connect to the address that was looked at, under the name that was asked for: nobody resolves it again."""
         if url.scheme not in ("http", "https") or not url.host or url.userinfo:
             raise NotFetched(Obstacle.BAD_ADDRESS)
-        address = await self._resolved(url.host, url.port or (443 if url.scheme == "https" else 80))
+        address = await resolved(url, self._also)
         request = self._client.build_request(
             "GET",
             url.copy_with(host=str(address)),
@@ -233,17 +237,6 @@ class Fetcher:
             extensions={"sni_hostname": url.raw_host.decode("ascii")},
         )
         return await self._client.send(request, stream=True)
-
-    async def _resolved(self, host: str, port: int) -> Address:
-        """Its first address, when all of them may be read from."""
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            addresses = [ip_address(str(each[4][0])) for each in found]
-        except (OSError, ValueError):
-            raise NotFetched(Obstacle.UNRESOLVED) from None
-        if not addresses or not all(is_public(each) or any(each in net for net in self._also) for each in addresses):
-            raise NotFetched(Obstacle.PRIVATE_ADDRESS)
-        return addresses[0]
 
     async def _read(self, response: httpx.Response) -> Fetched:
         headers, status = response.headers, response.status_code
@@ -263,6 +256,60 @@ class Fetcher:
             if len(body) > self._max_bytes:
                 raise NotFetched(Obstacle.TOO_LARGE)
         return Fetched(bytes(body), *kept)
+
+
+class Courier(Outbound):
+    """Posts to what is public, by TLS. `also` are networks that may be posted to although they are not, in clear too.
+
+    Raises NotAllowed for any other address.
+    """
+
+    def __init__(
+        self, client: httpx.AsyncClient, *, deadline: float, max_bytes: int, also: Sequence[Network] = ()
+    ) -> None:
+        super().__init__(client, deadline=deadline, max_bytes=max_bytes)
+        self._also = also
+
+    def may_post_to(self, url: str) -> bool:
+        """Whether that may be the address of anyone's machine; a name is looked up when something is sent."""
+        try:
+            parts = httpx.URL(url)
+            address = ip_address(parts.host)
+        except httpx.InvalidURL:
+            return False
+        except ValueError:
+            return parts.scheme == "https" and "." in parts.host and not parts.userinfo
+        known = any(address in each for each in self._also)
+        return parts.scheme in ("https", "http") and (known or (is_public(address) and parts.scheme == "https"))
+
+    async def _exchange(self, request: httpx.Request) -> Reply:
+        """Under the name that was asked for, to the address that was looked at."""
+        url = request.url
+        if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+            raise NotAllowed(Obstacle.BAD_ADDRESS.value)
+        try:
+            address = await resolved(url, self._also)
+        except NotFetched as error:
+            private = error.obstacle is Obstacle.PRIVATE_ADDRESS
+            raise (NotAllowed if private else NotSent)(error.obstacle.value) from None
+        if url.scheme == "http" and not any(address in each for each in self._also):
+            raise NotAllowed(Obstacle.BAD_ADDRESS.value)
+        request.url = url.copy_with(host=str(address))
+        request.extensions["sni_hostname"] = url.raw_host.decode("ascii")
+        return await super()._exchange(request)
+
+
+async def resolved(url: httpx.URL, also: Sequence[Network]) -> Address:
+    """The first address of its host, when all of them are public or in one of these networks. Raises NotFetched."""
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        addresses = [ip_address(str(each[4][0])) for each in found]
+    except (OSError, ValueError):
+        raise NotFetched(Obstacle.UNRESOLVED) from None
+    if not addresses or not all(is_public(each) or any(each in net for net in also) for each in addresses):
+        raise NotFetched(Obstacle.PRIVATE_ADDRESS)
+    return addresses[0]
 
 
 def is_public(address: Address) -> bool:
@@ -317,12 +364,29 @@ async def open_client(
     *, deadline: float = DEADLINE, max_bytes: int = 4 * MEBIBYTE, connections: int = 20
 ) -> AsyncIterator[Outbound]:
     """A client with its limits; `deadline` is in seconds for one whole exchange."""
+    async with _client(deadline, connections) as client:
+        yield Outbound(client, deadline=deadline, max_bytes=max_bytes)
+
+
+@asynccontextmanager
+async def open_courier(
+    *, deadline: float = DEADLINE, connections: int = 20, also: Sequence[Network] = ()
+) -> AsyncIterator[Courier]:
+    """The same for addresses that browsers brought. No connection is kept: two names may have one address."""
+    async with _client(deadline, connections, kept=0) as client:
+        yield Courier(client, deadline=deadline, max_bytes=64 * 1024, also=also)
+
+
+def _client(deadline: float, connections: int, *, kept: int | None = None) -> httpx.AsyncClient:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs whole addresses, identifiers included
-    async with httpx.AsyncClient(
+    return httpx.AsyncClient(
         follow_redirects=False,
         trust_env=False,
         timeout=httpx.Timeout(deadline, connect=min(deadline, 5)),
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=5),
+        limits=httpx.Limits(
+            max_connections=connections,
+            max_keepalive_connections=connections if kept is None else kept,
+            keepalive_expiry=5,
+        ),
         headers={"user-agent": "telehealth"},
-    ) as client:
-        yield Outbound(client, deadline=deadline, max_bytes=max_bytes)
+    )

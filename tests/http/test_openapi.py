@@ -42,6 +42,7 @@ ZONES_AND_ORDER = "what overlaps, ends before it starts, is in a zone that is no
 REPETITION = "the grammar of a recurrence rule is RFC 5545's, and it has a near end"
 BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed request may still be refused there
     "access.token": "RFC 6749, section 5.2 answers 400 to what is missing, after reading any form",
+    **{f"notifications.notify_{whom}": "a key is a point of P-256" for whom in ("patient", "clinician")},
     "visits.read_board": "JSON Schema has no first and last date",
     "people.find_patients": "JSON Schema has no first and last date",
     "people.replace_licences": "ISO 3166 is a list, and dates have an order",

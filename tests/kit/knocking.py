@@ -62,6 +62,7 @@ WORDS: Mapping[str, Callable[[Residents], str]] = {
     "gate": lambda _: "devices",
     "code": lambda _: "made-up",
     "purpose": lambda _: "care",
+    "proof": lambda _: "made-up",
     "feed": lambda residents: str(residents.feed),
     "day": lambda _: "2030-03-05",
     "words": lambda _: "time_to_choose-patient-sms",
@@ -69,6 +70,8 @@ WORDS: Mapping[str, Callable[[Residents], str]] = {
     "schedule_id": lambda residents: str(residents.own.clinician.id),
     "slot_id": lambda residents: slot_id(residents, days=8),
 }
+BROWSER = {"endpoint": "https://push.example/made-up"}
+SUBSCRIPTION = {**BROWSER, "keys": {"p256dh": "B" * 87, "auth": "A" * 22}}
 STRANGER = {"email": "nobody@clinic.example", "password": "a long and quiet evening"}
 BODIES: Mapping[str, Callable[[Residents], Json]] = {
     **dict.fromkeys(("access.open_session", "access.submit_sign_in"), lambda _: STRANGER),
@@ -82,6 +85,8 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "valid_until": soon(days=1),
     },
     "notifications.save_contact": lambda _: dict.fromkeys(("email", "phone", "seen_email", "seen_phone"), ""),
+    **{f"notifications.notify_{whom}": lambda _: SUBSCRIPTION for whom in ("patient", "clinician")},
+    **{f"notifications.notify_{whom}_no_more": lambda _: BROWSER for whom in ("patient", "clinician")},
     "notifications.save_own_messages": lambda _: {"shown": "email"},
     "people.register_patient": lambda _: PATIENT,
     "people.find_patients": lambda _: {"name": "Rosa", "birth_date": "1947-06-05"},

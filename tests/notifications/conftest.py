@@ -10,8 +10,21 @@ from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.locales import Locales
-from telehealth.notifications.memory import MemoryMailer, MemoryTexter
-from telehealth.notifications.ports import Mail, Mailer, MailFrom, NoTexter, PublicUrl, Rates, Texter
+from telehealth.http.paging import CursorKey
+from telehealth.notifications.memory import MemoryCaller, MemoryMailer, MemoryPusher, MemoryTexter
+from telehealth.notifications.ports import (
+    Caller,
+    Mail,
+    Mailer,
+    MailFrom,
+    NoCaller,
+    NoPusher,
+    NoTexter,
+    PublicUrl,
+    Pusher,
+    Rates,
+    Texter,
+)
 from telehealth.notifications.rules import Channel
 from telehealth.notifications.sending import send_due
 from telehealth.notifications.tasks import SUBSCRIPTIONS
@@ -42,6 +55,8 @@ class Post:
     locales: Locales
     mailer: MemoryMailer = field(default_factory=MemoryMailer)
     texter: MemoryTexter | NoTexter = field(default_factory=NoTexter)
+    pusher: MemoryPusher | NoPusher = field(default_factory=NoPusher)
+    caller: MemoryCaller | NoCaller = field(default_factory=NoCaller)
     rates: dict[Channel, float] = field(default_factory=dict)
 
     @property
@@ -49,6 +64,9 @@ class Post:
         ports = {
             Mailer: self.mailer,
             Texter: self.texter,
+            Pusher: self.pusher,
+            Caller: self.caller,
+            CursorKey: CursorKey("k" * 32),
             Rates: Rates(self.rates),
             Locales: self.locales,
             PublicUrl: PublicUrl(HOME),

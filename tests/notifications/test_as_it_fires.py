@@ -21,6 +21,7 @@ from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit
 from telehealth.notifications import providers, service
+from telehealth.notifications.channels import Reach
 from telehealth.notifications.models import AttemptRow, MessageRow
 from telehealth.notifications.ports import Came, Mail
 from telehealth.notifications.rules import LEASE, Channel, Facts, Message, MessageKind, NotNow, Unsendable
@@ -144,7 +145,7 @@ class Life:
 
     async def read(self, holds: InHand, moving_to: datetime | None = None) -> None:
         run, before = self.post.unit_of_work.run, await self.true()
-        gathered = run(service.gather, SYSTEM, holds.message, service.Reach())
+        gathered = run(service.gather, SYSTEM, holds.message, Reach())
         if moving_to is None:
             holds.read = await gathered
         else:
@@ -172,7 +173,7 @@ class Life:
         assert holds.read is not None
         came = holds.came if isinstance(holds.read, Facts) else holds.read
         assert came is not None
-        await self.post.unit_of_work.run(service.settle, SYSTEM, holds.message, came, service.Reach())
+        await self.post.unit_of_work.run(service.settle, SYSTEM, holds.message, came, Reach())
         self.in_hand.remove(holds)
 
     async def move(self, start: datetime) -> None:

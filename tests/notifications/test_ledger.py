@@ -11,6 +11,7 @@ from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit
 from telehealth.notifications import providers, service
+from telehealth.notifications.channels import Reach
 from telehealth.notifications.models import MessageRow
 from telehealth.notifications.ports import Away, Deferred, Mail, Outcome, Refused, Sent
 from telehealth.notifications.rules import GIVE_UP_AFTER, LEASE, MESSAGE_STEPS, Channel, MessageState
@@ -114,7 +115,7 @@ async def test_a_sender_that_died_is_followed_by_another_and_settles_no_more(pos
     assert len(await post.deliver()) == 1
     clock.advance(LEASE)
     assert len(await post.deliver()) == 1
-    await post.unit_of_work.run(service.settle, SYSTEM, lost, Away("late"), service.Reach())
+    await post.unit_of_work.run(service.settle, SYSTEM, lost, Away("late"), Reach())
     assert {(row.state, row.fault) for row in await ledger(post)} == {("sent", None)}
 
 
@@ -159,4 +160,4 @@ async def test_logs_tell_ids_only(post: Post, caplog: pytest.LogCaptureFixture) 
 
 def test_what_has_ended_stays_so() -> None:
     assert MESSAGE_STEPS.keys() == set(MessageState)
-    assert not MESSAGE_STEPS[MessageState.SENT]
+    assert MessageState.SENDING not in MESSAGE_STEPS[MessageState.SENT]

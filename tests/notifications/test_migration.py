@@ -90,3 +90,24 @@ def test_addresses_that_were_known_work_until_they_fail(databases: Databases) ->
     command.downgrade(alembic_config(place), "0042")
     migrate(place)
     command.check(alembic_config(place))
+
+
+def test_what_waits_for_a_notification_is_texted_by_an_earlier_release(databases: Databases) -> None:
+    place = databases.create_empty()
+    migrate(place)
+    waiting = {**ROW, "channel": "push", "patient_until": THEN, "tries": 0}
+    with psycopg.connect(place) as connection:
+        insert(connection, "message", waiting)
+        insert(connection, "message", {**waiting, "id": UUID(int=42), "channel": "phone", "kind": "moved"})
+        insert(connection, "message_address", {**ADDRESS, "channel": "phone", "known_since": THEN})
+        insert(connection, "message_stop", STOP)
+    command.downgrade(alembic_config(place), "0047")
+    with psycopg.connect(place) as connection:
+        assert connection.execute("SELECT channel FROM message").fetchall() == [("sms",), ("sms",)]
+        assert connection.execute("SELECT count(*) FROM message_address").fetchone() == (0,)
+    migrate(place)
+    command.check(alembic_config(place))
+    with psycopg.connect(place) as connection:
+        insert(connection, "message", {**waiting, "id": UUID(int=43), "state": "sent", "receipt": "delivered"})
+    with pytest.raises(RuntimeError, match="by notification or call"):
+        command.downgrade(alembic_config(place), "0047")

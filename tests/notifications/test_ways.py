@@ -11,7 +11,7 @@ from telehealth.core.actors import Role
 from telehealth.notifications.rules import GIVE_UP_AFTER, Channel, MessageKind
 from telehealth.notifications.segments import segments
 from telehealth.notifications.texts import NoNumber, to_e164
-from telehealth.notifications.ways import TEXTED, patience, quiet_until, ways
+from telehealth.notifications.ways import TEXTED, beside, patience, quiet_until, ways
 from telehealth.notifications.wishes import preferring
 
 ZONES = ("Europe/Madrid", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Kiritimati", "UTC")
@@ -21,10 +21,26 @@ aheads = st.none() | st.timedeltas(timedelta(), timedelta(days=30))
 
 def test_what_is_about_the_next_hour_goes_where_it_is_seen() -> None:
     near, far = timedelta(minutes=10), timedelta(days=1)
-    assert ways(MessageKind.REMINDER, Role.PATIENT, ahead=near) == (Channel.SMS, Channel.EMAIL)
-    assert ways(MessageKind.REMINDER, Role.PATIENT, ahead=far) == (Channel.EMAIL, Channel.SMS)
+    assert ways(MessageKind.REMINDER, Role.PATIENT, ahead=near) == (Channel.PUSH, Channel.SMS, Channel.EMAIL)
+    assert ways(MessageKind.REMINDER, Role.PATIENT, ahead=far) == (Channel.EMAIL, Channel.SMS, Channel.PUSH)
     assert ways(MessageKind.REMINDER, Role.CLINICIAN, ahead=near) == (Channel.EMAIL,)
     assert ways(MessageKind.FOLLOW_UP_DUE, Role.PATIENT, ahead=None) == (Channel.EMAIL,)
+
+
+def test_a_call_is_the_last_way_for_what_is_bad_to_miss_and_the_first_for_who_wants_calls() -> None:
+    for kind in MessageKind:
+        called = Channel.PHONE in ways(kind, Role.PATIENT, ahead=None)
+        assert called == (kind in (MessageKind.MOVED, MessageKind.CANCELLATION))
+        assert not called or ways(kind, Role.PATIENT, ahead=None)[-1] is Channel.PHONE
+    wished = preferring(Channel.PHONE, ways(MessageKind.REMINDER, Role.PATIENT, ahead=None, first=Channel.PHONE))
+    assert wished[0] is Channel.PHONE
+    assert Channel.PHONE not in ways(MessageKind.AFTER_VISIT_SUMMARY, Role.PATIENT, ahead=None, first=Channel.PHONE)
+
+
+def test_alerts_ring_on_a_clinicians_devices_beside_the_mail() -> None:
+    assert beside(MessageKind.WAITING_FOR_YOU, Role.CLINICIAN) == (Channel.PUSH,)
+    assert beside(MessageKind.INVITATION, Role.CLINICIAN) == ()
+    assert beside(MessageKind.REMINDER, Role.PATIENT) == ()
 
 
 @given(st.sampled_from(MessageKind), st.sampled_from(Role), aheads)

@@ -19,7 +19,8 @@ from telehealth.db.unit import Unit
 from telehealth.http.locales import Locales
 from telehealth.http.ports import Authenticator
 from telehealth.notifications import addresses
-from telehealth.notifications.ports import GatewayDoor, GatewayKind, Texter
+from telehealth.notifications.memory import MemoryPusher
+from telehealth.notifications.ports import Caller, CallerSecret, GatewayDoor, GatewayKind, Pusher, Rates, Texter
 from telehealth.notifications.routes import OPERATIONS, PAGES
 from telehealth.notifications.rules import Channel
 from telehealth.notifications.wishes import Purpose
@@ -51,6 +52,10 @@ async def doors(texting: Post, locales: Locales) -> AsyncIterator[Doors]:
                 GatewayDoor: door,
                 Locales: locales,
                 Texter: texting.texter,
+                Pusher: MemoryPusher(),
+                Caller: texting.caller,
+                CallerSecret: CallerSecret(""),
+                Rates: Rates(),
             }
             ways_in = (*OPERATIONS, *PAGES, *participants.PAGES)
             return await stack.enter_async_context(client_of(texting.unit_of_work, ways_in, {}, ports=ports))

@@ -103,7 +103,8 @@ async def test_one_text_counts_once_and_start_begins_again(texting: Post, clock:
         said = select(AuditRow.outcome).where(AuditRow.entity == "message_address", AuditRow.action == "update")
         return list(await unit.session.scalars(said.order_by(AuditRow.position)))
 
-    wanted = sorted(f"{word}-{purpose}" for word in ("stopped", "wanted") for purpose in Purpose)
+    of_each = [f"{word}-{purpose}" for word in ("stopped", "wanted") for purpose in Purpose]
+    wanted = sorted(of_each * 2)  # texts and calls
     assert sorted(await texting.unit_of_work.run(look)) == wanted
 
 

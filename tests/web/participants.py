@@ -44,8 +44,15 @@ ASKED: Mapping[str, Any] = {"form": {"name": "Ines"}, "by_name": True}
 ADDRESSES = [
     Data(channel="email", shown="r…@home.example", wanted=["appointments"]),
     Data(channel="sms", shown="…456", wanted=["care", "surveys"]),
+    Data(channel="push", shown="", wanted=["appointments"]),
+    Data(channel="phone", shown="…456", wanted=[]),
 ]
-OWN_MESSAGES: Mapping[str, Any] = {"purposes": ["appointments", "care", "surveys"], "first": "sms", "saved": True}
+OWN_MESSAGES: Mapping[str, Any] = {
+    "purposes": ["appointments", "care", "surveys"],
+    "first": "sms",
+    "saved": True,
+    "browsers": 2,
+}
 STOPPING: Mapping[str, Any] = {"address": "r…@home.example", "purpose": "appointments", "link": "/unsubscribe/x/care"}
 PARTICIPANTS: tuple[tuple[str, str, Mapping[str, Any], str, bool], ...] = (
     ("invited", "join.html", {**ASKED, "error": None, "tries_left": None}, "/invited/x", False),

@@ -2,6 +2,7 @@
 
 import { call, reread } from "./api.js";
 import { chime } from "./devices.js";
+import "./notify.js";
 import { coalesced, listen } from "./stream.js";
 import { announce, minutes, secondsAgo, t } from "./words.js";
 

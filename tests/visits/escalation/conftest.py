@@ -17,8 +17,20 @@ from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.locales import Locales
-from telehealth.notifications.memory import MemoryMailer
-from telehealth.notifications.ports import Mailer, MailFrom, NoTexter, PublicUrl, Rates, Texter
+from telehealth.http.paging import CursorKey
+from telehealth.notifications.memory import MemoryMailer, MemoryPusher
+from telehealth.notifications.ports import (
+    Caller,
+    Mailer,
+    MailFrom,
+    NoCaller,
+    NoPusher,
+    NoTexter,
+    PublicUrl,
+    Pusher,
+    Rates,
+    Texter,
+)
 from telehealth.notifications.sending import send_due
 from telehealth.people.rules import Clinician
 from telehealth.scheduling.booking import service as booking
@@ -37,12 +49,20 @@ DESK = "front_desk@clinic.example"
 
 
 def work_of(
-    unit_of_work: UnitOfWork, clock: FixedClock, mailer: MemoryMailer | None = None, lacking: Lacking | None = None
+    unit_of_work: UnitOfWork,
+    clock: FixedClock,
+    mailer: MemoryMailer | None = None,
+    lacking: Lacking | None = None,
+    *,
+    pusher: Pusher | None = None,
 ) -> Work:
     """What a worker stands on."""
     ports = {
         Mailer: mailer or MemoryMailer(),
         Texter: NoTexter(),
+        Pusher: pusher or NoPusher(),
+        Caller: NoCaller(),
+        CursorKey: CursorKey("k" * 32),
         Rates: Rates(),
         Locales: Locales.load(),
         PublicUrl: PublicUrl("https://visits.example"),
@@ -73,10 +93,11 @@ class Ward:
     patient: Actor
     mailer: MemoryMailer = field(default_factory=MemoryMailer)
     lacking: Lacking = field(default_factory=Lacking)
+    pusher: MemoryPusher = field(default_factory=MemoryPusher)
 
     @property
     def work(self) -> Work:
-        return work_of(self.unit_of_work, self.clock, self.mailer, self.lacking)
+        return work_of(self.unit_of_work, self.clock, self.mailer, self.lacking, pusher=self.pusher)
 
     async def relay(self) -> None:
         """Bring every event to whoever listens, and what they say about it too."""

@@ -1,0 +1,94 @@
+"""The browsers that asked for notifications: one row a device, sealed, for whoever asked last at it."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import sha256
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from telehealth.core.actors import Role
+from telehealth.core.ids import PatientId
+from telehealth.db.unit import Unit
+from telehealth.notifications.models import DeviceRow
+from telehealth.notifications.ports import Device
+
+MOST = 10  # devices of one person; who asks at one more loses the oldest
+SUBSCRIPTION = ("push_device", "subscription")
+Person = tuple[Role, UUID]
+
+
+async def keep(unit: Unit, person: Person, device: Device) -> None:
+    """From now on that browser shows what is for this person, and for nobody else; to say so again changes nothing."""
+    row, (role, person_id) = DeviceRow, person
+    values = {
+        "role": role,
+        "person_id": person_id,
+        "subscription": unit.vault.seal((*SUBSCRIPTION, device.id), _written(device)),
+        "asked_at": unit.now,
+    }
+    new = insert(row).values(id=device.id, endpoint_hash=hashed(device.endpoint), **values)
+    kept = new.on_conflict_do_update(index_elements=[row.endpoint_hash], set_=values | {"id": device.id})
+    await unit.session.execute(kept)
+    theirs = select(row.id).where(row.role == role, row.person_id == person_id)
+    oldest = theirs.order_by(row.asked_at.desc(), row.id.desc()).offset(MOST)
+    await unit.session.execute(delete(row).where(row.id.in_(oldest)))
+    unit.audit("create", "push_device", device.id, patient_id=_patient(person))
+
+
+async def forget(unit: Unit, person: Person, endpoint: str | None = None) -> None:
+    """No more notifications for this person at that browser; without one, at none of theirs."""
+    row, (role, person_id) = DeviceRow, person
+    which = [row.role == role, row.person_id == person_id]
+    if endpoint is not None:
+        which.append(row.endpoint_hash == hashed(endpoint))
+    for gone in await unit.session.scalars(delete(row).where(*which).returning(row.id)):
+        unit.audit("delete", "push_device", gone, patient_id=_patient(person))
+
+
+async def forget_gone(unit: Unit, device_id: UUID) -> None:
+    """That browser takes none any more, or its keys are none."""
+    if await unit.session.scalar(delete(DeviceRow).where(DeviceRow.id == device_id).returning(DeviceRow.id)):
+        unit.audit("delete", "push_device", device_id, outcome="gone")
+
+
+async def devices_of(unit: Unit, person: Person) -> tuple[Device, ...]:
+    """Every browser that shows what is for this person."""
+    row, (role, person_id) = DeviceRow, person
+    asked = select(row).where(row.role == role, row.person_id == person_id).order_by(row.id)
+    return tuple([_read(unit, each) for each in await unit.session.scalars(asked)])
+
+
+async def has_any(unit: Unit, person: Person) -> bool:
+    row, (role, person_id) = DeviceRow, person
+    asked = select(func.count()).select_from(row).where(row.role == role, row.person_id == person_id)
+    return bool(await unit.session.scalar(asked))
+
+
+def known_by(devices: tuple[Device, ...]) -> list[str]:
+    """What a page knows its own browser again by, without telling where anything is sent."""
+    return [hashed(each.endpoint).hex() for each in devices]
+
+
+def hashed(endpoint: str) -> bytes:
+    return sha256(endpoint.encode()).digest()
+
+
+def octets(text: str) -> bytes:
+    """From base64url without padding, as browsers write keys. Raises ValueError."""
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _written(device: Device) -> str:
+    keys = [urlsafe_b64encode(each).decode().rstrip("=") for each in (device.p256dh, device.auth)]
+    return json.dumps([device.endpoint, *keys])
+
+
+def _read(unit: Unit, row: DeviceRow) -> Device:
+    endpoint, p256dh, auth = json.loads(unit.vault.open((*SUBSCRIPTION, row.id), row.subscription))
+    return Device(id=row.id, endpoint=endpoint, p256dh=octets(p256dh), auth=octets(auth))
+
+
+def _patient(person: Person) -> PatientId | None:
+    return PatientId(person[1]) if person[0] is Role.PATIENT else None

@@ -1,0 +1,86 @@
+"""What is said in one line: in a notification, which anyone may read, and by a caller, whom anyone may hear."""
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from telehealth.core.actors import Role
+from telehealth.http.locales import Locales
+from telehealth.notifications.letters import headline_of
+from telehealth.notifications.ports import Call, Push, Urgency
+from telehealth.notifications.rules import OF_ALERTS, Facts, MessageKind
+from telehealth.notifications.signature import proof_of
+from telehealth.notifications.texts import to_e164
+from telehealth.notifications.ways import is_pressing
+
+K = MessageKind
+# How long it is worth showing on a device that was off.
+LASTS = timedelta(hours=24)
+ALERT_LASTS = timedelta(minutes=10)
+SHORTEST = timedelta(minutes=1)
+TOPIC_OCTETS = 24  # 32 letters of base64url, as long as a topic may be (RFC 8030, section 5.4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushDesk:
+    """What every notification is written with. `key` proves to us that the device which says so has shown it."""
+
+    locales: Locales
+    key: str
+
+    def write(self, facts: Facts, *, now: datetime) -> Push:
+        """The notification for one person: a line, and where it leads. Nothing of it can be read on the way."""
+        message, said = facts.message, headline_of(facts, self.locales)
+        is_alert = message.kind in OF_ALERTS
+        topic = _topic(message.recipient_id.bytes + message.subject_id.bytes)
+        words = {
+            "title": facts.clinic.name if facts.clinic else said.sender,
+            "body": said.text,
+            "lang": said.language,
+            "dir": said.direction,
+            "tag": topic,
+            "stays": is_alert or is_pressing(message.ahead),
+            "path": facts.path or ("/day" if message.recipient_role is Role.CLINICIAN else "/visit"),
+            "shown": f"/v1/messages/{message.id}/shown/{proof_of(self.key, message.id)}",
+        }
+        return Push(
+            id=str(message.id),
+            words=json.dumps(words, ensure_ascii=False),
+            lasts=_lasts(facts, now),
+            urgency=Urgency.HIGH if words["stays"] else Urgency.NORMAL,
+            topic=topic,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDesk:
+    """What every call is written with; `region` is where a number without + is."""
+
+    locales: Locales
+    region: str
+
+    def write(self, facts: Facts) -> Call:
+        """The call to one reader: who it is from, one line, and where to ask. Raises NoNumber."""
+        said = headline_of(facts, self.locales)
+        clinic = facts.clinic.name if facts.clinic else said.sender
+        return Call(
+            id=str(facts.message.id),
+            kind=facts.message.kind.value,
+            language=said.language,
+            number=to_e164(facts.reader.phone or "", self.region),
+            words=" ".join(f"{each.rstrip('.')}." for each in (clinic, said.text, said.help) if each),
+        )
+
+
+def _lasts(facts: Facts, now: datetime) -> timedelta:
+    if facts.message.kind in OF_ALERTS:
+        return ALERT_LASTS
+    until = facts.until or (facts.visit.ends_at if facts.visit else None)
+    return LASTS if until is None else max(SHORTEST, min(LASTS, until - now))
+
+
+def _topic(subject: bytes) -> str:
+    """One for all that is told to somebody of one thing: of two the later counts. It says nothing of what that is."""
+    return urlsafe_b64encode(hashlib.sha256(subject).digest()[:TOPIC_OCTETS]).decode()
