@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from tests.kit import knocking
+
 
 class Check(StrEnum):
     ANONYMOUS = "without a credential 401"
