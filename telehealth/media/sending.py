@@ -22,7 +22,7 @@ from telehealth.media.rtp import NUMBERS, STAMP, Extensions, Layout, RtpPacket, 
 
 MOST_STRETCHES: Final = 16
 MOST_LAYOUTS: Final = 32
-REPEATED_PER_SECOND: Final = 250_000  # octets: what one subscriber may have sent again
+REPEATED_PER_SECOND: Final = 250_000.0  # octets: what one subscriber may have sent again
 REPEATED_AT_ONCE: Final = 125_000
 OCTETS_A_LOOK: Final = 16  # what looking for a packet counts as, so that asking for what is not there is limited too
 LARGEST_CLOCK_ERROR: Final = 1.0
@@ -152,7 +152,7 @@ class Outgoing:
         self._told_of = (0, self.highest)
         self.packets = self.octets = self.repeated = self.not_kept = 0
         self._allowance, self._allowed_at = float(REPEATED_AT_ONCE), 0.0
-        self.repeat_rate = float(REPEATED_PER_SECOND)
+        self.repeat_rate = REPEATED_PER_SECOND
         self._reports: deque[tuple[int, float]] = deque(maxlen=8)
         self.quality = Quality()
 

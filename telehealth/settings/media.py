@@ -75,6 +75,14 @@ class MediaSettings(BaseModel):
         str,
         Field(alias="TELEHEALTH_GRANT_PUBLIC_KEY", description="Ed25519 public JWK that media grants are checked with"),
     ]
+    compiled: Annotated[
+        bool,
+        Field(
+            alias="TELEHEALTH_MEDIA_COMPILED",
+            description="Use the compiled form of what forwards packets, where `python -m telehealth.media.compiling` "
+            "has made it",
+        ),
+    ] = True
 
     @property
     def recordings_directory(self) -> Path | None:

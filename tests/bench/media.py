@@ -21,16 +21,17 @@ from typing import IO, Annotated, Any
 
 import typer
 
+from telehealth.media.compiled import is_current
 from tests.bench.figures import Report, Times, console
 from tests.bench.forwarding import servers
 from tests.bench.forwarding.player import Part
 from tests.bench.forwarding.servers import Server
 
-OURS, JANUS, RELAY, DIRECT = "telehealth", "Janus", "MediaRelay", "direct"
+OURS, COMPILED, JANUS, RELAY, DIRECT = "telehealth", "telehealth, compiled", "Janus", "MediaRelay", "direct"
 WARM_SECONDS = 1.5
 LADDER = (2_500, 5_000, 10_000, 15_000, 20_000)
 LOSSLESS = 20_000
-OF_JANUS, OF_RELAY = 0.75, 50.0
+OF_JANUS, COMPILED_OF_JANUS, OF_RELAY = 0.75, 0.45, 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +228,10 @@ class Bench:
         """The servers, the direct path first."""
         found: dict[str, Callable[[], AbstractContextManager[Server]]] = {
             DIRECT: servers.direct,
-            OURS: lambda: servers.node(self.host, self.core, self.log),
+            OURS: lambda: servers.node(self.host, self.core, self.log, compiled=False),
         }
+        if is_current():
+            found[COMPILED] = lambda: servers.node(self.host, self.core, self.log, compiled=True)
         if self.janus is not None:
             found[JANUS] = lambda: servers.janus(self.host, self.core, self.log)
         return found
@@ -249,11 +252,16 @@ def _loads(bench: Bench, load: Load, rounds: int, report: Report) -> float:
     direct = _middle(taken[DIRECT])
     shown = {name: _shown(f"{load.name}: {name}", _middle(founds), direct, report) for name, founds in taken.items()}
     if JANUS in shown:
-        ours, janus = shown[OURS], shown[JANUS]
-        report.at_most(f"{load.name}: CPU of a packet, ours / Janus", _ratio(ours, janus, "cpu_us"), OF_JANUS)
-        report.at_most(f"{load.name}: added latency p50, ours / Janus", _ratio(ours, janus, "added_p50_ms"), 1.0)
-        report.at_most(f"{load.name}: CPU of a join, ours / Janus", _ratio(ours, janus, "join_ms"), 1.0)
+        for name, most in ((OURS, OF_JANUS), (COMPILED, COMPILED_OF_JANUS)):
+            if name in shown:
+                _beside_janus(f"{load.name}: {{}}, {name} / {JANUS}", (shown[name], shown[JANUS]), most, report)
     return shown[OURS]["cpu_us"]
+
+
+def _beside_janus(title: str, found: tuple[dict[str, float], dict[str, float]], most: float, report: Report) -> None:
+    report.at_most(title.format("CPU of a packet"), _ratio(*found, "cpu_us"), most)
+    report.at_most(title.format("added latency p50"), _ratio(*found, "added_p50_ms"), 1.0)
+    report.at_most(title.format("CPU of a join"), _ratio(*found, "join_ms"), 1.0)
 
 
 def _middle(founds: Sequence[Found]) -> dict[str, float]:

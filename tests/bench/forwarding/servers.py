@@ -43,11 +43,12 @@ def direct() -> Iterator[Server]:
 
 
 @contextmanager
-def node(host: str, core: int, log: Path | None) -> Iterator[Server]:
+def node(host: str, core: int, log: Path | None, *, compiled: bool) -> Iterator[Server]:
     """Our media node."""
     private, public = key_pair()
     port = free_port()
-    env = node_environment(public, port) | {"TELEHEALTH_MEDIA_HOST": host}
+    chosen = {"TELEHEALTH_MEDIA_HOST": host, "TELEHEALTH_MEDIA_COMPILED": str(compiled).lower()}
+    env = node_environment(public, port) | chosen
     with _process([sys.executable, "-m", "telehealth.media"], core, log, env) as process:
         url = f"http://127.0.0.1:{port}"
         _until(process, lambda: _answers(f"{url}/healthz"))
