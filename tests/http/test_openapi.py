@@ -57,6 +57,8 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "exchange.search_encounters": "the grammar of search is FHIR's",
     "exchange.search_documents": "the grammar of search is FHIR's",
     "exchange.search_tasks": "the grammar of search is FHIR's",
+    "exchange.search_responses": "the grammar of search is FHIR's",
+    "exchange.search_questionnaires": "the grammar of search is FHIR's",
     "exchange.search_schedules": "the grammar of search is FHIR's",
     "exchange.search_slots": "the grammar of search is FHIR's",
     "exchange.find_appointments_by_query": "a dateTime is FHIR's",

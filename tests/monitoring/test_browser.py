@@ -105,7 +105,7 @@ async def round_of_work(unit_of_work: UnitOfWork) -> list[Mail]:
 
 def test_from_the_pathway_to_the_call(browser: Browser, doors: Doors, album: Path) -> None:
     assert doors.day is not None
-    day, visit = doors.day, doors.day.arrival.visit
+    visit = doors.day.arrival.visit
 
     async def begin(unit: Unit) -> None:
         await unit.session.execute(text("UPDATE patient SET email = 'rosa@home.example', language = 'en'"))
@@ -119,9 +119,15 @@ def test_from_the_pathway_to_the_call(browser: Browser, doors: Doors, album: Pat
     link = re.search(r"https://visits\.example(/questions/\S+)", mail.text)
     assert link is not None
 
+    _answers_on_a_phone(browser, doors, link[1], album)
+    behind(doors, round_of_work)
+    _finds_it_on_the_board(browser, doors, album)
+
+
+def _answers_on_a_phone(browser: Browser, doors: Doors, link: str, album: Path) -> None:
     context = browser.new_context(viewport=PHONE, base_url=doors.url, locale="en-US", java_script_enabled=False)
     phone = context.new_page()
-    phone.goto(link[1])
+    phone.goto(link)
     for box, typed in BIRTH.items():
         phone.fill(f"#{box}", typed)
     phone.click("main button")
@@ -143,10 +149,12 @@ def test_from_the_pathway_to_the_call(browser: Browser, doors: Doors, album: Pat
     assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     context.close()
 
-    behind(doors, round_of_work)
+
+def _finds_it_on_the_board(browser: Browser, doors: Doors, album: Path) -> None:
+    assert doors.day is not None
     context = browser.new_context(viewport=DESK, base_url=doors.url, locale="en-US")
     board = context.new_page()
-    cookie = {"Set-Cookie": f"{STAFF_COOKIE}={day.clinician}; Path=/; Secure; HttpOnly"}
+    cookie = {"Set-Cookie": f"{STAFF_COOKIE}={doors.day.clinician}; Path=/; Secure; HttpOnly"}
     board.route("**/signed-in", lambda route: route.fulfill(headers=cookie, body="ok"))
     board.goto("/signed-in")
     board.goto("/tasks")
