@@ -13,6 +13,7 @@ from telehealth import __version__
 from telehealth.cli import redrive as again
 from telehealth.cli.accounts import HERE, State, accounts, integrations, read_here
 from telehealth.cli.addresses import Ports, free_ports
+from telehealth.cli.captions_engine import captions_engine
 from telehealth.cli.clinic import clinic, visit_types
 from telehealth.cli.doctor import examine, report
 from telehealth.cli.environment import of_installation
@@ -45,6 +46,7 @@ app.add_typer(visits, name="visits")
 app.add_typer(recordings, name="recordings")
 app.add_typer(records, name="records")
 app.command()(clinic)
+app.command()(captions_engine)
 app.command()(simulate)
 
 _Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="TCP port of the web process")]
