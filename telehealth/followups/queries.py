@@ -53,6 +53,13 @@ async def follow_up(unit: Unit, task_id: UUID) -> FollowUp:
     return _read(unit, [found])[0]
 
 
+async def is_off(unit: Unit, task_id: UUID, person_id: UUID) -> bool:
+    """Whether that task is closed, or another person's by now. Says nothing of a patient: no audit row."""
+    row = FollowUpRow
+    off = or_(row.closed_at.is_not(None), row.owner_id.is_distinct_from(person_id) & row.owner_id.is_not(None))
+    return await unit.session.scalar(select(row.id).where(row.id == task_id, off)) is not None
+
+
 async def follow_ups(
     unit: Unit,
     *,

@@ -8,11 +8,13 @@ from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.db.unit import Unit
+from telehealth.followups import queries as followups
 from telehealth.monitoring import queries as monitoring
 from telehealth.notifications import devices, queries
 from telehealth.notifications.rules import (
     OF_ALERTS,
     OF_QUESTIONS,
+    OF_TASKS,
     OF_VISITS,
     TO_WHO_IS_NOT_HERE,
     UNTRUE,
@@ -48,10 +50,7 @@ async def facts_of(unit: Unit, message: Message) -> Facts | Unsendable:
 
 
 async def _found(unit: Unit, message: Message) -> Facts | Unsendable:
-    about = ABOUT.get(message.kind)
-    if about is None:
-        return Facts(message=message, reader=await reader_of(unit, message))
-    return await about(unit, message)
+    return await ABOUT[message.kind](unit, message)
 
 
 async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
@@ -146,10 +145,18 @@ async def _about_alert(unit: Unit, message: Message) -> Facts | Unsendable:
     return Facts(message=message, reader=Reader("", told.address, "", clinic.time_zone))
 
 
+async def _about_task(unit: Unit, message: Message) -> Facts | Unsendable:
+    """Untrue once somebody has closed it or taken it on: who is told of it is to have something to do."""
+    if await followups.is_off(unit, message.subject_id, message.recipient_id):
+        return UNTRUE
+    return Facts(message=message, reader=await reader_of(unit, message))
+
+
 ABOUT: Mapping[MessageKind, Callable[[Unit, Message], Awaitable[Facts | Unsendable]]] = {
     **dict.fromkeys(OF_VISITS, _about_visit),
     **dict.fromkeys(OF_QUESTIONS, _about_questions),
     **dict.fromkeys(OF_ALERTS, _about_alert),
+    **dict.fromkeys(OF_TASKS, _about_task),
     MessageKind.OFFER: _about_offer,
     MessageKind.TIME_TO_CHOOSE: _about_invitation,
     MessageKind.AFTER_VISIT_SUMMARY: _about_summary,
