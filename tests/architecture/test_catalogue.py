@@ -19,7 +19,6 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "AlertAcknowledged",
         "AlertClosed",
         "AlertRaised",
-        "ClinicianLate",
         "ConsentGiven",
         "ConsentWithdrawn",
         "QuestionsAnswered",

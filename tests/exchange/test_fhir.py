@@ -11,7 +11,7 @@ from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.exchange.conftest import Exchange, checked, found
 from tests.kit.web import bearer
 
-ALL = (DataKind.APPOINTMENTS, DataKind.ENCOUNTERS, DataKind.DOCUMENTS, DataKind.TASKS)
+ALL = (DataKind.APPOINTMENTS, DataKind.ENCOUNTERS, DataKind.DOCUMENTS, DataKind.TASKS, DataKind.ANSWERS)
 MRN = "urn:example:mrn|17"
 TYPES = ("Appointment", "Encounter", "DocumentReference")
 
@@ -177,7 +177,10 @@ async def test_the_capability_statement_is_public_and_true(exchange: Exchange) -
     assert statement["fhirVersion"] == "4.0.1"
     await exchange.permit(*ALL)
     described = statement["rest"][0]["resource"]
-    assert [each["type"] for each in described] == [*TYPES, "Task", "Composition", "Schedule", "Slot"]
+    assert [each["type"] for each in described] == [
+        *(*TYPES, "Task", "QuestionnaireResponse"),
+        *("Composition", "Questionnaire", "Schedule", "Slot"),
+    ]
     values = {"token": "x", "date": "2026", "reference": "Patient/x"}
     for each in described:
         if "interaction" not in each:

@@ -20,9 +20,10 @@ from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
 from telehealth.tasks.work import Work
+from telehealth.video.captioner_client import HttpCaptioners
 from telehealth.video.memory import MemoryRooms
 from telehealth.video.node_client import HttpMediaRooms
-from telehealth.video.ports import IceServers, MediaRooms, Recorders, RoomBus
+from telehealth.video.ports import Captioners, IceServers, MediaRooms, Recorders, RoomBus
 from telehealth.video.recorder_client import HttpRecorders
 from telehealth.video.routes import OPERATIONS
 from tests.kit.guests import connected
@@ -84,7 +85,14 @@ async def device_house(
     vault = Vault({"test": b"k" * 32})
     unit_of_work = UnitOfWork(engine, clock, vault, read_catalogue().conflicts, _no_nudge)
     recorders = HttpRecorders(None, None, timedelta(days=1))
-    ports: dict[type, object] = {RoomBus: rooms, MediaRooms: nodes, Recorders: recorders, IceServers: TURN}
+    captioners = HttpCaptioners(None, offered=False)
+    ports: dict[type, object] = {
+        RoomBus: rooms,
+        MediaRooms: nodes,
+        Recorders: recorders,
+        Captioners: captioners,
+        IceServers: TURN,
+    }
     work = Work(unit_of_work, Ports(ports), clock)
     try:
         async with client_of(

@@ -25,7 +25,19 @@ from telehealth.http.credentials import STAFF_COOKIE
 from telehealth.http.locales import Locales
 from telehealth.monitoring import service as monitoring
 from telehealth.notifications.memory import MemoryMailer
-from telehealth.notifications.ports import Mail, Mailer, MailFrom, NoTexter, PublicUrl, Rates, Texter
+from telehealth.notifications.ports import (
+    Caller,
+    Mail,
+    Mailer,
+    MailFrom,
+    NoCaller,
+    NoPusher,
+    NoTexter,
+    PublicUrl,
+    Pusher,
+    Rates,
+    Texter,
+)
 from telehealth.notifications.sending import send_due
 from telehealth.pathways import service as pathways
 from telehealth.pathways.rules import Content, Step
@@ -89,6 +101,8 @@ async def round_of_work(unit_of_work: UnitOfWork) -> list[Mail]:
     ports: dict[type, object] = {
         Mailer: mailer,
         Texter: NoTexter(),
+        Pusher: NoPusher(),
+        Caller: NoCaller(),
         Rates: Rates({}),
         Locales: Locales.load(),
         PublicUrl: PublicUrl("https://visits.example"),

@@ -137,7 +137,6 @@ async def test_three_people_read_each_other_until_one_takes_it_back(captioned: C
     octets, told = captioned.engine.octets, await captioned.host.do("captions.length")
     await asyncio.sleep(2)  # in which everybody goes on to speak
     assert (captioned.engine.octets, await captioned.host.do("captions.length")) == (octets, told)
-    assert await captioned.host.states() == [*dict.fromkeys(await captioned.host.states())]  # media never faltered
     kept_of(captioned)
 
 
