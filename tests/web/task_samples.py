@@ -46,7 +46,7 @@ _TEAM = [
     _task(3, kind="rebook", title="", pool="desk", origin="patient_no_show"),
     _task(4, kind="call", title="", pool="desk", origin="left_unseen", priority="urgent", overdue=True),
     _task(9, kind="call", title="r…@home.example", pool="desk", origin="bad_email", priority="urgent"),
-    _task(9, kind="call", title="Call: Upper value (mmHg) 192", origin="answer", priority="urgent"),
+    _task(10, kind="call", title="Call: Upper value (mmHg) 192", origin="answer", priority="urgent"),
     _task(5, title="اتصل بشأن نتيجة الفحص", owner="Dr. Ada Lindqvist", overdue=True, escalated=True),
 ]
 _BOARD = {
