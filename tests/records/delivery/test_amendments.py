@@ -88,7 +88,7 @@ async def way_for(
     unit_of_work: UnitOfWork, clients: Clients, proxy: FaultProxy, clock: FixedClock
 ) -> Callable[[Profile], Way]:
     profiles = (US_CORE, GENERIC, MILLENNIUM)
-    opened = {each: (await clients.open(proxy.url, profile=each, deadline=1)).records for each in profiles}
+    opened = {each: (await clients.open(proxy.url, profile=each)).records for each in profiles}
 
     def way(profile: Profile) -> Way:
         destination = Destination(RECORD_SERVICE, profile, opened[profile])

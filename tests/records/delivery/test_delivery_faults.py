@@ -97,7 +97,7 @@ async def test_each_fault_has_its_answer(
     clients: Clients, proxy: FaultProxy, patient: Identifier, *, fault: Fault, answer: Answer
 ) -> None:
     proxy.plan = on_creates([fault])
-    client = await clients.open(proxy.url, deadline=1)
+    client = await clients.open(proxy.url)
     assert await client.records.deliver(a_document(patient), search_first=False) == answer
 
 
