@@ -15,11 +15,12 @@ from telehealth.access.rules import digest, new_secret
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId
 from telehealth.db.unit import Unit
+from telehealth.notifications.kinds import KINDS, Purpose
 from telehealth.notifications.limits import DAY, MOST, waits_for_room
 from telehealth.notifications.models import AddressRow, MessageRow, PreferenceRow, StopRow, TextedBackRow
 from telehealth.notifications.rules import Channel, Message, MessageKind, MessageState, Reader
 from telehealth.notifications.texts import NoNumber, to_e164
-from telehealth.notifications.wishes import PURPOSES, Meant, Purpose, Said, masked
+from telehealth.notifications.wishes import Meant, Said, masked
 
 ANSWERED_FOR = timedelta(days=1)  # who writes what nobody reads is told so once in that time
 SECRET = ("message_address", "secret")
@@ -40,7 +41,7 @@ class Address:
     works: bool = True
 
     def takes(self, kind: MessageKind) -> bool:
-        return PURPOSES.get(kind) not in self.stopped
+        return KINDS[kind].purpose not in self.stopped
 
 
 def normal(channel: Channel, written: str, region: str) -> str | None:
@@ -148,7 +149,7 @@ async def prefer(unit: Unit, patient_id: PatientId, purpose: Purpose, channel: C
         .where(
             row.recipient_id == patient_id,
             row.state == MessageState.PENDING,
-            row.kind.in_([kind for kind, of in PURPOSES.items() if of is purpose]),
+            row.kind.in_([kind for kind, nature in KINDS.items() if nature.purpose is purpose]),
             untried_by(channel),
         )
         .values(channel=channel)
@@ -193,7 +194,7 @@ async def texted_back(unit: Unit, gateway_id: str, number: str, meant: Meant) ->
 
 def link_of(address: Address, kind: MessageKind) -> str:
     """The path that stops messages like that one."""
-    return f"/unsubscribe/{address.secret}/{PURPOSES[kind]}"
+    return f"/unsubscribe/{address.secret}/{KINDS[kind].purpose}"
 
 
 async def _read(unit: Unit, row: AddressRow) -> Address:

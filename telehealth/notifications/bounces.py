@@ -16,8 +16,9 @@ from telehealth.followups import service as followups
 from telehealth.followups.parts import Owner, Pool, Priority, TaskClosed, TaskKind, Wish
 from telehealth.monitoring import queries as monitoring
 from telehealth.notifications.addresses import normal
+from telehealth.notifications.kinds import About, about
 from telehealth.notifications.models import AddressRow
-from telehealth.notifications.rules import OF_QUESTIONS, OF_VISITS, Channel, Message, MessageKind
+from telehealth.notifications.rules import Channel, Message
 from telehealth.notifications.wishes import digits_of, is_written, masked
 from telehealth.people import queries as people
 from telehealth.records.after_visit import queries as after_visit
@@ -120,11 +121,13 @@ async def _locked(unit: Unit, address_id: UUID) -> AddressRow:
 
 async def _visit(unit: Unit, message: Message) -> Visit | None:
     """The visit that it is about; the patient's latest, if there is any, when it is about a time to choose."""
-    if message.kind in OF_VISITS:
-        return await visits.find(unit, message.subject_id)
-    if message.kind in OF_QUESTIONS:
-        return await visits.find(unit, (await monitoring.request(unit, message.subject_id)).visit_id)
-    if message.kind is MessageKind.AFTER_VISIT_SUMMARY:
-        visit_id = await after_visit.worth_reading(unit, message.subject_id)
-        return None if visit_id is None else await visits.find(unit, visit_id)
-    return await visits.latest(unit, message.recipient_id)
+    match about(message.kind):
+        case About.VISIT:
+            return await visits.find(unit, message.subject_id)
+        case About.QUESTIONS:
+            return await visits.find(unit, (await monitoring.request(unit, message.subject_id)).visit_id)
+        case About.SUMMARY:
+            visit_id = await after_visit.worth_reading(unit, message.subject_id)
+            return None if visit_id is None else await visits.find(unit, visit_id)
+        case _:
+            return await visits.latest(unit, message.recipient_id)

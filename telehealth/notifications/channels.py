@@ -13,6 +13,7 @@ from telehealth.core.ports import Ports
 from telehealth.db.unit import Unit
 from telehealth.notifications import addresses, bounces, devices
 from telehealth.notifications.gathering import reader_of
+from telehealth.notifications.kinds import KINDS, Purpose
 from telehealth.notifications.models import DELIVERED, MessageRow
 from telehealth.notifications.ports import (
     Caller,
@@ -26,8 +27,8 @@ from telehealth.notifications.ports import (
     Unreachable,
 )
 from telehealth.notifications.rules import STOPPED, Channel, Message, MessageKind, MessageState
-from telehealth.notifications.ways import PRESSING, TEXTED, beside, patience, ways
-from telehealth.notifications.wishes import PURPOSES, Purpose, Said, override_of, preferring
+from telehealth.notifications.ways import PRESSING, beside, patience, ways
+from telehealth.notifications.wishes import Said, override_of, preferring
 
 Recipient = tuple[Role, UUID]
 
@@ -57,9 +58,10 @@ def reach_of(ports: Ports) -> Reach:
 async def ways_of(unit: Unit, kind: MessageKind, recipient: Recipient, ahead: timedelta | None) -> tuple[Channel, ...]:
     """The channels to try, one after the other, as this recipient wishes."""
     role, person_id = recipient
-    if len(ways(kind, role, ahead=ahead)) == 1 or kind not in PURPOSES:
+    purpose = KINDS[kind].purpose
+    if len(ways(kind, role, ahead=ahead)) == 1 or purpose is None:
         return ways(kind, role, ahead=ahead)
-    first = (await addresses.preferred(unit, person_id)).get(PURPOSES[kind])
+    first = (await addresses.preferred(unit, person_id)).get(purpose)
     among = preferring(first, ways(kind, role, ahead=ahead, first=first))
     shows = await devices.has_any(unit, recipient)
     return tuple(each for each in among if shows or each is not Channel.PUSH)
@@ -140,7 +142,7 @@ async def is_told(unit: Unit, message: Message) -> bool:
 async def ring_first(unit: Unit, patient_id: UUID) -> None:
     """What presses and waits for its time goes to the patient's browsers, unless they prefer another channel."""
     wished, row = await addresses.preferred(unit, patient_id), MessageRow
-    kinds = [kind for kind in TEXTED if PURPOSES[kind] not in wished]
+    kinds = [kind for kind, nature in KINDS.items() if nature.texted and nature.purpose not in wished]
     waiting = (row.recipient_id == patient_id, row.state == MessageState.PENDING, row.tries == 0)
     presses = row.visit_at - row.due_at <= PRESSING
     await unit.session.execute(

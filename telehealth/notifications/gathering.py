@@ -11,12 +11,8 @@ from telehealth.db.unit import Unit
 from telehealth.followups import queries as followups
 from telehealth.monitoring import queries as monitoring
 from telehealth.notifications import devices, queries
+from telehealth.notifications.kinds import KINDS, About, about, whom
 from telehealth.notifications.rules import (
-    OF_ALERTS,
-    OF_QUESTIONS,
-    OF_TASKS,
-    OF_VISITS,
-    TO_WHO_IS_NOT_HERE,
     UNTRUE,
     Facts,
     Message,
@@ -26,7 +22,7 @@ from telehealth.notifications.rules import (
     Unsendable,
     still_true,
 )
-from telehealth.notifications.slots import Words, whom
+from telehealth.notifications.slots import Words
 from telehealth.people import queries as people
 from telehealth.people.rules import Patient
 from telehealth.records.after_visit import queries as after_visit
@@ -50,7 +46,7 @@ async def facts_of(unit: Unit, message: Message) -> Facts | Unsendable:
 
 
 async def _found(unit: Unit, message: Message) -> Facts | Unsendable:
-    return await ABOUT[message.kind](unit, message)
+    return await FOUND[about(message.kind)](unit, message)
 
 
 async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
@@ -58,7 +54,7 @@ async def _about_visit(unit: Unit, message: Message) -> Facts | Unsendable:
     kind = await booking.visit_type(unit, visit.visit_type_id)
     if not still_true(message, visit, unit.now, reminders=kind.reminders) or await _uninvited(unit, message):
         return UNTRUE
-    if message.kind in TO_WHO_IS_NOT_HERE and await attendance.is_here(unit, visit.id):
+    if KINDS[message.kind].to_absent and await attendance.is_here(unit, visit.id):
         return UNTRUE
     late = await notices.late_of(unit, visit.clinician_id) if message.kind is MessageKind.RUNNING_LATE else None
     if message.kind is MessageKind.RUNNING_LATE and (late is None or late.said_at != message.due_at):
@@ -152,14 +148,14 @@ async def _about_task(unit: Unit, message: Message) -> Facts | Unsendable:
     return Facts(message=message, reader=await reader_of(unit, message))
 
 
-ABOUT: Mapping[MessageKind, Callable[[Unit, Message], Awaitable[Facts | Unsendable]]] = {
-    **dict.fromkeys(OF_VISITS, _about_visit),
-    **dict.fromkeys(OF_QUESTIONS, _about_questions),
-    **dict.fromkeys(OF_ALERTS, _about_alert),
-    **dict.fromkeys(OF_TASKS, _about_task),
-    MessageKind.OFFER: _about_offer,
-    MessageKind.TIME_TO_CHOOSE: _about_invitation,
-    MessageKind.AFTER_VISIT_SUMMARY: _about_summary,
+FOUND: Mapping[About, Callable[[Unit, Message], Awaitable[Facts | Unsendable]]] = {
+    About.VISIT: _about_visit,
+    About.OFFER: _about_offer,
+    About.CHOICE: _about_invitation,
+    About.SUMMARY: _about_summary,
+    About.QUESTIONS: _about_questions,
+    About.TASK: _about_task,
+    About.ALERT: _about_alert,
 }
 
 

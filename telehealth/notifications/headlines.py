@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 
 from telehealth.core.actors import Role
 from telehealth.http.locales import Locales
+from telehealth.notifications.kinds import About, about
 from telehealth.notifications.letters import headline_of
 from telehealth.notifications.ports import Call, Push, Urgency
-from telehealth.notifications.rules import OF_ALERTS, Facts, MessageKind
+from telehealth.notifications.rules import Facts
 from telehealth.notifications.signature import proof_of
 from telehealth.notifications.texts import to_e164
 from telehealth.notifications.ways import is_pressing
 
-K = MessageKind
 # How long it is worth showing on a device that was off.
 LASTS = timedelta(hours=24)
 ALERT_LASTS = timedelta(minutes=10)
@@ -33,7 +33,7 @@ class PushDesk:
     def write(self, facts: Facts, *, now: datetime) -> Push:
         """The notification for one person: a line, and where it leads. Nothing of it can be read on the way."""
         message, said = facts.message, headline_of(facts, self.locales)
-        is_alert = message.kind in OF_ALERTS
+        is_alert = about(message.kind) is About.ALERT
         topic = _topic(message.recipient_id.bytes + message.subject_id.bytes)
         words = {
             "title": facts.clinic.name if facts.clinic else said.sender,
@@ -75,7 +75,7 @@ class CallDesk:
 
 
 def _lasts(facts: Facts, now: datetime) -> timedelta:
-    if facts.message.kind in OF_ALERTS:
+    if about(facts.message.kind) is About.ALERT:
         return ALERT_LASTS
     until = facts.until or (facts.visit.ends_at if facts.visit else None)
     return LASTS if until is None else max(SHORTEST, min(LASTS, until - now))

@@ -3,6 +3,7 @@
 `catalogue` has the words of the house, `said` what stands in their places for one reader.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,16 +12,15 @@ from telehealth.core.actors import Role
 from telehealth.core.time import parse_zone
 from telehealth.http.locales import Locale, Locales
 from telehealth.notifications.invitations import Occasion, invite
+from telehealth.notifications.kinds import KINDS, About, Whom, about, whom
 from telehealth.notifications.ports import Invite, Mail, Method
-from telehealth.notifications.rules import OF_ALERTS, OF_QUESTIONS, Facts, MessageKind
-from telehealth.notifications.slots import Whom, whom
+from telehealth.notifications.rules import Facts, MessageKind
 from telehealth.notifications.wording import OPEN, Wording, letter
 from telehealth.scheduling.calendars.rules import domain_of
 from telehealth.scheduling.waitlist.rules import OfferMode
 from telehealth.visits.participants.rules import LINK_PATHS, Identity
 
 K = MessageKind
-IN_CALENDARS = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class Desk:
         )
 
     def _invite(self, facts: Facts, voice: "Voice", *, link: str, now: datetime) -> Invite | None:
-        if facts.visit is None or facts.message.kind not in IN_CALENDARS:
+        if facts.visit is None or not KINDS[facts.message.kind].in_calendars:
             return None
         occasion = Occasion(
             title=voice.locale.gettext("Video visit"),
@@ -128,17 +128,8 @@ def said(facts: Facts, voice: Voice, link: str) -> dict[str, str]:
 
 
 def catalogue(kind: MessageKind, to: Whom, locale: Locale) -> Wording:
-    """The words of the house in that language. Raises ValueError for what nobody is told."""
-    if to is Whom.STAFF:
-        if kind in OF_ALERTS:
-            return _about_alert(kind, locale)
-        return _to_clinician(kind, locale) if kind in (K.INVITATION, K.MOVED, K.CANCELLATION) else _task(kind, locale)
-    if to is Whom.COMPANION:
-        return _to_companion(kind, locale)
-    if kind in OF_QUESTIONS:
-        return _to_answer(kind, locale)
-    alone = {K.OFFER: _about_offer, K.TIME_TO_CHOOSE: _to_choose, K.AFTER_VISIT_SUMMARY: _to_read}
-    return alone[kind](locale) if kind in alone else _to_patient(kind, locale)
+    """The words of the house in that language. Raises KeyError or ValueError for what they are not told."""
+    return WRITTEN[to, about(kind)](kind, locale)
 
 
 def _to_patient(kind: MessageKind, locale: Locale) -> Wording:
@@ -202,7 +193,7 @@ def _to_clinician(kind: MessageKind, locale: Locale) -> Wording:
     return _wording(subject, "{greeting}", first, *(() if kind is K.CANCELLATION else ("{link}",)))
 
 
-def _to_read(locale: Locale) -> Wording:
+def _to_read(_kind: MessageKind, locale: Locale) -> Wording:
     """There is something for the patient to read after the visit; what it says stands behind the link."""
     _ = locale.gettext
     ready = _("Your after-visit summary is ready. Open this link to read it. You will be asked for your date of birth.")
@@ -210,7 +201,7 @@ def _to_read(locale: Locale) -> Wording:
     return _wording(_("Your after-visit summary is ready"), "{greeting}", ready, "{link}", last, _help(locale))
 
 
-def _to_choose(locale: Locale) -> Wording:
+def _to_choose(_kind: MessageKind, locale: Locale) -> Wording:
     """The patient is asked to choose a time; the link is their own."""
     _ = locale.gettext
     return _wording(
@@ -287,7 +278,7 @@ def _about_alert(kind: MessageKind, locale: Locale) -> Wording:
     return _wording(subject, "{greeting}", first, last, "{link}")
 
 
-def _about_offer(locale: Locale) -> Wording:
+def _about_offer(_kind: MessageKind, locale: Locale) -> Wording:
     """A time that came free, for a patient who waits; the link is for their answer."""
     _ = locale.gettext
     return _wording(
@@ -354,3 +345,16 @@ def _where_to_ask(locale: Locale) -> str:
 
 def _wording(subject: str, *parts: str) -> Wording:
     return Wording(subject % OPEN, "\n\n".join(part if "{" in part else part % OPEN for part in parts))
+
+
+WRITTEN: Mapping[tuple[Whom, About], Callable[[MessageKind, Locale], Wording]] = {
+    (Whom.PATIENT, About.VISIT): _to_patient,
+    (Whom.COMPANION, About.VISIT): _to_companion,
+    (Whom.STAFF, About.VISIT): _to_clinician,
+    (Whom.PATIENT, About.OFFER): _about_offer,
+    (Whom.PATIENT, About.CHOICE): _to_choose,
+    (Whom.PATIENT, About.SUMMARY): _to_read,
+    (Whom.PATIENT, About.QUESTIONS): _to_answer,
+    (Whom.STAFF, About.TASK): _task,
+    (Whom.STAFF, About.ALERT): _about_alert,
+}

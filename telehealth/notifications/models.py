@@ -13,8 +13,8 @@ from sqlalchemy.orm import Mapped
 
 from telehealth.core.errors import Refusal, Stale
 from telehealth.db.tables import Table, phi, pii, plain
+from telehealth.notifications.kinds import Purpose
 from telehealth.notifications.rules import MessageState
-from telehealth.notifications.wishes import Purpose
 
 STATES = ", ".join(f"'{state}'" for state in MessageState)
 STUCK = "state = 'dead' OR (state IN ('pending', 'sending') AND fault IS NOT NULL)"

@@ -13,10 +13,11 @@ from telehealth.http.call import Call
 from telehealth.notifications import addresses, devices
 from telehealth.notifications.addresses import Address
 from telehealth.notifications.gathering import reader_who
+from telehealth.notifications.kinds import Purpose
 from telehealth.notifications.ports import Caller, NoCaller, Texter
 from telehealth.notifications.rules import Channel, Reader
 from telehealth.notifications.schemas import WishesForm
-from telehealth.notifications.wishes import Purpose, Said
+from telehealth.notifications.wishes import Said
 from telehealth.people import queries as people
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.service import open_visit

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, select
 
 from telehealth.db.unit import Unit
+from telehealth.notifications.kinds import Whom
 from telehealth.notifications.models import MessageTextRow
 from telehealth.notifications.rules import Channel, MessageKind
-from telehealth.notifications.slots import Published, Whom, Words
+from telehealth.notifications.slots import Published, Words
 from telehealth.notifications.wording import Wording
 
 

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from telehealth.core.errors import NotFound
 from telehealth.db.unit import Unit
 from telehealth.notifications.channels import Reach, following_of, is_unwanted, learn, reroute
+from telehealth.notifications.kinds import KINDS
 from telehealth.notifications.models import DELIVERED, UNDELIVERED, MessageRow
 from telehealth.notifications.ports import OptedOut, Refused, Sent, Unreachable
 from telehealth.notifications.providers import message_of
 from telehealth.notifications.rules import Channel, MessageState
-from telehealth.notifications.wishes import goes_elsewhere
 
 GOING = frozenset({MessageState.PENDING, MessageState.SENDING})
 Heard = Sent | Refused | Unreachable | OptedOut
@@ -37,7 +37,7 @@ async def heard(unit: Unit, message_id: UUID, came: Heard, *, of: Collection[Cha
 
 async def _lost(unit: Unit, row: MessageRow, came: Refused | Unreachable | OptedOut, reach: Reach) -> None:
     message = message_of(row)
-    tells_on = not is_unwanted(came) or goes_elsewhere(message.kind)
+    tells_on = not is_unwanted(came) or KINDS[message.kind].elsewhere
     following = await following_of(unit, message, reach) if tells_on else None
     ended = MessageState.SUPPRESSED if is_unwanted(came) else MessageState.DEAD
     row.state = MessageState.REROUTED if following is not None else ended

@@ -97,13 +97,6 @@ MESSAGE_STEPS: Mapping[MessageState, frozenset[MessageState]] = {
 
 K = MessageKind
 TO_COME = WAITING | {VisitStatus.BOOKED}
-OF_VISITS = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.JOIN_NOW, K.RUNNING_LATE})
-TO_WHO_IS_NOT_HERE = frozenset({K.JOIN_NOW, K.RUNNING_LATE})  # of nobody whose page is open
-OF_QUESTIONS = frozenset({K.QUESTIONS_ASKED, K.QUESTIONS_OPEN})
-OF_TASKS = frozenset({K.FOLLOW_UP_DUE, K.FOLLOW_UP_OPEN, K.FOLLOW_UP_OVERDUE})
-OF_ALERTS = frozenset(
-    {K.WAITING_FOR_YOU, K.WAITING_UNANSWERED, K.HELD_UP, K.LINK_LOCKED, K.UNJOINABLE, K.HOUSE_UNREADY}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, Field
 
 from telehealth.core.time import parse_zone
 from telehealth.http.schemas import Instant, Message
+from telehealth.notifications.kinds import Purpose, Whom
 from telehealth.notifications.rules import Attempted, Channel, MessageKind, MessageState
-from telehealth.notifications.slots import Published, Whom, Words
-from telehealth.notifications.wishes import Purpose
+from telehealth.notifications.slots import Published, Words
 from telehealth.notifications.wording import Wording, cleaned
 
 

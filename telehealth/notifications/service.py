@@ -26,13 +26,13 @@ from telehealth.notifications.channels import (
     ways_of,
 )
 from telehealth.notifications.gathering import facts_of, participant_of
+from telehealth.notifications.kinds import KINDS, About, about
 from telehealth.notifications.models import AttemptRow, MessageRow
 from telehealth.notifications.ports import Away, Came, Deferred, OptedOut, Refused, Sent, Unreachable
 from telehealth.notifications.rules import (
     BAD_ADDRESS,
     GIVE_UP_AFTER,
     NOWHERE,
-    OF_VISITS,
     STOPPED,
     TOLD,
     WRITTEN_TRIES,
@@ -51,7 +51,6 @@ from telehealth.notifications.rules import (
 from telehealth.notifications.ways import SHOWN_WITHIN, patience, quiet_until
 from telehealth.notifications.wishes import (
     Override,
-    goes_elsewhere,
     must_go_from,
     override_of,
 )
@@ -178,7 +177,7 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach, *, away
 
     What one channel cannot bring, the next one tries that has an address. `away`: nothing goes to its provider now.
     """
-    settling = came != Sent() and (not is_unwanted(came) or goes_elsewhere(message.kind))
+    settling = came != Sent() and (not is_unwanted(came) or KINDS[message.kind].elsewhere)
     following = await following_of(unit, message, reach) if settling else None
     values = _values(unit, message, came, last=following is None or not following.brings, away=away)
     rerouted = values["state"] in (MessageState.DEAD, MessageState.SUPPRESSED) and following is not None
@@ -192,7 +191,7 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach, *, away
         .values(values | ({"state": MessageState.REROUTED} if rerouted else {}))
         .returning(MessageRow.address_id, MessageRow.override)
     )
-    if came == Sent() and message.kind in OF_VISITS and message.recipient_role is not Role.CLINICIAN:
+    if came == Sent() and about(message.kind) is About.VISIT and message.recipient_role is not Role.CLINICIAN:
         await _notified(unit, message)
     ours = settled.one_or_none()
     if ours is None:

@@ -2,23 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
-from telehealth.core.actors import Role
-from telehealth.notifications.rules import OF_ALERTS, OF_QUESTIONS, OF_VISITS, Channel, MessageKind
+from telehealth.notifications.kinds import KINDS, About, Whom, channels
+from telehealth.notifications.rules import Channel, MessageKind
 from telehealth.notifications.wording import Frame, Wording
 
-K = MessageKind
 BUDGET = 3  # parts of a text message on the air, with the longest of what may stand in it
-
-
-class Whom(StrEnum):
-    """Who reads it: the patient, somebody who takes part with them, or who works here."""
-
-    PATIENT = "patient"
-    COMPANION = "companion"
-    STAFF = "staff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +26,13 @@ class Words:
 
     @property
     def frame(self) -> Frame:
-        known = _TEXTED if self.channel is Channel.SMS else _PLACES[self.whom] | _OWN.get(self.kind, frozenset())
-        known |= _NEEDED.get(self.kind, frozenset())
-        timed = self.kind in OF_VISITS or self.kind is K.OFFER
-        known = known if timed else known - _OF_TIMES
-        linked = self.kind is not K.CANCELLATION
-        needed = _NEEDED.get(self.kind) or frozenset({*({"link"} if linked else ()), *({"when"} if timed else ())})
+        nature = KINDS[self.kind]
+        timed = nature.about in (About.VISIT, About.OFFER)
+        usual = _TEXTED if self.channel is Channel.SMS else _PLACES[self.whom] | nature.may
         return Frame(
-            known=known if linked else known - {"link", "how"},
-            needed=needed,
+            known=(usual - (frozenset() if timed else _OF_TIMES) - (frozenset() if "link" in nature.needs else _LINKS))
+            | nature.needs,
+            needed=nature.needs,
             open_to=frozenset({"when"} if timed else ()),
             has_subject=self.channel is Channel.EMAIL,
         )
@@ -64,41 +52,19 @@ class Published:
     retired_at: datetime | None
 
 
-_OF_TIMES = frozenset({"when", "clinician"})
+_OF_TIMES, _LINKS = frozenset({"when", "clinician"}), frozenset({"link", "how"})
 _TEXTED = frozenset({"clinic", "when", "link"})
 _PLACES = {
     Whom.PATIENT: frozenset({"greeting", "clinic", "phone", "when", "clinician", "link"}),
     Whom.COMPANION: frozenset({"greeting", "clinic", "phone", "when", "clinician", "link", "how"}),
     Whom.STAFF: frozenset({"greeting", "when", "link"}),
 }
-_OWN = {
-    K.OFFER: frozenset({"there", "instead_of", "kept_until", "answer_until"}),
-    K.TIME_TO_CHOOSE: frozenset({"until"}),
-    K.AFTER_VISIT_SUMMARY: frozenset({"until"}),
-    **dict.fromkeys(OF_QUESTIONS, frozenset({"until"})),
-}
-_NEEDED = {K.JOIN_NOW: frozenset({"link"}), K.RUNNING_LATE: frozenset({"link", "delay"})}
-_TO_PATIENTS = (
-    *(K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.JOIN_NOW, K.RUNNING_LATE),
-    *(K.TIME_TO_CHOOSE, K.OFFER, K.AFTER_VISIT_SUMMARY, K.QUESTIONS_ASKED, K.QUESTIONS_OPEN),
-)
-_TO_COMPANIONS = (K.INVITATION, K.MOVED, K.CANCELLATION)
-_OF_TASKS = (K.FOLLOW_UP_DUE, K.FOLLOW_UP_OPEN, K.FOLLOW_UP_OVERDUE)
-ALL = (
-    *(Words(kind, Whom.PATIENT, channel) for kind in _TO_PATIENTS for channel in (Channel.EMAIL, Channel.SMS)),
-    *(Words(kind, Whom.COMPANION, Channel.EMAIL) for kind in _TO_COMPANIONS),
-    *(Words(kind, Whom.STAFF, Channel.EMAIL) for kind in (*_TO_COMPANIONS, *_OF_TASKS, *sorted(OF_ALERTS))),
+ALL = tuple(
+    Words(kind, whom, channel)
+    for whom in Whom
+    for kind, nature in KINDS.items()
+    if whom in nature.readers
+    for channel in channels(kind, whom)
 )
 
 NAMED = {each.name: each for each in ALL}
-
-
-def whom(role: Role) -> Whom:
-    """Who reads what goes to that role."""
-    match role:
-        case Role.PATIENT:
-            return Whom.PATIENT
-        case Role.GUEST:
-            return Whom.COMPANION
-        case _:
-            return Whom.STAFF

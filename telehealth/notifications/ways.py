@@ -4,19 +4,9 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from telehealth.core.actors import Role
-from telehealth.notifications.rules import OF_ALERTS, OF_QUESTIONS, Channel, MessageKind
+from telehealth.notifications.kinds import KINDS, About, about
+from telehealth.notifications.rules import Channel, MessageKind
 
-K = MessageKind
-# What patients are told by text message too; staff have boards, alerts and mail.
-TEXTED = frozenset(
-    {
-        *(K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER, K.JOIN_NOW, K.RUNNING_LATE),
-        *(K.TIME_TO_CHOOSE, K.OFFER, K.AFTER_VISIT_SUMMARY, *OF_QUESTIONS),
-    }
-)
-# What a caller tells in one line, and what is so bad to miss that one calls when nothing else has reached them.
-SPOKEN = frozenset({K.INVITATION, K.MOVED, K.CANCELLATION, K.REMINDER})
-CALLED = frozenset({K.MOVED, K.CANCELLATION})
 RINGING = frozenset({Channel.SMS, Channel.PUSH, Channel.PHONE})
 PRESSING = timedelta(hours=1)
 SHOWN_WITHIN = timedelta(minutes=1)  # or else the next channel has what a device was sent
@@ -32,17 +22,18 @@ def ways(
 
     What is about the next hour goes where it is seen at once; the rest goes where it can be kept and printed.
     """
-    if role is not Role.PATIENT or kind not in TEXTED:
+    nature = KINDS[kind]
+    if role is not Role.PATIENT or not nature.texted:
         return (Channel.EMAIL,)
     pressing = (Channel.PUSH, Channel.SMS, Channel.EMAIL)
     usual = pressing if is_pressing(ahead) else (Channel.EMAIL, Channel.SMS, Channel.PUSH)
-    called = kind in CALLED or (first is Channel.PHONE and kind in SPOKEN)
+    called = nature.vital or (first is Channel.PHONE and nature.spoken)
     return (*usual, Channel.PHONE) if called else usual
 
 
 def beside(kind: MessageKind, role: Role) -> tuple[Channel, ...]:
     """What rings at the same time, for who has it: somebody waits, and every second counts."""
-    return (Channel.PUSH,) if role is Role.CLINICIAN and kind in OF_ALERTS else ()
+    return (Channel.PUSH,) if role is Role.CLINICIAN and about(kind) is About.ALERT else ()
 
 
 def is_pressing(ahead: timedelta | None) -> bool:

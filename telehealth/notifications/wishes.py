@@ -12,14 +12,6 @@ ABOUT_TO_BEGIN = timedelta(hours=48)
 SHORTEST_NUMBER = 5  # digits; what is shorter ends too many numbers
 
 
-class Purpose(StrEnum):
-    """What messages to patients and companions are for; who wants none of a purpose still gets the others."""
-
-    APPOINTMENTS = "appointments"
-    CARE = "care"
-    SURVEYS = "surveys"
-
-
 class Override(StrEnum):
     """Why a message goes to an address at which its purpose was stopped."""
 
@@ -45,19 +37,6 @@ class Meant(StrEnum):
     OTHER = "other"
 
 
-PURPOSES: Mapping[MessageKind, Purpose] = {
-    K.INVITATION: Purpose.APPOINTMENTS,
-    K.MOVED: Purpose.APPOINTMENTS,
-    K.CANCELLATION: Purpose.APPOINTMENTS,
-    K.REMINDER: Purpose.APPOINTMENTS,
-    K.JOIN_NOW: Purpose.APPOINTMENTS,
-    K.RUNNING_LATE: Purpose.APPOINTMENTS,
-    K.TIME_TO_CHOOSE: Purpose.APPOINTMENTS,
-    K.OFFER: Purpose.APPOINTMENTS,
-    K.AFTER_VISIT_SUMMARY: Purpose.CARE,
-    K.QUESTIONS_ASKED: Purpose.CARE,
-    K.QUESTIONS_OPEN: Purpose.CARE,
-}
 # Words that stop and start texts everywhere (CTIA Messaging Principles, section 5.1.3), and those of our languages:
 # without accents, as `words` leaves them. The language is that of the answer.
 ANSWERS: Mapping[Meant, Mapping[str, tuple[str, ...]]] = {
@@ -107,11 +86,6 @@ def override_of(message: Message, now: datetime) -> Override | None:
     if since is None or now < since:
         return None
     return Override.TIME_CHANGED if message.kind is K.MOVED else Override.CANCELLED_SOON
-
-
-def goes_elsewhere(kind: MessageKind) -> bool:
-    """Whether what was stopped at one address is told at another: who stops reminders wants none, anywhere."""
-    return kind not in (K.REMINDER, K.JOIN_NOW, K.QUESTIONS_OPEN)
 
 
 def preferring(first: Channel | None, among: tuple[Channel, ...]) -> tuple[Channel, ...]:

@@ -24,10 +24,11 @@ from telehealth.core.ids import (
     WaitlistEntryId,
 )
 from telehealth.http.locales import LANGUAGES, Locale, Locales
+from telehealth.notifications.kinds import About, Whom, about
 from telehealth.notifications.letters import Desk
 from telehealth.notifications.ports import Mail
-from telehealth.notifications.rules import OF_VISITS, Channel, Facts, Message, MessageKind, OfferedTime, Reader
-from telehealth.notifications.slots import ALL, Whom, Words
+from telehealth.notifications.rules import Channel, Facts, Message, MessageKind, OfferedTime, Reader
+from telehealth.notifications.slots import ALL, Words
 from telehealth.notifications.texts import TextDesk
 from telehealth.notifications.trial import CLINICIAN, NAMES, SECRET, ZONES
 from telehealth.people.rules import Clinic
@@ -88,7 +89,7 @@ def facts(words: Words, language: str, zone: str, at: datetime) -> Facts:
     return Facts(
         message=_message(words, at),
         reader=Reader(NAMES[language], "reader@home.example", language, zone, "+12025550143"),
-        visit=visit(at, zone) if words.kind in OF_VISITS else None,
+        visit=visit(at, zone) if about(words.kind) is About.VISIT else None,
         offered=_offered(at) if words.kind is MessageKind.OFFER else None,
         clinician=CLINICIAN,
         clinic=CLINIC,

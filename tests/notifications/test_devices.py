@@ -16,11 +16,12 @@ from telehealth.db.unit import Unit
 from telehealth.notifications import addresses, devices, receipts
 from telehealth.notifications.channels import reach_of, ring_first
 from telehealth.notifications.devices import Person
+from telehealth.notifications.kinds import Purpose
 from telehealth.notifications.memory import MemoryPusher, MemoryTexter
 from telehealth.notifications.models import MessageRow
 from telehealth.notifications.ports import Deferred, Device, Sent, Unreachable
 from telehealth.notifications.rules import Channel
-from telehealth.notifications.wishes import Purpose, Said
+from telehealth.notifications.wishes import Said
 from telehealth.visits.appointments import service as appointments
 from tests.kit.pushes import Browser
 from tests.notifications.conftest import HOME, Post

@@ -11,11 +11,12 @@ from telehealth.core.time import FixedClock
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit
 from telehealth.notifications import addresses, bounces
+from telehealth.notifications.kinds import Purpose
 from telehealth.notifications.memory import MemoryTexter
 from telehealth.notifications.models import MessageRow
 from telehealth.notifications.ports import Away, OptedOut, Unreachable
 from telehealth.notifications.rules import Channel
-from telehealth.notifications.wishes import Purpose, Said
+from telehealth.notifications.wishes import Said
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.lifecycle import service as visits
 from tests.notifications.conftest import NUMBER, ROSA, Post, write_down

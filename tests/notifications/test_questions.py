@@ -18,11 +18,12 @@ from telehealth.monitoring import queries, service
 from telehealth.monitoring import tasks as monitoring
 from telehealth.notifications import addresses
 from telehealth.notifications import tasks as notifications
+from telehealth.notifications.kinds import Purpose
 from telehealth.notifications.memory import MemoryTexter
 from telehealth.notifications.ports import Mail
 from telehealth.notifications.rules import Channel
 from telehealth.notifications.sending import send_due
-from telehealth.notifications.wishes import Purpose, Said
+from telehealth.notifications.wishes import Said
 from telehealth.tasks.relay import Relay
 from telehealth.visits.lifecycle import queries as visits
 from tests.followups.working import work_of

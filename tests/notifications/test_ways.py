@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telehealth.core.actors import Role
+from telehealth.notifications.kinds import KINDS
 from telehealth.notifications.rules import GIVE_UP_AFTER, Channel, MessageKind
 from telehealth.notifications.segments import segments
 from telehealth.notifications.texts import NoNumber, to_e164
-from telehealth.notifications.ways import TEXTED, beside, patience, quiet_until, ways
+from telehealth.notifications.ways import beside, patience, quiet_until, ways
 from telehealth.notifications.wishes import preferring
 
 ZONES = ("Europe/Madrid", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Kiritimati", "UTC")
@@ -51,7 +52,7 @@ def test_every_way_is_there_once(kind: MessageKind, role: Role, ahead: timedelta
         wished = preferring(first, among)
         assert sorted(wished) == sorted(among)
         assert first not in among or wished[0] is first
-    assert (Channel.SMS in among) == (role is Role.PATIENT and kind in TEXTED)
+    assert (Channel.SMS in among) == (role is Role.PATIENT and KINDS[kind].texted)
     assert patience(ahead=ahead) < GIVE_UP_AFTER
 
 

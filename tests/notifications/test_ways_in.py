@@ -19,11 +19,11 @@ from telehealth.db.unit import Unit
 from telehealth.http.locales import Locales
 from telehealth.http.ports import Authenticator
 from telehealth.notifications import addresses
+from telehealth.notifications.kinds import Purpose
 from telehealth.notifications.memory import MemoryPusher
 from telehealth.notifications.ports import Caller, CallerSecret, GatewayDoor, GatewayKind, Pusher, Rates, Texter
 from telehealth.notifications.routes import OPERATIONS, PAGES
 from telehealth.notifications.rules import Channel
-from telehealth.notifications.wishes import Purpose
 from telehealth.visits.participants import routes as participants
 from tests.kit.by_hand import BIRTH, SAME_SITE
 from tests.kit.web import ORIGIN, client_of

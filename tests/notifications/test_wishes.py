@@ -10,11 +10,12 @@ from telehealth.core.time import FixedClock
 from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit
 from telehealth.notifications import addresses
+from telehealth.notifications.kinds import Purpose
 from telehealth.notifications.memory import MemoryTexter
 from telehealth.notifications.models import MessageRow
 from telehealth.notifications.ports import Refused
 from telehealth.notifications.rules import Channel
-from telehealth.notifications.wishes import Meant, Purpose, Said, masked, meaning
+from telehealth.notifications.wishes import Meant, Said, masked, meaning
 from telehealth.visits.appointments import service as appointments
 from tests.notifications.conftest import HOME, NUMBER, ROSA, Post, write_down
 

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from telehealth.http.locales import LANGUAGES, Locales
 from telehealth.notifications import trial
+from telehealth.notifications.kinds import KINDS
 from telehealth.notifications.rules import Channel, MessageKind
 from telehealth.notifications.segments import segments
 from telehealth.notifications.slots import ALL, BUDGET, NAMED, Words
 from telehealth.notifications.trial import House
-from telehealth.notifications.ways import TEXTED
 from telehealth.notifications.wording import CLINICAL, Fault, Frame, Wording, cleaned, clinical, faults, filled, letter
 from telehealth.people.rules import Clinic, words
 
@@ -105,7 +105,9 @@ def test_the_catalogue_keeps_to_its_own_rules(text: Words, language: str) -> Non
 
 def test_every_kind_has_its_words() -> None:
     assert {each.kind for each in ALL} == set(MessageKind)
-    assert {each.kind for each in ALL if each.channel is Channel.SMS} == TEXTED
+    assert {each.kind for each in ALL if each.channel is Channel.SMS} == {
+        kind for kind, nature in KINDS.items() if nature.texted
+    }
 
 
 def test_a_text_message_that_is_too_long_says_how_long_it_would_be() -> None:
