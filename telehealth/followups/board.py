@@ -1,6 +1,6 @@
 """What boards and rooms show of follow-up tasks: the implementation of lower floors' ports, and the board of tasks."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from telehealth.db.together import Together
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.followups import queries
 from telehealth.followups.parts import Facing, FollowUp, Pool, TaskStatus
-from telehealth.followups.rules import overdue_first, owned
+from telehealth.followups.rules import CLOSED, overdue_first, owned
 from telehealth.people import queries as people
 
 
@@ -45,43 +45,57 @@ class TaskBoards:
 
 
 async def board(unit: Unit) -> dict[str, Any]:
-    """Own tasks, the team's, and what falls due next; the overdue first."""
+    """Own tasks, the team's, and what falls due next; the overdue first. Whether anybody hears of what is escalated."""
     due = overdue_first(await queries.on_board(unit), unit.now)
     coming = await queries.coming(unit)
-    me = queries.own_id(unit)
-    patients = await people.patients(unit, {task.patient_id for task in (*due, *coming)})
-    names = await owners(unit, due)
-
-    def drawn(tasks: Iterable[FollowUp]) -> list[dict[str, Any]]:
-        return [
-            {
-                "id": task.id,
-                "visit_id": task.visit_id,
-                "patient_id": task.patient_id,
-                "kind": task.kind,
-                "title": task.title,
-                "patient_name": patients[task.patient_id].name,
-                "due_at": task.due_at,
-                "overdue": task.due_at <= task.ends_at <= unit.now,
-                "escalated": task.status is TaskStatus.ESCALATED,
-                "priority": task.priority,
-                "facing": task.facing,
-                "pool": task.owner.pool,
-                "owner": names.get(task.owner.person_id) if task.owner.person_id else None,
-                "origin": task.origin,
-                "asks": bool(task.questionnaire),
-                "gave": task.clinician_id == me,
-                "number": task.number,
-                "items": [item.done for item in task.checklist],
-            }
-            for task in tasks
-        ]
-
+    me, draw = queries.own_id(unit), await _drawing(unit, (*due, *coming))
     return {
-        "mine": drawn(task for task in due if owned(task.owner, me)),
-        "team": drawn(task for task in due if not owned(task.owner, me)),
-        "coming": drawn(coming),
+        "mine": [draw(task) for task in due if owned(task.owner, me)],
+        "team": [draw(task) for task in due if not owned(task.owner, me)],
+        "coming": [draw(task) for task in coming],
+        "coordinated": bool((await queries.coordination(unit)).clinician_ids),
     }
+
+
+async def one(unit: Unit, task_id: UUID) -> dict[str, Any]:
+    """One task as boards show it. Raises NotFound."""
+    task = await queries.follow_up(unit, task_id)
+    closed = task.status in CLOSED
+    return (await _drawing(unit, [task]))(task) | {"mine": owned(task.owner, queries.own_id(unit)), "closed": closed}
+
+
+async def _drawing(unit: Unit, tasks: Collection[FollowUp]) -> Callable[[FollowUp], dict[str, Any]]:
+    """How one of these tasks is drawn. Of what another has, nobody takes anything but what was escalated."""
+    me = queries.own_id(unit)
+    patients = await people.patients(unit, {task.patient_id for task in tasks})
+    names = await owners(unit, tasks)
+
+    def drawn(task: FollowUp) -> dict[str, Any]:
+        escalated = task.status is TaskStatus.ESCALATED
+        return {
+            "id": task.id,
+            "visit_id": task.visit_id,
+            "patient_id": task.patient_id,
+            "kind": task.kind,
+            "title": task.title,
+            "patient_name": patients[task.patient_id].name,
+            "due_at": task.due_at,
+            "overdue": task.due_at <= task.ends_at <= unit.now,
+            "escalated": escalated,
+            "free": escalated or task.owner.person_id is None,
+            "taken_on_at": task.taken_on_at if task.is_taken_on else None,
+            "priority": task.priority,
+            "facing": task.facing,
+            "pool": task.owner.pool,
+            "owner": names.get(task.owner.person_id) if task.owner.person_id else None,
+            "origin": task.origin,
+            "asks": bool(task.questionnaire),
+            "gave": task.clinician_id == me,
+            "number": task.number,
+            "items": [item.done for item in task.checklist],
+        }
+
+    return drawn
 
 
 async def owners(unit: Unit, tasks: Collection[FollowUp]) -> dict[UUID | None, str]:

@@ -7,15 +7,26 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Double, func, literal, select
 
+from telehealth.access import queries as access
+from telehealth.core.actors import Role
+from telehealth.core.errors import Stale
 from telehealth.core.ids import PatientId
 from telehealth.db.tables import UtcDateTime
 from telehealth.db.unit import Unit
 from telehealth.followups import queries
-from telehealth.followups.models import FollowUpRow, TriggerRow
-from telehealth.followups.parts import Command, FollowUp, TaskKind, TaskStatus, Wish
-from telehealth.followups.rules import ENDINGS, TRANSITIONS, WINDOW, Facts, moved_by_time, needless, next_look
+from telehealth.followups.models import CoordinationRow, FollowUpRow, TriggerRow
+from telehealth.followups.parts import (
+    Command,
+    Coordination,
+    FollowUp,
+    TaskKind,
+    TaskStatus,
+    UnfitCoordinator,
+    Wish,
+)
+from telehealth.followups.rules import ENDINGS, TRANSITIONS, Facts, moved_by_time, needless, next_look
 from telehealth.followups.service import plan
-from telehealth.followups.steps import apply, change, close, event_of, situation
+from telehealth.followups.steps import apply, change, close, event_of, looked_at_again, situation
 from telehealth.visits.gates import queries as gates
 from telehealth.visits.lifecycle import queries as visits
 
@@ -126,12 +137,27 @@ async def set_triggers(unit: Unit, enabled: Iterable[str]) -> None:
     unit.audit("update", "follow_up_trigger", None)
 
 
+async def name_coordinators(unit: Unit, clinician_ids: Collection[UUID], *, version: int) -> Coordination:
+    """These and no others are told of each task that is escalated from now on. `version` is what they take the place
+    of. Raises Stale, UnfitCoordinator.
+    """
+    if version != (await queries.coordination(unit)).version:
+        raise Stale
+    if not set(clinician_ids) <= {each.person_id for each in await access.staff(unit, Role.CLINICIAN)}:
+        raise UnfitCoordinator
+    named = {"clinician_ids": sorted(set(clinician_ids)), "named_at": unit.now, "named_by": unit.actor.id}
+    unit.session.add(CoordinationRow(version=version + 1, **named))
+    await unit.session.flush()
+    unit.audit("update", "follow_up_coordination", None)
+    return await queries.coordination(unit)
+
+
 def _move(unit: Unit, row: FollowUpRow, now: datetime) -> None:
     """By one step; a row that was looked at too early, or whose task is closed, is put where it belongs."""
     status = TaskStatus(row.status)
     command = moved_by_time(status, situation(unit, row, now=now))
     if command is None:
-        row.next_at = next_look(status, row.due_at, row.ends_at or row.due_at + WINDOW, blocked=row.blocked)
+        row.next_at = next_look(status, row.due_at, looked_at_again(row), blocked=row.blocked)
         return
     (transition,) = (each for each in TRANSITIONS if each.command is command)
     apply(unit, row, command, transition.to or status)
@@ -160,17 +186,19 @@ async def _facts(unit: Unit, rows: Sequence[FollowUpRow]) -> list[Facts]:
 
 
 def _sped(unit: Unit, row: FollowUpRow, speed: float) -> datetime:
-    """What time it is for a task: for demonstrations time runs faster from when it was planned."""
+    """What time it is for a task: for demonstrations time runs faster from when it was planned, or taken on."""
     if speed == 1:
         return unit.now
-    return row.planned_at + min((unit.now - row.planned_at) * speed, LONGEST_SPEED_UP)
+    begun = row.taken_on_at or row.planned_at
+    return begun + min((unit.now - begun) * speed, LONGEST_SPEED_UP)
 
 
 def _has_come(unit: Unit, speed: float) -> ColumnElement[bool]:
     if speed == 1:
         return FollowUpRow.next_at <= unit.now
-    needed = _seconds(FollowUpRow.next_at - FollowUpRow.planned_at)
-    return needed <= _seconds(literal(unit.now, UtcDateTime()) - FollowUpRow.planned_at) * speed
+    begun = func.coalesce(FollowUpRow.taken_on_at, FollowUpRow.planned_at)
+    needed = _seconds(FollowUpRow.next_at - begun)
+    return needed <= _seconds(literal(unit.now, UtcDateTime()) - begun) * speed
 
 
 def _seconds(interval: ColumnElement[Any]) -> ColumnElement[float]:

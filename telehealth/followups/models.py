@@ -1,11 +1,13 @@
 """Tables of follow-up tasks. Private to this package."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, Uuid, text
 from sqlalchemy.orm import Mapped
 
+from telehealth.core.errors import Refusal, Stale
 from telehealth.db.tables import Table, phi, plain
 from telehealth.followups.parts import Command, Facing, Pool, Priority, TaskKind, TaskStatus
 
@@ -22,7 +24,8 @@ MADE_BY_ITSELF = "origin IS NOT NULL AND status <> 'cancelled'"
 class FollowUpRow(Table):
     """`title`, `reason` and `checklist` (JSON) are sealed. `moved_at` is when it last changed, `next_at` when time may
     change it: a task that waits for another or for nothing has none, so that the sweep never sees it.
-    `blocked`: the task of `after_id` is open. `owner_id` null is anyone of `pool`. `questionnaire` is a code.
+    `taken_on_at` is when somebody last took it on that had been escalated. `blocked`: the task of `after_id` is open.
+    `owner_id` null is anyone of `pool`. `questionnaire` is a code.
     """
 
     __tablename__ = "follow_up_task"
@@ -46,6 +49,7 @@ class FollowUpRow(Table):
     closed_at: Mapped[datetime | None] = plain()
     after_id: Mapped[UUID | None] = plain(ForeignKey("follow_up_task.id"))
     blocked: Mapped[bool] = plain(server_default=text("false"))
+    taken_on_at: Mapped[datetime | None] = plain()
     series_id: Mapped[UUID | None] = plain()
     number: Mapped[int | None] = plain()
     origin: Mapped[str | None] = phi()
@@ -113,3 +117,17 @@ class TriggerRow(Table):
     ending: Mapped[str] = plain(primary_key=True)
     enabled: Mapped[bool] = plain()
     changed_at: Mapped[datetime] = plain()
+
+
+class CoordinationRow(Table):
+    """Append-only: who was named to hear of what is escalated; the last version is in force."""
+
+    __tablename__ = "follow_up_coordination"
+
+    version: Mapped[int] = plain(primary_key=True, autoincrement=False)
+    clinician_ids: Mapped[list[UUID]] = plain(ARRAY(Uuid))
+    named_at: Mapped[datetime] = plain()
+    named_by: Mapped[UUID | None] = plain()
+
+
+CONFLICTS: Mapping[str, type[Refusal]] = {"pk_follow_up_coordination": Stale}

@@ -1,4 +1,4 @@
-"""The board of tasks, and the page on which an administrator says which come by themselves. Without scripts too."""
+"""The board of tasks, and the page of one, to which a mail leads. Without scripts too."""
 
 from typing import Any
 from uuid import UUID
@@ -7,18 +7,16 @@ from starlette.responses import Response
 
 from telehealth.core.errors import NotFound
 from telehealth.db.unit import Unit
-from telehealth.followups import board, keeping, queries, service
+from telehealth.followups import board, service
 from telehealth.followups.events import FOLLOW_UPS_TOPIC
 from telehealth.followups.parts import ReasonMissing, TaskClosed, TaskOpen, TaskTaken
 from telehealth.followups.ports import Questionnaires
-from telehealth.followups.rules import TRIGGERS
-from telehealth.followups.schemas import BoardQuery, SkipForm, StrokeMessage, TriggersForm, TriggersQuery
+from telehealth.followups.schemas import BoardQuery, SkipForm, StrokeMessage, TaskQuery
 from telehealth.http.call import Call
 from telehealth.http.sse import stream
 from telehealth.visits.lifecycle import queries as visits
 
 BOARD = "/tasks"
-ADMIN = "/admin/follow-ups"
 
 
 async def plan_on_page(call: Call, visit: UUID, body: StrokeMessage) -> Response:
@@ -76,6 +74,28 @@ async def claim(call: Call, task: UUID) -> Response:
     return call.redirect(BOARD)
 
 
+async def task_page(call: Call, task: UUID, query: TaskQuery) -> Response:
+    """One task, for who comes from a mail. What is closed, or nobody else's business any more, the board says."""
+    try:
+        context = await call.run(_task, task)
+    except NotFound:
+        return call.redirect(f"{BOARD}?told=gone")
+    return call.render("task.html", told=query.told, **context)
+
+
+async def take_on(call: Call, task: UUID) -> Response:
+    """The button of that page: nobody else is told of it from now on. Of two, the second reads who was quicker."""
+    try:
+        await call.run(service.claim, task)
+    except NotFound:
+        return call.redirect(f"{BOARD}?told=gone")
+    except TaskTaken:
+        return call.redirect(f"{BOARD}/{task}?told=taken")
+    except TaskClosed:
+        return call.redirect(f"{BOARD}?told=closed")
+    return call.redirect(f"{BOARD}/{task}")
+
+
 async def reopen(call: Call, task: UUID) -> Response:
     """Closing it was a slip."""
     try:
@@ -85,27 +105,14 @@ async def reopen(call: Call, task: UUID) -> Response:
     return call.redirect(f"{BOARD}?told=reopened")
 
 
-async def triggers_page(call: Call, query: TriggersQuery) -> Response:
-    """Which endings of a visit make a task."""
-    return call.render("admin_follow_ups.html", saved=bool(query.saved), **await call.run(_triggers))
-
-
-async def save_triggers(call: Call, body: TriggersForm) -> Response:
-    """From now on it goes like this."""
-    await call.run(keeping.set_triggers, body.ticked())
-    return call.redirect(f"{ADMIN}?saved=yes")
-
-
 async def _board(unit: Unit) -> dict[str, Any]:
+    return {**await _frame(unit), "stream": "/v1/follow-ups/stream", **await board.board(unit)}
+
+
+async def _task(unit: Unit, task_id: UUID) -> dict[str, Any]:
+    return {**await _frame(unit), "task": await board.one(unit, task_id)}
+
+
+async def _frame(unit: Unit) -> dict[str, Any]:
     reader = await visits.reader(unit)
-    frame = {"me": reader, "zone": reader.time_zone, "now": unit.now, "stream": "/v1/follow-ups/stream"}
-    return {**frame, **await board.board(unit)}
-
-
-async def _triggers(unit: Unit) -> dict[str, Any]:
-    enabled = await queries.triggers(unit)
-    drawn = [
-        {"ending": each.ending, "kind": each.kind, "pool": each.owner.pool, "on": enabled[each.ending]}
-        for each in TRIGGERS
-    ]
-    return {"me": await visits.reader(unit), "triggers": drawn}
+    return {"me": reader, "zone": reader.time_zone, "now": unit.now}

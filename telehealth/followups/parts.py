@@ -101,6 +101,18 @@ class UnfitTask(Refusal):
     kind, slug, title = Kind.INVALID, "unfit-task", "This task does not make sense"
 
 
+class UnfitCoordinator(Refusal):
+    kind, slug, title = Kind.INVALID, "unfit-coordinator", "Who coordinates follow-ups is a clinician who signs in here"
+
+
+@dataclass(frozen=True, slots=True)
+class Coordination:
+    """Who is told of what is escalated; `version` counts how often they were named, and is 0 when nobody ever was."""
+
+    version: int
+    clinician_ids: tuple[ClinicianId, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One line of a checklist."""
@@ -159,9 +171,9 @@ class FollowUp:
     """One task. `title`, `reason` and the checklist are what people wrote, and may speak of the patient's health.
 
     `clinician_id` gave the visit it came from. It is to be done in [`due_at`, `ends_at`). It does not fire while the
-    task of `after_id` is open: then it is `blocked`. `number` counts the tasks of a repetition from 1. `origin` says
-    what made it when nobody did by hand, and `source` which one of these. `questionnaire` is the code of what the
-    patient is asked to answer.
+    task of `after_id` is open: then it is `blocked`. `taken_on_at` is when somebody took it on after it was escalated.
+    `number` counts the tasks of a repetition from 1. `origin` says what made it when nobody did by hand, and `source`
+    which one of these. `questionnaire` is the code of what the patient is asked to answer.
     """
 
     id: TaskId
@@ -179,6 +191,7 @@ class FollowUp:
     ends_at: datetime
     moved_at: datetime
     closed_at: datetime | None = None
+    taken_on_at: datetime | None = None
     after_id: TaskId | None = None
     blocked: bool = False
     series_id: UUID | None = None
@@ -189,6 +202,11 @@ class FollowUp:
     reason: str = ""
     checklist: Sequence[Item] = ()
     revision: int = 1
+
+    @property
+    def is_taken_on(self) -> bool:
+        """Whether its owner sees to it, whom nobody waited for at first."""
+        return self.taken_on_at is not None and self.status is TaskStatus.REMINDED and self.owner.person_id is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,10 @@ from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import ClinicianId, PatientId, TaskId, VisitId
 from telehealth.db.unit import Unit
-from telehealth.followups.models import FollowUpRow, StepRow, TriggerRow
+from telehealth.followups.models import CoordinationRow, FollowUpRow, StepRow, TriggerRow
 from telehealth.followups.parts import (
     Command,
+    Coordination,
     Facing,
     FollowUp,
     Item,
@@ -58,6 +59,29 @@ async def is_off(unit: Unit, task_id: UUID, person_id: UUID) -> bool:
     row = FollowUpRow
     off = or_(row.closed_at.is_not(None), row.owner_id.is_distinct_from(person_id) & row.owner_id.is_not(None))
     return await unit.session.scalar(select(row.id).where(row.id == task_id, off)) is not None
+
+
+async def is_escalated(unit: Unit, task_id: UUID) -> bool:
+    """Whether nobody has done that task in time, and nobody taken it on since. No audit row, as above."""
+    row = FollowUpRow
+    query = select(row.id).where(row.id == task_id, row.status == TaskStatus.ESCALATED)
+    return await unit.session.scalar(query) is not None
+
+
+async def coordination(unit: Unit) -> Coordination:
+    """Who is to be told of what is escalated, as far as they still sign in here."""
+    query = select(CoordinationRow).order_by(CoordinationRow.version.desc()).limit(1)
+    row = await unit.session.scalar(query)
+    if row is None:
+        return Coordination(version=0)
+    signing_in = {each.person_id for each in await access.staff(unit, Role.CLINICIAN)}
+    return Coordination(row.version, tuple(ClinicianId(each) for each in row.clinician_ids if each in signing_in))
+
+
+async def coordinators_of(unit: Unit, task_id: UUID) -> tuple[ClinicianId, ...]:
+    """Who is to hear that this task was escalated. What a supervisor is to sign nobody else can take on."""
+    kind = await unit.session.scalar(select(FollowUpRow.kind).where(FollowUpRow.id == task_id))
+    return () if kind == TaskKind.COSIGN else (await coordination(unit)).clinician_ids
 
 
 async def follow_ups(
@@ -192,7 +216,7 @@ async def triggers(unit: Unit) -> dict[str, bool]:
 
 
 def visible(unit: Unit) -> ColumnElement[bool]:
-    """What was escalated is the clinicians' team's: whoever owns it has been silent.
+    """What was escalated is the clinicians' team's: whoever owns it has been silent. Who has it since, they see too.
 
     The desk has its own tasks alone: what clinicians write down is about health.
     """
@@ -202,7 +226,8 @@ def visible(unit: Unit) -> ColumnElement[bool]:
         case Role.CLINICIAN:
             unowned = and_(FollowUpRow.pool == Pool.CLINICIANS, FollowUpRow.owner_id.is_(None))
             gave = FollowUpRow.clinician_id == unit.actor.person_id
-            return or_(_own(unit), gave, unowned, FollowUpRow.status == TaskStatus.ESCALATED)
+            taken_on = and_(FollowUpRow.taken_on_at.is_not(None), FollowUpRow.closed_at.is_(None))
+            return or_(_own(unit), gave, unowned, FollowUpRow.status == TaskStatus.ESCALATED, taken_on)
         case Role.FRONT_DESK:
             return FollowUpRow.pool == Pool.DESK
         case Role.PATIENT:
@@ -263,6 +288,7 @@ def follow_up_of(unit: Unit, row: FollowUpRow) -> FollowUp:
         ends_at=row.ends_at or row.due_at + WINDOW,
         moved_at=row.moved_at,
         closed_at=row.closed_at,
+        taken_on_at=row.taken_on_at,
         after_id=None if row.after_id is None else TaskId(row.after_id),
         blocked=row.blocked,
         series_id=row.series_id,

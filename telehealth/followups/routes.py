@@ -3,21 +3,24 @@
 from uuid import UUID
 
 from telehealth.core.actors import Purpose, Scope
-from telehealth.core.errors import NotFound, Stale
-from telehealth.followups import keeping, pages, queries, service
+from telehealth.core.errors import ConditionMissing, NotFound, Stale
+from telehealth.followups import administration, keeping, pages, queries, service
 from telehealth.followups.parts import (
+    Coordination,
     FollowUp,
     Owner,
     ReasonMissing,
     TaskClosed,
     TaskOpen,
     TaskTaken,
+    UnfitCoordinator,
     UnfitDelay,
     UnfitTask,
 )
 from telehealth.followups.ports import Questionnaires
 from telehealth.followups.rules import OPEN
 from telehealth.followups.schemas import (
+    Coordinators,
     FollowUpQuery,
     FollowUpView,
     HistoryView,
@@ -31,7 +34,7 @@ from telehealth.followups.schemas import (
     TriggersView,
 )
 from telehealth.http.call import Call, Reply
-from telehealth.http.conditions import etag, if_match
+from telehealth.http.conditions import etag, if_match, required_match
 from telehealth.http.operation import operation, page
 from telehealth.http.schemas import Page
 from telehealth.http.sse import EVENTS
@@ -121,6 +124,20 @@ async def set_triggers(call: Call, body: TriggersView) -> TriggersView:
     return TriggersView.model_validate(await call.run(queries.triggers))
 
 
+async def read_coordinators(call: Call) -> Reply[Coordinators]:
+    """Who is told of each task that is escalated, and the version of that."""
+    return _coordinators(await call.run(queries.coordination))
+
+
+async def name_coordinators(call: Call, body: Coordinators) -> Reply[Coordinators]:
+    """These are told from now on, and no others. With nobody in the list it is told to whose the task or visit is."""
+    return _coordinators(await call.run(keeping.name_coordinators, body.items, version=required_match(call)))
+
+
+def _coordinators(named: Coordination) -> Reply[Coordinators]:
+    return Reply(Coordinators(items=list(named.clinician_ids)), headers=etag(named.version))
+
+
 def _reply(task: FollowUp) -> Reply[FollowUpView]:
     return Reply(FollowUpView.of(task), headers=etag(task.revision))
 
@@ -129,7 +146,7 @@ _WRITE, _CARE, _ADMIN = Scope.FOLLOW_UPS_WRITE, Purpose.TREATMENT, Scope.VISIT_T
 _CHANGING = (NotFound, Stale, TaskClosed)
 _PLANNING = (NotFound, UnfitDelay, UnfitTask, InvalidRecurrence)
 VISIT, TASK = "/v1/visits/{visit:uuid}/follow-ups", "/v1/follow-ups/{task:uuid}"
-TRIGGERS = "/v1/follow-up-triggers"
+TRIGGERS, COORDINATORS = "/v1/follow-up-triggers", "/v1/follow-up-coordinators"
 OPERATIONS = (
     operation("POST", VISIT, plan_follow_up, needs=_WRITE, purpose=_CARE, status=201, errors=_PLANNING),
     operation("POST", f"{VISIT}/stroke", plan_in_one_stroke, needs=_WRITE, purpose=_CARE, status=201, errors=_PLANNING),
@@ -147,7 +164,10 @@ OPERATIONS = (
     operation("POST", f"{TASK}/checklist", tick_item, needs=_WRITE, purpose=_CARE, errors=(*_CHANGING, UnfitTask)),
     operation("GET", TRIGGERS, read_triggers, needs=_ADMIN),
     operation("PUT", TRIGGERS, set_triggers, needs=_ADMIN),
+    operation("GET", COORDINATORS, read_coordinators, needs=_ADMIN),
+    operation("PUT", COORDINATORS, name_coordinators, needs=_ADMIN, errors=(Stale, ConditionMissing, UnfitCoordinator)),
 )
+ADMIN = administration.ADMIN
 ON_BOARD = f"{pages.BOARD}/{{task:uuid}}"
 PAGES = (
     page("POST", "/visits/{visit:uuid}/follow-ups", pages.plan_on_page, needs=_WRITE, purpose=_CARE, errors=_PLANNING),
@@ -157,6 +177,9 @@ PAGES = (
     page("POST", f"{ON_BOARD}/skip", pages.skip, needs=_WRITE, purpose=_CARE, errors=(NotFound,)),
     page("POST", f"{ON_BOARD}/claim", pages.claim, needs=_WRITE, purpose=_CARE, errors=(NotFound,)),
     page("POST", f"{ON_BOARD}/reopen", pages.reopen, needs=_WRITE, purpose=_CARE, errors=(NotFound,)),
-    page("GET", pages.ADMIN, pages.triggers_page, needs=_ADMIN),
-    page("POST", pages.ADMIN, pages.save_triggers, needs=_ADMIN),
+    page("GET", ON_BOARD, pages.task_page, needs=_WRITE, purpose=_CARE),
+    page("POST", f"{ON_BOARD}/take-on", pages.take_on, needs=_WRITE, purpose=_CARE),
+    page("GET", ADMIN, administration.triggers_page, needs=_ADMIN),
+    page("POST", ADMIN, administration.save_triggers, needs=_ADMIN),
+    page("POST", f"{ADMIN}/coordinators", administration.save_coordinators, needs=_ADMIN),
 )

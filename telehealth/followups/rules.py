@@ -46,7 +46,6 @@ class Situation:
     closed_at: datetime | None = None
     blocked: bool = False
     taken: bool = False
-    escalated: bool = False
     reason: str = ""
 
 
@@ -61,11 +60,16 @@ def remind_at(due_at: datetime, ends_at: datetime) -> datetime:
     return due_at + min(REMIND_AFTER, (ends_at - due_at) / 2)
 
 
+def answer_by(due_at: datetime, ends_at: datetime, taken_on_at: datetime | None) -> datetime:
+    """Until when it is waited for who has it: who took on what was escalated has as long again as it had at first."""
+    return ends_at if taken_on_at is None else taken_on_at + (ends_at - due_at)
+
+
 HAS_COME = Guard("due", lambda s: s.now >= s.due_at)
 UNBLOCKED = Guard("predecessor_closed", lambda s: not s.blocked)
 TO_REMIND = Guard("reminder_due", lambda s: s.now >= remind_at(s.due_at, s.ends_at))
 WINDOW_OVER = Guard("window_over", lambda s: s.now >= s.ends_at)
-FREE = Guard("free_or_own_or_escalated", lambda s: not s.taken or s.escalated)
+FREE = Guard("free_or_own", lambda s: not s.taken)
 REASON_GIVEN = Guard("reason_given", lambda s: bool(s.reason))
 IN_TIME = Guard("closed_just_now", lambda s: s.closed_at is not None and s.now < s.closed_at + UNDO_FOR)
 REFUSALS = {FREE: TaskTaken, REASON_GIVEN: ReasonMissing, IN_TIME: TaskOpen}
@@ -100,7 +104,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.FIRE, ({S.PLANNED}, S.DUE), _SYSTEM, happened.FollowUpDue, HAS_COME, UNBLOCKED),
     _row(C.REMIND, ({S.DUE}, S.REMINDED), _SYSTEM, happened.FollowUpReminded, TO_REMIND),
     _row(C.ESCALATE, ({S.REMINDED}, S.ESCALATED), _SYSTEM, happened.FollowUpEscalated, WINDOW_OVER),
-    _row(C.CLAIM, (OPEN, None), STAFF, happened.FollowUpAssigned, FREE),
+    _row(C.CLAIM, (OPEN - {S.ESCALATED}, None), STAFF, happened.FollowUpAssigned, FREE),
+    _row(C.CLAIM, ({S.ESCALATED}, S.REMINDED), STAFF, happened.FollowUpAssigned),  # from who is silent
     _row(C.ASSIGN, (OPEN, None), STAFF, happened.FollowUpAssigned),
     _row(C.NOTE, (OPEN, None), STAFF, happened.FollowUpNoted),
     _row(C.CHECK, (OPEN, None), STAFF, happened.FollowUpNoted),

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from telehealth.followups.parts import (
     LONGEST_ITEM,
@@ -23,6 +23,7 @@ from telehealth.followups.parts import (
 from telehealth.followups.rules import ENDINGS
 from telehealth.http.schemas import Instant, Message
 
+MOST_COORDINATORS = 50
 DELAY = r"^[1-9][0-9]{0,2}[dwm]$"
 Reason = Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, pattern=r"\S")]
 Line = Annotated[str, Field(min_length=1, max_length=LONGEST_ITEM, pattern=r"\S")]
@@ -100,7 +101,9 @@ class ItemView(Message):
 
 
 class FollowUpView(Message):
-    """`clinician_id` gave the visit; `ends_at` is when the window ends in which it is to be done."""
+    """`clinician_id` gave the visit; `ends_at` is when the window ends in which it is to be done. `taken_on_at` is when
+    its owner took it on after it was escalated.
+    """
 
     id: UUID
     visit_id: UUID
@@ -116,6 +119,7 @@ class FollowUpView(Message):
     due_at: Instant
     ends_at: Instant
     closed_at: Instant | None
+    taken_on_at: Instant | None
     after: UUID | None
     series_id: UUID | None
     number: int | None
@@ -183,10 +187,23 @@ class TriggersView(Message):
     incomplete: bool
 
 
+class Coordinators(Message):
+    """Ids of clinicians who sign in here; each is told of every task that is escalated."""
+
+    items: Annotated[list[UUID], Field(max_length=MOST_COORDINATORS)]
+
+
 class BoardQuery(Message):
     """`closed` is the task that was just closed, `told` why the last press did nothing, `lang` the page's language."""
 
     closed: UUID | None = None
+    told: str = ""
+    lang: str | None = None
+
+
+class TaskQuery(Message):
+    """`told`: why the last press did nothing."""
+
     told: str = ""
     lang: str | None = None
 
@@ -206,6 +223,23 @@ class TriggersForm(Message):
 
     def ticked(self) -> list[str]:
         return [ending for ending in ENDINGS if getattr(self, ending)]
+
+
+class CoordinatorsForm(Message):
+    """`version` is what the page was drawn from. A box that is ticked is a field with the id of a clinician as name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: Annotated[int, Field(ge=0, lt=2**31)]
+
+    @model_validator(mode="after")
+    def _are_people(self) -> Self:
+        _ = self.ticked
+        return self
+
+    @property
+    def ticked(self) -> frozenset[UUID]:
+        return frozenset(map(UUID, self.model_extra or {}))
 
 
 class TriggersQuery(Message):

@@ -118,13 +118,16 @@ async def reopen(unit: Unit, task_id: UUID) -> FollowUp:
 
 
 async def claim(unit: Unit, task_id: UUID, *, revision: int | None = None) -> FollowUp:
-    """Take it on: of two, the second hears that it is taken.
+    """Take it on: of two, the second hears that it is taken. Who takes on what was escalated has its window once more
+    before it is escalated again, and nobody else is told of it.
 
     Raises NotFound, Stale, TaskClosed, TaskTaken, UnfitTask.
     """
     row = await _by_hand(unit, task_id)
     pool = Pool.CLINICIANS if unit.actor.role is Role.CLINICIAN else Pool.DESK
-    await change(unit, row, Command.CLAIM, revision=revision, values={"owner_id": own_id(unit), "pool": pool})
+    taken_on_at = unit.now if row.status == TaskStatus.ESCALATED else row.taken_on_at
+    values = {"owner_id": own_id(unit), "pool": pool, "taken_on_at": taken_on_at}
+    await change(unit, row, Command.CLAIM, revision=revision, values=values)
     return follow_up_of(unit, row)
 
 

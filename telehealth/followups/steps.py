@@ -20,6 +20,7 @@ from telehealth.followups.rules import (
     WINDOW,
     Situation,
     Transition,
+    answer_by,
     decide,
     next_look,
 )
@@ -29,11 +30,10 @@ def situation(unit: Unit, row: FollowUpRow, *, reason: str = "", now: datetime |
     return Situation(
         now=now or unit.now,
         due_at=row.due_at,
-        ends_at=row.ends_at or row.due_at + WINDOW,
+        ends_at=looked_at_again(row),
         closed_at=row.closed_at,
         blocked=row.blocked,
         taken=row.owner_id is not None and row.owner_id != own_id(unit),
-        escalated=row.status == TaskStatus.ESCALATED,
         reason=reason,
     )
 
@@ -86,13 +86,18 @@ def apply(
     before = None if command is Command.PLAN else TaskStatus(row.status)
     row.status, row.moved_at = after, unit.now
     row.closed_at = (unit.now if before != after else row.closed_at) if after in CLOSED else None
-    row.next_at = next_look(after, row.due_at, row.ends_at or row.due_at + WINDOW, blocked=row.blocked)
+    row.next_at = next_look(after, row.due_at, looked_at_again(row), blocked=row.blocked)
     if before is not None:
         row.revision += 1
     sealed = unit.vault.seal(note_place(row.id, row.revision), note) if note else None
     entry = StepRow(task_id=row.id, seq=row.revision, at=unit.now, command=command, before=before, after=after)
     entry.actor_id, entry.role, entry.cause, entry.note = unit.actor.id, unit.actor.role, cause, sealed
     unit.session.add(entry)
+
+
+def looked_at_again(row: FollowUpRow) -> datetime:
+    """When the time of who has it is over."""
+    return answer_by(row.due_at, row.ends_at or row.due_at + WINDOW, row.taken_on_at)
 
 
 async def _tell_successors(unit: Unit, row: FollowUpRow, after: TaskStatus) -> None:

@@ -11,7 +11,7 @@ from telehealth.db.unit import Unit
 from telehealth.followups import queries as followups
 from telehealth.monitoring import queries as monitoring
 from telehealth.notifications import devices, queries
-from telehealth.notifications.kinds import KINDS, About, about, whom
+from telehealth.notifications.kinds import KINDS, OF_ESCALATED, About, about, whom
 from telehealth.notifications.rules import (
     UNTRUE,
     Facts,
@@ -143,9 +143,13 @@ async def _about_alert(unit: Unit, message: Message) -> Facts | Unsendable:
 
 async def _about_task(unit: Unit, message: Message) -> Facts | Unsendable:
     """Untrue once somebody has closed it or taken it on: who is told of it is to have something to do."""
-    if await followups.is_off(unit, message.subject_id, message.recipient_id):
+    task_id, to_coordinator = message.subject_id, message.kind is MessageKind.FOLLOW_UP_ESCALATED
+    if message.kind in OF_ESCALATED and not await followups.is_escalated(unit, task_id):
         return UNTRUE
-    return Facts(message=message, reader=await reader_of(unit, message))
+    if not to_coordinator and await followups.is_off(unit, task_id, message.recipient_id):
+        return UNTRUE
+    path = f"/tasks/{task_id}" if to_coordinator else ""
+    return Facts(message=message, reader=await reader_of(unit, message), path=path)
 
 
 FOUND: Mapping[About, Callable[[Unit, Message], Awaitable[Facts | Unsendable]]] = {

@@ -243,6 +243,11 @@ def _task(kind: MessageKind, locale: Locale) -> Wording:
         case K.FOLLOW_UP_OVERDUE:
             subject = _("A follow-up task is overdue")
             first = _("A follow-up task of yours has been due for days and nobody has done it.")
+        case K.FOLLOW_UP_ESCALATED:
+            subject = _("A follow-up task needs somebody")
+            first = _("A follow-up task has been due for days, and whoever was to do it has not answered.")
+            last = _("Whoever sees to it presses the button on this page, so that nobody else is told:")
+            return _wording(subject, "{greeting}", first, last, "{link}")
         case _:
             raise ValueError(f"{kind} is not for staff")
     return _wording(subject, "{greeting}", first, _("You find it on your board:"), "{link}")

@@ -34,6 +34,7 @@ class MessageKind(StrEnum):
     FOLLOW_UP_DUE = "follow_up_due"
     FOLLOW_UP_OPEN = "follow_up_open"
     FOLLOW_UP_OVERDUE = "follow_up_overdue"
+    FOLLOW_UP_ESCALATED = "follow_up_escalated"
     OFFER = "offer"
     AFTER_VISIT_SUMMARY = "after_visit_summary"
     QUESTIONS_ASKED = "questions_asked"

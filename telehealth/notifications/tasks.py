@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from telehealth.core.actors import Role
 from telehealth.db.unit import Unit
+from telehealth.followups import queries as followups
 from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUpEvent, FollowUpReminded
 from telehealth.monitoring.events import AnswerAwaited, QuestionsAsked, QuestionsEvent
 from telehealth.notifications import bounces, calling, service
@@ -69,7 +70,14 @@ async def tell_open(unit: Unit, event: FollowUpReminded) -> None:
 
 
 async def tell_overdue(unit: Unit, event: FollowUpEscalated) -> None:
-    await _tell_owner(unit, MessageKind.FOLLOW_UP_OVERDUE, event)
+    """Each coordinator, and whose it is or was to be, unless they coordinate themselves."""
+    named = await followups.coordinators_of(unit, event.task_id)
+    told: list[Recipient] = [(Role.CLINICIAN, each) for each in named]
+    if told:
+        kind = MessageKind.FOLLOW_UP_ESCALATED
+        await service.tell(unit, kind, event.task_id, recipients=told, due_at=unit.now)
+    if (event.owner or event.clinician_id) not in named:
+        await _tell_owner(unit, MessageKind.FOLLOW_UP_OVERDUE, event)
 
 
 async def offer(unit: Unit, event: OfferMade) -> None:

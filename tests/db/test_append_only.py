@@ -32,6 +32,7 @@ async def test_the_audit_log_cannot_be_changed(unit_of_work: UnitOfWork, databas
         "UPDATE consent SET language = ''",
         "DELETE FROM consent_withdrawal",
         "DELETE FROM follow_up_step",
+        "UPDATE follow_up_coordination SET clinician_ids = '{}'",
     ],
 )
 def test_nor_can_the_history_of_visits_participants_consents_and_alerts(database: str, change: str) -> None:

@@ -88,7 +88,7 @@ async def test_of_two_who_take_a_task_one_has_it(
     for _ in range(2):
         await fire_due(work_of(unit_of_work))
     rescued = await unit_of_work.run(service.claim, OTHER_DESK, task.id)
-    assert (rescued.status, rescued.owner.person_id) == (TaskStatus.ESCALATED, OTHER_DESK.id)
+    assert (rescued.status, rescued.owner.person_id) == (TaskStatus.REMINDED, OTHER_DESK.id)
 
 
 async def test_a_task_is_given_to_somebody_who_is_there(unit_of_work: UnitOfWork, arranged: Arranged) -> None:

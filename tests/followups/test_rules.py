@@ -17,6 +17,7 @@ from telehealth.followups.rules import (
     UNDO_FOR,
     Facts,
     Situation,
+    answer_by,
     decide,
     moved_by_time,
     needless,
@@ -63,7 +64,18 @@ def test_skipping_needs_a_reason_and_claiming_a_task_that_is_free() -> None:
         decide(Command.SKIP, TaskStatus.DUE, Role.FRONT_DESK, situation(reason=""))
     with pytest.raises(TaskTaken):
         decide(Command.CLAIM, TaskStatus.DUE, Role.FRONT_DESK, situation(taken=True))
-    assert decide(Command.CLAIM, TaskStatus.ESCALATED, Role.FRONT_DESK, situation(taken=True, escalated=True))
+    rescued = decide(Command.CLAIM, TaskStatus.ESCALATED, Role.FRONT_DESK, situation(taken=True))
+    assert rescued.to is TaskStatus.REMINDED, "who takes it on has it, and of two the second hears that it is taken"
+
+
+@given(SPANS, SPANS)
+def test_who_takes_on_what_was_escalated_has_its_window_once_more(window: timedelta, later: timedelta) -> None:
+    ends_at = AT + window
+    assert answer_by(AT, ends_at, None) == ends_at
+    again = answer_by(AT, ends_at, ends_at + later)
+    assert again == ends_at + later + window
+    for now, command in ((again - timedelta(microseconds=1), None), (again, Command.ESCALATE)):
+        assert moved_by_time(TaskStatus.REMINDED, situation(now=now, ends_at=again, closed_at=None)) is command
 
 
 def test_a_slip_can_be_undone_for_a_while_and_a_cancellation_never() -> None:

@@ -86,6 +86,8 @@ TYPED_AGAIN = "the form is shown again with what was typed, to the person who ty
 MESSAGES = "an admin answers for every message of the house, which tells nothing of a patient"
 DELIVERIES = "an admin answers for every delivery of the house, which tells nothing of a patient"
 OF_THE_DESK = "the front desk registers for every patient of the clinic"
+OF_TRIGGERS = ("read_triggers", "triggers_page", "read_coordinators")
+TO_THE_BOARD = "leads to the board, which says of all that somebody else has it, or that it is closed"
 EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"records.{name}", Check.STRANGER): DELIVERIES for name in ("redrive_delivery", "redrive_on_page")},
     **{(f"records.{name}", Check.TRACE): DELIVERIES for name in ("list_deliveries", "deliveries_page")},
@@ -195,7 +197,7 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"visits.{name}", Check.TRACE): "an empty form" for name in ("find", "front_desk")},
     **{(f"records.{name}", Check.TRACE): STORED for name in ("read_attachment", "read_own_file")},
     ("followups.follow_tasks", Check.TRACE): "says that a board of tasks changed, never what: the board is audited",
-    **{(f"followups.{name}", Check.TRACE): "no patient's data" for name in ("read_triggers", "triggers_page")},
+    **{(f"followups.{name}", Check.TRACE): "no patient's data" for name in OF_TRIGGERS},
     **{(f"pathways.{name}", Check.TRACE): "what pathways there are is no patient's data" for name in OF_PATHWAYS},
     **{(f"pathways.{name}", Check.ECHO): "names the address: a code" for name in ("publish_pathway", "retire_pathway")},
     **{(f"pathways.{name}", Check.ECHO): TYPED_AGAIN for name in ("open_pathway", "save_pathway")},
@@ -208,6 +210,8 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"monitoring.{name}", Check.ECHO): TYPED_AGAIN for name in ("open_form", "save_form", "identify_asked")},
     **{(f"exchange.{verb}_questionnaire{many}", Check.TRACE): QUESTIONS for verb, many in VERBS},
     ("exchange.read_questionnaire", Check.STRANGER): "questions are nobody's",
-    ("followups.claim", Check.STRANGER): "leads to the board, which says of all that somebody else has it",
+    **{(f"followups.{name}", Check.STRANGER): TO_THE_BOARD for name in ("claim", "take_on", "task_page")},
+    ("followups.task_page", Check.ECHO): "as visits.offered",
+    ("followups.save_coordinators", Check.ECHO): TYPED_AGAIN,
     ("visits.follow_board", Check.TRACE): "says that the board changed, never what: the board itself is audited",
 }

@@ -19,6 +19,8 @@ AFTERCARE: Mapping[str, Callable[[Residents], dict[str, Any]]] = {
     "followups.tick_item": lambda _: {"item": 0},
     "followups.set_triggers": lambda _: dict.fromkeys(ENDINGS, True),
     "followups.save_triggers": lambda _: {"sent": "yes", "patient_no_show": "on"},
+    "followups.name_coordinators": lambda _: {"items": []},
+    "followups.save_coordinators": lambda _: {"version": "0"},
     "monitoring.publish_form": lambda _: {"questionnaire": QUESTIONNAIRE},
     "monitoring.save_form": lambda _: {"questionnaire": json.dumps(QUESTIONNAIRE), "version": "1", "action": "preview"},
     "monitoring.identify_asked": lambda _: BOXES,

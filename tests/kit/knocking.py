@@ -293,6 +293,7 @@ TUS = {
 COSIGNING = ("cosign_note", "return_note", "withdraw_note")
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "visits.save_intake": {"If-Match": '"1"'},
+    "followups.name_coordinators": {"If-Match": '"0"'},
     "records.save_note": {"If-Match": '"1"'},
     **{f"records.{name}_{what}": TUS for name in ("create", "tell", "upload") for what in ("attachment", "own_file")},
     **{

@@ -23,6 +23,8 @@ def _task(at: int, **more: object) -> Data:
         "due_at": NOW - timedelta(hours=at),
         "overdue": False,
         "escalated": False,
+        "free": True,
+        "taken_on_at": None,
         "priority": "routine",
         "facing": "staff",
         "pool": "clinicians",
@@ -48,6 +50,7 @@ _TEAM = [
     _task(9, kind="call", title="r…@home.example", pool="desk", origin="bad_email", priority="urgent"),
     _task(10, kind="call", title="Call: Upper value (mmHg) 192", origin="answer", priority="urgent"),
     _task(5, title="اتصل بشأن نتيجة الفحص", owner="Dr. Ada Lindqvist", overdue=True, escalated=True),
+    _task(11, kind="call", owner="Dr. Ada Lindqvist", overdue=True, free=False, taken_on_at=NOW),
 ]
 _BOARD = {
     "clinic": "Riverside Clinic",
@@ -57,6 +60,7 @@ _BOARD = {
     "stream": "/v1/follow-ups/stream",
     "told": "",
     "closed": None,
+    "coordinated": False,
     "mine": _MINE,
     "team": _TEAM,
     "coming": [_task(6, due_at=NOW + timedelta(days=1)), _task(7, kind="imaging", title="")],
@@ -73,11 +77,41 @@ _TRIGGERS = {
     "saved": True,
     "triggers": [Data(ending=ending, kind=kind, pool="desk", on=kind == "call") for ending, kind in _ENDINGS],
 }
+_NAMED = {
+    "fault": "",
+    "fit": [Data(id=f"c{at}", name=name) for at, name in enumerate(NAMES)],
+    "named": [],
+    "ticked": ["c1"],
+    "version": 0,
+}
 
+
+def _page(at: int, **more: object) -> dict[str, object]:
+    task = _task(at, **{"mine": False, "closed": False, **more})
+    return {"clinic": "Riverside Clinic", "me": ME, "zone": HERE, "now": NOW, "told": "", "task": task}
+
+
+_SEEN_TO: dict[str, object] = {"owner": "Dr. Ada Lindqvist", "overdue": True, "free": False, "taken_on_at": NOW}
 TASKS = (
+    Sample("task", "task.html", _page(0, title=_LONG, kind="call", overdue=True, escalated=True), "/tasks/t1"),
+    Sample("task_taken", "task.html", {**_page(1, **_SEEN_TO), "told": "taken"}, "/tasks/t1"),
+    Sample("task_own", "task.html", _page(1, **{**_SEEN_TO, "mine": True}), "/tasks/t1"),
+    Sample("task_closed", "task.html", _page(1, closed=True), "/tasks/t1"),
     Sample("tasks", "tasks.html", _BOARD, "/tasks"),
     Sample("tasks_desk", "tasks.html", {**_BOARD, "me": DESK, "told": "taken", "mine": [], "coming": []}, "/tasks"),
     Sample("tasks_closed", "tasks.html", {**_BOARD, "closed": "t1", "team": []}, "/tasks"),
-    Sample("admin_follow_ups", "admin_follow_ups.html", _TRIGGERS, "/admin/follow-ups"),
+    Sample("admin_follow_ups", "admin_follow_ups.html", {**_TRIGGERS, **_NAMED}, "/admin/follow-ups"),
+    Sample(
+        "admin_follow_ups_changed",
+        "admin_follow_ups.html",
+        {**_TRIGGERS, **_NAMED, "saved": False, "fault": "changed", "named": ["c0"], "version": 3},
+        "/admin/follow-ups",
+    ),
+    Sample(
+        "admin_follow_ups_unfit",
+        "admin_follow_ups.html",
+        {**_TRIGGERS, **_NAMED, "saved": False, "fault": "unfit", "fit": []},
+        "/admin/follow-ups",
+    ),
 )
 OFFICE = (*SUMMARIES, *ADMINISTRATION, *TEXTS, *TASKS, *FROM_HOME)

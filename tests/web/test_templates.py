@@ -77,6 +77,7 @@ def test_every_template_has_a_sample() -> None:
         "call.html",
         "macros.html",
         "waiting.html",
+        "task_rows.html",
         "check.html",
         "desk_words.html",
         "questions.html",
