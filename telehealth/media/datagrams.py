@@ -1,4 +1,4 @@
-"""Datagrams in batches: one call to the kernel takes all that wait, and one sends all that were written.
+"""Datagrams in batches: one call to the kernel takes all that wait, and one sends several.
 
     inbox = Inbox()
     for packet, length, source in inbox.take(socket): ...
@@ -22,7 +22,8 @@ from typing import Final, NewType
 from telehealth.media.rtp import ROOM
 from telehealth.media.secure import LARGEST_DATAGRAM, Packet, places
 
-MOST: Final = 64  # datagrams of a batch
+MOST: Final = 64  # datagrams that are taken at once
+TOGETHER: Final = 4  # sent at once: with more, the first of a burst waits for the last, and the kernel saves nothing
 
 Source = NewType("Source", bytes)
 """The other end of a datagram: struct sockaddr_in or sockaddr_in6, with zeros after it up to 28 octets."""
@@ -201,9 +202,9 @@ class Outbox:
 
     def __init__(self, calls: Calls = CALLS) -> None:
         self._calls = calls
-        self.buffer = bytearray(MOST * ROOM)
+        self.buffer = bytearray(TOGETHER * ROOM)
         self._view = memoryview(self.buffer)
-        self._table = _Table([(self.buffer, place * ROOM) for place in range(MOST)], ROOM)
+        self._table = _Table([(self.buffer, place * ROOM) for place in range(TOGETHER)], ROOM)
         self._lengths, self._names = self._table.given, self._table.names
         self._pointers = places(self.buffer, ROOM)
         self._end: socket.socket | None = None
@@ -224,7 +225,7 @@ class Outbox:
         self._lengths[place] = length
         self._names[place * _NAME : (place + 1) * _NAME] = source
         self._place = place = place + 1
-        if self._held and place < MOST:
+        if self._held and place < TOGETHER:
             self.free += ROOM
             self.pointer = self._pointers[place]
         else:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from telehealth.media.datagrams import MOST, BatchedCalls, Calls, Inbox, Outbox, address_of, source_of
+from telehealth.media.datagrams import MOST, TOGETHER, BatchedCalls, Calls, Inbox, Outbox, address_of, source_of
 
 CALLS = pytest.mark.parametrize("calls", [Calls(), BatchedCalls(ctypes.CDLL(None))], ids=["each", "batched"])
 HOSTS = pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -84,14 +84,24 @@ def test_what_is_held_waits_and_what_is_not_does_not(calls: Calls) -> None:
 
 
 @CALLS
-def test_more_than_a_batch(calls: Calls) -> None:
+def test_more_than_go_together_wait_for_nothing(calls: Calls) -> None:
     with ends("127.0.0.1", 2) as (here, there):
         inbox, outbox = Inbox(calls), Outbox(calls)
         outbox.hold()
-        for number in range(MOST + 10):
+        for number in range(TOGETHER + 1):
             outbox.put(here, source_of(there.getsockname()), write(outbox, bytes((number,))))
-        assert [data for data, _ in heard(inbox, there)] == [bytes((number,)) for number in range(MOST)]
+        assert [data for data, _ in heard(inbox, there)] == [bytes((number,)) for number in range(TOGETHER)]
         outbox.flush()
+        assert [data for data, _ in heard(inbox, there)] == [bytes((TOGETHER,))]
+
+
+@CALLS
+def test_more_than_are_taken_at_once_wait_for_the_next_time(calls: Calls) -> None:
+    with ends("127.0.0.1", 2) as (here, there):
+        inbox = Inbox(calls)
+        for number in range(MOST + 10):
+            here.sendto(bytes((number,)), there.getsockname())
+        assert [data for data, _ in heard(inbox, there)] == [bytes((number,)) for number in range(MOST)]
         assert [data for data, _ in heard(inbox, there)] == [bytes((MOST + number,)) for number in range(10)]
 
 
