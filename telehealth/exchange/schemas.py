@@ -1,5 +1,6 @@
 """What integrations ask, on the wire."""
 
+from abc import ABC, abstractmethod
 from typing import Annotated
 from uuid import UUID
 
@@ -66,7 +67,7 @@ class AnySearch(Message):
         return min(self.count, LARGEST_PAGE)
 
 
-class PatientSearch(AnySearch):
+class PatientSearch(AnySearch, ABC):
     """Parameters every type about patients has."""
 
     id: Annotated[str | None, Field(alias="_id", description="token: ids, separated by commas")] = None
@@ -78,9 +79,9 @@ class PatientSearch(AnySearch):
     status: Annotated[str | None, Field(description="token: codes, separated by commas")] = None
 
     @property
+    @abstractmethod
     def dates(self) -> list[str]:
         """What narrows by the date that the type has of its own."""
-        raise NotImplementedError
 
 
 class Search(PatientSearch):

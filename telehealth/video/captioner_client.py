@@ -8,11 +8,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from telehealth.core.grants import GrantKind
-from telehealth.tasks.outbound import NotJson, Reply, open_client
+from telehealth.tasks.outbound import NotJson, Reply
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.placement import Place
 from telehealth.video.ports import CaptionerLine, CaptionPermit, Line, MediaAway, TakingLost, Transcript
-from telehealth.video.tap_line import DEADLINE_SECONDS, TapLine
+from telehealth.video.tap_line import TapLine, open_tap_line
 
 LARGEST_ANSWER = 256 * 1024
 
@@ -46,10 +46,9 @@ class HttpCaptioners:
 
     @asynccontextmanager
     async def _line(self) -> AsyncIterator[CaptionerLine]:
-        if self._signer is None:
-            raise MediaAway
-        async with open_client(deadline=DEADLINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=1) as client:
-            yield HttpCaptionerLine(TapLine(client, self._signer, GrantKind.CAPTION, "captions"))
+        opened = open_tap_line(self._signer, GrantKind.CAPTION, "captions", largest_answer=LARGEST_ANSWER)
+        async with opened as line:
+            yield HttpCaptionerLine(line)
 
 
 class HttpCaptionerLine:

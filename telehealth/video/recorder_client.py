@@ -9,11 +9,11 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from telehealth.core.grants import GrantKind
-from telehealth.tasks.outbound import NotJson, Reply, open_client
+from telehealth.tasks.outbound import NotJson, Reply
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.placement import Place
 from telehealth.video.ports import MediaAway, Permit, RecorderLine, TakingLost, Track
-from telehealth.video.tap_line import DEADLINE_SECONDS, TapLine
+from telehealth.video.tap_line import TapLine, open_tap_line
 
 LARGEST_ANSWER = 1024 * 1024
 TRACKS: TypeAdapter[list[Track]] = TypeAdapter(list[Track])
@@ -32,10 +32,9 @@ class HttpRecorders:
 
     @asynccontextmanager
     async def _line(self) -> AsyncIterator[RecorderLine]:
-        if self._signer is None:
-            raise MediaAway
-        async with open_client(deadline=DEADLINE_SECONDS, max_bytes=LARGEST_ANSWER, connections=1) as client:
-            yield HttpRecorderLine(TapLine(client, self._signer, GrantKind.RECORD, "recordings"))
+        opened = open_tap_line(self._signer, GrantKind.RECORD, "recordings", largest_answer=LARGEST_ANSWER)
+        async with opened as line:
+            yield HttpRecorderLine(line)
 
 
 class HttpRecorderLine:

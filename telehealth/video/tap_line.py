@@ -1,14 +1,15 @@
 """A request to the media node's control door about a recorder or a captioner: each with a grant of its own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from telehealth.core.grants import GrantKind, MediaSessionId
 from telehealth.core.grants import Place as GrantedPlace
-from telehealth.tasks.outbound import NoAnswer, NotSent, Outbound, Reply
+from telehealth.tasks.outbound import NoAnswer, NotSent, Outbound, Reply, open_client
 from telehealth.video.media_grants import GrantSigner
 from telehealth.video.placement import Place
 from telehealth.video.ports import MediaAway
@@ -41,3 +42,14 @@ class TapLine:
             return await self.client.send(method, url, headers=headers, content=content)
         except (NotSent, NoAnswer):
             raise MediaAway from None
+
+
+@asynccontextmanager
+async def open_tap_line(
+    signer: GrantSigner | None, kind: GrantKind, door: str, *, largest_answer: int
+) -> AsyncIterator[TapLine]:
+    """With a connection of its own. Raises MediaAway where there is no signer."""
+    if signer is None:
+        raise MediaAway
+    async with open_client(deadline=DEADLINE_SECONDS, max_bytes=largest_answer, connections=1) as client:
+        yield TapLine(client, signer, kind, door)

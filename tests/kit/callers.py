@@ -1,21 +1,18 @@
 """The institution's caller on loopback: it takes what is signed, and can be told to refuse, delay or be busy."""
 
-import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from telehealth.core.time import SystemClock
 from telehealth.notifications.signature import signed_by_webhook
+from tests.kit.loopback import on_loopback
 
 SECRET = "whsec_YSBrZXkgb2YgdGhpcnR5LXR3byBvY3RldHMsIG9yIHNv"
 
@@ -41,15 +38,6 @@ class Called:
 @asynccontextmanager
 async def caller() -> AsyncIterator[Called]:
     running = Called()
-    app = Starlette(routes=[Route("/calls", running.take, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False))
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        door.listen()  # who asks before the server runs waits
-        running.url = f"http://127.0.0.1:{door.getsockname()[1]}/calls"
-        serving = asyncio.create_task(server.serve([door]))
-        try:
-            yield running
-        finally:
-            server.should_exit = True
-            await serving
+    async with on_loopback(Route("/calls", running.take, methods=["POST"])) as origin:
+        running.url = f"{origin}/calls"
+        yield running

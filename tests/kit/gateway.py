@@ -1,19 +1,17 @@
 """An SMS gateway on loopback, of both kinds, that can be told to refuse, delay or be busy."""
 
-import asyncio
 import base64
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.kit.loopback import on_loopback
 
 SECRET, USER = "s3cret", "AC0123"
 
@@ -59,20 +57,6 @@ class Gateway:
 @asynccontextmanager
 async def gateway() -> AsyncIterator[Gateway]:
     running = Gateway()
-    app = Starlette(
-        routes=[
-            Route("/texts", running.plain, methods=["POST"]),
-            Route("/Messages.json", running.twilio, methods=["POST"]),
-        ]
-    )
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False))
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        door.listen()  # who asks before the server runs waits
-        running.url = f"http://127.0.0.1:{door.getsockname()[1]}"
-        serving = asyncio.create_task(server.serve([door]))
-        try:
-            yield running
-        finally:
-            server.should_exit = True
-            await serving
+    doors = {"/texts": running.plain, "/Messages.json": running.twilio}
+    async with on_loopback(*(Route(path, door, methods=["POST"]) for path, door in doors.items())) as running.url:
+        yield running

@@ -1,8 +1,6 @@
 """A push service on loopback and the browsers behind it: it opens what it is sent, as each of them would."""
 
-import asyncio
 import json
-import socket
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +9,6 @@ from secrets import token_bytes, token_urlsafe
 from typing import Any
 from uuid import uuid4
 
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -19,12 +16,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import ECKey
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from telehealth.notifications.ports import Device
+from tests.kit.loopback import on_loopback
 
 
 @dataclass(frozen=True)
@@ -113,18 +110,8 @@ class PushService:
 @asynccontextmanager
 async def push_service() -> AsyncIterator[PushService]:
     running = PushService()
-    app = Starlette(routes=[Route("/push/{name}", running.take, methods=["POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False))
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        door.listen()  # who asks before the server runs waits
-        running.url = f"http://127.0.0.1:{door.getsockname()[1]}"
-        serving = asyncio.create_task(server.serve([door]))
-        try:
-            yield running
-        finally:
-            server.should_exit = True
-            await serving
+    async with on_loopback(Route("/push/{name}", running.take, methods=["POST"])) as running.url:
+        yield running
 
 
 def shown(content: bytes) -> str:

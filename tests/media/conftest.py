@@ -3,9 +3,8 @@ import gc
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from playwright.async_api import Browser
 
-from tests.kit.calls import chromium
+from tests.kit.browsers import browser, chrome  # noqa: F401 -- fixtures
 from tests.kit.media_process import RunningNode, running_node
 
 
@@ -26,17 +25,3 @@ def node() -> Iterator[RunningNode]:
     """A media node in its own process on loopback."""
     with running_node() as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-async def chrome() -> AsyncIterator[Browser]:
-    async with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture
-async def browser(chrome: Browser) -> AsyncIterator[Browser]:
-    """A file's tests share it; its profiles are of one test."""
-    yield chrome
-    for context in chrome.contexts:
-        await context.close()

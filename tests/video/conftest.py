@@ -1,14 +1,13 @@
 """A Valkey for all tests of video, and a visit whose patient has just been admitted."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
-from playwright.async_api import Browser
 
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.visits.lifecycle import service as visits
-from tests.kit.calls import chromium
+from tests.kit.browsers import browser, chrome  # noqa: F401 -- fixtures
 from tests.kit.meetings import Meeting, wait_for_call
 from tests.kit.valkey import running_valkey
 
@@ -31,17 +30,3 @@ async def meeting(unit_of_work: UnitOfWork, waiting: Meeting) -> Meeting:
     """The patient has been admitted; the call can begin."""
     await unit_of_work.run(visits.admit, waiting.clinician, waiting.visit_id)
     return waiting
-
-
-@pytest.fixture(scope="module")
-async def chrome() -> AsyncIterator[Browser]:
-    async with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture
-async def browser(chrome: Browser) -> AsyncIterator[Browser]:
-    """A file's tests share it; its profiles are of one test."""
-    yield chrome
-    for context in chrome.contexts:
-        await context.close()
