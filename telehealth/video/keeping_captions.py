@@ -63,10 +63,13 @@ class KeepingCaptions(Keeping[CaptionerLine]):
         self._after = transcript.number if listens else None
         if not listens:
             return
-        await self._say_whether(transcript.away)
+        if not transcript.away:
+            await self._say_whether(False)
         for line in transcript.lines:
             told = {"participant": str(line.participant), "text": line.text, "final": line.final}
             await self._tell({"type": "caption", "captions": str(self._of), "number": line.number, **told})
+        if transcript.away:  # what was heard before comes first
+            await self._say_whether(True)
 
     async def rest(self) -> None:
         await self._say_whether(True)
