@@ -14,7 +14,7 @@ class FollowUpEvent(Event):
     """Wakes the boards of tasks, that of the clinician who owns it, and the pages of the visit it came from.
 
     `clinician_id` gave the visit. `pool` and `owner_id` say whose the task is; an event without `pool` is of a task
-    that is the clinician's own. `asks_patient`: the patient is asked to answer something, and told so.
+    that is the clinician's own. `asks_patient`: the patient is asked to do or answer something, and told so.
     """
 
     task_id: TaskId

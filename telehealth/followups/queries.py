@@ -61,6 +61,12 @@ async def is_off(unit: Unit, task_id: UUID, person_id: UUID) -> bool:
     return await unit.session.scalar(select(row.id).where(row.id == task_id, off)) is not None
 
 
+async def is_closed(unit: Unit, task_id: UUID) -> bool:
+    """No audit row, as above."""
+    query = select(FollowUpRow.id).where(FollowUpRow.id == task_id, FollowUpRow.closed_at.is_not(None))
+    return await unit.session.scalar(query) is not None
+
+
 async def is_escalated(unit: Unit, task_id: UUID) -> bool:
     """Whether nobody has done that task in time, and nobody taken it on since. No audit row, as above."""
     row = FollowUpRow

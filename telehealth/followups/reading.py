@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from telehealth.core.time import parse_zone
 from telehealth.followups.parts import Pool, Priority, TaskKind, UnfitDelay, UnfitTask, Wish
-from telehealth.followups.rules import WINDOW
+from telehealth.followups.rules import WINDOW, is_patients
 
 _DELAY = re.compile(r"([1-9]\d{0,2})([dwm])", re.ASCII)
 _TIMES = re.compile(r"[x*]([1-9]\d{0,2})", re.ASCII)
@@ -91,13 +91,13 @@ def parse_delay(text: str) -> Delay:
 
 
 def windows(wish: Wish, times: Sequence[datetime], zone: str) -> list[datetime]:
-    """When the window of each ends. What patients are asked again and again they answer before they are asked anew,
+    """When the window of each ends. What patients are asked again and again they do before they are asked anew,
     unless the wish says how long they have. Raises UnfitDelay.
     """
     if wish.window:
         return [parse_delay(wish.window).after(each, parse_zone(zone)) for each in times]
     ends = [each + WINDOW for each in times]
-    if not wish.questionnaire or len(times) == 1:
+    if not is_patients(wish) or len(times) == 1:
         return ends
     apart = [later - each for each, later in pairwise(times)]
     return [min(end, each + gap) for end, each, gap in zip(ends, times, [*apart, apart[-1]], strict=True)]

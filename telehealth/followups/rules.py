@@ -234,6 +234,11 @@ def owned(owner: Owner, person_id: UUID | None) -> bool:
 FACING = dict.fromkeys(TaskKind, Facing.STAFF) | {TaskKind.QUESTIONNAIRE: Facing.PATIENT}
 
 
+def is_patients(wish: Wish) -> bool:
+    """Whether it is the patient's doing, who is told of it when it is due."""
+    return (wish.facing or FACING[wish.kind]) is Facing.PATIENT
+
+
 def asks_patient(wish: Wish) -> bool:
     """Whether a questionnaire that it names is one for the patient to answer."""
-    return wish.kind is TaskKind.QUESTIONNAIRE and (wish.facing or FACING[wish.kind]) is Facing.PATIENT
+    return wish.kind is TaskKind.QUESTIONNAIRE and is_patients(wish)

@@ -12,7 +12,7 @@ from telehealth.core.ids import ClinicianId, PatientId, TaskId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.followups.events import FollowUpEvent
 from telehealth.followups.models import FollowUpRow, StepRow
-from telehealth.followups.parts import Command, TaskStatus
+from telehealth.followups.parts import Command, Facing, TaskStatus
 from telehealth.followups.queries import begun, note_place, own_id
 from telehealth.followups.rules import (
     BLOCKING_GONE,
@@ -131,5 +131,5 @@ def event_of(event: type[FollowUpEvent], row: FollowUpRow) -> FollowUpEvent:
         clinician_id=ClinicianId(row.clinician_id),
         pool=row.pool,
         owner_id=row.owner_id,
-        asks_patient=row.questionnaire is not None,
+        asks_patient=row.facing == Facing.PATIENT,
     )

@@ -23,16 +23,20 @@ LONGEST_LOOK = timedelta(hours=2)  # how long one passing of the identity step i
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """It is them: `secret` and `max_age` (seconds) are for the cookie of a session of their visit."""
+    """It is them: `secret` and `max_age` (seconds) are for the cookie of a session of their visit. Who is asked to do
+    something finds it on the page of all that is asked of them: there is no `request_id`.
+    """
 
-    request_id: UUID
+    request_id: UUID | None
     secret: str
     max_age: int
 
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """It is them, and the time to answer is over."""
+    """It is them, and the time to answer is over; or, of what was `to_do`, somebody has seen to it."""
+
+    to_do: bool
 
 
 async def identify(unit: Unit, link_secret: str, birth_date: date) -> Recognised | Mistaken | Locked | Over:
@@ -52,7 +56,9 @@ async def identify(unit: Unit, link_secret: str, birth_date: date) -> Recognised
         return answer
     request = queries.request_of(row)
     if unit.now >= await followups.window_end(unit, request.task_id):
-        return Over()
+        to_do = request.form_id is None  # which may be said to be done late
+        if not to_do or await followups.is_closed(unit, request.task_id):
+            return Over(to_do)
     secret = await access.open_guest_session(
         unit,
         participant_id=own,
@@ -60,4 +66,4 @@ async def identify(unit: Unit, link_secret: str, birth_date: date) -> Recognised
         person_id=request.patient_id,
         until=unit.now + LONGEST_LOOK,
     )
-    return Recognised(request.id, secret, int(LONGEST_LOOK.total_seconds()))
+    return Recognised(request.id if request.form_id else None, secret, int(LONGEST_LOOK.total_seconds()))

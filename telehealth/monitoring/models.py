@@ -34,8 +34,8 @@ class FormRow(Table):
 
 
 class RequestRow(Table):
-    """What a patient is asked, once for a task. The personal link is kept twice: hashed, to find it; sealed, so that
-    the letter can carry it.
+    """What a patient is asked to answer, or to do where there is no `form_id`; once for a task. The personal link is
+    kept twice: hashed, to find it; sealed, so that the letter can carry it.
     """
 
     __tablename__ = "monitoring_request"
@@ -44,7 +44,7 @@ class RequestRow(Table):
     task_id: Mapped[UUID] = plain(ForeignKey("follow_up_task.id"), unique=True)
     visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), index=True)
     patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"))
-    form_id: Mapped[UUID] = phi(ForeignKey("monitoring_form.id"))
+    form_id: Mapped[UUID | None] = phi(ForeignKey("monitoring_form.id"))
     asked_at: Mapped[datetime] = plain()
     link_hash: Mapped[bytes] = plain(LargeBinary, unique=True)
     link: Mapped[bytes] = phi(LargeBinary)

@@ -57,12 +57,12 @@ async def identify_asked(call: Call, link: str, body: BirthForm) -> Response:
         return await identity_step(call, body, error=body.fault, leads_to="questions")
     match await call.run(guests.identify, link, born):
         case guests.Recognised(request_id=request_id, secret=secret, max_age=max_age):
-            response = call.redirect(f"{OWN}/{request_id}")
+            response = call.redirect(OWN if request_id is None else f"{OWN}/{request_id}")
             set_cookie(response, GUEST_COOKIE, secret, max_age=max_age)
             return response
-        case guests.Over():
+        case guests.Over(to_do):
             context = await call.run(_clinic)
-            return call.render("asked.html", standing=Standing.LATE, **context)
+            return call.render("asked.html", standing=Standing.LATE, to_do=to_do, **context)
         case Mistaken(left):
             return await identity_step(call, body, error="mismatch", tries_left=left, leads_to="questions")
         case Locked():
@@ -145,7 +145,7 @@ def _problems(refused: InvalidAnswers) -> list[Problem]:
 
 async def _asked(unit: Unit, request_id: UUID) -> _Asked:
     request, task = await service.own_request(unit, request_id)
-    (asked,) = (await queries.forms(unit, [request.form_id])).values()
+    asked = await queries.form_asked(unit, request)
     done = bool(await queries.answered(unit, [request.id]))
     published = Published(asked.id, asked.version, dict(asked.content.resource), asked.published_at)
     patient = await people.patient(unit, request.patient_id)

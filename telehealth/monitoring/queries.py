@@ -79,6 +79,14 @@ async def forms(unit: Unit, form_ids: Collection[UUID]) -> dict[UUID, Form]:
     return {row.id: form_of(row) for row in await unit.session.scalars(select(FormRow).where(FormRow.id.in_(form_ids)))}
 
 
+async def form_asked(unit: Unit, asked: Request) -> Form:
+    """The version that was asked. Raises NotFound for what is to be done and not answered."""
+    found = None if asked.form_id is None else await unit.session.get(FormRow, asked.form_id)
+    if found is None:
+        raise NotFound
+    return form_of(found)
+
+
 async def all_versions(unit: Unit, *, after: UUID | None, limit: int) -> list[Form]:
     """Every version of all questions, those in force and those that were, in the order of their publication."""
     query = select(FormRow).order_by(FormRow.id).limit(limit)
@@ -233,14 +241,14 @@ async def asked_of(unit: Unit, tasks: Collection[FollowUp]) -> list[AskedTask]:
     """Tasks of a patient's, with the questions they name and whether these are answered."""
     asked = await requests(unit, [each.id for each in tasks])
     done = await answered(unit, [each.id for each in asked.values()])
-    of = await forms(unit, {each.form_id for each in asked.values()})
+    of = await forms(unit, {each.form_id for each in asked.values() if each.form_id is not None})
     known = {code: await latest(unit, code) for code in {each.questionnaire for each in tasks if each.questionnaire}}
     found = []
     for task in tasks:
         request = asked.get(task.id)
-        form = known.get(task.questionnaire) if request is None else of[request.form_id]
+        form = of.get(request.form_id) if request and request.form_id else known.get(task.questionnaire)
         title = None if form is None else form.questionnaire.title
-        at = None if request is None else request.id
+        at = None if request is None or form is None else request.id
         found.append(AskedTask(task, title, at, answered=at in done))
     return found
 

@@ -109,13 +109,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A patient has been asked to answer a version of the questions, for a task."""
+    """A patient has been asked to answer a version of the questions, for a task; without them, to do what it says."""
 
     id: UUID
     task_id: TaskId
     visit_id: VisitId
     patient_id: PatientId
-    form_id: UUID
+    form_id: UUID | None
     asked_at: datetime
 
 

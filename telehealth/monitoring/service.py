@@ -90,10 +90,12 @@ async def _retire(unit: Unit, code: str, version: int) -> None:
 
 
 async def ask(unit: Unit, task_id: UUID) -> None:
-    """A task that names questions is due: the patient gets a link to them, once for a task. Raises NotFound."""
+    """A task of a patient's is due: they get a link to the questions that it names, or to what it asks of them, once
+    for a task. Raises NotFound.
+    """
     task = await keeping.locked(unit, task_id)
     asked = await queries.latest(unit, task.questionnaire) if task.questionnaire else None
-    if asked is None or task.status in CLOSED:
+    if task.status in CLOSED or (task.questionnaire and asked is None):
         return
     request_id, secret = unit.new_id(), new_secret()
     values = {
@@ -101,7 +103,7 @@ async def ask(unit: Unit, task_id: UUID) -> None:
         "task_id": task.id,
         "visit_id": task.visit_id,
         "patient_id": task.patient_id,
-        "form_id": asked.id,
+        "form_id": None if asked is None else asked.id,
         "asked_at": unit.now,
         "link_hash": digest(secret),
         "link": unit.vault.seal(link_place(request_id), secret),
@@ -109,14 +111,16 @@ async def ask(unit: Unit, task_id: UUID) -> None:
     made = insert(RequestRow).values(values).on_conflict_do_nothing(index_elements=[RequestRow.task_id])
     if await unit.session.scalar(made.returning(RequestRow.id)) is not None:
         unit.audit("create", "monitoring_request", request_id, patient_id=task.patient_id)
-        unit.emit(QuestionsAsked(request_id=request_id, visit_id=task.visit_id, patient_id=task.patient_id))
+        about = QuestionsAsked(request_id=request_id, visit_id=task.visit_id, patient_id=task.patient_id)
+        unit.emit(replace(about, to_do=asked is None))
 
 
 async def remind(unit: Unit, task_id: UUID) -> None:
-    """Half of the time has gone by and nobody has answered."""
+    """Half of the time has gone by and nobody has answered, or said that it is done."""
     found = await queries.request_for(unit, task_id)
     if found is not None and not await queries.answered(unit, [found.id]):
-        unit.emit(AnswerAwaited(request_id=found.id, visit_id=found.visit_id, patient_id=found.patient_id))
+        about = AnswerAwaited(request_id=found.id, visit_id=found.visit_id, patient_id=found.patient_id)
+        unit.emit(replace(about, to_do=found.form_id is None))
 
 
 # Answering
@@ -129,7 +133,7 @@ async def answer(unit: Unit, request_id: UUID, typed: Mapping[str, object]) -> N
     Raises NotFound, InvalidAnswers, AlreadyAnswered, AnsweringOver.
     """
     request, task = await own_request(unit, request_id, lock=True)
-    (asked,) = (await queries.forms(unit, [request.form_id])).values()
+    asked = await queries.form_asked(unit, request)
     before = (await queries.responses(unit, [request.id])).get(request.id)
     answers, problems = read_typed(asked.questionnaire, typed)
     if before is not None:

@@ -90,6 +90,8 @@ KINDS: Mapping[MessageKind, Nature] = {
     K.AFTER_VISIT_SUMMARY: Nature(about=About.SUMMARY, purpose=_CARE, may=_OPEN),
     K.QUESTIONS_ASKED: Nature(about=About.QUESTIONS, purpose=_CARE, may=_OPEN),
     K.QUESTIONS_OPEN: Nature(about=About.QUESTIONS, purpose=_CARE, may=_OPEN, elsewhere=False),
+    K.TO_DO: Nature(about=About.QUESTIONS, purpose=_CARE, may=_OPEN),
+    K.TO_DO_OPEN: Nature(about=About.QUESTIONS, purpose=_CARE, may=_OPEN, elsewhere=False),
     **dict.fromkeys((K.FOLLOW_UP_DUE, K.FOLLOW_UP_OPEN, *OF_ESCALATED), _ON_TASKS),
     **dict.fromkeys((K.HELD_UP, K.HOUSE_UNREADY, K.LINK_LOCKED), _ON_ALERTS),
     **dict.fromkeys((K.UNJOINABLE, K.WAITING_FOR_YOU, K.WAITING_UNANSWERED), _ON_ALERTS),

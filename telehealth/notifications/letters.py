@@ -217,6 +217,8 @@ def _to_choose(_kind: MessageKind, locale: Locale) -> Wording:
 def _to_answer(kind: MessageKind, locale: Locale) -> Wording:
     """The patient is asked something; what it is stands behind the link."""
     _ = locale.gettext
+    if kind in (K.TO_DO, K.TO_DO_OPEN):
+        return _to_do(kind, locale)
     if kind is K.QUESTIONS_OPEN:
         subject, first = _("A few questions wait for your answer"), _("We asked you a few questions.")
     else:
@@ -228,6 +230,24 @@ def _to_answer(kind: MessageKind, locale: Locale) -> Wording:
         "{link}",
         _("You can answer until %(time)s.") % {"time": "{until}"},
         _("Nobody reads your answers at once. If you feel worse, do not wait for us."),
+        _help(locale),
+    )
+
+
+def _to_do(kind: MessageKind, locale: Locale) -> Wording:
+    """The patient is asked to do something; what it is stands behind the link."""
+    _ = locale.gettext
+    if kind is K.TO_DO_OPEN:
+        subject, first = _("Something still waits for you"), _("We asked you to do something.")
+    else:
+        subject, first = _("Something for you to do"), _("There is something for you to do.")
+    return _wording(
+        subject,
+        "{greeting}",
+        f"{first} " + _("Open this link to see what it is and to tell us when you have done it."),
+        _("You will be asked for your date of birth."),
+        "{link}",
+        _("You have time until %(time)s.") % {"time": "{until}"},
         _help(locale),
     )
 

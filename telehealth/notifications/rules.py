@@ -39,6 +39,8 @@ class MessageKind(StrEnum):
     AFTER_VISIT_SUMMARY = "after_visit_summary"
     QUESTIONS_ASKED = "questions_asked"
     QUESTIONS_OPEN = "questions_open"
+    TO_DO = "to_do"
+    TO_DO_OPEN = "to_do_open"
     WAITING_FOR_YOU = "waiting_for_you"
     WAITING_UNANSWERED = "waiting_unanswered"
     HELD_UP = "held_up"

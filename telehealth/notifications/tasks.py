@@ -93,11 +93,11 @@ async def tell_released(unit: Unit, event: SummaryReleased) -> None:
 
 
 async def tell_asked(unit: Unit, event: QuestionsAsked) -> None:
-    await _tell_asked(unit, MessageKind.QUESTIONS_ASKED, event)
+    await _tell_asked(unit, MessageKind.TO_DO if event.to_do else MessageKind.QUESTIONS_ASKED, event)
 
 
 async def tell_awaited(unit: Unit, event: AnswerAwaited) -> None:
-    await _tell_asked(unit, MessageKind.QUESTIONS_OPEN, event)
+    await _tell_asked(unit, MessageKind.TO_DO_OPEN if event.to_do else MessageKind.QUESTIONS_OPEN, event)
 
 
 async def contact_set(unit: Unit, event: ContactSet) -> None:
@@ -145,7 +145,7 @@ async def _tell_asked(unit: Unit, kind: MessageKind, event: QuestionsEvent) -> N
 
 async def _tell_owner(unit: Unit, kind: MessageKind, event: FollowUpEvent) -> None:
     """A task of a pool or of the desk stands on its board; that it is overdue hears the visit's clinician. What the
-    patient is asked to answer, they are told of themselves, and their clinician when they have not.
+    patient is asked to do or answer, they are told of themselves, and their clinician when they have not.
     """
     if event.asks_patient and kind is not MessageKind.FOLLOW_UP_OVERDUE:
         return

@@ -64,6 +64,8 @@ def catalogue(kind: MessageKind, locale: Locale) -> Wording:
         K.AFTER_VISIT_SUMMARY: _("%(clinic)s: Your after-visit summary is ready. Read it here: %(link)s"),
         K.QUESTIONS_ASKED: _("%(clinic)s: We have a few questions for you. Answer here: %(link)s"),
         K.QUESTIONS_OPEN: _("%(clinic)s: Reminder: a few questions wait for your answer: %(link)s"),
+        K.TO_DO: _("%(clinic)s: There is something for you to do. See what it is: %(link)s"),
+        K.TO_DO_OPEN: _("%(clinic)s: Reminder: something still waits for you: %(link)s"),
     }
     if kind not in said:
         raise ValueError(f"{kind} is not told by text message")

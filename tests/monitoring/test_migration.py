@@ -1,4 +1,4 @@
-"""The migration of questions from home, on a database that is in use."""
+"""The migrations of questions from home and of things to do, on a database that is in use."""
 
 from uuid import UUID
 
@@ -52,3 +52,24 @@ def test_tasks_that_were_planned_name_no_questions_and_a_task_asks_once(empty: s
     command.downgrade(alembic_config(empty), "0047")
     with psycopg.connect(empty) as connection:
         assert connection.execute("SELECT id FROM follow_up_task").fetchall() == [(TASK,)]
+
+
+def test_what_was_asked_keeps_its_questions_and_what_is_to_be_done_has_none(empty: str) -> None:
+    migrate(empty, "0053")
+    with psycopg.connect(empty) as connection:
+        for table, row in AT_WORK[:4]:
+            insert(connection, table, {**row, **(UNDER_WAY if table == "visit" else {})})
+        for number in (60, 65):
+            insert(connection, "follow_up_task", {**PLANNED, "id": UUID(int=number)})
+        insert(connection, "monitoring_form", BP)
+        insert(connection, "monitoring_request", {**ASKED, "id": UUID(int=62), "link_hash": b"1"})
+    migrate(empty)
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT form_id FROM monitoring_request").fetchall() == [(FORM,)]
+    command.downgrade(alembic_config(empty), "0053")
+    migrate(empty)
+    plain = {**ASKED, "task_id": UUID(int=65), "form_id": None, "id": UUID(int=66), "link_hash": b"2"}
+    with psycopg.connect(empty) as connection:
+        insert(connection, "monitoring_request", plain)
+    with pytest.raises(RuntimeError, match="asked to do something"):
+        command.downgrade(alembic_config(empty), "0053")

@@ -11,6 +11,7 @@ import pytest
 from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.followups import queries as tasks
 from telehealth.followups import routes as followups
 from telehealth.followups import service as tasks_of
 from telehealth.followups.parts import Facing, FollowUp, TaskKind, TaskStatus, Wish
@@ -98,7 +99,55 @@ def fields(answers: dict[str, str]) -> dict[str, str]:
     return {"revision": "0", **{f"a.{link}": each for link, each in answers.items()}}
 
 
+@pytest.fixture
+async def to_do(house: House) -> Asked:
+    """Something to do at home, with nothing to answer."""
+    wish = Wish(title="Walk for an hour", facing=Facing.PATIENT)
+
+    async def begin(unit: Unit) -> tuple[Booked, list[FollowUp]]:
+        booked = await book(unit, house.clinic)
+        return booked, await tasks_of.plan(replace(unit, actor=house.clinic.clinician_actor), booked.visit.id, wish)
+
+    booked, (task,) = await house.unit_of_work.run(begin, SYSTEM)
+    await fire_due(work_of(house.unit_of_work))
+    await house.unit_of_work.run(service.ask, SYSTEM, task.id)
+    request = await house.unit_of_work.run(queries.request_for, SYSTEM, task.id)
+    assert request is not None
+    assert request.form_id is None
+    _, link = await house.unit_of_work.run(queries.sent, SYSTEM, request.id)
+    return Asked(house, booked, task, link, "/visit/questions")
+
+
 # By the patient
+
+
+async def test_what_is_to_be_done_is_read_and_said_to_be_done_behind_its_link(to_do: Asked) -> None:
+    first = await to_do.house.phone.get(to_do.link)
+    assert (first.status_code, "Walk" in first.text) == (200, False)
+    phone = await enter(to_do)
+    page = (await phone.get(to_do.at)).text
+    assert "Walk for an hour" in page
+    done = f"/visit/questions/tasks/{to_do.task.id}/done"
+    assert done in page
+    request = await to_do.house.unit_of_work.run(queries.request_for, SYSTEM, to_do.task.id)
+    assert request is not None
+    assert (await phone.get(f"/visit/questions/{request.id}")).status_code == 404, "there is nothing to answer"
+    for _ in range(2):
+        assert (await phone.post(done)).headers["location"] == "/visit/questions?told=done"
+    task = await to_do.house.unit_of_work.run(tasks.follow_up, SYSTEM, to_do.task.id)
+    assert task.status is TaskStatus.DONE
+
+
+async def test_what_is_to_be_done_may_be_said_to_be_done_late_but_not_when_somebody_has_seen_to_it(
+    to_do: Asked, clock: FixedClock
+) -> None:
+    clock.advance(timedelta(days=4))
+    assert "Walk for an hour" in (await (await enter(to_do)).get(to_do.at)).text
+    await to_do.house.unit_of_work.run(tasks_of.done, to_do.house.clinic.clinician_actor, to_do.task.id)
+    to_do.house.phone.headers.pop("Cookie")
+    over = await to_do.house.phone.post(to_do.link, data=BIRTH)
+    assert (over.status_code, "set-cookie" in over.headers) == (200, False)
+    assert "answers" not in over.text
 
 
 async def test_link_date_of_birth_answers_thanks(asked: Asked) -> None:

@@ -1,4 +1,4 @@
-"""Telling patients that there are questions for them: once, once more, and not when nobody waits for an answer."""
+"""Telling patients that there are questions for them, or something to do: once, once more, not when nobody waits."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,8 +11,10 @@ from telehealth.access.rules import SCOPES
 from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit
+from telehealth.followups import queries as followups
 from telehealth.followups import service as tasks_of
-from telehealth.followups.parts import FollowUp
+from telehealth.followups.parts import Facing, FollowUp, Wish
+from telehealth.followups.rules import WINDOW
 from telehealth.followups.tasks import fire_due
 from telehealth.monitoring import queries, service
 from telehealth.monitoring import tasks as monitoring
@@ -143,3 +145,54 @@ async def test_no_text_rings_at_night(asking: Asking) -> None:
     assert post.texter.sent == []
     await asking.at(NOON + timedelta(hours=19))
     assert [each.recipient for each in post.texter.sent] == ["+34600123456"]
+
+
+async def to_do(asking: Asking, repeat: str = "") -> tuple[FollowUp, ...]:
+    """What the patient is to do from tomorrow noon, and nothing else any more."""
+    await asking.post.unit_of_work.run(cancel_all, asking.clinician, asking.task.visit_id)
+    wish = Wish(title="Take blood pressure", facing=Facing.PATIENT, due_in="1d", repeat=repeat)
+    return tuple(await asking.post.unit_of_work.run(tasks_of.plan, asking.clinician, asking.task.visit_id, wish))
+
+
+async def cancel_all(unit: Unit, visit_id: UUID) -> None:
+    for each in await followups.follow_ups(unit, visit_id=visit_id):
+        await tasks_of.cancel(unit, each.id)
+
+
+async def test_what_is_to_be_done_is_told_once_and_once_more_without_saying_what(asking: Asking) -> None:
+    (task,) = await to_do(asking)
+    (told,) = await asking.at(NOON)  # and nothing to the clinician
+    assert (told.recipient, told.subject) == (ROSA, "Algo que le pedimos hacer")
+    asking.task = task
+    link = f"{HOME}{await asking.link()}"
+    assert told.text.count("https://") == told.text.count(link) == 1
+    assert "ressure" not in told.text
+    assert await asking.hear() == []
+    (again,) = await asking.at(NOON + timedelta(days=1))
+    assert (again.recipient, again.subject) == (ROSA, "Algo sigue esperándole")
+    assert again.text.count(link) == 1
+    (late,) = await asking.at(NOON + WINDOW)
+    assert (late.recipient, late.subject) == ("ada@clinic.example", "A follow-up task is overdue")
+
+
+async def test_who_has_done_it_is_not_reminded(asking: Asking) -> None:
+    (task,) = await to_do(asking)
+    await asking.at(NOON)
+
+    async def done(unit: Unit) -> None:
+        row = text("SELECT id FROM participant WHERE visit_id = :visit AND role = 'patient'")
+        own = await unit.session.scalar(row, {"visit": task.visit_id})
+        visit = await visits.find(unit, task.visit_id)
+        await tasks_of.done(replace(unit, actor=guest(visit, own)), task.id)
+
+    await asking.post.unit_of_work.run(done, SYSTEM)
+    assert await asking.at(NOON + timedelta(days=1)) == []
+
+
+async def test_what_is_to_be_done_each_day_is_told_each_day_and_waited_for_no_longer(asking: Asking) -> None:
+    first, second = await to_do(asking, repeat="FREQ=DAILY;COUNT=2")
+    assert (first.ends_at, second.ends_at) == (second.due_at, second.due_at + timedelta(days=1))
+    assert [each.recipient for each in await asking.at(NOON)] == [ROSA]
+    assert [each.recipient for each in await asking.at(NOON + timedelta(hours=12))] == [ROSA]
+    told = await asking.at(NOON + timedelta(days=1))
+    assert sorted(each.recipient for each in told) == ["ada@clinic.example", ROSA]

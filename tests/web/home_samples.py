@@ -128,6 +128,7 @@ FROM_HOME = (
     Sample("asked_thanks", "asked.html", {**_CLINIC, **_AT, "standing": "answered", "again": False}),
     Sample("asked_again", "asked.html", {**_CLINIC, **_AT, "standing": "answered", "again": True}),
     Sample("asked_late", "asked.html", {**_CLINIC, "standing": "late"}),
+    Sample("asked_nothing_to_do", "asked.html", {**_CLINIC, "standing": "late", "to_do": True}),
     Sample("asked_settled", "asked.html", {**_CLINIC, **_AT, "standing": "settled"}),
     Sample("asked_of_you", "asked_of_you.html", _LIST, "/visit/questions"),
     Sample(
