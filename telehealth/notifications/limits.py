@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from telehealth.notifications.rules import Channel, Message
 from telehealth.notifications.ways import is_pressing
 
 AT_ONCE = 8  # messages of one channel that one worker has on their way
+OF_ONE = 2  # of these, those to one person: a server that says nothing of them leaves places for the others
 FAILURES_TO_CLOSE = 5
 FIRST_PAUSE, LONGEST_PAUSE, SHORTEST_WAIT = timedelta(seconds=5), timedelta(minutes=1), timedelta(seconds=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -22,12 +24,14 @@ MOST: Mapping[Channel, Mapping[timedelta, int]] = {
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Spares a provider that is away: after five messages in a row that it did not take, one at a time asks whether it
-    is back, 5 s, 10 s … 1 min apart. `not_before` is when it asked to be left alone until.
+    is back, 5 s, 10 s … 1 min apart. `not_before` is when it asked to be left alone until, `failed_for` whose message
+    failed last.
     """
 
     failures: int = 0
     probe_at: datetime | None = None
     not_before: datetime | None = None
+    failed_for: UUID | None = None
 
     @property
     def is_away(self) -> bool:
@@ -40,20 +44,23 @@ class Standing:
         """One is on its way to see; if it dies on the way, another follows."""
         failures = self.failures + 1
         pause = min(FIRST_PAUSE * (1 << min(failures - FAILURES_TO_CLOSE, 10)), LONGEST_PAUSE)
-        return Standing(failures, now + pause, self.not_before)
+        return replace(self, failures=failures, probe_at=now + pause)
 
-    def failed(self, now: datetime, *, first: bool, wait: timedelta | None) -> "Standing":
-        """One was not taken. `first`: that message had not failed before; one alone says nothing of the provider.
-        `wait`: so long it asks to be left alone.
+    def failed(self, now: datetime, *, whose: UUID | None, wait: timedelta | None) -> "Standing":
+        """One was not taken. `whose` it was, None when that message had failed before: one message, or one person's,
+        says nothing of the provider. `wait`: so long it asks to be left alone, and is asked again then.
         """
         if wait is not None:
             later = now + max(wait, SHORTEST_WAIT)
             until = later if self.not_before is None else max(later, self.not_before)
-            return Standing(max(self.failures, FAILURES_TO_CLOSE), max(until, self.probe_at or until), until)
+            return Standing(max(self.failures, FAILURES_TO_CLOSE), until, until)
         if self.is_away:  # what was on its way before, or the probe, whose failure is counted
             return self
-        failures = self.failures + first
-        return replace(self, failures=failures, probe_at=now + FIRST_PAUSE if failures >= FAILURES_TO_CLOSE else None)
+        if whose is None or whose == self.failed_for:
+            return self
+        failures = self.failures + 1
+        probe_at = now + FIRST_PAUSE if failures >= FAILURES_TO_CLOSE else None
+        return replace(self, failures=failures, probe_at=probe_at, failed_for=whose)
 
     def answered(self, now: datetime) -> "Standing":
         """It is there; that it asked to be left alone holds all the same."""

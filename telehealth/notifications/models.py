@@ -170,6 +170,7 @@ class ProviderRow(Table):
     failures: Mapped[int] = plain(server_default=text("0"))
     probe_at: Mapped[datetime | None] = plain()
     not_before: Mapped[datetime | None] = plain()
+    failed_for: Mapped[UUID | None] = phi()
     tokens: Mapped[float] = plain(server_default=text("0"))
     filled_at: Mapped[datetime | None] = plain()
 

@@ -1,15 +1,18 @@
 """What all workers know together of each provider: whether it is away, and the tokens that are left of its rate."""
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, TextClause, select, text, update
+from sqlalchemy import ColumnElement, TextClause, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.actors import Role
 from telehealth.core.ids import MessageId
 from telehealth.core.rates import Bucket
 from telehealth.db.unit import Unit
-from telehealth.notifications.limits import Standing
+from telehealth.notifications.limits import OF_ONE, Standing
 from telehealth.notifications.models import PENDING, UNDER_WAY, MessageRow, ProviderRow
 from telehealth.notifications.ports import Away, Came, Sent
 from telehealth.notifications.rules import (
@@ -34,25 +37,31 @@ class Turn:
     standing: Standing
     is_open: bool = True
 
+    def may_leave_some(self, places: int) -> bool:
+        """Whether more was due than was leased: all places are taken, or somebody has all that one person may."""
+        most_of_one = max(Counter(each.recipient_id for each in self.messages).values(), default=0)
+        return len(self.messages) == places or most_of_one == OF_ONE
+
     def is_news(self, came: Came) -> bool:
         """Whether what came of one of them may tell anything new of the provider."""
         return self.is_open and (not isinstance(came, Sent) or self.standing != Standing())
 
 
-async def take_turn(unit: Unit, channel: Channel, rate: float | None, *, most: int) -> Turn:
+async def take_turn(unit: Unit, channel: Channel, rate: float | None, *, most: int, but: Collection[UUID] = ()) -> Turn:
     """Lease what may go out by that channel now, the longest due first: what the provider's rate has tokens for; of
-    one that is away one message, now and then.
+    one that is away one message, now and then. Of one person a few; of those in `but` none.
 
     Every worker takes its turns here, so that there is one rate and one standing of each provider.
     """
     row, provider = MessageRow, await _locked(unit, channel)
+    others = row.recipient_id.not_in(but)
     standing = _standing(provider)
     if not standing.allows(unit.now):
         impatient = (text(PENDING), row.patient_until <= unit.now)
-        return Turn(await _claim(unit, channel, *impatient, limit=most), standing, is_open=False)
+        return Turn(await _claim(unit, channel, others, *impatient, limit=most), standing, is_open=False)
     bucket = _bucket(provider, rate).filled(unit.now)
     limit = bucket.holds(1 if standing.is_away else most)
-    messages = await _claim(unit, channel, text(UNDER_WAY), limit=limit) if limit else ()
+    messages = await _claim(unit, channel, others, text(UNDER_WAY), limit=limit) if limit else ()
     await _spend(unit, provider, bucket, len(messages))
     return Turn(messages, standing)
 
@@ -76,7 +85,7 @@ async def hear(unit: Unit, message: Message, came: Came, rate: float | None) -> 
 def _after(standing: Standing, message: Message, came: Came, unit: Unit) -> Standing:
     match came:
         case Away(_, wait):
-            return standing.failed(unit.now, first=message.tries == 0, wait=wait)
+            return standing.failed(unit.now, whose=None if message.tries else message.recipient_id, wait=wait)
         case Unsendable() | Unwritten() | NotNow():
             return standing.unasked(unit.now)
         case _:
@@ -88,16 +97,18 @@ async def _claim(
 ) -> tuple[Message, ...]:
     row = MessageRow
     due = (
-        select(row.id)
+        select(row.id, row.recipient_id, row.next_attempt_at)
         .where(row.channel == channel, row.next_attempt_at <= unit.now, *which)
         .order_by(row.next_attempt_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")  # read once; a subquery may be read again with each row, and hold more than it names
     )
+    theirs = func.row_number().over(partition_by=due.c.recipient_id, order_by=due.c.next_attempt_at)
+    numbered = select(due.c.id, theirs.label("number")).cte("numbered")
     claimed = await unit.session.scalars(
         update(row)
-        .where(row.id.in_(select(due.c.id)))
+        .where(row.id.in_(select(numbered.c.id).where(numbered.c.number <= OF_ONE)))
         .values(state=MessageState.SENDING, attempt=row.attempt + 1, next_attempt_at=unit.now + LEASE)
         .returning(row)
     )
@@ -131,7 +142,7 @@ async def _locked(unit: Unit, channel: Channel) -> ProviderRow:
 
 
 def _standing(row: ProviderRow) -> Standing:
-    return Standing(row.failures, row.probe_at, row.not_before)
+    return Standing(row.failures, row.probe_at, row.not_before, row.failed_for)
 
 
 def _bucket(row: ProviderRow, rate: float | None) -> Bucket:
@@ -149,6 +160,7 @@ async def _spend(unit: Unit, row: ProviderRow, bucket: Bucket, taken: int) -> No
 
 def _keep(row: ProviderRow, standing: Standing) -> None:
     row.failures, row.probe_at, row.not_before = standing.failures, standing.probe_at, standing.not_before
+    row.failed_for = standing.failed_for
 
 
 def _keep_bucket(row: ProviderRow, bucket: Bucket) -> None:

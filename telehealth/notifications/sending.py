@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from telehealth.core.failpoints import Failpoint
@@ -49,9 +49,10 @@ from telehealth.notifications.rules import (
 from telehealth.notifications.texts import NoNumber, TextDesk
 from telehealth.tasks.work import Work
 
-SERVES_FOR = timedelta(seconds=25)  # a sweep's share of a worker; with a trip, within the sweep's own deadline
 TRIP_SECONDS = 18.0  # longer than the adapters' own deadlines, within the lease
+WATCH = timedelta(seconds=TRIP_SECONDS)  # two of them and a trip are within a sweep's own deadline
 LOOK_EVERY = 0.5  # seconds, while others are on their way
+WRITERS = 2  # messages read from the database at once: who comes back finds a connection, and is settled at once
 CLAIMED, SENT = Failpoint("messages.claimed"), Failpoint("messages.sent")
 PROMISING = (Sent, Deferred, Refused)  # of what the push services of several devices answer
 Written = Mail | Text | Push | Call | Unsendable | Unwritten | NotNow
@@ -63,6 +64,14 @@ async def send_due(work: Work) -> int:
     return await Round(work).serve()
 
 
+def relieved_at(now: datetime, place: int) -> datetime:
+    """When the sweep of that child ends its watch, half a round apart from its neighbour's: for as long as one waits
+    for what a server says nothing of, the other is there for what becomes due. Two watches from now at most.
+    """
+    since = (timedelta(seconds=now.timestamp()) - WATCH * (place % 2)) % (2 * WATCH)
+    return now + 2 * WATCH - since
+
+
 class Round:
     """Of each channel so many messages are on their way; whoever comes back makes room for the next of that channel,
     and holds up no other.
@@ -71,11 +80,12 @@ class Round:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._reach = reach_of(work.ports)
-        self._under_way: dict[asyncio.Task[bool], Channel] = {}
+        self._under_way: dict[asyncio.Task[bool], Message] = {}
         self._look_at = dict.fromkeys(Channel, 0.0)
+        self._writers = asyncio.Semaphore(WRITERS)
 
     async def serve(self) -> int:
-        sent, until = 0, self._work.clock.now() + SERVES_FOR
+        sent, until = 0, relieved_at(self._work.clock.now(), self._work.place)
         try:
             while self._work.clock.now() < until:
                 await self._send_off()
@@ -90,14 +100,16 @@ class Round:
         """Fill the places of each channel, unless it had nothing more a moment ago and others are on their way."""
         now, idle = asyncio.get_running_loop().time(), not self._under_way
         for channel, look_at in self._look_at.items():
-            places = AT_ONCE - sum(each is channel for each in self._under_way.values())
+            theirs = [each.recipient_id for each in self._under_way.values() if each.channel is channel]
+            places = AT_ONCE - len(theirs)
             if places and (idle or look_at <= now):
-                turn = await self._work.run(providers.take_turn, channel, self._reach.rates.get(channel), most=places)
+                rate = self._reach.rates.get(channel)
+                turn = await self._work.run(providers.take_turn, channel, rate, most=places, but=theirs)
                 if turn.messages:
                     CLAIMED()
                 for message in turn.messages:
-                    self._under_way[asyncio.create_task(self._carry(message, turn))] = channel
-                self._look_at[channel] = now if len(turn.messages) == places else now + LOOK_EVERY
+                    self._under_way[asyncio.create_task(self._carry(message, turn))] = message
+                self._look_at[channel] = now if turn.may_leave_some(places) else now + LOOK_EVERY
 
     async def _come_back(self) -> int:
         back, _ = await asyncio.wait(self._under_way, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
@@ -110,8 +122,11 @@ class Round:
         came = await self._came(message) if turn.is_open else Withheld()
         SENT()
         try:
-            away = not turn.is_open or (turn.is_news(came) and await self._is_away(message, came))
+            sent, news = came == Sent(), turn.is_news(came)
+            away = not turn.is_open or (news and not sent and await self._is_away(message, came))
             await self._work.run(service.settle, message, came, self._reach, away=away)
+            if news and sent:  # what was taken is written down first: nobody may forget that it was
+                await self._is_away(message, came)
         except Exception as error:  # noqa: BLE001 -- its lease runs out, and somebody else takes it
             log.error("message %s cannot be settled: %s", message.id, type(error).__name__)  # noqa: TRY400
             return False
@@ -165,7 +180,8 @@ class Round:
 
     async def _written(self, message: Message) -> Written:
         try:
-            facts = await self._work.run(service.gather, message, self._reach)
+            async with self._writers:
+                facts = await self._work.run(service.gather, message, self._reach)
             return self._words(facts) if isinstance(facts, Facts) else facts
         except NoNumber:
             return NOWHERE

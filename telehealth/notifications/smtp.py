@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY
 from urllib.parse import unquote, urlsplit
@@ -60,10 +59,18 @@ class SmtpMailer:
         await client.connect()
         try:
             await client.send_message(message)
-        finally:  # what the server says to goodbye changes nothing any more
-            with suppress(aiosmtplib.SMTPException, OSError):
-                await client.quit()
+        finally:
+            _part(client)
         return Sent()
+
+
+def _part(client: aiosmtplib.SMTP) -> None:
+    """Says goodbye (RFC 5321, section 4.1.1.10) and waits for no answer: what was taken is to be written down at once,
+    and what the server says now, or does not say, changes nothing any more.
+    """
+    if isinstance(client.transport, asyncio.WriteTransport) and not client.transport.is_closing():
+        client.transport.write(b"QUIT\r\n")
+    client.close()
 
 
 def to_mime(mail: Mail) -> EmailMessage:

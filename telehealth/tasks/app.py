@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
+from billiard import current_process
 from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from telehealth.tasks.work import Lane, Sweep, Work
 
 SWEEP = "telehealth.sweep"
-HARD_LIMIT_SECONDS = 60
-DEADLINE_SECONDS = 45
+HARD_LIMIT_SECONDS = 75
+DEADLINE_SECONDS = 60
 OpenWork = Callable[[], AbstractAsyncContextManager[Work]]
 
 
@@ -72,7 +74,7 @@ class Child:
     def start(self, **_: Any) -> None:
         self._runner = asyncio.Runner()
         self._opened = self._open_work()
-        self._work = self._runner.run(self._opened.__aenter__())
+        self._work = replace(self._runner.run(self._opened.__aenter__()), place=current_process().index)
 
     def stop(self, **_: Any) -> None:
         if self._runner is not None and self._opened is not None:

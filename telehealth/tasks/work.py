@@ -18,11 +18,14 @@ Happening = TypeVar("Happening", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What background work has: the unit of work as the system, ports to the outside, the clock."""
+    """What background work has: the unit of work as the system, ports to the outside, the clock; `place` is which of
+    its worker's children does it.
+    """
 
     unit_of_work: UnitOfWork
     ports: Ports
     clock: Clock
+    place: int = 0
 
     async def run(
         self, action: Callable[Concatenate[Unit, P], Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs

@@ -10,13 +10,20 @@ from email.policy import default
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+SILENCE = 30  # seconds
+
 
 @dataclass
 class MailServer:
-    """`judge` answers RCPT TO for an address; `hang` makes it keep silent after DATA."""
+    """`judge` answers RCPT TO for an address; `hang` makes it keep silent after DATA, `holds` for that address alone.
+    Unless it `parts` it does so after QUIT. `came` hears of each RCPT TO.
+    """
 
     judge: Callable[[str], str] = lambda _: "250 OK"
     hang: bool = False
+    holds: Callable[[str], bool] = lambda _: False
+    parts: bool = True
+    came: Callable[[str], None] = lambda _: None
     received: list[EmailMessage] = field(default_factory=list)
     port: int = 0
 
@@ -28,6 +35,7 @@ class MailServer:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         del server, session, options
+        self.came(address)
         verdict = self.judge(address)
         if verdict.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -35,14 +43,20 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         del server, session
-        if self.hang:
-            await asyncio.sleep(30)
+        if self.hang or any(map(self.holds, envelope.rcpt_tos)):
+            await asyncio.sleep(SILENCE)
         content = envelope.content
         assert isinstance(content, bytes)
         message = message_from_bytes(content, policy=default)
         assert isinstance(message, EmailMessage)
         self.received.append(message)
         return "250 kept"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        del server, session, envelope
+        if not self.parts:
+            await asyncio.sleep(SILENCE)
+        return "221 Bye"
 
 
 @asynccontextmanager

@@ -14,6 +14,8 @@ from typing import Self
 
 import httpx
 
+from telehealth.cli.procfile import read_procfile
+from tests.kit.database import ROOT
 from tests.kit.media_process import free_port
 from tests.kit.patience import PATIENCE
 
@@ -53,6 +55,13 @@ class Process:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(PATIENCE)
+
+
+def line(name: str, settings: Mapping[str, str], log: Path | None = None) -> Process:
+    """One as the Procfile has it."""
+    python, module, *argv = read_procfile(ROOT / "Procfile").processes[name].split()
+    assert (python, module) == ("python", "-m")
+    return Process(settings, argv, log)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from secrets import token_bytes, token_urlsafe
@@ -73,10 +73,11 @@ class Browser:
 
 @dataclass
 class PushService:
-    """Answers 401 to what is not signed for it (RFC 8292), 404 for browsers it does not know."""
+    """Answers 401 to what is not signed for it (RFC 8292), 404 for browsers it does not know. `came` hears of each."""
 
     url: str = ""
     browsers: dict[str, Browser] = field(default_factory=dict)
+    came: Callable[[Browser], None] = lambda _: None
 
     def browser(self) -> Browser:
         name = token_urlsafe(16)
@@ -86,6 +87,7 @@ class PushService:
         browser = self.browsers.get(request.path_params["name"])
         if browser is None:
             return Response(status_code=404)
+        self.came(browser)
         claims = self._claims(request.headers.get("authorization", ""))
         if claims.get("aud") != self.url or request.headers["content-encoding"] != "aes128gcm":
             return Response(status_code=401)

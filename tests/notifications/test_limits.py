@@ -1,7 +1,7 @@
 """How much goes to a provider and to one address, and when one that is away is asked again: rules."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,9 +40,16 @@ def message(channel: Channel = Channel.SMS, ahead: timedelta | None = timedelta(
 
 
 def test_one_message_says_nothing_of_its_provider() -> None:
-    standing = Standing().failed(NOW, first=True, wait=None)
+    standing = Standing().failed(NOW, whose=uuid4(), wait=None)
     for _ in range(100):
-        standing = standing.failed(NOW, first=False, wait=None)
+        standing = standing.failed(NOW, whose=None, wait=None)
+    assert standing.allows(NOW)
+
+
+def test_nor_do_many_messages_of_one_person() -> None:
+    standing, theirs = Standing(), uuid4()
+    for _ in range(100):
+        standing = standing.failed(NOW, whose=theirs, wait=None)
     assert standing.allows(NOW)
 
 
@@ -50,24 +57,34 @@ def test_five_in_a_row_do_and_one_at_a_time_asks_again() -> None:
     standing = Standing()
     for _ in range(FAILURES_TO_CLOSE):
         assert standing.allows(NOW)
-        standing = standing.failed(NOW, first=True, wait=None)
+        standing = standing.failed(NOW, whose=uuid4(), wait=None)
     at, pauses = NOW, []
     for _ in range(6):
         assert not standing.allows(at)
         assert standing.probe_at is not None
         pauses.append(standing.probe_at - at)
         at = standing.probe_at
-        standing = standing.probing(at).failed(at, first=True, wait=None)
+        standing = standing.probing(at).failed(at, whose=uuid4(), wait=None)
     assert pauses == [timedelta(seconds=each) for each in (5, 10, 20, 40, 60, 60)]
     assert pauses[0] == FIRST_PAUSE
     assert pauses[-1] == LONGEST_PAUSE
     assert standing.answered(at) == Standing()
 
 
+def test_a_provider_that_says_for_how_long_is_asked_again_then() -> None:
+    standing, at, wait = Standing(), NOW, timedelta(seconds=7)
+    for _ in range(20):
+        standing = standing.failed(at, whose=uuid4(), wait=wait)
+        assert not standing.allows(at + 0.99 * wait)
+        at += wait
+        assert standing.allows(at)
+        standing = standing.probing(at)
+
+
 def test_who_answers_in_between_is_not_away() -> None:
     standing = Standing()
     for _ in range(20):
-        standing = standing.failed(NOW, first=True, wait=None).answered(NOW)
+        standing = standing.failed(NOW, whose=uuid4(), wait=None).answered(NOW)
     assert standing == Standing()
 
 
@@ -75,7 +92,7 @@ def test_who_answers_in_between_is_not_away() -> None:
 def test_nothing_goes_before_it_may_whatever_else_answers(waits: list[timedelta | None], answers: bool) -> None:
     standing = Standing()
     for wait in waits:
-        standing = standing.failed(NOW, first=True, wait=wait)
+        standing = standing.failed(NOW, whose=uuid4(), wait=wait)
         standing = standing.answered(NOW) if answers else standing
     asked = [wait for wait in waits if wait is not None]
     longest = max(asked, default=timedelta())

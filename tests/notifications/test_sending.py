@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import event, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -15,12 +17,13 @@ from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit
 from telehealth.notifications import providers, service
-from telehealth.notifications.limits import AT_ONCE, FAILURES_TO_CLOSE, HOUR, MOST
+from telehealth.notifications.limits import AT_ONCE, FAILURES_TO_CLOSE, HOUR, MOST, OF_ONE
 from telehealth.notifications.memory import MemoryMailer, MemoryTexter
 from telehealth.notifications.models import MessageRow
 from telehealth.notifications.ports import Away, Mail, Outcome, Sent, Text
 from telehealth.notifications.rules import Channel, MessageKind, MessageState
-from telehealth.notifications.sending import send_due
+from telehealth.notifications.sending import TRIP_SECONDS, WATCH, relieved_at, send_due
+from telehealth.tasks.app import DEADLINE_SECONDS
 from telehealth.visits.appointments import service as appointments
 from telehealth.visits.lifecycle import service as visits
 from tests.followups.test_keeping import pages_of
@@ -61,6 +64,16 @@ async def tell_staff(post: Post, number: int) -> None:
     await post.unit_of_work.run(tell)
 
 
+async def of_many(post: Post) -> None:
+    """Each mail that was noted is for a clinician of its own."""
+
+    async def spread(unit: Unit) -> None:
+        for row in await unit.session.scalars(select(MessageRow)):
+            row.recipient_id = (await add_colleague(unit, post.clinic)).id
+
+    await post.unit_of_work.run(spread)
+
+
 async def states(post: Post) -> dict[str, int]:
     async def count(unit: Unit) -> dict[str, int]:
         rows = await unit.session.execute(select(MessageRow.state, func.count()).group_by(MessageRow.state))
@@ -84,14 +97,31 @@ async def test_a_server_that_says_nothing_of_one_holds_up_no_other(post: Post) -
         theirs = (Role.CLINICIAN, colleague.id)
         await service.tell(unit, MessageKind.FOLLOW_UP_DUE, uuid4(), recipients=[theirs], due_at=unit.now)
 
-    await post.unit_of_work.run(tell)
+    for _ in range(AT_ONCE + 2):  # more than there are places
+        await post.unit_of_work.run(tell)
     await tell_staff(post, 3 * AT_ONCE)
     sending = asyncio.create_task(send_due(post.work))
     await until(lambda: len(mailer.sent) == 3 * AT_ONCE)
     await tell_staff(post, 1)  # what becomes due meanwhile goes too
     await until(lambda: len(mailer.sent) == 3 * AT_ONCE + 1)
+    assert mailer.here == OF_ONE
     mailer.gate.set()
-    assert await sending == 3 * AT_ONCE + 2
+    assert await sending == 4 * AT_ONCE + 3
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.floats(0, 2 * TRIP_SECONDS))
+def test_of_two_neighbours_one_is_on_watch(at: datetime, later: float) -> None:
+    """Whoever ends a watch waits for one trip more at most; the other ends its own not before that, and not at once."""
+    begins = at + timedelta(seconds=later)
+    first, second = relieved_at(at, 0), relieved_at(begins, 1)
+    assert timedelta() < first - at <= 2 * WATCH
+    apart = abs(second - first) % (2 * WATCH)
+    assert abs(apart - WATCH) < timedelta(milliseconds=1)
+    assert timedelta(seconds=TRIP_SECONDS) <= WATCH
+
+
+def test_a_watch_and_a_trip_end_within_a_sweeps_deadline() -> None:
+    assert 2 * WATCH.total_seconds() + TRIP_SECONDS < DEADLINE_SECONDS
 
 
 async def test_so_many_are_on_their_way_and_other_channels_go_on(texting: Post, clock: FixedClock) -> None:
@@ -100,6 +130,7 @@ async def test_so_many_are_on_their_way_and_other_channels_go_on(texting: Post, 
     texting.mailer = mailer = Gated()
     await texting.book(TUESDAY_NINE)
     await tell_staff(texting, 2 * AT_ONCE)
+    await of_many(texting)
     await texting.relay()
     sending = asyncio.create_task(send_due(texting.work))
     texter = texting.texter
@@ -124,6 +155,7 @@ async def test_so_many_are_on_their_way_and_other_channels_go_on(texting: Post, 
 async def test_who_is_stopped_leaves_nothing_half_way(post: Post) -> None:
     post.mailer = mailer = Gated()
     await tell_staff(post, 2 * AT_ONCE)
+    await of_many(post)
     sending = asyncio.create_task(send_due(post.work))
     await until(lambda: mailer.here == AT_ONCE)
     sending.cancel()
@@ -188,6 +220,7 @@ async def test_an_hour_without_a_mail_server_costs_no_tries_and_is_over_at_once(
 
     post.mailer.answer = away
     await tell_staff(post, 40)
+    await of_many(post)
     for _ in range(3600 // 20):
         await send_due(post.work)
         clock.advance(timedelta(seconds=20))

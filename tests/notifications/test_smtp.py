@@ -22,6 +22,7 @@ from telehealth.notifications.ports import (
 )
 from telehealth.notifications.smtp import SmtpMailer
 from tests.kit.mail import MailServer, mail_server, parts
+from tests.kit.patience import PATIENCE
 
 
 def mail(recipient: str = "rosa@home.example", **changed: object) -> Mail:
@@ -156,6 +157,14 @@ async def test_a_server_that_hangs_up_after_taking_it_has_taken_it() -> None:
         assert await SmtpMailer(f"smtp://127.0.0.1:{port}").send(mail()) == Sent()
     finally:
         server.close()
+
+
+async def test_a_server_that_says_no_goodbye_has_taken_it_too(server: MailServer) -> None:
+    """Nobody waits for that: what was taken is written down, and not sent again."""
+    server.parts = False
+    async with asyncio.timeout(PATIENCE):
+        assert await SmtpMailer(server.url, deadline=2 * PATIENCE).send(mail()) == Sent()
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("recipient", ["rosa\r\nBcc: eve@evil.example", "not an address", "ñandú@home.example", "@"])

@@ -11,7 +11,6 @@ import psycopg
 import pytest
 
 from telehealth.catalogue import read_catalogue
-from telehealth.cli.procfile import read_procfile
 from telehealth.core.actors import SYSTEM
 from telehealth.core.time import SystemClock
 from telehealth.db.engine import open_engine
@@ -19,10 +18,9 @@ from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
 from telehealth.tasks.work import Lane
 from tests.kit.clinic import book, open_clinic
-from tests.kit.database import ROOT
 from tests.kit.demo import eventually
 from tests.kit.house import environment_of
-from tests.kit.processes import Process, running
+from tests.kit.processes import line, running
 from tests.kit.valkey import running_valkey
 
 CHILDREN = 2  # of the line that sends messages
@@ -50,13 +48,6 @@ async def silent_server() -> AsyncIterator[SilentServer]:
     async with await asyncio.start_server(silent.keep, "127.0.0.1", 0) as server:
         silent.url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield silent
-
-
-def line(name: str, settings: dict[str, str]) -> Process:
-    """A process as the Procfile has it."""
-    python, module, *argv = read_procfile(ROOT / "Procfile").processes[name].split()
-    assert (python, module) == ("python", "-m")
-    return Process(settings, argv)
 
 
 def is_noted(database: str, visit_id: UUID) -> bool:
