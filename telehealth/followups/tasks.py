@@ -1,5 +1,8 @@
 """Follow-up tasks fall due by themselves: a sweep over rows, every second. Events make them, or find them needless."""
 
+import asyncio
+from datetime import timedelta
+
 from telehealth.db.unit import Unit
 from telehealth.followups import cosigning, keeping
 from telehealth.followups.parts import TaskKind
@@ -17,13 +20,21 @@ from telehealth.visits.lifecycle.events import (
     VisitMarkedAsError,
 )
 
+SERVES_FOR = timedelta(seconds=10)  # a sweep's share of a worker: the house's other sweeps wait for it
+LOOK_EVERY = 0.05  # seconds, while tasks fall due
+
 
 async def fire_due(work: Work) -> int:
-    """Take on tasks whose time has come until there are none; answers how many."""
+    """Take on tasks whose time has come, and those whose time comes meanwhile, until there are none; answers how many.
+
+    After its share of a worker the next sweep goes on.
+    """
     speed = work.port(FollowUpSpeed).factor
-    total = 0
-    while moved := await work.run(keeping.fire, speed=speed):
+    total, until = 0, work.clock.now() + SERVES_FOR
+    while work.clock.now() < until and (moved := await work.run(keeping.fire, speed=speed)):
         total += moved
+        if moved < keeping.BATCH:
+            await asyncio.sleep(LOOK_EVERY)
     return total
 
 

@@ -64,7 +64,10 @@ MOVED: LiteralString = (
     "SELECT count(*) FROM bench_due d JOIN follow_up_task t ON t.id = d.task_id WHERE t.moved_at >= d.at"
 )
 SPAN: LiteralString = """
-WITH moved AS (SELECT pg_xact_commit_timestamp(t.xmin) AS at FROM bench_due d JOIN follow_up_task t ON t.id = d.task_id)
+WITH moved AS (
+  SELECT pg_xact_commit_timestamp(t.xmin) AS at FROM bench_due d JOIN follow_up_task t ON t.id = d.task_id
+  WHERE t.moved_at >= d.at
+)
 SELECT count(*) FILTER (WHERE at > (SELECT min(at) FROM moved)), extract(epoch FROM max(at) - min(at)) FROM moved
 """
 LATE: LiteralString = """
@@ -87,6 +90,9 @@ class DueRows:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("SET session_replication_role = replica")  # histories are append-only
             connection.execute("TRUNCATE bench_due, follow_up_task, follow_up_step, outbox, outbox_handled CASCADE")
+            ((has_jobs,),) = connection.execute("SELECT to_regclass('procrastinate_jobs') IS NOT NULL").fetchall()
+            if has_jobs:  # those of who was stopped
+                connection.execute("TRUNCATE procrastinate_jobs CASCADE")
 
     def forget(self) -> None:
         """What was planted so far is not counted any more, and stays."""
