@@ -4,8 +4,8 @@ import sqlalchemy as sa
 
 from alembic import op
 
-revision = "0054"
-down_revision: str | None = "0053"
+revision = "0055"
+down_revision: str | None = "0054"
 branch_labels = None
 depends_on = None
 
