@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from redis import Redis
 
 from telehealth.catalogue import read_catalogue
 from telehealth.core.actors import SYSTEM
@@ -20,11 +21,13 @@ from telehealth.tasks.work import Lane
 from tests.kit.clinic import book, open_clinic
 from tests.kit.demo import eventually
 from tests.kit.house import environment_of
-from tests.kit.processes import line, running
+from tests.kit.noting_sweep import MARKS
+from tests.kit.processes import BEAT, WORKER, Process, line, running
 from tests.kit.valkey import running_valkey
 
 CHILDREN = 2  # of the line that sends messages
 TRIES = 3
+LETTERS, A_LETTER_IS_WORTH = 3, 1.0  # seconds
 
 
 @dataclass
@@ -98,6 +101,21 @@ async def test_what_goes_outside_is_in_no_lane_of_the_house() -> None:
         "records.reconcile",
         "records.settle_files",
     }
+
+
+async def test_a_lane_that_comes_back_works_off_no_letters_of_before() -> None:
+    """A letter is worth as long as it takes until the next: thousands that lie there are thrown away unread."""
+    with running_valkey() as url, Redis.from_url(url) as valkey:
+        settings = environment_of("postgresql:///nobody", url)
+        worker, beat = (Process(settings, [*argv[:3], "tests.kit.noting_sweep", *argv[4:]]) for argv in (WORKER, BEAT))
+        with running(beat):
+            await within_a_minute(lambda: valkey.llen(Lane.MESSAGES.value) >= LETTERS)
+        await asyncio.sleep(A_LETTER_IS_WORTH)
+        with running(worker):
+            await within_a_minute(lambda: not valkey.llen(Lane.MESSAGES.value) and not valkey.hlen("unacked"))
+            assert valkey.get(MARKS) is None
+            with running(beat):
+                await within_a_minute(lambda: valkey.get(MARKS) is not None)
 
 
 async def _unheard(_: object) -> None:
