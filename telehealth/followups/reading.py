@@ -1,5 +1,6 @@
 """Reading a follow-up in one stroke: `call about the blood test +2w @desk`, `blood pressure +1d x14`. Pure."""
 
+import math
 import re
 from calendar import monthrange
 from collections.abc import Sequence
@@ -101,6 +102,18 @@ def windows(wish: Wish, times: Sequence[datetime], zone: str) -> list[datetime]:
         return ends
     apart = [later - each for each, later in pairwise(times)]
     return [min(end, each + gap) for end, each, gap in zip(ends, times, [*apart, apart[-1]], strict=True)]
+
+
+def put_off(times: Sequence[datetime], now: datetime, zone: str) -> list[datetime]:
+    """A repetition that could not begin in time begins now: each of it as many days later as the first must be, at the
+    same time of day in that zone, so that none of it comes at once with another.
+    """
+    late = math.ceil((now - times[0]) / timedelta(days=1))
+    if late <= 0:
+        return list(times)
+    moved = [Delay(late, "d").after(each, parse_zone(zone)) for each in times]
+    # The clock may have gone forward since: the first is then an hour too early.
+    return moved if moved[0] >= now else [Delay(late + 1, "d").after(each, parse_zone(zone)) for each in times]
 
 
 def parse_stroke(stroke: str) -> Stroke:

@@ -1,6 +1,6 @@
 """How a task changes: one command to the machine, its history entry, its event and its trace, in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from telehealth.followups.events import FollowUpEvent
 from telehealth.followups.models import FollowUpRow, StepRow
 from telehealth.followups.parts import Command, Facing, TaskStatus
 from telehealth.followups.queries import begun, note_place, own_id
+from telehealth.followups.reading import put_off
 from telehealth.followups.rules import (
     BLOCKING_GONE,
     CLOSED,
@@ -24,6 +25,7 @@ from telehealth.followups.rules import (
     decide,
     next_look,
 )
+from telehealth.people import queries as people
 
 
 def situation(unit: Unit, row: FollowUpRow, *, reason: str = "", now: datetime | None = None) -> Situation:
@@ -104,23 +106,37 @@ async def _tell_successors(unit: Unit, row: FollowUpRow, after: TaskStatus) -> N
     """A done or skipped task lets what waited fire, and a reopened one holds it up again. A cancelled one takes along
     what nobody has begun; what somebody has is let go.
 
-    What waited beyond its time falls due now, with its whole window before it.
+    What waited beyond its time falls due now, with its whole window before it; a repetition begins then, and keeps its
+    distances.
     """
     await unit.session.flush()
     query = select(FollowUpRow).where(FollowUpRow.after_id == row.id, FollowUpRow.status == TaskStatus.PLANNED)
     rows = (await unit.session.scalars(query.order_by(FollowUpRow.id).with_for_update())).all()
     kept = await begun(unit, [each.id for each in rows]) if rows and after is TaskStatus.CANCELLED else set[UUID]()
+    left = [each for each in rows if after is not TaskStatus.CANCELLED or each.id in kept]
     for each in rows:
-        if after is TaskStatus.CANCELLED and each.id not in kept:
+        if each not in left:
             await change(unit, each, Command.CANCEL, cause=BLOCKING_GONE)
-            continue
+    due = await _begun_now(unit, left) if after in CLOSED else {}
+    for each in left:
         each.blocked, each.moved_at, each.revision = after not in CLOSED, unit.now, each.revision + 1
-        late = max(each.due_at, unit.now) - each.due_at
-        if not each.blocked and late:
+        late = due.get(each.id, each.due_at) - each.due_at
+        if late:
             each.due_at, each.ends_at = each.due_at + late, (each.ends_at or each.due_at + WINDOW) + late
         each.next_at = next_look(
             TaskStatus.PLANNED, each.due_at, each.ends_at or each.due_at + WINDOW, blocked=each.blocked
         )
+
+
+async def _begun_now(unit: Unit, rows: Sequence[FollowUpRow]) -> dict[UUID, datetime]:
+    """When tasks fall due that may from now on."""
+    due = {each.id: max(each.due_at, unit.now) for each in rows if each.series_id is None}
+    for series_id in {each.series_id for each in rows} - {None}:
+        those = sorted((each for each in rows if each.series_id == series_id), key=lambda each: each.due_at)
+        zone = (await people.patient(unit, PatientId(those[0].patient_id))).time_zone
+        times = put_off([each.due_at for each in those], unit.now, zone)
+        due |= {each.id: at for each, at in zip(those, times, strict=True)}
+    return due
 
 
 def event_of(event: type[FollowUpEvent], row: FollowUpRow) -> FollowUpEvent:

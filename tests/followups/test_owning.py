@@ -162,6 +162,23 @@ async def test_a_task_waits_for_the_one_before_it_and_then_has_its_whole_window(
     assert fired.ends_at - fired.due_at == then.ends_at - then.due_at
 
 
+async def test_a_repetition_that_waited_begins_when_it_may_and_keeps_its_distances(
+    unit_of_work: UnitOfWork, clock: FixedClock, arranged: Arranged
+) -> None:
+    first = await plan(unit_of_work, arranged, "order the device +1d")
+    wish = Wish(title="measure", due_in="2d", repeat="FREQ=DAILY;COUNT=3", after_id=first.id)
+    planned = await unit_of_work.run(service.plan, arranged.clinician, arranged.visit_id, wish)
+    clock.advance(timedelta(days=9, hours=1))
+    await unit_of_work.run(service.done, arranged.clinician, first.id)
+    freed = [await unit_of_work.run(queries.follow_up, arranged.clinician, each.id) for each in planned]
+    assert [b.due_at - a.due_at for a, b in zip(planned, freed, strict=True)] == [timedelta(days=8)] * 3
+    assert [b.ends_at - a.ends_at for a, b in zip(planned, freed, strict=True)] == [timedelta(days=8)] * 3
+    await fire_due(work_of(unit_of_work))
+    assert await seen(unit_of_work, arranged.clinician) == [], "the first is measured tomorrow, at its time of day"
+    await due(unit_of_work, clock, 1)
+    assert await seen(unit_of_work, arranged.clinician) == ["measure"]
+
+
 async def test_cancelling_the_one_before_lets_go_of_what_somebody_has_begun(
     unit_of_work: UnitOfWork, arranged: Arranged
 ) -> None:

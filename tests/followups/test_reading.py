@@ -1,6 +1,6 @@
 """Delays, and a follow-up in one stroke."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telehealth.followups.parts import Pool, Priority, TaskKind, UnfitDelay, UnfitTask
-from telehealth.followups.reading import KIND_WORDS, Delay, Stroke, parse_delay, parse_stroke
+from telehealth.followups.reading import KIND_WORDS, Delay, Stroke, parse_delay, parse_stroke, put_off
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -89,3 +89,23 @@ def test_every_word_for_a_kind_is_of_one_kind() -> None:
     words = [word for known in KIND_WORDS.values() for word in known]
     assert len(words) == len(set(words))
     assert set(KIND_WORDS) == set(TaskKind) - {TaskKind.CUSTOM, TaskKind.COSIGN}
+
+
+@given(
+    st.integers(0, 400),
+    st.integers(1, 30),
+    st.sampled_from(["UTC", "America/Chicago", "Europe/Madrid", "Australia/Lord_Howe"]),
+    st.timedeltas(timedelta(days=-40), timedelta(days=400)),
+)
+def test_a_repetition_that_is_put_off_keeps_its_distances_and_its_time_of_day(
+    start: int, count: int, zone: str, later: timedelta
+) -> None:
+    there, hour = ZoneInfo(zone), timedelta(hours=1)
+    local = datetime(2026, 1, 1, 12, tzinfo=there)
+    times = [(local + timedelta(days=start + day)).astimezone(UTC) for day in range(count)]
+    now = times[0] + later
+    moved = put_off(times, now, zone)
+    assert moved == times if later <= timedelta(0) else times[0] + later <= moved[0] < now + timedelta(days=1) + hour
+    days = {(b.astimezone(there).date() - a.astimezone(there).date()) for a, b in zip(times, moved, strict=True)}
+    assert len(days) == 1
+    assert {each.astimezone(there).time() for each in moved} == {local.time()}
