@@ -50,6 +50,7 @@ PACKAGES = (
     "followups",
     "monitoring",
     "pathways",
+    "surveys",
     "notifications",
     "exchange",
 )

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from gettext import NullTranslations
 from io import BytesIO
@@ -18,7 +19,7 @@ from typing import Literal, Protocol, cast
 from zoneinfo import ZoneInfo
 
 import babel
-from babel import dates, units
+from babel import dates, numbers, units
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -76,6 +77,18 @@ class Locale:
 
     def format_day(self, day: date) -> str:
         return dates.format_date(day, "full", locale=self.region)
+
+    def format_month(self, day: date) -> str:
+        """The month of that day, with its year."""
+        return dates.format_skeleton("yMMMM", day, locale=self.region)
+
+    def format_decimal(self, number: Decimal) -> str:
+        """8.4 or 8,4: with one decimal."""
+        return numbers.format_decimal(number, format="#,##0.0", locale=self.region)
+
+    def format_percent(self, share: Decimal) -> str:
+        """84 %, of a share of 1."""
+        return numbers.format_percent(share, locale=self.region)
 
     def format_datetime(self, instant: datetime, zone: ZoneInfo) -> str:
         """Day, time and the zone's name in words: nobody has to know what +01:00 means."""

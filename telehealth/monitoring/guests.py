@@ -55,9 +55,9 @@ async def identify(unit: Unit, link_secret: str, birth_date: date) -> Recognised
     if not isinstance(answer, Passed):
         return answer
     request = queries.request_of(row)
-    if unit.now >= await followups.window_end(unit, request.task_id):
+    if unit.now >= await queries.closes_at(unit, request):
         to_do = request.form_id is None  # which may be said to be done late
-        if not to_do or await followups.is_closed(unit, request.task_id):
+        if not to_do or request.task_id is None or await followups.is_closed(unit, request.task_id):
             return Over(to_do)
     secret = await access.open_guest_session(
         unit,

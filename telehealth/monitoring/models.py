@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped
 
@@ -34,22 +34,26 @@ class FormRow(Table):
 
 
 class RequestRow(Table):
-    """What a patient is asked to answer, or to do where there is no `form_id`; once for a task. The personal link is
-    kept twice: hashed, to find it; sealed, so that the letter can carry it.
+    """What a patient is asked to answer, or to do where there is no `form_id`; once for a task. What comes of no task
+    says by itself until when (`ends_at`). The personal link is kept twice: hashed, to find it; sealed, so that the
+    letter can carry it.
     """
 
     __tablename__ = "monitoring_request"
 
     id: Mapped[UUID] = plain(primary_key=True)
-    task_id: Mapped[UUID] = plain(ForeignKey("follow_up_task.id"), unique=True)
+    task_id: Mapped[UUID | None] = plain(ForeignKey("follow_up_task.id"), unique=True)
     visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), index=True)
     patient_id: Mapped[UUID] = phi(ForeignKey("patient.id"))
     form_id: Mapped[UUID | None] = phi(ForeignKey("monitoring_form.id"))
     asked_at: Mapped[datetime] = plain()
+    ends_at: Mapped[datetime | None] = plain()
     link_hash: Mapped[bytes] = plain(LargeBinary, unique=True)
     link: Mapped[bytes] = phi(LargeBinary)
     attempts: Mapped[int] = plain(server_default=text("0"))
     locked_until: Mapped[datetime | None] = plain()
+
+    __table_args__ = (CheckConstraint("(task_id IS NULL) = (ends_at IS NOT NULL)", name="window"),)
 
 
 class ResponseRow(Table):

@@ -24,6 +24,7 @@ from telehealth.monitoring.rules import (
     Entry,
     Series,
     Standing,
+    Window,
     said,
     standing,
 )
@@ -144,7 +145,7 @@ def _problems(refused: InvalidAnswers) -> list[Problem]:
 
 
 async def _asked(unit: Unit, request_id: UUID) -> _Asked:
-    request, task = await service.own_request(unit, request_id)
+    request, window = await service.own_request(unit, request_id)
     asked = await queries.form_asked(unit, request)
     done = bool(await queries.answered(unit, [request.id]))
     published = Published(asked.id, asked.version, dict(asked.content.resource), asked.published_at)
@@ -153,10 +154,11 @@ async def _asked(unit: Unit, request_id: UUID) -> _Asked:
         **await _clinic(unit),
         "preferred": patient.language,
         "zone": parse_zone(patient.time_zone),
-        "ends_at": task.ends_at,
+        "ends_at": window.ends_at,
+        "of_task": request.task_id is not None,
         "at": f"{OWN}/{request.id}",
     }
-    return _Asked(standing(task, unit.now, answered=done), Intake(published=published), context)
+    return _Asked(standing(window, unit.now, answered=done), Intake(published=published), context)
 
 
 async def _clinic(unit: Unit) -> Context:
@@ -193,7 +195,7 @@ def _listed(asked: AskedTask, now: datetime) -> Context:
         "due_at": task.due_at,
         "ends_at": task.ends_at,
         "closed_at": task.closed_at,
-        "standing": standing(task, now, answered=asked.answered),
+        "standing": standing(Window.of(task), now, answered=asked.answered),
     }
 
 
@@ -220,18 +222,18 @@ async def _series(unit: Unit, visit_id: UUID) -> Context:
 
 def _drawn(series: Series, now: datetime) -> Context:
     columns = series.columns
-    past = [each for each in series.entries if each.response is not None or each.task.due_at <= now]
+    past = [each for each in series.entries if each.response is not None or each.due_at <= now]
     return {
         "title": series.form.title,
         "columns": [each.label.words for each in columns],
         "missed": sum(each.missed for each in series.entries),
-        "ahead": len([each for each in series.entries if each not in past and each.task.closed_at is None]),
+        "ahead": len([each for each in series.entries if each not in past and each.waits]),
         "rows": [
             {
-                "due_at": entry.task.due_at,
+                "due_at": entry.due_at,
                 "answered_at": entry.response and entry.response.answered_at,
                 "missed": entry.missed,
-                "cancelled": entry.task.status is TaskStatus.CANCELLED,
+                "cancelled": entry.cancelled,
                 "values": [_value(each, entry) for each in columns],
             }
             for entry in past

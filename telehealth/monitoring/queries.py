@@ -27,13 +27,16 @@ from telehealth.monitoring.rules import (
     ResponseFilter,
     Series,
     Standing,
+    Window,
     answers_before,
+    entry_of,
     is_code,
-    is_missed,
     standing,
     stored_threshold,
 )
 from telehealth.visits.gates.filling import Answers, read_answers
+from telehealth.visits.lifecycle import queries as visits
+from telehealth.visits.lifecycle.rules import VisitStatus
 from telehealth.visits.lifecycle.service import open_known, open_visit
 
 LINK_PATH = "/questions/"
@@ -123,9 +126,21 @@ async def request(unit: Unit, request_id: UUID) -> Request:
 
 async def open_until(unit: Unit, asked: Request) -> datetime | None:
     """Until when it can be answered; None once it cannot or need not be."""
-    task = await followups.follow_up(unit, asked.task_id)
-    done = bool(await answered(unit, [asked.id]))
-    return task.ends_at if standing(task, unit.now, answered=done) is Standing.OPEN else None
+    open_in, done = await window(unit, asked), bool(await answered(unit, [asked.id]))
+    return open_in.ends_at if standing(open_in, unit.now, answered=done) is Standing.OPEN else None
+
+
+async def window(unit: Unit, asked: Request) -> Window:
+    """When it can be answered: as its task says, or it itself; not of a visit that never was."""
+    if asked.task_id is not None:
+        return Window.of(await followups.follow_up(unit, asked.task_id))
+    status = (await visits.statuses(unit, {asked.visit_id}))[asked.visit_id]
+    return Window(asked.ends_at or asked.asked_at, status is VisitStatus.ENTERED_IN_ERROR)
+
+
+async def closes_at(unit: Unit, asked: Request) -> datetime:
+    """When the time to answer is over, for whoever is not known to be the patient yet; tells nothing else."""
+    return await followups.window_end(unit, asked.task_id) if asked.task_id else asked.ends_at or asked.asked_at
 
 
 async def request_for(unit: Unit, task_id: UUID) -> Request | None:
@@ -146,17 +161,25 @@ async def sent(unit: Unit, request_id: UUID) -> tuple[Request, str]:
 async def requests(unit: Unit, task_ids: Collection[UUID]) -> dict[TaskId, Request]:
     """By task."""
     query = select(RequestRow).where(RequestRow.task_id.in_(task_ids))
-    return {TaskId(row.task_id): request_of(row) for row in await unit.session.scalars(query)}
+    found = await unit.session.scalars(query)
+    return {TaskId(row.task_id): request_of(row) for row in found if row.task_id is not None}
+
+
+async def _of_no_task(unit: Unit, visit_id: UUID) -> list[Request]:
+    """What was asked for its own sake, the earliest first."""
+    query = select(RequestRow).where(RequestRow.visit_id == visit_id, RequestRow.task_id.is_(None))
+    return [request_of(row) for row in await unit.session.scalars(query.order_by(RequestRow.asked_at))]
 
 
 def request_of(row: RequestRow) -> Request:
     return Request(
         id=row.id,
-        task_id=TaskId(row.task_id),
+        task_id=None if row.task_id is None else TaskId(row.task_id),
         visit_id=VisitId(row.visit_id),
         patient_id=PatientId(row.patient_id),
         form_id=row.form_id,
         asked_at=row.asked_at,
+        ends_at=row.ends_at,
     )
 
 
@@ -263,14 +286,16 @@ async def series(unit: Unit, visit_id: UUID) -> tuple[list[Series], PatientId]:
     """
     patient_id = await _allowed(unit, visit_id)
     tasks = await followups.asking(unit, visit_id)
-    asked = await requests(unit, [each.id for each in tasks])
-    found = await responses(unit, [each.id for each in asked.values()])
+    asked, alone = await requests(unit, [each.id for each in tasks]), await _of_no_task(unit, visit_id)
+    found = await responses(unit, [each.id for each in (*asked.values(), *alone)])
     listed: dict[str, list[Entry]] = {}
     for task in tasks:
         request = asked.get(task.id)
-        response = None if request is None else found.get(request.id)
-        missed = is_missed(task, unit.now, answered=response is not None)
-        listed.setdefault(task.questionnaire, []).append(Entry(task, response, missed))
+        entry = entry_of(task, None if request is None else found.get(request.id), unit.now)
+        listed.setdefault(task.questionnaire, []).append(entry)
+    for each in alone:
+        entry = Entry(None, each.asked_at, each.ends_at or each.asked_at, found.get(each.id))
+        listed.setdefault((await form_asked(unit, each)).code, []).append(entry)
     known = {code: await latest(unit, code) for code in listed}
     return [Series(of, listed[code]) for code, of in known.items() if of is not None], patient_id
 

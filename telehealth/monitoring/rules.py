@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
@@ -109,14 +109,17 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A patient has been asked to answer a version of the questions, for a task; without them, to do what it says."""
+    """A patient has been asked to answer a version of the questions: for a task, or of no task's until `ends_at`;
+    without questions, to do what the task says.
+    """
 
     id: UUID
-    task_id: TaskId
+    task_id: TaskId | None
     visit_id: VisitId
     patient_id: PatientId
     form_id: UUID | None
     asked_at: datetime
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,13 +159,25 @@ class Standing(StrEnum):
     SETTLED = "settled"
 
 
-def standing(task: FollowUp, now: datetime, *, answered: bool) -> Standing:
-    """Where the questions of a task stand, whose window is [due_at, ends_at)."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When questions can be answered: before `ends_at`, and not once they are `settled`: nobody waits any more."""
+
+    ends_at: datetime
+    settled: bool
+
+    @classmethod
+    def of(cls, task: FollowUp) -> Self:
+        return cls(task.ends_at, task.status in CLOSED)
+
+
+def standing(window: Window, now: datetime, *, answered: bool) -> Standing:
+    """Where questions stand."""
     if answered:
         return Standing.ANSWERED
-    if task.status in CLOSED:
+    if window.settled:
         return Standing.SETTLED
-    return Standing.OPEN if now < task.ends_at else Standing.LATE
+    return Standing.OPEN if now < window.ends_at else Standing.LATE
 
 
 def is_missed(task: FollowUp, now: datetime, *, answered: bool) -> bool:
@@ -301,11 +316,30 @@ class AskedTask:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One asking of a series: when it was due, what was answered and when, or that it was missed."""
+    """One asking of a series: when it was due, what was answered and when, or that it was missed.
 
-    task: FollowUp
+    `waits`: an answer is still waited for; what was `cancelled` is not. What is no task's is never missed.
+    """
+
+    task_id: TaskId | None
+    due_at: datetime
+    ends_at: datetime
     response: Response | None
-    missed: bool
+    missed: bool = False
+    waits: bool = True
+    cancelled: bool = False
+
+
+def entry_of(task: FollowUp, response: Response | None, now: datetime) -> Entry:
+    return Entry(
+        task_id=task.id,
+        due_at=task.due_at,
+        ends_at=task.ends_at,
+        response=response,
+        missed=is_missed(task, now, answered=response is not None),
+        waits=task.closed_at is None,
+        cancelled=task.status is TaskStatus.CANCELLED,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,9 +104,12 @@ class OwnQuery(Message):
 
 
 class EntryView(Message):
-    """One asking: `answers` by linkId as they are kept; null where there is none, `missed` once the time is over."""
+    """One asking: `answers` by linkId as they are kept; null where there is none, `missed` once the time is over.
 
-    task_id: UUID
+    `task_id` is null of what is asked for its own sake, such as how a visit was.
+    """
+
+    task_id: UUID | None
     due_at: Instant
     ends_at: Instant
     answered_at: Instant | None
@@ -125,9 +128,9 @@ class SeriesView(Message):
     def of(cls, series: Series) -> Self:
         items = [
             EntryView(
-                task_id=each.task.id,
-                due_at=each.task.due_at,
-                ends_at=each.task.ends_at,
+                task_id=each.task_id,
+                due_at=each.due_at,
+                ends_at=each.ends_at,
                 answered_at=None if each.response is None else each.response.answered_at,
                 missed=each.missed,
                 answers=None if each.response is None else stored(each.response.answers),

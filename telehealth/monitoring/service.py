@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -11,11 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 from telehealth.access.rules import digest, new_secret
 from telehealth.core.actors import SYSTEM
 from telehealth.core.errors import NotFound, Stale
+from telehealth.core.ids import PatientId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.followups import keeping
-from telehealth.followups import queries as tasks_of
 from telehealth.followups import service as followups
-from telehealth.followups.parts import FollowUp
 from telehealth.followups.rules import CLOSED
 from telehealth.monitoring import queries
 from telehealth.monitoring.events import AnswerAwaited, QuestionsAnswered, QuestionsAsked
@@ -31,6 +32,7 @@ from telehealth.monitoring.rules import (
     Request,
     Standing,
     UnfitThresholds,
+    Window,
     crossed,
     faults,
     is_code,
@@ -39,6 +41,7 @@ from telehealth.monitoring.rules import (
 )
 from telehealth.visits.gates.filling import Answers, kept, missing, read_typed, refuse, stored
 from telehealth.visits.lifecycle.queries import own_visit_id
+from telehealth.visits.lifecycle.service import open_visit
 
 # What may be asked
 
@@ -97,22 +100,40 @@ async def ask(unit: Unit, task_id: UUID) -> None:
     asked = await queries.latest(unit, task.questionnaire) if task.questionnaire else None
     if task.status in CLOSED or (task.questionnaire and asked is None):
         return
+    values = _request(unit, asked, task.visit_id, task.patient_id) | {"task_id": task.id}
+    made = insert(RequestRow).values(values).on_conflict_do_nothing(index_elements=[RequestRow.task_id])
+    request_id = await unit.session.scalar(made.returning(RequestRow.id))
+    if request_id is not None:
+        unit.audit("create", "monitoring_request", request_id, patient_id=task.patient_id)
+        about = QuestionsAsked(request_id=request_id, visit_id=task.visit_id, patient_id=task.patient_id)
+        unit.emit(replace(about, to_do=asked is None))
+
+
+async def ask_alone(unit: Unit, visit_id: VisitId, code: str, *, at: datetime, until: datetime) -> Request:
+    """What is asked of the visit's patient for its own sake, as no task of anybody's: whoever asks tells them of it.
+
+    Raises NotFound for questions that are not in force.
+    """
+    asked, patient_id = await queries.form(unit, code), (await open_visit(unit, visit_id)).patient_id
+    values = _request(unit, asked, visit_id, patient_id) | {"asked_at": at, "ends_at": until}
+    row = RequestRow(**values)
+    unit.session.add(row)
+    await unit.session.flush()
+    unit.audit("create", "monitoring_request", row.id, patient_id=patient_id)
+    return queries.request_of(row)
+
+
+def _request(unit: Unit, asked: Form | None, visit_id: VisitId, patient_id: PatientId) -> dict[str, Any]:
     request_id, secret = unit.new_id(), new_secret()
-    values = {
+    return {
         "id": request_id,
-        "task_id": task.id,
-        "visit_id": task.visit_id,
-        "patient_id": task.patient_id,
+        "visit_id": visit_id,
+        "patient_id": patient_id,
         "form_id": None if asked is None else asked.id,
         "asked_at": unit.now,
         "link_hash": digest(secret),
         "link": unit.vault.seal(link_place(request_id), secret),
     }
-    made = insert(RequestRow).values(values).on_conflict_do_nothing(index_elements=[RequestRow.task_id])
-    if await unit.session.scalar(made.returning(RequestRow.id)) is not None:
-        unit.audit("create", "monitoring_request", request_id, patient_id=task.patient_id)
-        about = QuestionsAsked(request_id=request_id, visit_id=task.visit_id, patient_id=task.patient_id)
-        unit.emit(replace(about, to_do=asked is None))
 
 
 async def remind(unit: Unit, task_id: UUID) -> None:
@@ -132,7 +153,7 @@ async def answer(unit: Unit, request_id: UUID, typed: Mapping[str, object]) -> N
 
     Raises NotFound, InvalidAnswers, AlreadyAnswered, AnsweringOver.
     """
-    request, task = await own_request(unit, request_id, lock=True)
+    request, window = await own_request(unit, request_id, lock=True)
     asked = await queries.form_asked(unit, request)
     before = (await queries.responses(unit, [request.id])).get(request.id)
     answers, problems = read_typed(asked.questionnaire, typed)
@@ -140,7 +161,7 @@ async def answer(unit: Unit, request_id: UUID, typed: Mapping[str, object]) -> N
         if problems or kept(asked.questionnaire, answers) != before.answers:
             raise AlreadyAnswered
         return
-    stands = standing(task, unit.now, answered=False)
+    stands = standing(window, unit.now, answered=False)
     if stands is not Standing.OPEN:
         raise AnsweringOver(standing=stands)
     said = {each.link_id for each in problems}
@@ -148,16 +169,20 @@ async def answer(unit: Unit, request_id: UUID, typed: Mapping[str, object]) -> N
     await _keep(unit, request, asked, kept(asked.questionnaire, answers))
 
 
-async def own_request(unit: Unit, request_id: UUID, *, lock: bool = False) -> tuple[Request, FollowUp]:
-    """What the patient was asked on whose link the actor came, and its task: locked, nobody closes it meanwhile.
+async def own_request(unit: Unit, request_id: UUID, *, lock: bool = False) -> tuple[Request, Window]:
+    """What the patient was asked on whose link the actor came, and until when: locked, nobody else answers it or closes
+    its task meanwhile.
 
     Raises NotFound.
     """
     request = await queries.request(unit, request_id)
     if request.visit_id != own_visit_id(unit):
         raise NotFound
-    task = await (keeping.locked if lock else tasks_of.follow_up)(unit, request.task_id)
-    return request, task
+    if lock and request.task_id is not None:
+        return request, Window.of(await keeping.locked(unit, request.task_id))
+    if lock:
+        await unit.session.execute(select(RequestRow.id).where(RequestRow.id == request.id).with_for_update())
+    return request, await queries.window(unit, request)
 
 
 async def _keep(unit: Unit, request: Request, asked: Form, answers: Answers) -> None:
@@ -175,7 +200,8 @@ async def _keep(unit: Unit, request: Request, asked: Form, answers: Answers) -> 
     unit.session.add(row)
     await unit.session.flush()
     unit.audit("create", "questionnaire_response", row.id, patient_id=request.patient_id)
-    await keeping.fulfil(unit, request.task_id, CAUSE)
+    if request.task_id is not None:
+        await keeping.fulfil(unit, request.task_id, CAUSE)
     for threshold, item in crossed(asked.content, answers, last):
         wish = task_of(threshold, item, answers[item.link_id], response_id)
         await followups.plan(replace(unit, actor=SYSTEM), request.visit_id, wish)

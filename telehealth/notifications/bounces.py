@@ -124,7 +124,7 @@ async def _visit(unit: Unit, message: Message) -> Visit | None:
     match about(message.kind):
         case About.VISIT:
             return await visits.find(unit, message.subject_id)
-        case About.QUESTIONS:
+        case About.QUESTIONS | About.SURVEY:
             return await visits.find(unit, (await monitoring.request(unit, message.subject_id)).visit_id)
         case About.SUMMARY:
             visit_id = await after_visit.worth_reading(unit, message.subject_id)

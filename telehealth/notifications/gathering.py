@@ -28,6 +28,7 @@ from telehealth.people.rules import Patient
 from telehealth.records.after_visit import queries as after_visit
 from telehealth.scheduling.booking import queries as booking
 from telehealth.scheduling.waitlist import queries as waitlist
+from telehealth.surveys import queries as surveys
 from telehealth.visits.appointments import self_booking
 from telehealth.visits.escalation import queries as escalation
 from telehealth.visits.lifecycle.rules import Visit
@@ -131,6 +132,12 @@ async def _about_questions(unit: Unit, message: Message) -> Facts | Unsendable:
     return Facts(message=message, reader=reader, clinic=clinic, path=path, until=until)
 
 
+async def _about_survey(unit: Unit, message: Message) -> Facts | Unsendable:
+    """Untrue too when nobody is asked any more, or the visit never was."""
+    wanted = await surveys.is_wanted(unit, message.subject_id)
+    return await _about_questions(unit, message) if wanted else UNTRUE
+
+
 async def _about_alert(unit: Unit, message: Message) -> Facts | Unsendable:
     if not await escalation.is_wanted(unit, message.subject_id):
         return UNTRUE
@@ -158,6 +165,7 @@ FOUND: Mapping[About, Callable[[Unit, Message], Awaitable[Facts | Unsendable]]] 
     About.CHOICE: _about_invitation,
     About.SUMMARY: _about_summary,
     About.QUESTIONS: _about_questions,
+    About.SURVEY: _about_survey,
     About.TASK: _about_task,
     About.ALERT: _about_alert,
 }

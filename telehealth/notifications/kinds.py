@@ -37,6 +37,7 @@ class About(StrEnum):
     CHOICE = "choice"
     SUMMARY = "summary"
     QUESTIONS = "questions"
+    SURVEY = "survey"
     TASK = "task"
     ALERT = "alert"
 
@@ -92,6 +93,7 @@ KINDS: Mapping[MessageKind, Nature] = {
     K.QUESTIONS_OPEN: Nature(about=About.QUESTIONS, purpose=_CARE, may=_OPEN, elsewhere=False),
     K.TO_DO: Nature(about=About.QUESTIONS, purpose=_CARE, may=_OPEN),
     K.TO_DO_OPEN: Nature(about=About.QUESTIONS, purpose=_CARE, may=_OPEN, elsewhere=False),
+    K.SURVEY: Nature(about=About.SURVEY, purpose=Purpose.SURVEYS, may=_OPEN, elsewhere=False),
     **dict.fromkeys((K.FOLLOW_UP_DUE, K.FOLLOW_UP_OPEN, *OF_ESCALATED), _ON_TASKS),
     **dict.fromkeys((K.HELD_UP, K.HOUSE_UNREADY, K.LINK_LOCKED), _ON_ALERTS),
     **dict.fromkeys((K.UNJOINABLE, K.WAITING_FOR_YOU, K.WAITING_UNANSWERED), _ON_ALERTS),

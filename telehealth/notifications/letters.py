@@ -252,6 +252,21 @@ def _to_do(kind: MessageKind, locale: Locale) -> Wording:
     )
 
 
+def _to_tell(_kind: MessageKind, locale: Locale) -> Wording:
+    """The patient is asked how the visit was; they need not answer."""
+    _ = locale.gettext
+    return _wording(
+        _("How was your video visit?"),
+        "{greeting}",
+        _("We would like to know how your video visit was. Open this link to tell us. It takes a minute.")
+        + " "
+        + _("You will be asked for your date of birth. You do not have to answer."),
+        "{link}",
+        _("You can answer until %(time)s.") % {"time": "{until}"},
+        _help(locale),
+    )
+
+
 def _task(kind: MessageKind, locale: Locale) -> Wording:
     """A follow-up task that wants its owner; what it says stands behind the link."""
     _ = locale.gettext
@@ -380,6 +395,7 @@ WRITTEN: Mapping[tuple[Whom, About], Callable[[MessageKind, Locale], Wording]] =
     (Whom.PATIENT, About.CHOICE): _to_choose,
     (Whom.PATIENT, About.SUMMARY): _to_read,
     (Whom.PATIENT, About.QUESTIONS): _to_answer,
+    (Whom.PATIENT, About.SURVEY): _to_tell,
     (Whom.STAFF, About.TASK): _task,
     (Whom.STAFF, About.ALERT): _about_alert,
 }

@@ -41,6 +41,7 @@ class MessageKind(StrEnum):
     QUESTIONS_OPEN = "questions_open"
     TO_DO = "to_do"
     TO_DO_OPEN = "to_do_open"
+    SURVEY = "survey"
     WAITING_FOR_YOU = "waiting_for_you"
     WAITING_UNANSWERED = "waiting_unanswered"
     HELD_UP = "held_up"

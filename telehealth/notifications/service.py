@@ -54,6 +54,7 @@ from telehealth.notifications.wishes import (
     must_go_from,
     override_of,
 )
+from telehealth.surveys import service as surveys
 from telehealth.visits.lifecycle.service import open_visit
 from telehealth.visits.participants.service import note_notified
 
@@ -193,6 +194,8 @@ async def settle(unit: Unit, message: Message, came: Came, reach: Reach, *, away
     )
     if came == Sent() and about(message.kind) is About.VISIT and message.recipient_role is not Role.CLINICIAN:
         await _notified(unit, message)
+    if came == Sent() and about(message.kind) is About.SURVEY:
+        await surveys.note_sent(unit, message.subject_id)
     ours = settled.one_or_none()
     if ours is None:
         return

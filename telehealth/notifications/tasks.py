@@ -15,6 +15,7 @@ from telehealth.people.events import ContactSet
 from telehealth.records.after_visit.events import SummaryReleased
 from telehealth.scheduling.booking import queries as booking
 from telehealth.scheduling.waitlist.events import OfferMade
+from telehealth.surveys.events import SurveyPlanned
 from telehealth.tasks.work import Lane, subscription, sweep
 from telehealth.visits.appointments.events import TimeToChoose
 from telehealth.visits.escalation.events import AlertTold
@@ -100,6 +101,11 @@ async def tell_awaited(unit: Unit, event: AnswerAwaited) -> None:
     await _tell_asked(unit, MessageKind.TO_DO_OPEN if event.to_do else MessageKind.QUESTIONS_OPEN, event)
 
 
+async def ask_how_it_was(unit: Unit, event: SurveyPlanned) -> None:
+    patient: Recipient = (Role.PATIENT, event.patient_id)
+    await service.tell(unit, MessageKind.SURVEY, event.request_id, recipients=[patient], due_at=event.due_at)
+
+
 async def contact_set(unit: Unit, event: ContactSet) -> None:
     said = {Channel.EMAIL: event.email, Channel.SMS: event.phone, Channel.PHONE: event.phone}
     await bounces.contact_set(unit, event.patient_id, [channel for channel, is_said in said.items() if is_said])
@@ -164,6 +170,7 @@ SUBSCRIPTIONS = (
     subscription(SummaryReleased, tell_released),
     subscription(QuestionsAsked, tell_asked),
     subscription(AnswerAwaited, tell_awaited),
+    subscription(SurveyPlanned, ask_how_it_was),
     subscription(AlertTold, alert),
     subscription(ContactSet, contact_set),
     subscription(FollowUpDue, tell_due),

@@ -66,6 +66,7 @@ def catalogue(kind: MessageKind, locale: Locale) -> Wording:
         K.QUESTIONS_OPEN: _("%(clinic)s: Reminder: a few questions wait for your answer: %(link)s"),
         K.TO_DO: _("%(clinic)s: There is something for you to do. See what it is: %(link)s"),
         K.TO_DO_OPEN: _("%(clinic)s: Reminder: something still waits for you: %(link)s"),
+        K.SURVEY: _("%(clinic)s: How was your video visit? If you like, tell us here: %(link)s"),
     }
     if kind not in said:
         raise ValueError(f"{kind} is not told by text message")

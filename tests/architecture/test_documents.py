@@ -18,6 +18,7 @@ DOCUMENTS = [
         "telehealth/media/README.md",
         "telehealth/followups/README.md",
         "telehealth/pathways/README.md",
+        "telehealth/surveys/README.md",
         "telehealth/monitoring/README.md",
         "telehealth/visits/README.md",
         "tests/README.md",

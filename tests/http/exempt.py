@@ -78,6 +78,7 @@ OF_PATHWAYS = ("list_pathways", "read_pathway", "list_pathway_versions", "pathwa
 OF_TEXTS = ("list_texts", "read_text", "list_text_versions", "texts_page", "text_page")
 QUESTIONS = "questions are no patient's data, answers are"
 OF_FORMS = ("list_forms", "read_form", "list_form_versions", "forms_page", "form_page")
+OF_SURVEYS = ("read_survey", "read_survey_results", "survey_page")
 OF_CLINICIANS = ("licences", "supervisors")
 NO_TRAINEE = "this house has no trainee; its own tests look at what reading what one signed leaves"
 NODELESS = "503 without a media node; test_openapi asks with one"
@@ -208,6 +209,8 @@ EXEMPT: Mapping[tuple[str, Check], str] = {
     **{(f"monitoring.{name}", Check.TRACE): QUESTIONS for name in OF_FORMS},
     **{(f"monitoring.{name}", Check.ECHO): "names the address: a code" for name in ("publish_form", "retire_form")},
     **{(f"monitoring.{name}", Check.ECHO): TYPED_AGAIN for name in ("open_form", "save_form", "identify_asked")},
+    **{(f"surveys.{name}", Check.TRACE): "numbers without persons" for name in OF_SURVEYS},
+    ("surveys.save_survey", Check.ECHO): TYPED_AGAIN,
     **{(f"exchange.{verb}_questionnaire{many}", Check.TRACE): QUESTIONS for verb, many in VERBS},
     ("exchange.read_questionnaire", Check.STRANGER): "questions are nobody's",
     **{(f"followups.{name}", Check.STRANGER): TO_THE_BOARD for name in ("claim", "take_on", "task_page")},

@@ -90,6 +90,7 @@ BEYOND_SHAPE: Mapping[str, str] = {  # what a schema cannot say: a well-formed r
     "notifications.publish_text": "which places a text has, and which words it has not, is data",
     "notifications.preview_text": "zones are on the map",
     "monitoring.publish_form": "what a Questionnaire is FHIR says, and thresholds are of its questions",
+    "surveys.choose_survey": "questions that are named are there",
     "followups.plan_follow_up": "a questionnaire that is named is there",
     "followups.tick_item": "a checklist has an end",
     "records.sign_note": "a note that says nothing is not signed",

@@ -1,10 +1,13 @@
-"""The whole way in Chromium: a pathway asks for three days, the mail's link on a phone, an urgent call on the board."""
+"""The whole way in Chromium: a pathway asks for three days, the mail's link on a phone, an urgent call on the board;
+and how the visit was, said on a phone, read as numbers.
+"""
 
 import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,6 +52,7 @@ from tests.kit.chromium import chromium
 from tests.kit.database import Databases
 from tests.kit.valkey import running_valkey
 from tests.monitoring.pressure import CODE, CONTENT
+from tests.surveys.asking import becomes, switch_on
 from tests.visits.gates.doors import Doors, open_doors
 
 pytestmark = pytest.mark.browser
@@ -178,4 +182,69 @@ def _finds_it_on_the_board(browser: Browser, doors: Doors, album: Path) -> None:
     call.get_by_role("link", name="Answers").click()
     expect(board.locator("table")).to_contain_text("192")
     board.screenshot(path=album / "series.png", full_page=True)
+    context.close()
+
+
+def test_how_the_visit_was(browser: Browser, doors: Doors, album: Path) -> None:
+    assert doors.day is not None
+    visit = doors.day.arrival.visit
+
+    async def begin(unit: Unit) -> None:
+        await unit.session.execute(text("UPDATE patient SET email = 'rosa@home.example', language = 'en'"))
+        await switch_on(unit, minutes=0)
+        await becomes(unit, visit)
+
+    behind(doors, lambda unit_of_work: unit_of_work.run(begin, SYSTEM))
+    behind(doors, round_of_work)
+    doors.clock.advance(timedelta(hours=2))
+    sent = behind(doors, round_of_work)
+    (mail,) = [each for each in sent if each.subject == "How was your video visit?"]
+    link = re.search(r"https://visits\.example(/questions/\S+)", mail.text)
+    assert link is not None
+    _says_how_it_was(browser, doors, link[1], album)
+    behind(doors, round_of_work)
+    _reads_numbers(browser, doors, album)
+
+
+def _says_how_it_was(browser: Browser, doors: Doors, link: str, album: Path) -> None:
+    context = browser.new_context(viewport=PHONE, base_url=doors.url, locale="en-US", java_script_enabled=False)
+    phone = context.new_page()
+    phone.goto(link)
+    for box, typed in BIRTH.items():
+        phone.fill(f"#{box}", typed)
+    phone.click("main button")
+    expect(phone.locator("h1")).to_have_text("How was your visit?")
+    expect(phone.locator("main")).to_contain_text("You do not have to answer.")
+    phone.screenshot(path=album / "survey_en.png", full_page=True)
+    phone.goto(f"{phone.url}?lang=ar")
+    expect(phone.locator("h1")).to_have_text("كيف كانت زيارتك؟")
+    assert phone.evaluate("[document.documentElement.dir, document.documentElement.scrollWidth]") == ["rtl", 360]
+    phone.screenshot(path=album / "survey_ar.png", full_page=True)
+    phone.goto(phone.url.replace("lang=ar", "lang=en"))
+    phone.fill('[name="a.overall"]', "11")
+    phone.check('[name="a.clear"][value="true"]')
+    phone.fill('[name="a.comment"]', "I could hear every word.")
+    phone.click("#send")
+    expect(phone.locator(".note.bad")).to_contain_text("This is too low or too high")
+    assert phone.input_value('[name="a.comment"]') == "I could hear every word."
+    phone.fill('[name="a.overall"]', "9")
+    phone.click("#send")
+    expect(phone.locator("h1")).to_have_text("Thank you")
+    phone.screenshot(path=album / "survey_thanks.png", full_page=True)
+    context.close()
+
+
+def _reads_numbers(browser: Browser, doors: Doors, album: Path) -> None:
+    assert doors.day is not None
+    context = browser.new_context(viewport=DESK, base_url=doors.url, locale="en-US")
+    office = context.new_page()
+    cookie = {"Set-Cookie": f"{STAFF_COOKIE}={doors.day.admin}; Path=/; Secure; HttpOnly"}
+    office.route("**/signed-in", lambda route: route.fulfill(headers=cookie, body="ok"))
+    office.goto("/signed-in")
+    office.goto("/admin/survey")
+    expect(office.locator("table")).to_contain_text("fewer than 5")
+    expect(office.locator("main")).not_to_contain_text("every word")
+    for language in ("en", "ar"):
+        office.goto(f"/admin/survey?lang={language}")
+        office.screenshot(path=album / f"admin_survey_{language}.png", full_page=True)
     context.close()

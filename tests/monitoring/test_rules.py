@@ -27,6 +27,7 @@ from telehealth.monitoring.rules import (
     Comparison,
     Content,
     Standing,
+    Window,
     crossed,
     faults,
     is_missed,
@@ -132,7 +133,7 @@ def task(status: TaskStatus = TaskStatus.DUE) -> FollowUp:
 @given(st.sampled_from(list(TaskStatus)), st.timedeltas(timedelta(0), timedelta(days=3)), st.booleans())
 def test_there_is_one_answer_to_where_questions_stand(status: TaskStatus, after: timedelta, answered: bool) -> None:
     asked, now = task(status), NOON + after
-    found = standing(asked, now, answered=answered)
+    found = standing(Window.of(asked), now, answered=answered)
     assert (found is Standing.ANSWERED) is answered
     if found is Standing.OPEN:
         assert now < asked.ends_at

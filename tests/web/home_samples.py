@@ -1,6 +1,7 @@
 """Questions that patients answer from home: asked, answered, too late, listed, read by staff, written by admins."""
 
 from datetime import timedelta
+from decimal import Decimal
 from types import SimpleNamespace as Data
 
 from telehealth.http.schemas import FieldError
@@ -10,7 +11,7 @@ from tests.web.sample import HERE, ME, NAMES, NOW, VISIT_ID, Sample
 
 ADMIN = Data(name="Admin", role="admin")
 _CLINIC = {"clinic": "Riverside Health", "phone": "+1 507 555 0100", "emergency": "112"}
-_AT = {"zone": HERE, "ends_at": NOW + timedelta(days=1), "at": "/visit/questions/r1"}
+_AT = {"of_task": True, "zone": HERE, "ends_at": NOW + timedelta(days=1), "at": "/visit/questions/r1"}
 _OPEN = {
     **_CLINIC,
     **_AT,
@@ -122,7 +123,39 @@ _FAULTY = {
     "checked": Data(faults=[Data(line=4, link_id="pulse", detail="is no item")], unreadable=2, questions=()),
     "errors": [FieldError("item_1", "invalid"), FieldError("value_1", "invalid"), FieldError("kind_1", "invalid")],
 }
+_SCORED = [
+    Data(link_id="overall", kind="integer", label=Spoken("How was the visit as a whole, from 0 to 10?")),
+    Data(link_id="clear", kind="boolean", label=Spoken("Were picture and sound good enough?")),
+]
+_GROUP = {"month": NOW.date(), "visit_type": "Visite de contrôle par vidéo, longue", "asked": 1204, "answered": 803}
+_SCORES = {"overall": Data(answers=800, average=Decimal("8.43")), "clear": Data(answers=5, average=Decimal("0.8"))}
+_GROUPS = [Data(**_GROUP, scores=_SCORES), Data(**{**_GROUP, "asked": 7, "answered": None}, scores={})]
+_TITLE = Spoken("How was your visit?", {"ar": "كيف كانت زيارتك؟"})
+_SURVEY = {
+    "me": ADMIN,
+    "form": {"on": True, "questionnaire": "after-visit", "minutes": 120, "version": 3},
+    "offered": [("after-visit", _TITLE), ("bp", Spoken("Blood pressure in the morning and in the evening"))],
+    "retired": True,
+    "results": [
+        Data(form=Data(code="after-visit", version=2, questionnaire=Data(title=_TITLE)), items=_SCORED, groups=_GROUPS)
+    ],
+    "fewest": 5,
+    "errors": [],
+    "changed": False,
+    "told": "saved",
+}
+_UNFIT = {
+    "told": "",
+    "retired": False,
+    "changed": True,
+    "results": [],
+    "form": {"on": False, "questionnaire": "x", "minutes": "two hours", "version": 3},
+    "errors": [FieldError("minutes", "minutes"), FieldError("questionnaire", "chosen")],
+}
 FROM_HOME = (
+    Sample("admin_survey", "admin_survey.html", _SURVEY, "/admin/survey"),
+    Sample("admin_survey_wrong", "admin_survey.html", {**_SURVEY, **_UNFIT}, "/admin/survey"),
+    Sample("asked_survey", "asked.html", {**_OPEN, "of_task": False}, "/visit/questions/r1"),
     Sample("asked", "asked.html", _OPEN, "/visit/questions/r1"),
     Sample("asked_wrong", "asked.html", {**_OPEN, **_WRONG}, "/visit/questions/r1"),
     Sample("asked_thanks", "asked.html", {**_CLINIC, **_AT, "standing": "answered", "again": False}),
