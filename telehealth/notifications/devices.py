@@ -1,20 +1,24 @@
 """The browsers that asked for notifications: one row a device, sealed, for whoever asked last at it."""
 
+import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.actors import Role
+from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId
 from telehealth.db.unit import Unit
 from telehealth.notifications.models import DeviceRow
 from telehealth.notifications.ports import Device
 
 MOST = 10  # devices of one person; who asks at one more loses the oldest
+RENEWABLE = timedelta(days=30)  # a browser that was away for longer is asked again on its page
 SUBSCRIPTION = ("push_device", "subscription")
 Person = tuple[Role, UUID]
 
@@ -27,6 +31,7 @@ async def keep(unit: Unit, person: Person, device: Device) -> None:
         "person_id": person_id,
         "subscription": unit.vault.seal((*SUBSCRIPTION, device.id), _written(device)),
         "asked_at": unit.now,
+        "gone_at": None,
     }
     new = insert(row).values(id=device.id, endpoint_hash=hashed(device.endpoint), **values)
     kept = new.on_conflict_do_update(index_elements=[row.endpoint_hash], set_=values | {"id": device.id})
@@ -48,21 +53,50 @@ async def forget(unit: Unit, person: Person, endpoint: str | None = None) -> Non
 
 
 async def forget_gone(unit: Unit, device_id: UUID) -> None:
-    """That browser takes none any more, or its keys are none."""
-    if await unit.session.scalar(delete(DeviceRow).where(DeviceRow.id == device_id).returning(DeviceRow.id)):
+    """That browser takes none any more there, or its keys are none: nothing is sent until it tells another place.
+
+    What has told none for so long is forgotten for good.
+    """
+    row = DeviceRow
+    await unit.session.execute(delete(row).where(row.gone_at < unit.now - RENEWABLE))
+    there = (row.id == device_id, row.gone_at.is_(None))
+    if await unit.session.scalar(update(row).where(*there).values(gone_at=unit.now).returning(row.id)):
         unit.audit("delete", "push_device", device_id, outcome="gone")
+
+
+async def renew(unit: Unit, former: Device, present: Device) -> None:
+    """A browser's push service has given it another place. Who knows the secrets of the former one is that browser:
+    they were told to it and to us alone. It stays the same person's. Raises NotFound.
+    """
+    row = DeviceRow
+    found = await unit.session.scalar(select(row).where(row.endpoint_hash == hashed(former.endpoint)).with_for_update())
+    known = None if found is None else _read(unit, found)
+    if found is None or known is None or not (_same(known.auth, former.auth) and _same(known.p256dh, former.p256dh)):
+        raise NotFound
+    if found.gone_at is not None and found.gone_at < unit.now - RENEWABLE:
+        raise NotFound
+    person = Role(found.role), found.person_id
+    await unit.session.delete(found)
+    await unit.session.flush()
+    await keep(unit, person, present)
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    return hmac.compare_digest(one, other)
 
 
 async def devices_of(unit: Unit, person: Person) -> tuple[Device, ...]:
     """Every browser that shows what is for this person."""
     row, (role, person_id) = DeviceRow, person
-    asked = select(row).where(row.role == role, row.person_id == person_id).order_by(row.id)
+    theirs = (row.role == role, row.person_id == person_id, row.gone_at.is_(None))
+    asked = select(row).where(*theirs).order_by(row.id)
     return tuple([_read(unit, each) for each in await unit.session.scalars(asked)])
 
 
 async def has_any(unit: Unit, person: Person) -> bool:
     row, (role, person_id) = DeviceRow, person
-    asked = select(func.count()).select_from(row).where(row.role == role, row.person_id == person_id)
+    theirs = (row.role == role, row.person_id == person_id, row.gone_at.is_(None))
+    asked = select(func.count()).select_from(row).where(*theirs)
     return bool(await unit.session.scalar(asked))
 
 

@@ -70,8 +70,13 @@ class CallDesk:
             kind=facts.message.kind.value,
             language=said.language,
             number=to_e164(facts.reader.phone or "", self.region),
-            words=" ".join(f"{each.rstrip('.')}." for each in (clinic, said.text, said.help) if each),
+            words=spoken(clinic, said.text, said.help),
         )
+
+
+def spoken(*parts: str) -> str:
+    """As it is said, a sentence after the other."""
+    return " ".join(f"{each.rstrip('.')}." for each in parts if each)
 
 
 def _lasts(facts: Facts, now: datetime) -> timedelta:

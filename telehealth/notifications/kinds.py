@@ -11,6 +11,7 @@ from telehealth.core.actors import Role
 from telehealth.notifications.rules import Channel, MessageKind
 
 K = MessageKind
+OF_A_LINE = frozenset({Channel.PUSH, Channel.PHONE})  # what anyone may read on a screen, or hear
 
 
 class Purpose(StrEnum):
@@ -106,7 +107,12 @@ def about(kind: MessageKind) -> About:
 
 def channels(kind: MessageKind, whom: Whom) -> tuple[Channel, ...]:
     """Those that have words of their own for it."""
-    return (Channel.EMAIL, Channel.SMS) if whom is Whom.PATIENT and KINDS[kind].texted else (Channel.EMAIL,)
+    nature = KINDS[kind]
+    if whom is Whom.PATIENT:
+        called = (Channel.PHONE,) if nature.spoken else ()
+        return (Channel.EMAIL, Channel.SMS, Channel.PUSH, *called)
+    rings = whom is Whom.STAFF and nature.about is About.ALERT
+    return (Channel.EMAIL, Channel.PUSH) if rings else (Channel.EMAIL,)
 
 
 def whom(role: Role) -> Whom:

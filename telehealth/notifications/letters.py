@@ -82,17 +82,31 @@ class Headline:
 
 
 def headline_of(facts: Facts, locales: Locales) -> Headline:
-    """What the catalogue has for the subject of a mail, in the reader's language and zone."""
+    """What is said in one line, in the reader's language and zone: as published, or what a mail has as its subject."""
     reader, message, phone = facts.reader, facts.message, facts.clinic.phone if facts.clinic else ""
     voice = Voice(locales.negotiate(accept=reader.language), parse_zone(reader.time_zone))
-    words = catalogue(message.kind, whom(message.recipient_role), voice.locale)
+    published = facts.published.get(voice.locale.code)
+    words = line(message.kind, whom(message.recipient_role), voice.locale) if published is None else published.body
     return Headline(
         language=voice.locale.tag,
         direction=voice.locale.direction,
         sender=voice.locale.gettext("Video visits"),
-        text=letter(words, said(facts, voice, "")).subject,
-        help=_where_to_ask(voice.locale) % {"phone": phone} if phone else "",
+        text=said_in_a_line(words, said(facts, voice, "")),
+        help=where_to_ask(voice.locale, phone),
     )
+
+
+def line(kind: MessageKind, to: Whom, locale: Locale) -> str:
+    """The words of the house for a notification or a call, with their places."""
+    return catalogue(kind, to, locale).subject
+
+
+def said_in_a_line(words: str, values: Mapping[str, str]) -> str:
+    return letter(Wording(words, ""), values).subject
+
+
+def where_to_ask(locale: Locale, phone: str) -> str:
+    return _where_to_ask(locale) % {"phone": phone} if phone else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,9 @@ class TextedBackRow(Table):
 
 
 class DeviceRow(Table):
-    """A browser that shows notifications for one person. `subscription` is where they go and what seals them."""
+    """A browser that shows notifications for one person. `subscription` is where they go and what seals them; nothing
+    is taken there since `gone_at`, until the browser tells another place.
+    """
 
     __tablename__ = "push_device"
 
@@ -197,6 +199,7 @@ class DeviceRow(Table):
     endpoint_hash: Mapped[bytes] = plain(unique=True)
     subscription: Mapped[bytes] = pii()
     asked_at: Mapped[datetime] = plain()
+    gone_at: Mapped[datetime | None] = plain()
 
     __table_args__ = (Index("ix_push_device_person_id", "person_id"),)
 

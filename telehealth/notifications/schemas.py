@@ -62,6 +62,13 @@ class Subscription(Browser):
     expiration: Annotated[float | None, Field(alias="expirationTime")] = None
 
 
+class Renewal(Message):
+    """A browser's subscription as it was, which proves that it is that browser, and as it is now."""
+
+    former: Subscription
+    present: Subscription
+
+
 class Notifying(Message):
     """`key` is what browsers subscribe with (Push API, applicationServerKey), empty in a house without notifications;
     `known` are the SHA-256 of the endpoints of those that are shown them, in hexadecimal.
@@ -179,6 +186,13 @@ class MessageTextForm(MessageTextContent):
     version: Annotated[int, Field(ge=0, lt=2**31)]
     zone: Annotated[str, Field(max_length=60), AfterValidator(known_zone)] = ""
     action: Literal["preview", "publish", "retire"] = "publish"
+
+
+class SavedQuery(Message):
+    """`saved`: it was just saved."""
+
+    saved: Literal["", "yes"] = ""
+    lang: str | None = None
 
 
 class StuckMessagesQuery(Message):

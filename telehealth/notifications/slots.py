@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from telehealth.notifications.kinds import KINDS, About, Whom, channels
+from telehealth.notifications.kinds import KINDS, OF_A_LINE, About, Whom, channels
 from telehealth.notifications.rules import Channel, MessageKind
 from telehealth.notifications.wording import Frame, Wording
 
@@ -27,6 +27,14 @@ class Words:
     @property
     def frame(self) -> Frame:
         nature = KINDS[self.kind]
+        if self.channel in OF_A_LINE:  # it leads there by itself, and says by itself who it is from
+            return Frame(
+                known=nature.needs & _OF_A_LINE,
+                needed=nature.needs & frozenset({"when"}),
+                open_to=frozenset(),
+                has_subject=False,
+                one_line=True,
+            )
         timed = nature.about in (About.VISIT, About.OFFER)
         usual = _TEXTED if self.channel is Channel.SMS else _PLACES[self.whom] | nature.may
         return Frame(
@@ -52,6 +60,7 @@ class Published:
     retired_at: datetime | None
 
 
+_OF_A_LINE = frozenset({"when", "delay"})
 _OF_TIMES, _LINKS = frozenset({"when", "clinician"}), frozenset({"link", "how"})
 _TEXTED = frozenset({"clinic", "when", "link"})
 _PLACES = {

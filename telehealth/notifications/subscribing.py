@@ -9,12 +9,13 @@ from telehealth.notifications import devices
 from telehealth.notifications.channels import ring_first
 from telehealth.notifications.devices import Person, octets
 from telehealth.notifications.ports import Device, Pusher
-from telehealth.notifications.schemas import Browser, Notifying, Subscription
+from telehealth.notifications.schemas import Browser, Notifying, Renewal, Subscription
 from telehealth.notifications.sealing import Unsealable, public_key
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.service import open_visit
 
 AUTH_OCTETS = 16
+Keys = tuple[bytes, bytes]
 
 
 class NoNotifications(Refusal):
@@ -52,6 +53,23 @@ async def notify_clinician(call: Call, body: Subscription) -> None:
 async def notify_clinician_no_more(call: Call, body: Browser) -> None:
     """Show the clinician no more alerts in this browser."""
     await call.run(devices.forget, _clinician(call), body.endpoint)
+
+
+async def renew_browser(call: Call, body: Renewal) -> None:
+    """A browser's push service has given it another place: nobody has a page open then, and sessions may be over. What
+    the browser alone was told of the former one says that it is it.
+    """
+    _fit(call, body.present)
+    former, present = ((each.endpoint, _keys(each)) for each in (body.former, body.present))
+    await call.run(_renew, former, present)
+
+
+async def _renew(unit: Unit, former: tuple[str, Keys], present: tuple[str, Keys]) -> None:
+    made = [
+        Device(id=unit.new_id(), endpoint=endpoint, p256dh=p256dh, auth=auth)
+        for endpoint, (p256dh, auth) in (former, present)
+    ]
+    await devices.renew(unit, *made)
 
 
 async def _notifying(call: Call, person: Person) -> Notifying:
@@ -102,5 +120,13 @@ async def _forget_patients(unit: Unit, endpoint: str) -> None:
 
 
 async def _keep(unit: Unit, person: Person, body: Subscription) -> None:
-    p256dh, auth = octets(body.keys.p256dh), octets(body.keys.auth)
+    p256dh, auth = _keys(body)
     await devices.keep(unit, person, Device(id=unit.new_id(), endpoint=body.endpoint, p256dh=p256dh, auth=auth))
+
+
+def _keys(body: Subscription) -> Keys:
+    """Raises NotFound for what is no base64url: there is no such browser."""
+    try:
+        return octets(body.keys.p256dh), octets(body.keys.auth)
+    except ValueError:
+        raise NotFound from None

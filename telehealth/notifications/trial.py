@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from telehealth.http.locales import Locale
 from telehealth.notifications import letters, texts
+from telehealth.notifications.headlines import spoken
+from telehealth.notifications.kinds import OF_A_LINE, Whom
 from telehealth.notifications.letters import Voice
 from telehealth.notifications.rules import Channel
 from telehealth.notifications.segments import segments
@@ -46,6 +48,8 @@ def default(words: Words, locale: Locale) -> Wording:
     """The catalogue's words."""
     if words.channel is Channel.SMS:
         return texts.catalogue(words.kind, locale)
+    if words.channel in OF_A_LINE:
+        return Wording("", letters.line(words.kind, words.whom, locale))
     return letters.catalogue(words.kind, words.whom, locale)
 
 
@@ -53,6 +57,12 @@ def drawn(words: Words, wording: Wording, house: House, voice: Voice, *, at: dat
     """As somebody in that language and zone would read it of a visit at that instant."""
     if words.channel is Channel.SMS:
         return Drawn("", _text(wording, house, voice, at), _parts(wording, house, voice.locale))
+    if words.channel in OF_A_LINE:
+        line = letters.said_in_a_line(wording.body, _said(house, voice, at))
+        if words.channel is Channel.PUSH:
+            staff = words.whom is Whom.STAFF
+            return Drawn(voice.locale.gettext("Video visits") if staff else house.clinic.name, line, None)
+        return Drawn("", spoken(house.clinic.name, line, letters.where_to_ask(voice.locale, house.clinic.phone)), None)
     shown = letter(wording, _said(house, voice, at))
     return Drawn(shown.subject, shown.body, None)
 

@@ -74,12 +74,16 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What words must keep to: `known` places may stand in the body, `needed` must, `open_to` may be in the subject."""
+    """What words must keep to: `known` places may stand in the body, `needed` must, `open_to` may be in the subject.
+
+    `one_line`: they are as short as a subject.
+    """
 
     known: frozenset[str]
     needed: frozenset[str]
     open_to: frozenset[str]
     has_subject: bool
+    one_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ class Fault:
     """What is wrong in that field at that line, from 1; 0 is the whole. `word` is what is meant of what was typed.
 
     Codes: `required`, `long`, `place` (not known here), `missing` (a place), `twice` (a place), `clinical`,
-    `address` (a link other than its place), `character` (none that can be read), `segments` (a text too long to send).
+    `address` (a link other than its place), `line` (more than one, or too long a one), `character` (none that can be
+    read), `segments` (a text too long to send).
     """
 
     field: str
@@ -121,6 +126,8 @@ def faults(wording: Wording, frame: Frame, *, language: str) -> list[Fault]:
     elif wording.subject:
         found.append(Fault("subject", 1, "long"))
     found += _field("body", wording.body, frame.known, language)
+    if frame.one_line and ("\n" in wording.body or len(wording.body) > LONGEST_SUBJECT):
+        found.append(Fault("body", 0, "line"))
     held = PLACE.findall(wording.body)
     if wording.body.strip():
         found += [Fault("body", 0, "missing", name) for name in sorted(frame.needed - set(held))]

@@ -87,6 +87,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "notifications.save_contact": lambda _: dict.fromkeys(("email", "phone", "seen_email", "seen_phone"), ""),
     **{f"notifications.notify_{whom}": lambda _: SUBSCRIPTION for whom in ("patient", "clinician")},
     **{f"notifications.notify_{whom}_no_more": lambda _: BROWSER for whom in ("patient", "clinician")},
+    "notifications.renew_browser": lambda _: {"former": SUBSCRIPTION, "present": SUBSCRIPTION},
     "notifications.save_own_messages": lambda _: {"shown": "email"},
     "people.register_patient": lambda _: PATIENT,
     "people.find_patients": lambda _: {"name": "Rosa", "birth_date": "1947-06-05"},

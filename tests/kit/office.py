@@ -12,6 +12,7 @@ OFFICE: Mapping[str, Callable[[Residents], dict[str, Any]]] = {
     "pathways.save_pathway": lambda _: {"version": "0", "name": "Call", "kind_1": "call"},
     "surveys.choose_survey": lambda _: {"questionnaire": "after-visit", "minutes": 60},
     "surveys.save_survey": lambda _: {"version": "0", "on": "on", "questionnaire": "after-visit", "minutes": "60"},
+    "notifications.save_reminders": lambda _: {"sent": "yes"},
     "notifications.publish_text": lambda _: _WORDS,
     "notifications.preview_text": lambda _: _WORDS,
     "notifications.save_text": lambda _: {"version": "0", **_WORDS},

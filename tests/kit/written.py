@@ -4,6 +4,7 @@
 stand: what is sent is the one put into the other. `python -m tests.kit.written --write` renews them.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from telehealth.core.ids import (
     WaitlistEntryId,
 )
 from telehealth.http.locales import LANGUAGES, Locale, Locales
+from telehealth.notifications.headlines import CallDesk, PushDesk
 from telehealth.notifications.kinds import About, Whom, about
 from telehealth.notifications.letters import Desk
 from telehealth.notifications.ports import Mail
@@ -106,7 +108,13 @@ def mail(told: Facts) -> Mail:
 
 
 def sent(told: Facts) -> str:
-    """A text message as it is, a mail with its subject in the first line."""
+    """A text message and a call as they are, a notification under its title, a mail under its subject."""
+    locales = Locales.load()
+    if told.message.channel is Channel.PUSH:
+        shown = json.loads(PushDesk(locales=locales, key="k").write(told, now=told.message.due_at).words)
+        return f"{shown['title']}\n\n{shown['body']}"
+    if told.message.channel is Channel.PHONE:
+        return CallDesk(locales=locales, region="US").write(told).words
     if told.message.channel is Channel.SMS:
         return TextDesk(locales=Locales.load(), public_url=HOME, region="US").write(told).text
     written = mail(told)

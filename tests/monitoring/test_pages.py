@@ -14,7 +14,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.followups import queries as tasks
 from telehealth.followups import routes as followups
 from telehealth.followups import service as tasks_of
-from telehealth.followups.parts import Facing, FollowUp, TaskKind, Wish
+from telehealth.followups.parts import Facing, FollowUp, TaskKind, TaskStatus, Wish
 from telehealth.followups.ports import Questionnaires
 from telehealth.followups.tasks import fire_due
 from telehealth.monitoring import queries, routes, service

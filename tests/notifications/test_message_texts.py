@@ -1,6 +1,8 @@
 """What administrators write is what is sent next; by API and by hand, nothing typed is lost, and one can go back."""
 
+import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
@@ -8,10 +10,13 @@ import psycopg
 import pytest
 
 from alembic import command
-from telehealth.core.actors import SYSTEM
+from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.notifications import publishing, routes
+from telehealth.notifications import addresses, devices, publishing, routes
+from telehealth.notifications.kinds import Purpose
+from telehealth.notifications.memory import MemoryCaller, MemoryPusher
+from telehealth.notifications.rules import Channel
 from telehealth.notifications.slots import ALL, NAMED
 from telehealth.notifications.wording import Wording
 from tests.architecture.test_migrations import THEN, insert
@@ -19,6 +24,7 @@ from tests.kit import by_hand
 from tests.kit.by_hand import House, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE
 from tests.kit.database import Databases, alembic_config, migrate
+from tests.kit.pushes import Browser
 from tests.notifications.conftest import Post
 
 NAME = "invitation-patient-email"
@@ -156,3 +162,45 @@ def test_one_version_is_in_force(databases: Databases) -> None:
     with psycopg.connect(place) as connection, pytest.raises(psycopg.errors.UniqueViolation, match="in_force"):
         insert(connection, "message_text", {**row, "id": UUID(int=51), "version": 2})
     command.check(alembic_config(place))
+
+
+async def test_notifications_and_calls_say_what_is_published(texting: Post) -> None:
+    texting.pusher, texting.caller = pusher, caller = MemoryPusher(), MemoryCaller()
+    patient = texting.clinic.patient.id
+    await set_words(texting, "invitation-patient-push", Wording("", "Le esperamos el {when}"))
+    await set_words(texting, "invitation-patient-phone", Wording("", "Le esperamos, por fin, el {when}"))
+    browser = Browser("https://push.example/a").device
+    await texting.unit_of_work.run(devices.keep, SYSTEM, (Role.PATIENT, patient), browser)
+    for days, first in enumerate((Channel.PUSH, Channel.PHONE)):
+        await texting.unit_of_work.run(addresses.prefer, SYSTEM, patient, Purpose.APPOINTMENTS, first)
+        await texting.book(TUESDAY_NINE + timedelta(days=days))
+        await texting.deliver()
+    (shown, *_), (call,) = [json.loads(push.words) for push, _ in pusher.sent], caller.sent
+    assert (shown["title"], shown["body"][:36]) == ("Riverside", "Le esperamos el martes, 3 de marzo d")
+    assert call.words.startswith("Riverside. Le esperamos, por fin, el miércoles, 4 de marzo de 2026, 16:00")
+    assert call.words.endswith("llame al +1 507 555 0100.")
+
+
+@pytest.mark.parametrize("channel", ["push", "phone"])
+async def test_what_is_said_in_a_line_is_one_without_a_link(house: House, channel: str) -> None:
+    api = f"/v1/message-texts/moved-patient-{channel}/fr"
+    shown = (await house.admin.get(api)).json()
+    assert (shown["subject"], "{when}" in shown["body"], shown["places"]) == ("", True, ["when"])
+    for body, code in (
+        ("Le {when}.\nVenez.", "line"),
+        ("Le {when} " + "a" * 120, "line"),
+        ("Voyez {link} le {when}", "place"),
+        ("Votre biopsie : {when}", "clinical"),
+        ("Votre visite", "missing"),
+        ("www.exemple.com {when}", "address"),
+    ):
+        answer = await house.admin.put(api, json={"body": body}, headers={"If-None-Match": "*"})
+        assert (answer.status_code, code in {each["code"] for each in answer.json()["faults"]}) == (422, True)
+    page = await house.admin.post(
+        f"/admin/message-texts/moved-patient-{channel}/fr",
+        data={"version": "0", "body": "Nouvelle date : {when}", "zone": "Europe/Paris", "action": "preview"},
+    )
+    assert page.status_code == 200
+    assert page.text.count("Nouvelle date : {when}") == 1  # as it was typed
+    assert ("Riverside" in page.text, page.text.count("Nouvelle date :")) == (True, 2)
+    assert ("appelez le +1 507 555 0100" in page.text) == (channel == "phone")

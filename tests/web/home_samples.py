@@ -152,7 +152,28 @@ _UNFIT = {
     "form": {"on": False, "questionnaire": "x", "minutes": "two hours", "version": 3},
     "errors": [FieldError("minutes", "minutes"), FieldError("questionnaire", "chosen")],
 }
+_KINDS = [
+    Data(field="before.k1", name="Visite de contrôle par vidéo, longue, avec un interprète", now="1d, 1h, 10m"),
+    Data(field="before.k2", name="Group", now=""),
+]
+_REMINDERS = {
+    "me": ADMIN,
+    "kinds": _KINDS,
+    "typed": {each.field: each.now for each in _KINDS},
+    "errors": [],
+    "changed": False,
+    "saved": True,
+}
+_SOON = {"saved": False, "changed": True, "typed": {"before.k1": "soon", "before.k2": "2h"}}
 FROM_HOME = (
+    Sample("admin_reminders", "admin_reminders.html", _REMINDERS, "/admin/reminders"),
+    Sample("admin_reminders_none", "admin_reminders.html", {**_REMINDERS, "kinds": []}, "/admin/reminders"),
+    Sample(
+        "admin_reminders_wrong",
+        "admin_reminders.html",
+        {**_REMINDERS, **_SOON, "errors": [FieldError("before.k1", "reminders")]},
+        "/admin/reminders",
+    ),
     Sample("admin_survey", "admin_survey.html", _SURVEY, "/admin/survey"),
     Sample("admin_survey_wrong", "admin_survey.html", {**_SURVEY, **_UNFIT}, "/admin/survey"),
     Sample("asked_survey", "asked.html", {**_OPEN, "of_task": False}, "/visit/questions/r1"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
+from itertools import pairwise
 from threading import Thread
 from typing import Any
 
@@ -201,3 +202,53 @@ def _eventually(page: Page, holds: Any) -> None:
             return
         page.wait_for_timeout(100)
     assert holds()
+
+
+RENEWED = """async present => {
+  PushManager.prototype.getSubscription = async () => null;
+  PushManager.prototype.subscribe = async ({ applicationServerKey, userVisibleOnly }) => {
+    globalThis.asked = [applicationServerKey.length, userVisibleOnly];
+    return { endpoint: present.endpoint, toJSON: () => present };
+  };
+  let done;
+  const waitUntil = (promise) => { done = promise; };
+  self.dispatchEvent(Object.assign(new Event("pushsubscriptionchange"), { waitUntil }));
+  await done;
+  return globalThis.asked;
+}"""
+
+
+def test_a_browser_that_is_given_another_place_says_so_with_no_page_open(chromium: Chromium, house: House) -> None:
+    """The event comes from the push service of the browser's maker, which is not here: it is given to the worker."""
+    former, _ = _through_a_push_service()
+    context = chromium.new_context()
+    context.grant_permissions(["notifications"], origin=house.url)
+    page = context.new_page()
+    page.add_init_script(f"({SUBSCRIBED})({json.dumps(former)})")
+    page.goto(f"{house.url}/visit/messages")
+    page.locator("#notify button").click()
+    expect(page.locator("#notify p")).to_have_text("Este navegador muestra notificaciones.")
+    (worker,) = context.service_workers
+    page.goto("about:blank")
+    places = [former, *({**former, "endpoint": f"https://push.example/{number}"} for number in (2, 3))]
+    for before, after in pairwise(places):
+        assert worker.evaluate(RENEWED, after) == [65, True]
+        assert house.posted[-1] == ("/v1/devices/renewed", {"former": before, "present": after})
+    context.close()
+
+
+def test_who_turned_notifications_off_has_nothing_renewed(chromium: Chromium, house: House) -> None:
+    former, _ = _through_a_push_service()
+    context = chromium.new_context()
+    context.grant_permissions(["notifications"], origin=house.url)
+    page = context.new_page()
+    page.add_init_script(f"({SUBSCRIBED})({json.dumps(former)})")
+    page.goto(f"{house.url}/visit/messages")
+    button = page.locator("#notify button")
+    for words in ("Desactivar las notificaciones en este navegador", "Activar las notificaciones en este navegador"):
+        button.click()
+        expect(button).to_have_text(words)
+    (worker,) = context.service_workers
+    assert worker.evaluate(RENEWED, {**former, "endpoint": "https://push.example/2"}) is None
+    assert house.posted[-1][0] == "/v1/visit/devices/forget"
+    context.close()

@@ -31,6 +31,7 @@ Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 Duration = Annotated[int, Field(ge=0, le=1440)]
 Reminder = Annotated[int, Field(ge=5, le=20_160)]
 MOST_REMINDERS = 5
+Reminders = Annotated[list[Reminder], Field(max_length=MOST_REMINDERS)]
 
 
 class Role(Message):
@@ -75,7 +76,7 @@ class VisitTypeForm(Message):
     patient_no_show_after: Annotated[int, Field(ge=1, le=1440)] = 15
     provider_no_show_after: Annotated[int, Field(ge=1, le=1440)] = 30
     no_show_automatic: bool = False
-    reminders: Annotated[list[Reminder], Field(max_length=MOST_REMINDERS)] = Field(default_factory=lambda: [*REMINDERS])
+    reminders: Reminders = Field(default_factory=lambda: [*REMINDERS])
 
     @model_validator(mode="after")
     def _fill(self) -> Self:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from telehealth.core.actors import STAFF, Role
-from telehealth.core.errors import NotAllowed, NotFound
+from telehealth.core.errors import NotAllowed, NotFound, Stale
 from telehealth.core.ids import ClinicianId, PatientId
 from telehealth.core.intervals import Interval
 from telehealth.db.unit import Unit
@@ -53,6 +53,21 @@ async def add_visit_type(unit: Unit, kind: VisitType) -> VisitType:
     await unit.session.execute(statement)
     unit.audit("update", "visit_type", kind.id)
     return kind
+
+
+async def set_reminders(unit: Unit, visit_type_id: UUID, reminders: Sequence[int], *, seen: Sequence[int]) -> None:
+    """From now on patients are reminded so many minutes before visits of this kind, over what was read.
+
+    Raises NotFound, InvalidVisitType, Stale.
+    """
+    row = await unit.session.scalar(select(VisitTypeRow).where(VisitTypeRow.id == visit_type_id).with_for_update())
+    if row is None:
+        raise NotFound
+    if list(row.reminders) != list(seen):
+        raise Stale
+    check_visit_type(replace(queries.visit_type_of(row), reminders=tuple(reminders)))
+    row.reminders = list(reminders)
+    unit.audit("update", "visit_type", row.id)
 
 
 async def retire_visit_type(unit: Unit, visit_type_id: UUID) -> None:

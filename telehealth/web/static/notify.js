@@ -48,6 +48,10 @@ async function attend(button, said) {
     await (await pushManager.getSubscription())?.unsubscribe(); // it may be of another key
     const subscription = await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: octets(key) });
     await call("POST", door, subscription.toJSON());
+    await (await caches.open("notifications")).put(
+      "/static/subscription", // the worker tells the server by it when the push service gives another
+      Response.json({ subscription: subscription.toJSON(), key: [...octets(key)] }),
+    );
     isOn = true;
   }
 
@@ -57,6 +61,7 @@ async function attend(button, said) {
       await call("POST", `${door}/forget`, { endpoint: subscription.endpoint });
       await subscription.unsubscribe();
     }
+    await caches.delete("notifications");
     isOn = false;
   }
 
