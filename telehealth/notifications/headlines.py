@@ -3,24 +3,62 @@
 import hashlib
 import json
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from telehealth.core.actors import Role
-from telehealth.http.locales import Locales
-from telehealth.notifications.kinds import About, about
-from telehealth.notifications.letters import headline_of
+from telehealth.core.time import parse_zone
+from telehealth.http.locales import Locale, Locales
+from telehealth.notifications.kinds import About, Whom, about, whom
+from telehealth.notifications.letters import Voice, catalogue, said, where_to_ask
 from telehealth.notifications.ports import Call, Push, Urgency
-from telehealth.notifications.rules import Facts
+from telehealth.notifications.rules import Facts, MessageKind
 from telehealth.notifications.signature import proof_of
 from telehealth.notifications.texts import to_e164
 from telehealth.notifications.ways import is_pressing
+from telehealth.notifications.wording import Wording, letter
 
 # How long it is worth showing on a device that was off.
 LASTS = timedelta(hours=24)
 ALERT_LASTS = timedelta(minutes=10)
 SHORTEST = timedelta(minutes=1)
 TOPIC_OCTETS = 24  # 32 letters of base64url, as long as a topic may be (RFC 8030, section 5.4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """A letter's subject, for who reads or hears nothing else of it; `help` is where to ask, if anywhere."""
+
+    language: str
+    direction: str
+    sender: str
+    text: str
+    help: str
+
+
+def headline_of(facts: Facts, locales: Locales) -> Headline:
+    """What is said in one line, in the reader's language and zone: as published, or what a mail has as its subject."""
+    reader, message, phone = facts.reader, facts.message, facts.clinic.phone if facts.clinic else ""
+    voice = Voice(locales.negotiate(accept=reader.language), parse_zone(reader.time_zone))
+    published = facts.published.get(voice.locale.code)
+    words = line(message.kind, whom(message.recipient_role), voice.locale) if published is None else published.body
+    return Headline(
+        language=voice.locale.tag,
+        direction=voice.locale.direction,
+        sender=voice.locale.gettext("Video visits"),
+        text=said_in_a_line(words, said(facts, voice, "")),
+        help=where_to_ask(voice.locale, phone),
+    )
+
+
+def line(kind: MessageKind, to: Whom, locale: Locale) -> str:
+    """The words of the house for a notification or a call, with their places."""
+    return catalogue(kind, to, locale).subject
+
+
+def said_in_a_line(words: str, values: Mapping[str, str]) -> str:
+    return letter(Wording(words, ""), values).subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

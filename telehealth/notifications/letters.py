@@ -70,41 +70,6 @@ class Desk:
         return invite(facts.visit, occasion, method=method, now=now)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Headline:
-    """A letter's subject, for who reads or hears nothing else of it; `help` is where to ask, if anywhere."""
-
-    language: str
-    direction: str
-    sender: str
-    text: str
-    help: str
-
-
-def headline_of(facts: Facts, locales: Locales) -> Headline:
-    """What is said in one line, in the reader's language and zone: as published, or what a mail has as its subject."""
-    reader, message, phone = facts.reader, facts.message, facts.clinic.phone if facts.clinic else ""
-    voice = Voice(locales.negotiate(accept=reader.language), parse_zone(reader.time_zone))
-    published = facts.published.get(voice.locale.code)
-    words = line(message.kind, whom(message.recipient_role), voice.locale) if published is None else published.body
-    return Headline(
-        language=voice.locale.tag,
-        direction=voice.locale.direction,
-        sender=voice.locale.gettext("Video visits"),
-        text=said_in_a_line(words, said(facts, voice, "")),
-        help=where_to_ask(voice.locale, phone),
-    )
-
-
-def line(kind: MessageKind, to: Whom, locale: Locale) -> str:
-    """The words of the house for a notification or a call, with their places."""
-    return catalogue(kind, to, locale).subject
-
-
-def said_in_a_line(words: str, values: Mapping[str, str]) -> str:
-    return letter(Wording(words, ""), values).subject
-
-
 def where_to_ask(locale: Locale, phone: str) -> str:
     return _where_to_ask(locale) % {"phone": phone} if phone else ""
 

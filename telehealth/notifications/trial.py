@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from telehealth.http.locales import Locale
 from telehealth.notifications import letters, texts
-from telehealth.notifications.headlines import spoken
+from telehealth.notifications.headlines import line, said_in_a_line, spoken
 from telehealth.notifications.kinds import OF_A_LINE, Whom
 from telehealth.notifications.letters import Voice
 from telehealth.notifications.rules import Channel
@@ -49,7 +49,7 @@ def default(words: Words, locale: Locale) -> Wording:
     if words.channel is Channel.SMS:
         return texts.catalogue(words.kind, locale)
     if words.channel in OF_A_LINE:
-        return Wording("", letters.line(words.kind, words.whom, locale))
+        return Wording("", line(words.kind, words.whom, locale))
     return letters.catalogue(words.kind, words.whom, locale)
 
 
@@ -58,11 +58,12 @@ def drawn(words: Words, wording: Wording, house: House, voice: Voice, *, at: dat
     if words.channel is Channel.SMS:
         return Drawn("", _text(wording, house, voice, at), _parts(wording, house, voice.locale))
     if words.channel in OF_A_LINE:
-        line = letters.said_in_a_line(wording.body, _said(house, voice, at))
+        told = said_in_a_line(wording.body, _said(house, voice, at))
         if words.channel is Channel.PUSH:
             staff = words.whom is Whom.STAFF
-            return Drawn(voice.locale.gettext("Video visits") if staff else house.clinic.name, line, None)
-        return Drawn("", spoken(house.clinic.name, line, letters.where_to_ask(voice.locale, house.clinic.phone)), None)
+            return Drawn(voice.locale.gettext("Video visits") if staff else house.clinic.name, told, None)
+        ask = letters.where_to_ask(voice.locale, house.clinic.phone)
+        return Drawn("", spoken(house.clinic.name, told, ask), None)
     shown = letter(wording, _said(house, voice, at))
     return Drawn(shown.subject, shown.body, None)
 
