@@ -40,9 +40,10 @@ INSERT INTO outbox (kind, body, emitted_at, due_at)
 SELECT event, jsonb_build_object('task_id', id, 'visit_id', visit_id, 'patient_id', patient_id,
   'clinician_id', clinician_id, 'pool', pool, 'owner_id', owner_id), now(), now() FROM taken
 """
+# Ids as the house makes them, one after the other; at random each row has a page of every index to itself.
 PLANT: LiteralString = """
 WITH wanted AS (
-  SELECT gen_random_uuid() AS id, n, %(first)s::timestamptz + n * %(apart)s AS at,
+  SELECT uuidv7() AS id, n, %(first)s::timestamptz + n * %(apart)s AS at,
     (ARRAY['call', 'rebook', 'lab', 'imaging', 'questionnaire', 'medication', 'referral', 'message'])[n %% 8 + 1] kind,
     (ARRAY['planned', 'planned', 'planned', 'due', 'reminded'])[n %% 5 + 1] AS status
   FROM generate_series(0, %(count)s - 1) n
