@@ -20,4 +20,5 @@ def downgrade() -> None:
     """Refused once a patient was asked to do something: an earlier release looks for the questions."""
     if op.get_bind().scalar(sa.text(ASKED)):
         raise RuntimeError("patients were asked to do something: this release cannot be taken back")
+    op.execute("DELETE FROM message_text WHERE kind IN ('to_do', 'to_do_open')")
     op.alter_column("monitoring_request", "form_id", existing_type=sa.Uuid(), nullable=False)

@@ -9,6 +9,10 @@ down_revision: str | None = "0055"
 branch_labels = None
 depends_on = None
 
+ASKED = """
+SELECT EXISTS (SELECT FROM message WHERE kind = 'survey') OR EXISTS (SELECT FROM monitoring_request WHERE task_id IS NULL)
+"""
+
 
 def upgrade() -> None:
     op.alter_column("monitoring_request", "task_id", existing_type=sa.Uuid(), nullable=True)
@@ -71,14 +75,12 @@ def _add_tally() -> None:
 
 
 def downgrade() -> None:
-    """What was asked for its own sake goes, with its answers: before, all that is asked was some task's."""
+    """Refused once a patient was asked: an earlier release cannot read that message, and holds no such answers."""
+    if op.get_bind().scalar(sa.text(ASKED)):
+        raise RuntimeError("patients were asked how a visit was: this release cannot be taken back")
+    op.execute("DELETE FROM message_text WHERE kind = 'survey'")
     for table in ("survey_tally", "survey", "survey_choice"):
         op.drop_table(table)
-    op.execute(
-        "DELETE FROM monitoring_response USING monitoring_request AS asked"
-        " WHERE asked.id = request_id AND asked.task_id IS NULL"
-    )
-    op.execute("DELETE FROM monitoring_request WHERE task_id IS NULL")
     op.drop_constraint(op.f("ck_monitoring_request_window"), "monitoring_request", type_="check")
     op.drop_column("monitoring_request", "ends_at")
     op.alter_column("monitoring_request", "task_id", existing_type=sa.Uuid(), nullable=False)

@@ -85,9 +85,14 @@ async def coordination(unit: Unit) -> Coordination:
 
 
 async def coordinators_of(unit: Unit, task_id: UUID) -> tuple[ClinicianId, ...]:
-    """Who is to hear that this task was escalated. What a supervisor is to sign nobody else can take on."""
-    kind = await unit.session.scalar(select(FollowUpRow.kind).where(FollowUpRow.id == task_id))
-    return () if kind == TaskKind.COSIGN else (await coordination(unit)).clinician_ids
+    """Who is to hear that this task was escalated: clinicians, who neither sign in a supervisor's place nor do the
+    desk's work.
+    """
+    row = FollowUpRow
+    theirs = (row.id == task_id, row.kind != TaskKind.COSIGN, row.pool == Pool.CLINICIANS)
+    if await unit.session.scalar(select(row.id).where(*theirs)) is None:
+        return ()
+    return (await coordination(unit)).clinician_ids
 
 
 async def follow_ups(

@@ -125,7 +125,7 @@ async def claim(unit: Unit, task_id: UUID, *, revision: int | None = None) -> Fo
     """
     row = await _by_hand(unit, task_id)
     pool = Pool.CLINICIANS if unit.actor.role is Role.CLINICIAN else Pool.DESK
-    taken_on_at = unit.now if row.status == TaskStatus.ESCALATED else row.taken_on_at
+    taken_on_at = unit.now if row.status == TaskStatus.ESCALATED else _taken_on_at(unit, row, own_id(unit))
     values = {"owner_id": own_id(unit), "pool": pool, "taken_on_at": taken_on_at}
     await change(unit, row, Command.CLAIM, revision=revision, values=values)
     return follow_up_of(unit, row)
@@ -135,9 +135,15 @@ async def assign(unit: Unit, task_id: UUID, owner: Owner, *, revision: int | Non
     """Give it to a person, or back to a pool. Raises NotFound, Stale, TaskClosed, UnfitTask."""
     row = await _by_hand(unit, task_id)
     owner = await _checked(unit, owner)
-    values = {"owner_id": owner.person_id, "pool": owner.pool}
+    taken_on_at = _taken_on_at(unit, row, owner.person_id)
+    values = {"owner_id": owner.person_id, "pool": owner.pool, "taken_on_at": taken_on_at}
     await change(unit, row, Command.ASSIGN, revision=revision, values=values)
     return follow_up_of(unit, row)
+
+
+def _taken_on_at(unit: Unit, row: FollowUpRow, owner_id: UUID | None) -> datetime | None:
+    """Whoever comes to what somebody had taken on has it from now, and its window before it."""
+    return row.taken_on_at if row.taken_on_at is None or row.owner_id == owner_id else unit.now
 
 
 async def note(unit: Unit, task_id: UUID, *, text: str) -> FollowUp:

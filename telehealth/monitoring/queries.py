@@ -209,7 +209,10 @@ async def responses(unit: Unit, request_ids: Collection[UUID]) -> dict[UUID, Res
 async def responses_granted(
     unit: Unit, granted: Granted, after: tuple[datetime, UUID] | None = None, *, limit: int, where: ResponseFilter
 ) -> list[Response]:
-    """Answers a grant opens, by (answered_at, id), after that position; each audited with the purpose of its grant."""
+    """Answers a grant opens, by (answered_at, id), after that position; each audited with the purpose of its grant.
+
+    What was asked for its own sake is none of them: patients were told that who treats them reads it.
+    """
     row = ResponseRow
     tests: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
         (where.ids, row.id.in_),
@@ -217,7 +220,7 @@ async def responses_granted(
         (where.answered_from, row.answered_at.__ge__),
         (where.answered_before, row.answered_at.__lt__),
     ]
-    conditions = [test(value) for value, test in tests if value is not None]
+    conditions = [RequestRow.task_id.is_not(None), *(test(value) for value, test in tests if value is not None)]
     if not isinstance(covered := granted.patients, Everyone):
         conditions.append(row.patient_id.in_(covered))
     if after is not None:

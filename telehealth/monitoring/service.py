@@ -137,9 +137,13 @@ def _request(unit: Unit, asked: Form | None, visit_id: VisitId, patient_id: Pati
 
 
 async def remind(unit: Unit, task_id: UUID) -> None:
-    """Half of the time has gone by and nobody has answered, or said that it is done."""
+    """Half of the time has gone by and nobody has answered, or said that it is done. Who was never asked is asked now:
+    the task was due when patients were not asked of such ones yet.
+    """
     found = await queries.request_for(unit, task_id)
-    if found is not None and not await queries.answered(unit, [found.id]):
+    if found is None:
+        await ask(unit, task_id)
+    elif not await queries.answered(unit, [found.id]):
         about = AnswerAwaited(request_id=found.id, visit_id=found.visit_id, patient_id=found.patient_id)
         unit.emit(replace(about, to_do=found.form_id is None))
 

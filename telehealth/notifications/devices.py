@@ -36,7 +36,7 @@ async def keep(unit: Unit, person: Person, device: Device) -> None:
     new = insert(row).values(id=device.id, endpoint_hash=hashed(device.endpoint), **values)
     kept = new.on_conflict_do_update(index_elements=[row.endpoint_hash], set_=values | {"id": device.id})
     await unit.session.execute(kept)
-    theirs = select(row.id).where(row.role == role, row.person_id == person_id)
+    theirs = select(row.id).where(row.role == role, row.person_id == person_id, row.gone_at.is_(None))
     oldest = theirs.order_by(row.asked_at.desc(), row.id.desc()).offset(MOST)
     await unit.session.execute(delete(row).where(row.id.in_(oldest)))
     unit.audit("create", "push_device", device.id, patient_id=_patient(person))

@@ -223,7 +223,7 @@ def _to_do(kind: MessageKind, locale: Locale) -> Wording:
     return _wording(
         subject,
         "{greeting}",
-        f"{first} " + _("Open this link to see what it is and to tell us when you have done it."),
+        f"{first} " + _("Open this link to see what it is and to tell us once you have done it."),
         _("You will be asked for your date of birth."),
         "{link}",
         _("You have time until %(time)s.") % {"time": "{until}"},

@@ -1,17 +1,17 @@
 """Reading surveys: what the clinic has chosen, whether one is still to be told, and the numbers. No answer is read."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
-from telehealth.core.ids import PatientId, VisitId
+from telehealth.core.ids import PatientId
 from telehealth.db.unit import Unit
 from telehealth.monitoring import queries as monitoring
 from telehealth.scheduling.booking import queries as booking
 from telehealth.surveys.models import SurveyChoiceRow, SurveyRow, SurveyTallyRow
-from telehealth.surveys.rules import ONCE_IN, SHOWN, Choice, Group, Results, Score, Survey, enough
+from telehealth.surveys.rules import GOES_OUT_IN, ONCE_IN, SHOWN, Choice, Group, Results, Score, enough
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import VisitStatus
 
@@ -40,22 +40,16 @@ async def is_wanted(unit: Unit, request_id: UUID) -> bool:
     return (await visits.statuses(unit, {visit_id})).get(visit_id) is VisitStatus.COMPLETED
 
 
-async def asked_lately(unit: Unit, patient_id: PatientId) -> list[Survey]:
-    """What a patient was asked in the last while, or is to be; not of a visit that never was, unless it was sent."""
-    query = select(SurveyRow).where(SurveyRow.patient_id == patient_id, SurveyRow.due_at > unit.now - ONCE_IN)
+async def asked_lately(unit: Unit, patient_id: PatientId) -> list[datetime]:
+    """When a patient was asked in the last while, or is to be. What was to be sent and was not keeps nobody from being
+    asked.
+    """
+    row, asked = SurveyRow, or_(SurveyRow.sent_at.is_not(None), SurveyRow.answered_at.is_not(None))
+    which = or_(asked, row.due_at > unit.now - GOES_OUT_IN)
+    query = select(row).where(row.patient_id == patient_id, row.due_at > unit.now - ONCE_IN, which)
     rows = (await unit.session.scalars(query)).all()
-    stands = await visits.statuses(unit, {row.visit_id for row in rows})
-    found = [row for row in rows if row.sent_at or stands[row.visit_id] is not VisitStatus.ENTERED_IN_ERROR]
-    return [
-        Survey(
-            request_id=row.request_id,
-            visit_id=VisitId(row.visit_id),
-            patient_id=PatientId(row.patient_id),
-            due_at=row.due_at,
-            sent_at=row.sent_at,
-        )
-        for row in found
-    ]
+    stands = await visits.statuses(unit, {each.visit_id for each in rows})
+    return [each.due_at for each in rows if each.sent_at or stands[each.visit_id] is not VisitStatus.ENTERED_IN_ERROR]
 
 
 async def results(unit: Unit) -> list[Results]:

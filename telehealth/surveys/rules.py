@@ -8,13 +8,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from telehealth.core.errors import Kind, Refusal
-from telehealth.core.ids import PatientId, VisitId
 from telehealth.monitoring.rules import NUMBERS, Form
 from telehealth.visits.gates.questionnaires import Answer, Item
 from telehealth.visits.gates.questionnaires import Kind as ItemKind
 
 USUAL_MINUTES, MOST_MINUTES = 120, 24 * 60
 ONCE_IN = timedelta(days=30)  # one survey for a patient
+GOES_OUT_IN = timedelta(days=1)  # of its time, whoever is not to be woken
 ANSWERABLE = timedelta(days=14)
 REMEMBERED = timedelta(days=7)  # after that nobody is asked any more: notes may take long
 FEWEST = 5  # answers, before anything of them is shown; an average moves with each fifth
@@ -36,17 +36,6 @@ class Choice:
     minutes: int = USUAL_MINUTES
     set_at: datetime | None = None
     set_by: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """What one patient was or is to be asked of one visit."""
-
-    request_id: UUID
-    visit_id: VisitId
-    patient_id: PatientId
-    due_at: datetime
-    sent_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

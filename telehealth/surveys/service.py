@@ -69,8 +69,7 @@ async def plan(unit: Unit, visit_id: UUID) -> None:
     # of two visits that are complete at once, the second sees the first's
     key = func.pg_advisory_xact_lock(func.hashtext("survey"), func.hashtext(str(visit.patient_id)))
     await unit.session.execute(select(key))
-    lately = await queries.asked_lately(unit, visit.patient_id)
-    if not may_ask(at, [each.due_at for each in lately]):
+    if not may_ask(at, await queries.asked_lately(unit, visit.patient_id)):
         return
     asked = await monitoring.ask_alone(unit, visit.id, chosen.questionnaire, at=at, until=at + ANSWERABLE)
     zone = parse_zone((await people.clinic(unit)).time_zone)

@@ -136,3 +136,18 @@ async def test_without_a_grant_nothing_is_read_and_with_one_each_reading_is_trac
     checked(await exchange.client.get(f"/fhir/QuestionnaireResponse/{theirs.id}"), 404)
     traced = [each for each in await exchange.traces() if each[1] == "questionnaire_response"]
     assert traced == [("read", "questionnaire_response", "HPAYMT", "ok")]
+
+
+async def test_what_was_asked_for_its_own_sake_is_given_to_nobody(exchange: Exchange) -> None:
+    """How a visit was: patients were told that who treats them reads what they say."""
+    arranged = await exchange.visit(identifier=MRN)
+    kept = await answered(exchange, arranged, ALL)
+
+    async def alone(unit: Unit) -> None:
+        request = await service.ask_alone(unit, arranged.visit_id, CODE, at=unit.now, until=unit.now + timedelta(1))
+        patient = Actor(None, Role.PATIENT, person_id=arranged.patient_id, visit_id=arranged.visit_id)
+        await service.answer(replace(unit, actor=patient), request.id, SOME)
+
+    await exchange.unit_of_work.run(alone, SYSTEM)
+    await exchange.permit(DataKind.ANSWERS)
+    assert found(await exchange.client.get("/fhir/QuestionnaireResponse")) == [str(kept.id)]

@@ -18,6 +18,8 @@ from telehealth.followups.parts import (
     Command,
     Coordination,
     FollowUp,
+    Owner,
+    Pool,
     TaskKind,
     TaskStatus,
     TaskTaken,
@@ -185,3 +187,20 @@ async def test_in_a_demonstration_time_runs_as_fast_for_who_takes_it_on(
         clock.advance(timedelta(seconds=seconds))
         await fire_due(fast)
         assert await unit_of_work.run(queries.is_escalated, SYSTEM, task.id) is is_so
+
+
+async def test_whoever_it_is_given_to_has_it_from_then_on(
+    unit_of_work: UnitOfWork, clock: FixedClock, arranged: Arranged
+) -> None:
+    task = await escalated(unit_of_work, clock, arranged)
+    ben, eve = [await colleague(unit_of_work, name, arranged) for name in ("Ben", "Eve")]
+    await unit_of_work.run(service.claim, ben, task.id)
+    await pass_days(unit_of_work, clock, 1)
+    given = await unit_of_work.run(service.assign, ben, task.id, Owner(Pool.CLINICIANS, person(eve)))
+    assert given.taken_on_at == clock.now()
+    again = await unit_of_work.run(service.claim, eve, task.id)
+    assert again.taken_on_at == clock.now()
+    await pass_days(unit_of_work, clock, 1.9)
+    assert (await unit_of_work.run(service.claim, eve, task.id)).taken_on_at == given.taken_on_at
+    await pass_days(unit_of_work, clock, 0.1)
+    assert await unit_of_work.run(queries.is_escalated, SYSTEM, task.id)

@@ -10,7 +10,7 @@ from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit
 from telehealth.followups import keeping, service
-from telehealth.followups.parts import FollowUp, TaskKind, Wish
+from telehealth.followups.parts import FollowUp, Owner, Pool, TaskKind, Wish
 from telehealth.followups.rules import WINDOW
 from telehealth.notifications.ports import Mail
 from telehealth.people import service as people
@@ -138,3 +138,12 @@ async def test_what_a_supervisor_is_to_sign_is_no_coordinators_business(
     await plan(post, team, TaskKind.COSIGN)
     await pass_window(post, clock)
     assert [subject for _, subject in about(await post.deliver())] == [LATE]
+
+
+async def test_the_desks_work_is_no_coordinators_business(post: Post, clock: FixedClock, team: Team) -> None:
+    """Clinicians cannot do it, and who takes it on would take it off the desk's board."""
+    await name(post, team.grace)
+    desk = Wish(kind=TaskKind.REBOOK, owner=Owner(Pool.DESK))
+    await post.unit_of_work.run(service.plan, team.arranged.clinician, team.arranged.visit_id, desk)
+    await pass_window(post, clock)
+    assert NEEDS not in [subject for _, subject in about(await post.deliver())]

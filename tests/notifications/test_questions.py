@@ -196,3 +196,20 @@ async def test_what_is_to_be_done_each_day_is_told_each_day_and_waited_for_no_lo
     assert [each.recipient for each in await asking.at(NOON + timedelta(hours=12))] == [ROSA]
     told = await asking.at(NOON + timedelta(days=1))
     assert sorted(each.recipient for each in told) == ["ada@clinic.example", ROSA]
+
+
+async def test_who_was_not_asked_when_it_was_due_is_asked_when_they_would_be_reminded(asking: Asking) -> None:
+    """A release before this one asked patients nothing of such tasks, and told the clinician."""
+    (task,) = await to_do(asking)
+    asking.post.clock.advance(NOON - asking.post.clock.now())
+    await fire_due(work_of(asking.post.unit_of_work))
+    await asking.post.unit_of_work.run(forget_events, SYSTEM)
+    assert await asking.hear() == []
+    (told,) = await asking.at(NOON + timedelta(days=1))
+    assert (told.recipient, told.subject) == (ROSA, "Algo que le pedimos hacer")
+    assert await asking.post.unit_of_work.run(queries.request_for, SYSTEM, task.id) is not None
+
+
+async def forget_events(unit: Unit) -> None:
+    """As an older process heard them."""
+    await unit.session.execute(text("UPDATE outbox SET done_at = now() WHERE done_at IS NULL"))

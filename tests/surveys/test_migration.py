@@ -13,6 +13,16 @@ from tests.monitoring.test_migration import ASKED, BP, FORM, PLANNED
 OF_TASK, ALONE = UUID(int=70), UUID(int=71)
 OWN = {**ASKED, "id": ALONE, "task_id": None, "link_hash": b"2"}
 ANSWERED = {"request_id": ALONE, "patient_id": PATIENT, "form_id": FORM, "answers": b"", "answered_at": THEN}
+WORDS = {
+    "kind": "survey",
+    "whom": "patient",
+    "channel": "email",
+    "language": "en",
+    "version": 1,
+    "subject": "How was it?",
+    "body": "{link}",
+    "published_at": THEN,
+}
 
 
 @pytest.fixture
@@ -34,10 +44,27 @@ def test_what_tasks_ask_stays_and_a_request_is_a_tasks_or_has_its_own_end(empty:
     with psycopg.connect(empty) as connection:
         insert(connection, "monitoring_request", {**OWN, "ends_at": THEN})
         insert(connection, "monitoring_response", {**ANSWERED, "id": UUID(int=72)})
+        insert(connection, "message_text", {**WORDS, "id": UUID(int=73)})
         insert(connection, "survey_choice", {"version": 1, "minutes": 5, "set_at": THEN})
         assert connection.execute("SELECT count(*) FROM visit WHERE id = %s", [VISIT]).fetchone() == (1,)
     command.check(alembic_config(empty))
+    with pytest.raises(RuntimeError, match="asked how a visit was"):
+        command.downgrade(alembic_config(empty), "0055")
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT count(*) FROM monitoring_response").fetchone() == (1,)
+        connection.execute("DELETE FROM monitoring_response")
+        connection.execute("DELETE FROM monitoring_request WHERE task_id IS NULL")
     command.downgrade(alembic_config(empty), "0055")
     with psycopg.connect(empty) as connection:
         assert connection.execute("SELECT id FROM monitoring_request").fetchall() == [(OF_TASK,)]
-        assert connection.execute("SELECT id FROM monitoring_response").fetchall() == []
+        assert connection.execute("SELECT kind FROM message_text").fetchall() == []
+
+
+def test_it_is_not_taken_back_once_a_patient_was_told(empty: str) -> None:
+    migrate(empty)
+    told = {"kind": "survey", "channel": "email", "recipient_role": "patient", "state": "pending"}
+    ids = {"id": UUID(int=80), "subject_id": UUID(int=81), "recipient_id": PATIENT}
+    with psycopg.connect(empty) as connection:
+        insert(connection, "message", {**told, **ids, "due_at": THEN, "next_attempt_at": THEN})
+    with pytest.raises(RuntimeError, match="asked how a visit was"):
+        command.downgrade(alembic_config(empty), "0055")

@@ -34,6 +34,12 @@ async function attend(button, said) {
 
   const current = async () => (await navigator.serviceWorker.getRegistration(WORKER))?.pushManager.getSubscription();
 
+  /** What the worker shows the server when the push service gives this browser another place. */
+  async function remember(subscription) {
+    const told = Response.json({ subscription: subscription.toJSON(), key: [...octets(key)] });
+    await (await caches.open("notifications")).put("/static/subscription", told);
+  }
+
   function draw() {
     const blocked = Notification.permission === "denied";
     button.hidden = blocked;
@@ -48,10 +54,7 @@ async function attend(button, said) {
     await (await pushManager.getSubscription())?.unsubscribe(); // it may be of another key
     const subscription = await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: octets(key) });
     await call("POST", door, subscription.toJSON());
-    await (await caches.open("notifications")).put(
-      "/static/subscription", // the worker tells the server by it when the push service gives another
-      Response.json({ subscription: subscription.toJSON(), key: [...octets(key)] }),
-    );
+    await remember(subscription);
     isOn = true;
   }
 
@@ -82,6 +85,7 @@ async function attend(button, said) {
   const subscription = await current().catch(() => null);
   isOn = Boolean(subscription) && known.includes(await mark(/** @type {any} */ (subscription).endpoint));
   draw();
+  if (isOn) await remember(subscription); // asked for before this was kept, or renewed without hearing that it was
 }
 
 if (place && "serviceWorker" in navigator && "PushManager" in window && "Notification" in window) {
