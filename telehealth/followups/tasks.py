@@ -27,16 +27,13 @@ LOOK_EVERY = 0.05  # seconds, while tasks fall due
 async def fire_due(work: Work) -> int:
     """Take on tasks whose time has come, and those whose time comes meanwhile, until there are none; answers how many.
 
-    After its share of a worker the next sweep goes on. Of a worker's children every second one stays for what comes
-    meanwhile: the other is there for alerts and for what others do.
+    After its share of a worker the next sweep goes on.
     """
     speed = work.port(FollowUpSpeed).factor
     total, until = 0, work.clock.now() + SERVES_FOR
     while work.clock.now() < until and (moved := await work.run(keeping.fire, speed=speed)):
         total += moved
         if moved < keeping.BATCH:
-            if work.place % 2:
-                break
             await asyncio.sleep(LOOK_EVERY)
     return total
 

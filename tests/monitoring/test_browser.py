@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import text
 
 from telehealth.catalogue import read_catalogue
@@ -142,13 +142,19 @@ def test_from_the_pathway_to_the_call(browser: Browser, doors: Doors, album: Pat
     _finds_it_on_the_board(browser, doors, album)
 
 
-def _answers_on_a_phone(browser: Browser, doors: Doors, link: str, album: Path) -> None:
+def _opened_on_a_phone(browser: Browser, doors: Doors, link: str) -> Page:
+    """Without scripts, by who knows the date of birth."""
     context = browser.new_context(viewport=PHONE, base_url=doors.url, locale="en-US", java_script_enabled=False)
     phone = context.new_page()
     phone.goto(link)
     for box, typed in BIRTH.items():
         phone.fill(f"#{box}", typed)
     phone.click("main button")
+    return phone
+
+
+def _answers_on_a_phone(browser: Browser, doors: Doors, link: str, album: Path) -> None:
+    phone = _opened_on_a_phone(browser, doors, link)
     expect(phone.locator("h1")).to_have_text("Blood pressure")
     phone.fill('[name="a.systolic"]', "1920")
     phone.fill('[name="a.diastolic"]', "110")
@@ -165,7 +171,7 @@ def _answers_on_a_phone(browser: Browser, doors: Doors, link: str, album: Path) 
     phone.goto("/visit/questions")
     phone.screenshot(path=album / "asked_of_you.png", full_page=True)
     assert phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    context.close()
+    phone.context.close()
 
 
 def _finds_it_on_the_board(browser: Browser, doors: Doors, album: Path) -> None:
@@ -207,12 +213,7 @@ def test_how_the_visit_was(browser: Browser, doors: Doors, album: Path) -> None:
 
 
 def _says_how_it_was(browser: Browser, doors: Doors, link: str, album: Path) -> None:
-    context = browser.new_context(viewport=PHONE, base_url=doors.url, locale="en-US", java_script_enabled=False)
-    phone = context.new_page()
-    phone.goto(link)
-    for box, typed in BIRTH.items():
-        phone.fill(f"#{box}", typed)
-    phone.click("main button")
+    phone = _opened_on_a_phone(browser, doors, link)
     expect(phone.locator("h1")).to_have_text("How was your visit?")
     expect(phone.locator("main")).to_contain_text("You do not have to answer.")
     phone.screenshot(path=album / "survey_en.png", full_page=True)
@@ -231,7 +232,7 @@ def _says_how_it_was(browser: Browser, doors: Doors, link: str, album: Path) -> 
     phone.click("#send")
     expect(phone.locator("h1")).to_have_text("Thank you")
     phone.screenshot(path=album / "survey_thanks.png", full_page=True)
-    context.close()
+    phone.context.close()
 
 
 def _reads_numbers(browser: Browser, doors: Doors, album: Path) -> None:

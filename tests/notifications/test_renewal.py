@@ -52,6 +52,16 @@ async def test_it_stays_the_same_persons(unit_of_work: UnitOfWork) -> None:
         await unit_of_work.run(devices.renew, SYSTEM, former, device(browser("c"), 3))
 
 
+async def test_places_that_are_gone_take_nobodys_place(unit_of_work: UnitOfWork) -> None:
+    lives, others = browser("lives"), [browser(f"gone{number}") for number in range(devices.MOST)]
+    await unit_of_work.run(devices.keep, SYSTEM, ROSA, device(lives, 1))
+    for number, each in enumerate(others, start=2):
+        await unit_of_work.run(devices.keep, SYSTEM, ROSA, device(each, number))
+        if number <= devices.MOST:
+            await unit_of_work.run(devices.forget_gone, SYSTEM, UUID(int=number))
+    assert lives.endpoint in await of_rosa(unit_of_work)
+
+
 async def test_only_who_knows_what_the_browser_was_told_can(unit_of_work: UnitOfWork) -> None:
     former, other = device(browser("a"), 1), device(browser("b"), 2)
     await unit_of_work.run(devices.keep, SYSTEM, ROSA, former)

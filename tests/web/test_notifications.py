@@ -117,10 +117,7 @@ def house() -> Iterator[House]:
 
 def test_asked_for_shown_and_told_and_no_more(chromium: Chromium, house: House) -> None:
     subscription, arrived = _through_a_push_service()
-    context = chromium.new_context()
-    context.grant_permissions(["notifications"], origin=house.url)
-    page = context.new_page()
-    page.add_init_script(f"({SUBSCRIBED})({json.dumps(subscription)})")
+    page = _page(chromium, house, subscription)
     refused: list[str] = []
     page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
     page.goto(f"{house.url}/visit/messages")
@@ -144,7 +141,7 @@ def test_asked_for_shown_and_told_and_no_more(chromium: Chromium, house: House) 
     expect(button).to_have_text("Activar las notificaciones en este navegador")
     assert house.posted[-1] == ("/v1/visit/devices/forget", {"endpoint": subscription["endpoint"]})
     assert refused == []
-    context.close()
+    page.context.close()
 
 
 def test_a_house_that_sends_none_offers_none(chromium: Chromium, house: House) -> None:
@@ -165,6 +162,15 @@ def test_who_blocked_them_reads_why_there_is_no_button(chromium: Chromium, house
     )
     expect(page.locator("#notify button")).to_be_hidden()
     page.close()
+
+
+def _page(chromium: Chromium, house: House, subscription: dict[str, Any]) -> Page:
+    """Of a browser that may notify, and is given that subscription when it asks for one."""
+    context = chromium.new_context()
+    context.grant_permissions(["notifications"], origin=house.url)
+    page = context.new_page()
+    page.add_init_script(f"({SUBSCRIBED})({json.dumps(subscription)})")
+    return page
 
 
 def _through_a_push_service() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -221,34 +227,28 @@ RENEWED = """async present => {
 def test_a_browser_that_is_given_another_place_says_so_with_no_page_open(chromium: Chromium, house: House) -> None:
     """The event comes from the push service of the browser's maker, which is not here: it is given to the worker."""
     former, _ = _through_a_push_service()
-    context = chromium.new_context()
-    context.grant_permissions(["notifications"], origin=house.url)
-    page = context.new_page()
-    page.add_init_script(f"({SUBSCRIBED})({json.dumps(former)})")
+    page = _page(chromium, house, former)
     page.goto(f"{house.url}/visit/messages")
     page.locator("#notify button").click()
     expect(page.locator("#notify p")).to_have_text("Este navegador muestra notificaciones.")
-    (worker,) = context.service_workers
+    (worker,) = page.context.service_workers
     page.goto("about:blank")
     places = [former, *({**former, "endpoint": f"https://push.example/{number}"} for number in (2, 3))]
     for before, after in pairwise(places):
         assert worker.evaluate(RENEWED, after) == [65, True]
         assert house.posted[-1] == ("/v1/devices/renewed", {"former": before, "present": after})
-    context.close()
+    page.context.close()
 
 
 def test_who_turned_notifications_off_has_nothing_renewed(chromium: Chromium, house: House) -> None:
     former, _ = _through_a_push_service()
-    context = chromium.new_context()
-    context.grant_permissions(["notifications"], origin=house.url)
-    page = context.new_page()
-    page.add_init_script(f"({SUBSCRIBED})({json.dumps(former)})")
+    page = _page(chromium, house, former)
     page.goto(f"{house.url}/visit/messages")
     button = page.locator("#notify button")
     for words in ("Desactivar las notificaciones en este navegador", "Activar las notificaciones en este navegador"):
         button.click()
         expect(button).to_have_text(words)
-    (worker,) = context.service_workers
+    (worker,) = page.context.service_workers
     assert worker.evaluate(RENEWED, {**former, "endpoint": "https://push.example/2"}) is None
     assert house.posted[-1][0] == "/v1/visit/devices/forget"
-    context.close()
+    page.context.close()
