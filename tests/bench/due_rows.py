@@ -61,9 +61,9 @@ WITH wanted AS (
 )
 INSERT INTO bench_due SELECT id, at FROM wanted RETURNING task_id, at
 """
-MOVED: LiteralString = (
-    "SELECT count(*) FROM bench_due d JOIN follow_up_task t ON t.id = d.task_id WHERE t.moved_at >= d.at"
-)
+# Read from the index of what is due, so that looking costs the same whatever lies ahead of it. What was moved has its
+# next look a day later at least.
+LEFT: LiteralString = "SELECT count(*) FROM follow_up_task WHERE next_at <= (SELECT max(at) FROM bench_due)"
 SPAN: LiteralString = """
 WITH moved AS (
   SELECT pg_xact_commit_timestamp(t.xmin) AS at FROM bench_due d JOIN follow_up_task t ON t.id = d.task_id
@@ -107,9 +107,10 @@ class DueRows:
             connection.execute("VACUUM ANALYZE follow_up_task")
         return sorted(planted, key=lambda each: each[1])
 
-    def moved(self) -> int:
+    def left(self) -> int:
+        """How many of those that are counted were not moved yet."""
         with psycopg.connect(self.url) as connection:
-            ((count,),) = connection.execute(MOVED).fetchall()
+            ((count,),) = connection.execute(LEFT).fetchall()
         return int(count)
 
     def rate(self) -> float:

@@ -90,19 +90,19 @@ class Course:
         """Rows a second, all due at once: of those that were moved before it was stopped."""
         contender.send(self.rows.plant(rows, self.began()))
         with running(*contender.processes(workers)):
-            self._until(rows, within=contender.longest)
+            self._until_moved(within=contender.longest)
         return self.rows.rate()
 
     def lateness(self, contender: Contender, seconds: int) -> Times:
         """Of rows that fall due one after the other, while the workers run."""
         with running(*contender.processes(2)):
             contender.send(self.rows.plant(1, self.began()))
-            self._until(1)
+            self._until_moved()
             self.rows.forget()
             count = A_SECOND * seconds
             sending = timedelta(seconds=count / 500)
             contender.send(self.rows.plant(count, self.began() + FROM_THEN + sending, timedelta(seconds=1 / A_SECOND)))
-            self._until(count)
+            self._until_moved()
         return self.rows.lateness()
 
     def clear(self) -> None:
@@ -111,11 +111,11 @@ class Course:
         with Redis.from_url(self.settings["VALKEY_URL"]) as valkey:
             valkey.flushall()
 
-    def _until(self, count: int, *, within: float | None = None) -> None:
+    def _until_moved(self, *, within: float | None = None) -> None:
         end = time.monotonic() + (within or PATIENCE)
-        while (moved := self.rows.moved()) < count and time.monotonic() < end:
+        while (left := self.rows.left()) and time.monotonic() < end:
             time.sleep(0.5)
-        assert moved == count or within, f"{moved} of {count}"
+        assert not left or within, f"{left} are left"
 
 
 def main(

@@ -253,7 +253,8 @@ async def test_a_storage_that_is_away_loses_nothing(
     assert (await author.read(kept["id"])).status_code == 503
     storage.away = False
     (path,) = storage.objects()
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    held = path.read_bytes()
+    path.write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
     assert (await author.read(kept["id"])).status_code == 503
 
 
