@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from telehealth import __version__
 from telehealth.access.authentication import StoredCredentials
+from telehealth.alerts.board import TaskAlerts
 from telehealth.catalogue import Catalogue, read_catalogue
 from telehealth.core.ports import Ports, Signals
 from telehealth.core.time import Clock, SystemClock
@@ -21,7 +22,7 @@ from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.exchange.ports import SchedulingLinks
 from telehealth.followups.board import BoardFollowUps, TaskBoards
 from telehealth.followups.cosigning import CosignatureTasks
-from telehealth.followups.ports import FollowUpSpeed, Questionnaires
+from telehealth.followups.ports import DeviceAlerts, FollowUpSpeed, Questionnaires
 from telehealth.http.app import build_app
 from telehealth.http.call import Kit
 from telehealth.http.house import OPERATIONS, Description
@@ -154,6 +155,7 @@ async def _outside(settings: Settings, unit_of_work: UnitOfWork, stack: AsyncExi
         PatientTasks: follow_ups,
         SupervisorTasks: CosignatureTasks(),
         Questionnaires: QuestionnaireLibrary(),
+        DeviceAlerts: TaskAlerts(),
         FollowUpSpeed: FollowUpSpeed(settings.follow_up_speed),
         GatewayDoor: GatewayDoor(GatewayKind(settings.sms_gateway), _secret(settings.sms_inbound_secret) or ""),
         IceServers: IceServers(tuple(settings.turn_urls.split()), _secret(settings.turn_secret)),

@@ -49,6 +49,7 @@ PACKAGES = (
     "records.after_visit",
     "followups",
     "monitoring",
+    "alerts",
     "pathways",
     "surveys",
     "notifications",

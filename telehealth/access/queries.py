@@ -167,7 +167,7 @@ async def grants(
 
 async def data_granted(unit: Unit, data_kind: str) -> Granted:
     """What the integration that asks may use of this kind now: "summaries", "appointments", "encounters", "documents",
-    "tasks".
+    "tasks", "answers", "alerts".
 
     Raises NoGrant when nothing, and for every actor that is not an integration.
     """

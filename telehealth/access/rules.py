@@ -57,6 +57,7 @@ SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.INTEGRATION: frozenset(
         {
             Scope.SUMMARIES_READ,
+            Scope.ALERTS_WRITE,
             Scope.FHIR_APPOINTMENT,
             Scope.FHIR_APPOINTMENT_CREATE,
             Scope.FHIR_ENCOUNTER,
@@ -222,6 +223,7 @@ _READING = {
     "QuestionnaireResponse": Scope.FHIR_QUESTIONNAIRE_RESPONSE,
 }
 _CREATING = {"Appointment": Scope.FHIR_APPOINTMENT_CREATE}
+_OURS = {each.value: each for each in (Scope.SUMMARIES_READ, Scope.ALERTS_WRITE)}  # what FHIR has no word for
 
 
 def asked_scopes(text: str) -> dict[str, Scope]:
@@ -233,8 +235,8 @@ def asked_scopes(text: str) -> dict[str, Scope]:
     """
     found: dict[str, Scope] = {}
     for each in text.split(" "):
-        if each == Scope.SUMMARIES_READ:
-            found[each] = Scope.SUMMARIES_READ
+        if each in _OURS:
+            found[each] = _OURS[each]
         elif smart := _SMART.fullmatch(each):
             found |= _reading(smart[1], smart[2]) | _creating(smart[1], smart[2])
     return found
@@ -270,6 +272,7 @@ class DataKind(StrEnum):
     DOCUMENTS = "documents"
     TASKS = "tasks"
     ANSWERS = "answers"
+    ALERTS = "alerts"
 
 
 class Everyone(StrEnum):

@@ -39,6 +39,7 @@ class Scope(StrEnum):
     NOTES_WRITE = "notes.write"
     FOLLOW_UPS_WRITE = "follow-ups.write"
     SUMMARIES_READ = "summaries.read"
+    ALERTS_WRITE = "alerts.write"
     INTEGRATIONS_WRITE = "integrations.write"
     FHIR_APPOINTMENT = "system/Appointment.rs"
     FHIR_APPOINTMENT_CREATE = "system/Appointment.c"

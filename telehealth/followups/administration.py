@@ -11,8 +11,8 @@ from telehealth.core.actors import Role
 from telehealth.core.errors import Stale
 from telehealth.db.unit import Unit
 from telehealth.followups import keeping, queries
-from telehealth.followups.parts import UnfitCoordinator
-from telehealth.followups.rules import TRIGGERS
+from telehealth.followups.parts import Pool, TaskKind, UnfitCoordinator
+from telehealth.followups.rules import DEVICE_ALERT, TRIGGERS
 from telehealth.followups.schemas import CoordinatorsForm, TriggersForm, TriggersQuery
 from telehealth.http.call import Call
 from telehealth.people import queries as people
@@ -22,7 +22,7 @@ ADMIN, TEMPLATE = "/admin/follow-ups", "admin_follow_ups.html"
 
 
 async def triggers_page(call: Call, query: TriggersQuery) -> Response:
-    """Which endings of a visit make a task, and who hears of what is escalated."""
+    """What makes a task by itself, and who hears of what is escalated."""
     return call.render(TEMPLATE, saved=bool(query.saved), fault="", **await call.run(_context))
 
 
@@ -55,10 +55,12 @@ async def _context(unit: Unit) -> dict[str, Any]:
         {"ending": each.ending, "kind": each.kind, "pool": each.owner.pool, "on": enabled[each.ending]}
         for each in TRIGGERS
     ]
+    of_devices = {"kind": TaskKind.CALL, "pool": Pool.CLINICIANS, "on": enabled[DEVICE_ALERT]}
     signing_in = {each.person_id for each in await access.staff(unit, Role.CLINICIAN)}
     return {
         "me": await visits.reader(unit),
         "triggers": drawn,
+        "of_devices": of_devices,
         "fit": [each for each in await people.clinicians(unit) if each.id in signing_in],
         "named": named.clinician_ids,
         "ticked": named.clinician_ids,

@@ -24,7 +24,7 @@ from telehealth.followups.parts import (
     UnfitCoordinator,
     Wish,
 )
-from telehealth.followups.rules import ENDINGS, TRANSITIONS, Facts, moved_by_time, needless, next_look
+from telehealth.followups.rules import ENDINGS, SWITCHES, TRANSITIONS, Facts, moved_by_time, needless, next_look
 from telehealth.followups.service import plan
 from telehealth.followups.steps import apply, change, close, event_of, looked_at_again, situation
 from telehealth.visits.gates import queries as gates
@@ -90,6 +90,25 @@ async def locked(unit: Unit, task_id: UUID) -> FollowUp:
     return queries.follow_up_of(unit, await queries.find_row(unit, task_id))
 
 
+async def open_of(unit: Unit, patient_id: PatientId, kind: TaskKind, origin: str) -> list[FollowUp]:
+    """The patient's tasks of that kind and origin that are open: nobody closes them meanwhile. Leaves the trace to what
+    is done with them.
+    """
+    row = FollowUpRow
+    theirs = row.patient_id == patient_id, row.kind == kind, row.closed_at.is_(None)
+    query = select(row).where(*theirs, row.origin.startswith(f"{origin}:", autoescape=True), queries.visible(unit))
+    locked_rows = query.order_by(row.id).with_for_update().execution_options(populate_existing=True)
+    return [queries.follow_up_of(unit, each) for each in await unit.session.scalars(locked_rows)]
+
+
+async def told_again(unit: Unit, task_id: UUID, cause: str) -> None:
+    """What it was made for has happened again: its history says so, whoever read it before hears that it has changed.
+
+    Raises NotFound, TaskClosed.
+    """
+    await change(unit, await queries.find_row(unit, task_id), Command.NOTE, cause=cause)
+
+
 async def fulfil(unit: Unit, task_id: UUID, cause: str) -> None:
     """What it asks for has happened. Raises NotFound, TaskClosed."""
     await change(unit, await queries.find_row(unit, task_id), Command.COMPLETE, cause=cause)
@@ -129,10 +148,10 @@ async def ended_badly(unit: Unit, visit_id: UUID, ending: str) -> None:
 
 
 async def set_triggers(unit: Unit, enabled: Iterable[str]) -> None:
-    """Which endings make a task from now on."""
+    """What makes a task by itself from now on."""
     on = set(enabled)
-    for ending in ENDINGS:
-        row = TriggerRow(ending=ending, enabled=ending in on, changed_at=unit.now)
+    for name in SWITCHES:
+        row = TriggerRow(ending=name, enabled=name in on, changed_at=unit.now)
         await unit.session.merge(row)
     unit.audit("update", "follow_up_trigger", None)
 

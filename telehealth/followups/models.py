@@ -110,7 +110,9 @@ class StepRow(Table):
 
 
 class TriggerRow(Table):
-    """What this clinic does otherwise than the house: whether an ending of a visit makes a task."""
+    """What this clinic does otherwise than the house: whether an ending of a visit, or what a device
+    tells, makes a task.
+    """
 
     __tablename__ = "follow_up_trigger"
 

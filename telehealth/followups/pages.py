@@ -5,12 +5,14 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound
 from telehealth.db.unit import Unit
 from telehealth.followups import board, service
 from telehealth.followups.events import FOLLOW_UPS_TOPIC
 from telehealth.followups.parts import ReasonMissing, TaskClosed, TaskOpen, TaskTaken
-from telehealth.followups.ports import Questionnaires
+from telehealth.followups.ports import DeviceAlerts, Questionnaires
+from telehealth.followups.rules import DEVICE_ALERT
 from telehealth.followups.schemas import BoardQuery, SkipForm, StrokeMessage, TaskQuery
 from telehealth.http.call import Call
 from telehealth.http.sse import stream
@@ -77,7 +79,7 @@ async def claim(call: Call, task: UUID) -> Response:
 async def task_page(call: Call, task: UUID, query: TaskQuery) -> Response:
     """One task, for who comes from a mail. What is closed, or nobody else's business any more, the board says."""
     try:
-        context = await call.run(_task, task)
+        context = await call.run(_task, task, call.port(DeviceAlerts))
     except NotFound:
         return call.redirect(f"{BOARD}?told=gone")
     return call.render("task.html", told=query.told, **context)
@@ -109,8 +111,12 @@ async def _board(unit: Unit) -> dict[str, Any]:
     return {**await _frame(unit), "stream": "/v1/follow-ups/stream", **await board.board(unit)}
 
 
-async def _task(unit: Unit, task_id: UUID) -> dict[str, Any]:
-    return {**await _frame(unit), "task": await board.one(unit, task_id)}
+async def _task(unit: Unit, task_id: UUID, devices: DeviceAlerts) -> dict[str, Any]:
+    """What a device measured is clinicians' to read."""
+    task = await board.one(unit, task_id)
+    wanted = task["origin"] == DEVICE_ALERT and unit.actor.role is Role.CLINICIAN
+    told = await devices.of_task(unit, task_id) if wanted else None
+    return {**await _frame(unit), "task": task, "told_by_device": told}
 
 
 async def _frame(unit: Unit) -> dict[str, Any]:

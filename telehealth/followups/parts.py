@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -146,6 +146,7 @@ class Wish:
     """A task as it is asked for. `owner` None is the visit's clinician; `repeat` an RRULE value (RFC 5545) or empty.
 
     `due_in` is a delay such as 2w; `due_at`, an instant, goes before it; `window` a delay too, empty for three days.
+    `lasts` is the window where days are too long, and goes before `window`.
     `cause` is what its history says of where it came from. `questionnaire` is the code of what the patient is asked to
     answer; the answers complete the task.
     """
@@ -158,6 +159,7 @@ class Wish:
     facing: Facing | None = None
     priority: Priority = Priority.ROUTINE
     window: str = ""
+    lasts: timedelta | None = None
     after_id: UUID | None = None
     checklist: Sequence[str] = ()
     repeat: str = ""

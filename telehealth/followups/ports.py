@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+from uuid import UUID
 
 from telehealth.db.unit import Unit
 
@@ -18,3 +19,11 @@ class Questionnaires(Protocol):
     """What patients may be asked to answer."""
 
     async def codes(self, unit: Unit, /) -> Collection[str]: ...
+
+
+class DeviceAlerts(Protocol):
+    """What devices told that a task was made of, for its page; audited. The caller has looked at the actor's right to
+    the task.
+    """
+
+    async def of_task(self, unit: Unit, task_id: UUID, /) -> dict[str, Any]: ...

@@ -32,7 +32,7 @@ from telehealth.followups.parts import (
     TaskKind,
     TaskStatus,
 )
-from telehealth.followups.rules import ENDINGS, OPEN, STAFF, WANTED, WINDOW
+from telehealth.followups.rules import OPEN, STAFF, SWITCHES, WANTED, WINDOW
 
 LONGEST_LIST, MOST_ON_BOARD = 100, 300
 
@@ -221,9 +221,9 @@ async def awaited(unit: Unit, task_ids: Collection[UUID]) -> set[UUID]:
 
 
 async def triggers(unit: Unit) -> dict[str, bool]:
-    """By ending of a visit, whether it makes a task at this clinic."""
+    """By ending of a visit, and for what devices tell, whether it makes a task at this clinic."""
     own = {row.ending: row.enabled for row in await unit.session.scalars(select(TriggerRow))}
-    return dict.fromkeys(ENDINGS, True) | {ending: own[ending] for ending in own if ending in ENDINGS}
+    return dict.fromkeys(SWITCHES, True) | {name: own[name] for name in own if name in SWITCHES}
 
 
 def visible(unit: Unit) -> ColumnElement[bool]:

@@ -95,6 +95,8 @@ def windows(wish: Wish, times: Sequence[datetime], zone: str) -> list[datetime]:
     """When the window of each ends. What patients are asked again and again they do before they are asked anew,
     unless the wish says how long they have. Raises UnfitDelay.
     """
+    if wish.lasts is not None:
+        return [each + wish.lasts for each in times]
     if wish.window:
         return [parse_delay(wish.window).after(each, parse_zone(zone)) for each in times]
     ends = [each + WINDOW for each in times]

@@ -114,7 +114,7 @@ async def tick_item(call: Call, task: UUID, body: TickItem) -> Reply[FollowUpVie
 
 
 async def read_triggers(call: Call) -> TriggersView:
-    """Which endings of a visit make a task."""
+    """What makes a task by itself: endings of visits, alerts of devices."""
     return TriggersView.model_validate(await call.run(queries.triggers))
 
 

@@ -107,7 +107,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(C.CLAIM, (OPEN - {S.ESCALATED}, None), STAFF, happened.FollowUpAssigned, FREE),
     _row(C.CLAIM, ({S.ESCALATED}, S.REMINDED), STAFF, happened.FollowUpAssigned),  # from who is silent
     _row(C.ASSIGN, (OPEN, None), STAFF, happened.FollowUpAssigned),
-    _row(C.NOTE, (OPEN, None), STAFF, happened.FollowUpNoted),
+    _row(C.NOTE, (OPEN, None), ANYONE, happened.FollowUpNoted),
     _row(C.CHECK, (OPEN, None), STAFF, happened.FollowUpNoted),
     _row(C.COMPLETE, (OPEN, S.DONE), DOERS, happened.FollowUpDone),
     _row(C.SKIP, (OPEN, S.SKIPPED), STAFF, happened.FollowUpSkipped, REASON_GIVEN),
@@ -163,6 +163,11 @@ class Facts:
     def asks_for_intake(self) -> bool:
         return self.kind is TaskKind.QUESTIONNAIRE and not self.questionnaire
 
+    @property
+    def of_visit(self) -> bool:
+        """Whether it is about the visit it hangs on. What a device told is true whatever became of that."""
+        return self.origin.partition(":")[0] != DEVICE_ALERT
+
     def since(self, at: datetime | None) -> bool:
         return at is not None and at > self.planned_at
 
@@ -194,8 +199,10 @@ TRIGGERS = (
     Trigger("incomplete", TaskKind.REBOOK, Owner(Pool.DESK), Priority.URGENT, timedelta(0)),
 )
 ENDINGS = {trigger.ending: trigger for trigger in TRIGGERS}
+DEVICE_ALERT = "device_alert"  # the other thing that makes tasks by itself, of a higher floor
+SWITCHES = (*ENDINGS, DEVICE_ALERT)
 CONDITIONS = (
-    Condition("visit_in_error", C.CANCEL, lambda f: f.visit_status == "entered_in_error"),
+    Condition("visit_in_error", C.CANCEL, lambda f: f.of_visit and f.visit_status == "entered_in_error"),
     Condition("ending_corrected", C.CANCEL, lambda f: f.origin in ENDINGS and f.visit_status != f.origin),
     Condition("rebooked", C.COMPLETE, lambda f: f.kind is TaskKind.REBOOK and f.since(f.booked_at)),
     Condition("answered", C.COMPLETE, lambda f: f.asks_for_intake and f.since(f.answered_at)),

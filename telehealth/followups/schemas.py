@@ -20,7 +20,7 @@ from telehealth.followups.parts import (
     TaskStatus,
     Wish,
 )
-from telehealth.followups.rules import ENDINGS
+from telehealth.followups.rules import SWITCHES
 from telehealth.http.schemas import Instant, Message
 
 MOST_COORDINATORS = 50
@@ -179,12 +179,13 @@ class FollowUpQuery(Message):
 
 
 class TriggersView(Message):
-    """By how a visit ended, whether that makes a task here."""
+    """By how a visit ended, and for alerts of devices, whether that makes a task here."""
 
     patient_no_show: bool
     provider_no_show: bool
     left_unseen: bool
     incomplete: bool
+    device_alert: bool
 
 
 class Coordinators(Message):
@@ -220,9 +221,10 @@ class TriggersForm(Message):
     provider_no_show: str = ""
     left_unseen: str = ""
     incomplete: str = ""
+    device_alert: str = ""
 
     def ticked(self) -> list[str]:
-        return [ending for ending in ENDINGS if getattr(self, ending)]
+        return [name for name in SWITCHES if getattr(self, name)]
 
 
 class CoordinatorsForm(Message):

@@ -19,6 +19,7 @@ DOCUMENTS = [
         "telehealth/followups/README.md",
         "telehealth/pathways/README.md",
         "telehealth/surveys/README.md",
+        "telehealth/alerts/README.md",
         "telehealth/monitoring/README.md",
         "telehealth/visits/README.md",
         "tests/README.md",

@@ -12,7 +12,6 @@ from sqlalchemy import text
 from starlette.types import ASGIApp
 
 from telehealth.access import service as access
-from telehealth.access.rules import SCOPES, DataKind
 from telehealth.bootstrap import open_web
 from telehealth.catalogue import read_catalogue
 from telehealth.core.actors import SYSTEM, Actor, Purpose, Role
@@ -70,8 +69,8 @@ from telehealth.visits.waiting_room import waiting
 from telehealth.visits.waiting_room.events import QueueMoved
 from telehealth.visits.waiting_room.tasks import watch_queue
 from tests.kit.clinic import guest as guest_actor
+from tests.kit.granted import alerted, integration_of
 from tests.kit.impatient import Impatient
-from tests.kit.integrations import jwks_of, new_key
 from tests.kit.staff import open_account
 from tests.kit.summaries import released
 from tests.kit.to_do import left_to_do
@@ -107,6 +106,7 @@ class Course:
     offer: OfferId
     hold: UUID
     alert: UUID
+    device_alert: UUID
     offer_link: str
     link: str
     guest: str
@@ -199,7 +199,9 @@ async def move_in(unit: Unit) -> Residents:
     assert again is not None
     clinician, clinician_id = await _signed_in(unit, Role.CLINICIAN, own.clinician)
     own = replace(own, hold=await _hold(unit, kind, own, clinician_id))
-    integration, grant, token = await _integration(unit, own.patient, admin_id)
+    integration, grant, token = await integration_of(unit, own.patient, admin_id)
+    for each in (own, other):
+        await alerted(unit, integration, each.device_alert, (each.visit, each.patient.id))
     return Residents(
         own=own,
         other=other,
@@ -288,6 +290,7 @@ async def _course(unit: Unit, kind: VisitType, doctor: str, name: str) -> Course
         offer=offered.id,
         hold=offered.id,
         alert=alert,
+        device_alert=unit.new_id(),
         offer_link=(await waitlist_queries.link_of(unit, offered.id)).rpartition("/")[2],
         link=booked.link_secret,
         guest=identified.secret,
@@ -375,25 +378,3 @@ async def _offered(unit: Unit, kind: VisitType, clinician: Clinician, patient: P
     asked = Asked(visit_type_id=kind.id, clinician_ids=[clinician.id])
     (slot,) = await times.search(unit, asked, Interval(unit.now + timedelta(days=2), unit.now + timedelta(days=3)), 1)
     return await waitlist.promote(unit, waits.id, waitlist.Time(clinician.id, slot.start))
-
-
-async def _integration(unit: Unit, patient: Patient, admin: AccountId) -> tuple[IntegrationId, GrantId, str]:
-    """One that may use everything of one patient, with a token that outlasts the longest test."""
-    scopes = SCOPES[Role.INTEGRATION]
-    added = await access.add_integration(unit, name="Puller", scopes=scopes, jwks=jwks_of(new_key()))
-    given = await access.grant(
-        unit,
-        integration_id=added.id,
-        purpose=Purpose.OPERATIONS,
-        data_kinds=list(DataKind),
-        patients=frozenset({patient.id}),
-        valid_until=unit.now + timedelta(days=1),
-        approved_by=admin,
-    )
-    token = await access.issue_token(
-        unit, integration_id=added.id, jti="1", assertion_ends_at=unit.now, scope=" ".join(sorted(scopes))
-    )
-    assert isinstance(token, access.Issued)
-    await unit.session.flush()
-    await unit.session.execute(text("UPDATE access_token SET ends_at = ends_at + interval '1 day'"))
-    return added.id, given.id, token.secret

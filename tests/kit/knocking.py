@@ -40,6 +40,7 @@ IDS: Mapping[str, Callable[[Course], UUID]] = {
     "offer": lambda course: course.offer,
     "hold": lambda course: course.hold,
     "alert": lambda course: course.alert,
+    "device_alert": lambda course: course.device_alert,
     "patient": lambda course: course.patient.id,
     "participant": lambda course: course.companion,
     "person": lambda course: course.guardian,

@@ -2,14 +2,11 @@
 and how the visit was, said on a phone, read as numbers.
 """
 
-import asyncio
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
@@ -17,11 +14,8 @@ from sqlalchemy import text
 
 from telehealth.catalogue import read_catalogue
 from telehealth.core.actors import SYSTEM
-from telehealth.core.events import Event
 from telehealth.core.ports import Ports
-from telehealth.db.engine import open_engine
 from telehealth.db.unit import Unit, UnitOfWork
-from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.followups.parts import TaskKind
 from telehealth.followups.tasks import fire_due
 from telehealth.http.credentials import STAFF_COOKIE
@@ -53,12 +47,11 @@ from tests.kit.database import Databases
 from tests.kit.valkey import running_valkey
 from tests.monitoring.pressure import CODE, CONTENT
 from tests.surveys.asking import becomes, switch_on
-from tests.visits.gates.doors import Doors, open_doors
+from tests.visits.gates.doors import Doors, behind, open_doors
 
 pytestmark = pytest.mark.browser
 PHONE, DESK = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=800)
 DAILY = Step(kind=TaskKind.QUESTIONNAIRE, questionnaire=CODE, repeat="FREQ=DAILY;COUNT=3")
-R = TypeVar("R")
 
 
 @pytest.fixture(scope="module")
@@ -79,24 +72,6 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = Path(os.environ.get("ALBUM") or tmp_path_factory.mktemp("album"))
     directory.mkdir(parents=True, exist_ok=True)
     return directory
-
-
-def behind(doors: Doors, action: Callable[[UnitOfWork], Awaitable[R]]) -> R:
-    """What a worker does, or somebody before the story begins."""
-
-    async def unheard(_: Sequence[Event]) -> None:
-        """Nobody waits for a nudge here."""
-
-    async def run() -> R:
-        engine = open_engine(doors.settings.database_url.get_secret_value())
-        vault = Vault(parse_key_ring(doors.settings.data_keys.get_secret_value()))
-        try:
-            return await action(UnitOfWork(engine, doors.clock, vault, read_catalogue().conflicts, unheard))
-        finally:
-            await engine.dispose()
-
-    with ThreadPoolExecutor() as beside:  # the browser has the loop of this thread
-        return beside.submit(lambda: asyncio.run(run())).result()
 
 
 async def round_of_work(unit_of_work: UnitOfWork) -> list[Mail]:

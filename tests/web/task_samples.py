@@ -49,6 +49,7 @@ _TEAM = [
     _task(4, kind="call", title="", pool="desk", origin="left_unseen", priority="urgent", overdue=True),
     _task(9, kind="call", title="r…@home.example", pool="desk", origin="bad_email", priority="urgent"),
     _task(10, kind="call", title="Call: Upper value (mmHg) 192", origin="answer", priority="urgent"),
+    _task(12, kind="call", title="Systolic blood pressure 192 mm[Hg]", origin="device_alert", priority="stat"),
     _task(5, title="اتصل بشأن نتيجة الفحص", owner="Dr. Ada Lindqvist", overdue=True, escalated=True),
     _task(11, kind="call", owner="Dr. Ada Lindqvist", overdue=True, free=False, taken_on_at=NOW),
 ]
@@ -75,6 +76,7 @@ _TRIGGERS = {
     "clinic": "Riverside Clinic",
     "me": ADMIN,
     "saved": True,
+    "of_devices": Data(kind="call", pool="clinicians", on=True),
     "triggers": [Data(ending=ending, kind=kind, pool="desk", on=kind == "call") for ending, kind in _ENDINGS],
 }
 _NAMED = {
@@ -88,14 +90,46 @@ _NAMED = {
 
 def _page(at: int, **more: object) -> dict[str, object]:
     task = _task(at, **{"mine": False, "closed": False, **more})
-    return {"clinic": "Riverside Clinic", "me": ME, "zone": HERE, "now": NOW, "told": "", "task": task}
+    return {
+        "clinic": "Riverside Clinic",
+        "me": ME,
+        "zone": HERE,
+        "now": NOW,
+        "told": "",
+        "task": task,
+        "told_by_device": None,
+    }
 
 
+def _alert(at: int, severity: str, **more: object) -> Data:
+    known: dict[str, object] = {
+        "text": "Systolic blood pressure, measured on the left upper arm",
+        "measured": "192 mm[Hg]",
+        "device": "Cuff of the living room",
+        "device_identifier": "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680",
+        "severity": severity,
+        "note": "",
+        "raised_at": NOW - timedelta(minutes=at),
+        "resolved_at": None,
+    }
+    return Data(**known | more)
+
+
+_TOLD = {
+    "count": 3,
+    "alerts": [
+        _alert(0, "high", note="ثلاث قراءات متتالية"),
+        _alert(5, "medium", measured="", resolved_at=NOW),
+        _alert(9, "low", text="SpO₂", measured="91 %"),
+    ],
+}
+_ALERTED = {"kind": "call", "title": "Systolic blood pressure 192 mm[Hg]", "origin": "device_alert", "priority": "stat"}
 _SEEN_TO: dict[str, object] = {"owner": "Dr. Ada Lindqvist", "overdue": True, "free": False, "taken_on_at": NOW}
 TASKS = (
     Sample("task", "task.html", _page(0, title=_LONG, kind="call", overdue=True, escalated=True), "/tasks/t1"),
     Sample("task_taken", "task.html", {**_page(1, **_SEEN_TO), "told": "taken"}, "/tasks/t1"),
     Sample("task_own", "task.html", _page(1, **{**_SEEN_TO, "mine": True}), "/tasks/t1"),
+    Sample("task_alert", "task.html", {**_page(2, **_ALERTED), "told_by_device": _TOLD}, "/tasks/t1"),
     Sample("task_closed", "task.html", _page(1, closed=True), "/tasks/t1"),
     Sample("tasks", "tasks.html", _BOARD, "/tasks"),
     Sample("tasks_desk", "tasks.html", {**_BOARD, "me": DESK, "told": "taken", "mine": [], "coming": []}, "/tasks"),

@@ -254,9 +254,9 @@ async def booked_ahead(unit: Unit, clinician_id: UUID, patient_id: UUID | None =
 
 
 async def latest(unit: Unit, patient_id: UUID) -> Visit | None:
-    """The patient's visit that begins last, of those that are the actor's to see. Leaves no trace: see `find`."""
-    query = select(VisitRow).where(VisitRow.patient_id == patient_id, await visible(unit))
-    found = await unit.session.scalar(query.order_by(VisitRow.starts_at.desc()).limit(1))
+    """The patient's visit that begins last, of those that are the actor's to see; no mistake. Untraced: see `find`."""
+    query = select(VisitRow).where(VisitRow.patient_id == patient_id, VisitRow.status != S.ENTERED_IN_ERROR)
+    found = await unit.session.scalar(query.where(await visible(unit)).order_by(VisitRow.starts_at.desc()).limit(1))
     return None if found is None else visit_of(found)
 
 

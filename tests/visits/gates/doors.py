@@ -3,22 +3,28 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import uvicorn
 
+from telehealth.catalogue import read_catalogue
 from telehealth.core.actors import SYSTEM, Role
+from telehealth.core.events import Event
 from telehealth.core.time import FixedClock
+from telehealth.db.engine import open_engine
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.db.vault import Vault, parse_key_ring
 from telehealth.settings.house import Settings
 from tests.kit.house import open_house, settings_of
 from tests.kit.staff import open_account
 from tests.visits.gates.arriving import Arrival, arrive, ask_consent, ask_questions
 
+R = TypeVar("R")
 EARLY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -103,3 +109,21 @@ def open_doors(database: str, valkey: str) -> Iterator[Doors]:
         yield doors
     finally:
         doors.stop()
+
+
+def behind(doors: Doors, action: Callable[[UnitOfWork], Awaitable[R]]) -> R:
+    """What a worker does, or somebody before the story begins, while a browser has the loop of this thread."""
+
+    async def unheard(_: Sequence[Event]) -> None:
+        """Nobody waits for a nudge here."""
+
+    async def run() -> R:
+        engine = open_engine(doors.settings.database_url.get_secret_value())
+        vault = Vault(parse_key_ring(doors.settings.data_keys.get_secret_value()))
+        try:
+            return await action(UnitOfWork(engine, doors.clock, vault, read_catalogue().conflicts, unheard))
+        finally:
+            await engine.dispose()
+
+    with ThreadPoolExecutor() as beside:
+        return beside.submit(lambda: asyncio.run(run())).result()

@@ -1,0 +1,77 @@
+"""Which alerts are taken, what each asks of whom and how soon, and which task one joins. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from telehealth.alerts.parts import Report, Severity, UnfitAlert
+from telehealth.core.ids import ClinicianId
+from telehealth.followups.parts import FollowUp, Owner, Pool, Priority, TaskKind, Wish
+from telehealth.followups.rules import DEVICE_ALERT
+
+AHEAD, OLDEST = timedelta(minutes=5), timedelta(days=7)
+RAISED, AGAIN, GRAVER, RESOLVED = "device_alert", "alert_again", "graver_alert", "alert_resolved"  # in histories
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """How urgent the task is, and how long it may take before it is escalated. `anyones`: whoever is there."""
+
+    priority: Priority
+    within: timedelta
+    anyones: bool = False
+
+
+RESPONSES: Mapping[Severity, Response] = {
+    Severity.LOW: Response(Priority.ROUTINE, timedelta(days=1)),
+    Severity.MEDIUM: Response(Priority.URGENT, timedelta(hours=4)),
+    Severity.HIGH: Response(Priority.STAT, timedelta(minutes=20), anyones=True),
+}
+
+
+def check(raised_at: datetime, now: datetime) -> None:
+    """Whether it was raised lately: clocks differ, and what lay about for a week is no alert. Raises UnfitAlert."""
+    if raised_at > now + AHEAD:
+        raise UnfitAlert(fault="ahead")
+    if raised_at < now - OLDEST:
+        raise UnfitAlert(fault="old")
+
+
+def owner(severity: Severity, host: ClinicianId | None) -> Owner:
+    """The patient's own clinician is told by mail; what is grave every clinician sees at once. `host` gave the visit,
+    None who signs in no more.
+    """
+    return Owner(Pool.CLINICIANS, None if RESPONSES[severity].anyones else host)
+
+
+def task_of(report: Report, alert_id: UUID, whose: Owner) -> Wish:
+    """The task that it asks for. What was measured is for clinicians."""
+    response = RESPONSES[report.severity]
+    measured = "" if report.quantity is None else f" {report.quantity.written}"
+    return Wish(
+        title=f"{report.code.text}{measured}",
+        kind=TaskKind.CALL,
+        owner=whose,
+        priority=response.priority,
+        lasts=response.within,
+        origin=f"{DEVICE_ALERT}:{alert_id}",
+        cause=RAISED,
+    )
+
+
+def joined(severity: Severity, tasks: Iterable[FollowUp]) -> FollowUp | None:
+    """Of the open tasks of the same device and measure the one that it joins, the most urgent; None when it is graver
+    than all.
+    """
+    fit = [each for each in tasks if _rank(each.priority) >= _rank(RESPONSES[severity].priority)]
+    return max(fit, key=lambda each: (_rank(each.priority), each.due_at, each.id), default=None)
+
+
+def lesser(severity: Severity, tasks: Sequence[FollowUp]) -> list[FollowUp]:
+    """Those that a graver alert takes the place of, unless somebody has begun them."""
+    return [each for each in tasks if _rank(each.priority) < _rank(RESPONSES[severity].priority)]
+
+
+def _rank(priority: Priority) -> int:
+    return list(Priority).index(priority)

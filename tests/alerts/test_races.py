@@ -1,0 +1,110 @@
+"""At the same moment: the same alert twice, two of one device, and the end of one beside the sweep that escalates."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from telehealth.access.rules import DataKind
+from telehealth.alerts import service
+from telehealth.alerts.parts import Alert, AlertDiffers, Severity
+from telehealth.core.time import FixedClock
+from telehealth.db.unit import Unit
+from telehealth.followups import keeping
+from telehealth.followups import service as followups
+from telehealth.followups.parts import TaskStatus
+from tests.alerts.telling import Platform, another_patient
+
+TEN = 10
+
+
+async def test_one_alert_that_is_sent_by_many_at_once_is_one(platform: Platform) -> None:
+    told = platform.report()
+    found = await asyncio.gather(*(platform.take(told) for _ in range(TEN)))
+    assert len({each.id for each in found}) == len(await platform.tasks()) == 1
+    assert await platform.scalar("SELECT count(*) FROM device_alert") == 1
+
+
+async def test_of_one_identifier_for_two_patients_at_once_one_is_refused(platform: Platform) -> None:
+    other = await platform.unit_of_work.run(another_patient)
+    told = platform.report()
+    both = (told, replace(told, patient_id=other.patient_id))
+    found = await asyncio.gather(*(platform.take(each) for each in both), return_exceptions=True)
+    assert [type(each) for each in found if not isinstance(each, Alert)] == [AlertDiffers]
+    assert len(await platform.tasks()) == 1
+
+
+async def test_many_alerts_of_one_device_at_once_are_one_task(platform: Platform) -> None:
+    told = [platform.report(severity) for severity in Severity for _ in range(3)]
+    found = await asyncio.gather(*(platform.take(each) for each in told))
+    still_open = [each for each in await platform.tasks() if each.closed_at is None]
+    assert len(still_open) == 1
+    of_it = "SELECT count(*) FROM device_alert a JOIN follow_up_task t ON t.id = a.task_id WHERE t.closed_at IS NULL"
+    assert await platform.scalar(of_it) == len(found)
+
+
+async def test_an_end_beside_the_sweep_that_escalates_is_the_end(platform: Platform, clock: FixedClock) -> None:
+    """Whoever comes first: the sweep passes what another holds, or has escalated it; it is done all the same."""
+    alerts = [await platform.tell(device=replace(platform.report().device, identifier=f"SN-{n}")) for n in range(TEN)]
+    await platform.fire()
+    clock.advance(timedelta(minutes=11))
+    await platform.fire()
+    assert {each.status for each in await platform.tasks()} == {TaskStatus.REMINDED}
+    clock.advance(timedelta(minutes=10))
+    sweeps = [platform.fire() for _ in range(3)]
+    await asyncio.gather(*sweeps, *(platform.over(each) for each in alerts))
+    assert {each.status for each in await platform.tasks()} == {TaskStatus.DONE}
+    await platform.fire()
+    assert {each.status for each in await platform.tasks()} == {TaskStatus.DONE}
+
+
+async def test_the_sweep_lets_alone_what_is_being_resolved(platform: Platform, clock: FixedClock) -> None:
+    alert = await platform.tell()
+    await platform.fire()
+    clock.advance(timedelta(minutes=11))
+    await platform.fire()
+    clock.advance(timedelta(minutes=10))
+    held, swept = asyncio.Event(), asyncio.Event()
+
+    async def slowly(unit: Unit) -> None:
+        await service.resolve(unit, alert.id)
+        await unit.session.flush()
+        held.set()
+        await swept.wait()
+
+    resolving = asyncio.create_task(platform.unit_of_work.run(slowly, platform.actor))
+    await held.wait()
+    assert await platform.unit_of_work.run(keeping.fire, speed=1.0) == 0
+    swept.set()
+    await resolving
+    assert [each.note for each in await platform.history(await platform.task(alert))][-1] == "alert_resolved"
+
+
+async def test_an_alert_while_staff_close_the_task_is_seen_by_them_or_has_another(platform: Platform) -> None:
+    for _ in range(TEN):
+        first = await platform.tell()
+        assert first.task_id is not None
+        closing = platform.unit_of_work.run(followups.skip, platform.nurse, first.task_id, reason="Slept")
+        second, _ = await asyncio.gather(platform.tell(), closing)
+        history = await platform.history(await platform.task(first))
+        joined = [each.note for each in history] == ["device_alert", "alert_again", "Slept"]
+        assert joined is (second.task_id == first.task_id)
+        if not joined:
+            await platform.over(second)
+
+
+async def test_the_end_and_another_alert_at_once_leave_a_task_for_what_is_not_over(platform: Platform) -> None:
+    for _ in range(TEN):
+        first = await platform.tell()
+        second, _ = await asyncio.gather(platform.tell(), platform.over(first))
+        assert (await platform.task(second)).closed_at is None
+        await platform.over(second)
+    assert {each.status for each in await platform.tasks()} == {TaskStatus.DONE}
+
+
+async def test_a_grant_that_is_taken_back_in_between_ends_it(platform: Platform) -> None:
+    told = [platform.report() for _ in range(TEN)]
+    found = await asyncio.gather(platform.revoke(), *(platform.take(each) for each in told), return_exceptions=True)
+    kept = [each for each in found if isinstance(each, Alert)]
+    assert await platform.scalar("SELECT count(*) FROM device_alert") == len(kept)
+    await platform.permit(kind=DataKind.ALERTS)
+    assert {(await platform.take(each)).task_id for each in told} == {each.id for each in await platform.tasks()}

@@ -1,0 +1,63 @@
+"""What a device tells reaches who is to know, by the outbox: no word of it in mail, and nothing once it is over."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from telehealth.alerts.parts import Severity
+from telehealth.alerts.rules import RESPONSES
+from telehealth.core.actors import SYSTEM
+from telehealth.core.time import FixedClock
+from telehealth.notifications.ports import Mail
+from tests.alerts.telling import CUFF, Platform, set_up
+from tests.notifications.conftest import HOME, Post
+from tests.notifications.test_coordinators import GRACE, LATE, NEEDS, clinician, name
+
+
+async def told_in(post: Post, platform: Platform, wait: timedelta) -> list[Mail]:
+    platform.clock.advance(wait)
+    await platform.fire()
+    return await post.deliver()
+
+
+async def test_what_is_grave_coordinators_hear_of_within_minutes(post: Post, clock: FixedClock) -> None:
+    platform, within = await set_up(post.unit_of_work, clock), RESPONSES[Severity.HIGH].within
+    grace = await post.unit_of_work.run(clinician, SYSTEM, platform.arranged, GRACE)
+    await name(post, grace)
+    alert = await platform.tell(note="CANARY three in a row")
+    assert await told_in(post, platform, timedelta(0)) == []  # it is on every clinician's board
+    assert await told_in(post, platform, within / 2) == []
+    mails = await told_in(post, platform, within / 2)
+    assert sorted(each.subject for each in mails) == sorted([NEEDS, LATE])
+    (mail,) = [each for each in mails if each.recipient == GRACE]
+    assert f"{HOME}/tasks/{alert.task_id}" in mail.text
+    for each in mails:
+        assert "CANARY" not in f"{each.subject} {each.text}"
+    assert await told_in(post, platform, timedelta(hours=1)) == []
+
+
+async def test_of_what_is_less_grave_the_patients_own_clinician_is_told_at_once(post: Post, clock: FixedClock) -> None:
+    platform = await set_up(post.unit_of_work, clock)
+    await platform.tell(Severity.MEDIUM)
+    (mail,) = await told_in(post, platform, timedelta(0))
+    assert "CANARY" not in f"{mail.subject} {mail.text}"
+    assert await told_in(post, platform, timedelta(minutes=5)) == []
+    await platform.tell(Severity.LOW)
+    assert await told_in(post, platform, timedelta(0)) == []  # it is the same task
+
+
+async def test_nobody_is_told_of_what_is_over(post: Post, clock: FixedClock) -> None:
+    platform = await set_up(post.unit_of_work, clock)
+    alerts = [await platform.tell(device=replace(CUFF, identifier=f"SN-{n}")) for n in range(3)]
+    await platform.fire()
+    for each in alerts:
+        await platform.over(each)
+    assert await told_in(post, platform, timedelta(hours=5)) == []
+
+
+async def test_a_mail_that_is_still_to_go_is_dropped_when_it_is_over(post: Post, clock: FixedClock) -> None:
+    platform = await set_up(post.unit_of_work, clock)
+    alert = await platform.tell(Severity.LOW)
+    await platform.fire()
+    await post.relay()
+    await platform.over(alert)
+    assert await post.deliver() == []
