@@ -11,12 +11,14 @@ from telehealth.core.time import FixedClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import UnitOfWork
 from telehealth.db.vault import Vault
+from tests.kit.compiled_once import compile_once
 from tests.kit.database import Databases, serving
 from tests.kit.examples import register_profiles
 from tests.kit.needs import pytest_runtest_setup, pytest_terminal_summary  # noqa: F401 -- hooks of pytest
 from tests.kit.patience import PATIENCE
 from tests.kit.schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 -- likewise
 
+compile_once()
 register_profiles()
 
 

@@ -1,14 +1,17 @@
-"""The longest tests begin first, and the list of them is of files that are there."""
+"""What is left to the long run and what begins first are files that are there, and the longest begin first."""
 
-from tests.kit.schedule import LONGEST, turn
+import pytest
+
+from tests.kit.schedule import FIRST, LONG, turn
 from tests.kit.tree import ROOT
 
 
-def test_what_is_called_long_is_there() -> None:
-    assert [each for each in LONGEST if not (ROOT / each).exists()] == []
-    assert len(set(LONGEST)) == len(LONGEST)
+@pytest.mark.parametrize("named", [LONG, FIRST])
+def test_what_is_named_is_there(named: tuple[str, ...]) -> None:
+    assert [each for each in named if not (ROOT / each).exists()] == []
+    assert len(set(named)) == len(named)
 
 
-def test_the_long_come_before_the_others_and_the_stories_first() -> None:
-    asked = ("tests/people/test_rules.py::test_a", f"{LONGEST[3]}::test_b", "tests/stories/test_1.py::test_c")
+def test_the_longest_come_before_the_others_and_the_stories_first() -> None:
+    asked = ("tests/people/test_rules.py::test_a", f"{FIRST[3]}::test_b", "tests/stories/test_1.py::test_c")
     assert sorted(asked, key=turn) == [asked[2], asked[1], asked[0]]

@@ -1,34 +1,67 @@
-"""Which worker runs what: a file stays on one worker, the stories share one house, the longest begin first."""
+"""What the ordinary run leaves to the long one, and which worker runs what."""
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 STORIES = "tests/stories/"
-LONGEST = (  # a file of half a minute that begins last is half a minute with one worker
+# Marked `long`: what lives through its minutes with browsers in a call or with the processes of a whole house, and what
+# tries very much. `./deploy/test -m long` runs it.
+LONG = (
     STORIES,
-    "tests/web/test_accessibility.py",
-    "tests/scheduling/test_cases.py",
-    "tests/cli/test_up.py",
-    "tests/visits/waiting_room/test_open_page.py",
+    "tests/faults/",
     "tests/cli/test_clinic_day.py",
-    "tests/visits/gates/test_browser.py",
-    "tests/web/test_note_scripts.py",
-    "tests/video/test_signalling.py",
-    "tests/http/test_openapi.py",
-    "tests/scheduling/test_waitlist.py",
-    "tests/architecture/test_contracts.py",
-    "tests/web/test_scripts.py",
-    "tests/records/delivery/test_courier.py",
-    "tests/records/delivery/test_delivery_faults.py",
-    "tests/http/test_every_operation.py",
-    "tests/video/test_node_recovery.py",
+    "tests/cli/test_up.py",
     "tests/deploy/test_production.py",
-    "tests/cli/test_users.py",
-    "tests/video/test_browser.py",
+    "tests/architecture/test_contracts.py",
+    "tests/http/test_openapi.py",
+    "tests/media/test_browser.py",
+    "tests/media/test_calls.py",
+    "tests/media/test_captions.py",
+    "tests/media/test_firefox.py",
+    "tests/media/test_forwarded_attacks.py",
+    "tests/media/test_namespaces.py",
+    "tests/media/test_poor_networks.py",
+    "tests/monitoring/test_browser.py",
+    "tests/notifications/test_as_it_fires.py",
+    "tests/records/after_visit/test_browser.py",
+    "tests/records/attachments/test_browser.py",
+    "tests/records/delivery/test_delivery_faults.py",
+    "tests/tasks/test_lanes.py",
+    "tests/video/test_asvs_v17.py",
+    "tests/video/test_captions.py",
+    "tests/video/test_check_call.py",
+    "tests/video/test_device_media.py",
+    "tests/video/test_fuzz.py",
+    "tests/video/test_no_sockets.py",
+    "tests/video/test_node_mode.py",
+    "tests/video/test_node_recovery.py",
+    "tests/video/test_open_check.py",
+    "tests/video/test_polling.py",
+    "tests/video/test_recording.py",
     "tests/video/test_relay.py",
-    "tests/video/test_precheck.py",
-    "tests/scheduling/test_against_oracle.py",
-    "tests/scheduling/test_membership.py",
+    "tests/video/test_room_lives.py",
+    "tests/video/test_sending.py",
+    "tests/video/test_three_on_the_wire.py",
+    "tests/visits/gates/test_browser.py",
+    "tests/visits/lifecycle/test_storm.py",
+    "tests/visits/waiting_room/test_open_page.py",
+    "tests/visits/waiting_room/test_press.py",
+    "tests/web/test_accessibility.py",
+    "tests/web/test_notifications.py",
+)
+FIRST = (  # a file of half a minute that begins last is half a minute with one worker
+    "tests/web/test_accessibility.py",
+    "tests/notifications/test_as_it_fires.py",
+    "tests/http/test_openapi.py",
+    "tests/cli/test_clinic_day.py",
+    "tests/visits/waiting_room/test_open_page.py",
+    "tests/scheduling/test_cases.py",
+    "tests/http/test_every_operation.py",
+    "tests/visits/gates/test_browser.py",
+    "tests/visits/escalation/test_escalation.py",
+    "tests/video/test_browser.py",
+    "tests/web/test_scripts.py",
+    "tests/architecture/test_migrations.py",
 )
 
 
@@ -44,10 +77,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
     return ByFile(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` does not name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: turn(item.nodeid))
+    for item in items:
+        if item.nodeid.startswith(LONG) and item.get_closest_marker("soak") is None:
+            item.add_marker("long")
 
 
 def turn(nodeid: str) -> int:
-    """When a test begins, counted from 0; all that is not among the longest comes after them, as it is collected."""
-    return next((number for number, each in enumerate(LONGEST) if nodeid.startswith(each)), len(LONGEST))
+    """When a test begins, counted from 0: the stories, the longest, and all others as they are collected."""
+    return next((number for number, each in enumerate((STORIES, *FIRST)) if nodeid.startswith(each)), len(FIRST) + 1)
