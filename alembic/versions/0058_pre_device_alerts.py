@@ -15,6 +15,7 @@ FORGET = (
     "UPDATE access_token SET scopes = array_remove(scopes, 'alerts.write') WHERE 'alerts.write' = ANY(scopes)",
     "UPDATE access_grant SET data_kinds = array_remove(data_kinds, 'alerts') WHERE 'alerts' = ANY(data_kinds)",
     "DELETE FROM follow_up_trigger WHERE ending = 'device_alert'",
+    "DELETE FROM message_text WHERE kind = 'follow_up_at_once'",
 )
 
 
@@ -53,9 +54,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Refused once an alert was taken: an earlier release would show nobody what the device told."""
+    """Refused once an alert was taken, which an earlier release would show nobody, or somebody was told of a task that
+    cannot wait: it cannot read that message.
+    """
     if op.get_bind().scalar(sa.text("SELECT EXISTS (SELECT FROM device_alert)")):
         raise RuntimeError("alerts of devices were taken: this release cannot be taken back")
+    if op.get_bind().scalar(sa.text("SELECT EXISTS (SELECT FROM message WHERE kind = 'follow_up_at_once')")):
+        raise RuntimeError("clinicians were told of tasks that cannot wait: this release cannot be taken back")
     op.drop_table("device_alert")
     for forget in FORGET:
         op.execute(forget)

@@ -74,6 +74,14 @@ async def is_escalated(unit: Unit, task_id: UUID) -> bool:
     return await unit.session.scalar(query) is not None
 
 
+async def is_anyones_now(unit: Unit, task_id: UUID) -> bool:
+    """Whether that task cannot wait and no clinician has it yet. No audit row, as above."""
+    row = FollowUpRow
+    theirs = (row.pool == Pool.CLINICIANS, row.owner_id.is_(None), row.closed_at.is_(None))
+    query = select(row.id).where(row.id == task_id, row.priority == Priority.STAT, *theirs)
+    return await unit.session.scalar(query) is not None
+
+
 async def coordination(unit: Unit) -> Coordination:
     """Who is to be told of what is escalated, as far as they still sign in here."""
     query = select(CoordinationRow).order_by(CoordinationRow.version.desc()).limit(1)

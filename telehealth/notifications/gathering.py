@@ -11,7 +11,7 @@ from telehealth.db.unit import Unit
 from telehealth.followups import queries as followups
 from telehealth.monitoring import queries as monitoring
 from telehealth.notifications import devices, queries
-from telehealth.notifications.kinds import KINDS, OF_ESCALATED, About, about, whom
+from telehealth.notifications.kinds import KINDS, OF_ESCALATED, TO_WHOEVER, About, about, whom
 from telehealth.notifications.rules import (
     UNTRUE,
     Facts,
@@ -150,12 +150,14 @@ async def _about_alert(unit: Unit, message: Message) -> Facts | Unsendable:
 
 async def _about_task(unit: Unit, message: Message) -> Facts | Unsendable:
     """Untrue once somebody has closed it or taken it on: who is told of it is to have something to do."""
-    task_id, to_coordinator = message.subject_id, message.kind is MessageKind.FOLLOW_UP_ESCALATED
+    task_id, to_whoever = message.subject_id, message.kind in TO_WHOEVER
     if message.kind in OF_ESCALATED and not await followups.is_escalated(unit, task_id):
         return UNTRUE
-    if not to_coordinator and await followups.is_off(unit, task_id, message.recipient_id):
+    if message.kind is MessageKind.FOLLOW_UP_AT_ONCE and not await followups.is_anyones_now(unit, task_id):
         return UNTRUE
-    path = f"/tasks/{task_id}" if to_coordinator else ""
+    if not to_whoever and await followups.is_off(unit, task_id, message.recipient_id):
+        return UNTRUE
+    path = f"/tasks/{task_id}" if to_whoever else ""
     return Facts(message=message, reader=await reader_of(unit, message), path=path)
 
 

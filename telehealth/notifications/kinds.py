@@ -78,6 +78,7 @@ _EVERYONE, _CARE = (Whom.PATIENT, Whom.COMPANION, Whom.STAFF), Purpose.CARE
 _TIMED, _OPEN = frozenset({"link", "when"}), frozenset({"until"})
 _ON_TASKS = Nature(about=About.TASK, readers=(Whom.STAFF,), purpose=None)
 OF_ESCALATED = (K.FOLLOW_UP_OVERDUE, K.FOLLOW_UP_ESCALATED)  # until somebody takes the task on
+TO_WHOEVER = (K.FOLLOW_UP_AT_ONCE, K.FOLLOW_UP_ESCALATED)  # it is not theirs yet: they are asked to take it on
 _ON_ALERTS = Nature(about=About.ALERT, readers=(Whom.STAFF,), purpose=None)
 _OFFERED = frozenset({"there", "instead_of", "kept_until", "answer_until"})
 KINDS: Mapping[MessageKind, Nature] = {
@@ -95,7 +96,7 @@ KINDS: Mapping[MessageKind, Nature] = {
     K.TO_DO: Nature(about=About.QUESTIONS, purpose=_CARE, may=_OPEN),
     K.TO_DO_OPEN: Nature(about=About.QUESTIONS, purpose=_CARE, may=_OPEN, elsewhere=False),
     K.SURVEY: Nature(about=About.SURVEY, purpose=Purpose.SURVEYS, may=_OPEN, elsewhere=False),
-    **dict.fromkeys((K.FOLLOW_UP_DUE, K.FOLLOW_UP_OPEN, *OF_ESCALATED), _ON_TASKS),
+    **dict.fromkeys((K.FOLLOW_UP_DUE, K.FOLLOW_UP_AT_ONCE, K.FOLLOW_UP_OPEN, *OF_ESCALATED), _ON_TASKS),
     **dict.fromkeys((K.HELD_UP, K.HOUSE_UNREADY, K.LINK_LOCKED), _ON_ALERTS),
     **dict.fromkeys((K.UNJOINABLE, K.WAITING_FOR_YOU, K.WAITING_UNANSWERED), _ON_ALERTS),
 }

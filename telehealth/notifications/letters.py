@@ -12,7 +12,7 @@ from telehealth.core.actors import Role
 from telehealth.core.time import parse_zone
 from telehealth.http.locales import Locale, Locales
 from telehealth.notifications.invitations import Occasion, invite
-from telehealth.notifications.kinds import KINDS, About, Whom, about, whom
+from telehealth.notifications.kinds import KINDS, TO_WHOEVER, About, Whom, about, whom
 from telehealth.notifications.ports import Invite, Mail, Method
 from telehealth.notifications.rules import Facts, MessageKind
 from telehealth.notifications.wording import OPEN, Wording, letter
@@ -256,15 +256,18 @@ def _task(kind: MessageKind, locale: Locale) -> Wording:
             subject, first = _("A follow-up task is still open"), _("A follow-up task of yours is due and still open.")
         case K.FOLLOW_UP_OVERDUE:
             subject = _("A follow-up task is overdue")
-            first = _("A follow-up task of yours has been due for days and nobody has done it.")
+            first = _("A follow-up task of yours was not done in its time.")
         case K.FOLLOW_UP_ESCALATED:
             subject = _("A follow-up task needs somebody")
-            first = _("A follow-up task has been due for days, and whoever was to do it has not answered.")
-            last = _("Whoever sees to it presses the button on this page, so that nobody else is told:")
-            return _wording(subject, "{greeting}", first, last, "{link}")
+            first = _("A follow-up task was not done in its time, and whoever was to do it has not answered.")
+        case K.FOLLOW_UP_AT_ONCE:
+            subject = _("A task needs somebody now")
+            first = _("A follow-up task cannot wait, and it is for whoever is there.")
         case _:
             raise ValueError(f"{kind} is not for staff")
-    return _wording(subject, "{greeting}", first, _("You find it on your board:"), "{link}")
+    asked = _("Whoever sees to it presses the button on this page, so that nobody else is told:")
+    last = asked if kind in TO_WHOEVER else _("You find it on your board:")
+    return _wording(subject, "{greeting}", first, last, "{link}")
 
 
 def _about_alert(kind: MessageKind, locale: Locale) -> Wording:

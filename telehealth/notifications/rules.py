@@ -32,6 +32,7 @@ class MessageKind(StrEnum):
     RUNNING_LATE = "running_late"
     TIME_TO_CHOOSE = "time_to_choose"
     FOLLOW_UP_DUE = "follow_up_due"
+    FOLLOW_UP_AT_ONCE = "follow_up_at_once"
     FOLLOW_UP_OPEN = "follow_up_open"
     FOLLOW_UP_OVERDUE = "follow_up_overdue"
     FOLLOW_UP_ESCALATED = "follow_up_escalated"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from telehealth.core.actors import Role
+from telehealth.core.ids import ClinicianId
 from telehealth.db.unit import Unit
 from telehealth.followups import queries as followups
 from telehealth.followups.events import FollowUpDue, FollowUpEscalated, FollowUpEvent, FollowUpReminded
@@ -63,7 +64,12 @@ async def ask_to_choose(unit: Unit, event: TimeToChoose) -> None:
 
 
 async def tell_due(unit: Unit, event: FollowUpDue) -> None:
-    await _tell_owner(unit, MessageKind.FOLLOW_UP_DUE, event)
+    """Whose it is; of what cannot wait and is anyone's, each coordinator, and with none named who gave the visit."""
+    if not event.asks_patient and await followups.is_anyones_now(unit, event.task_id):
+        named = await followups.coordinators_of(unit, event.task_id) or (event.clinician_id,)
+        await _tell_clinicians(unit, MessageKind.FOLLOW_UP_AT_ONCE, event, named)
+    else:
+        await _tell_owner(unit, MessageKind.FOLLOW_UP_DUE, event)
 
 
 async def tell_open(unit: Unit, event: FollowUpReminded) -> None:
@@ -73,10 +79,7 @@ async def tell_open(unit: Unit, event: FollowUpReminded) -> None:
 async def tell_overdue(unit: Unit, event: FollowUpEscalated) -> None:
     """Each coordinator, and whose it is or was to be, unless they coordinate themselves."""
     named = await followups.coordinators_of(unit, event.task_id)
-    told: list[Recipient] = [(Role.CLINICIAN, each) for each in named]
-    if told:
-        kind = MessageKind.FOLLOW_UP_ESCALATED
-        await service.tell(unit, kind, event.task_id, recipients=told, due_at=unit.now)
+    await _tell_clinicians(unit, MessageKind.FOLLOW_UP_ESCALATED, event, named)
     if (event.owner or event.clinician_id) not in named:
         await _tell_owner(unit, MessageKind.FOLLOW_UP_OVERDUE, event)
 
@@ -157,7 +160,15 @@ async def _tell_owner(unit: Unit, kind: MessageKind, event: FollowUpEvent) -> No
         return
     clinician = event.owner or (event.clinician_id if kind is MessageKind.FOLLOW_UP_OVERDUE else None)
     if clinician is not None:
-        await service.tell(unit, kind, event.task_id, recipients=[(Role.CLINICIAN, clinician)], due_at=unit.now)
+        await _tell_clinicians(unit, kind, event, [clinician])
+
+
+async def _tell_clinicians(
+    unit: Unit, kind: MessageKind, event: FollowUpEvent, clinicians: Iterable[ClinicianId]
+) -> None:
+    told: list[Recipient] = [(Role.CLINICIAN, each) for each in clinicians]
+    if told:
+        await service.tell(unit, kind, event.task_id, recipients=told, due_at=unit.now)
 
 
 SUBSCRIPTIONS = (

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from alembic import command
-from tests.architecture.test_migrations import AT_WORK, PATIENT, THEN, UNDER_WAY, VISIT, insert
+from tests.architecture.test_migrations import AT_WORK, CLINICIAN, PATIENT, THEN, UNDER_WAY, VISIT, insert
 from tests.kit.database import Databases, alembic_config, migrate
 from tests.monitoring.test_migration import PLANNED, TASK
 
@@ -39,6 +39,17 @@ ALERT = {
     "content": b"sealed",
     "raised_at": THEN,
     "received_at": THEN,
+}
+TOLD = {
+    "id": UUID(int=95),
+    "subject_id": TASK,
+    "recipient_id": CLINICIAN,
+    "kind": "follow_up_at_once",
+    "channel": "email",
+    "recipient_role": "clinician",
+    "state": "sent",
+    "due_at": THEN,
+    "next_attempt_at": THEN,
 }
 MORE = (
     "UPDATE integration SET scopes = scopes || 'alerts.write'::varchar",
@@ -76,6 +87,11 @@ def test_tasks_and_grants_stay_and_an_earlier_release_is_left_nothing_that_it_ca
     with psycopg.connect(empty) as connection:
         assert connection.execute("SELECT identifier FROM device_alert").fetchall() == [("a-1",)]
         connection.execute("DELETE FROM device_alert")
+        insert(connection, "message", TOLD)
+    with pytest.raises(RuntimeError, match="tasks that cannot wait"):
+        command.downgrade(alembic_config(empty), "0057")
+    with psycopg.connect(empty) as connection:
+        connection.execute("DELETE FROM message")
     command.downgrade(alembic_config(empty), "0057")
     with psycopg.connect(empty) as connection:
         assert connection.execute("SELECT scopes FROM integration").fetchall() == [(["summaries.read"],)]

@@ -8,6 +8,7 @@ STORIES = "tests/stories/"
 # tries very much. `./deploy/test -m long` runs it.
 LONG = (
     STORIES,
+    "tests/alerts/test_browser.py",
     "tests/faults/",
     "tests/cli/test_clinic_day.py",
     "tests/cli/test_up.py",

@@ -7,10 +7,13 @@ from telehealth.alerts.parts import Severity
 from telehealth.alerts.rules import RESPONSES
 from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
+from telehealth.followups import service
 from telehealth.notifications.ports import Mail
 from tests.alerts.telling import CUFF, Platform, set_up
 from tests.notifications.conftest import HOME, Post
 from tests.notifications.test_coordinators import GRACE, LATE, NEEDS, clinician, name
+
+NOW = "A task needs somebody now"
 
 
 async def told_in(post: Post, platform: Platform, wait: timedelta) -> list[Mail]:
@@ -19,20 +22,41 @@ async def told_in(post: Post, platform: Platform, wait: timedelta) -> list[Mail]
     return await post.deliver()
 
 
-async def test_what_is_grave_coordinators_hear_of_within_minutes(post: Post, clock: FixedClock) -> None:
+async def test_of_what_is_grave_coordinators_hear_at_once_and_again_when_nobody_came(
+    post: Post, clock: FixedClock
+) -> None:
     platform, within = await set_up(post.unit_of_work, clock), RESPONSES[Severity.HIGH].within
     grace = await post.unit_of_work.run(clinician, SYSTEM, platform.arranged, GRACE)
     await name(post, grace)
     alert = await platform.tell(note="CANARY three in a row")
-    assert await told_in(post, platform, timedelta(0)) == []  # it is on every clinician's board
+    (at_once,) = await told_in(post, platform, timedelta(0))
+    assert (at_once.recipient, at_once.subject) == (GRACE, NOW)
     assert await told_in(post, platform, within / 2) == []
     mails = await told_in(post, platform, within / 2)
     assert sorted(each.subject for each in mails) == sorted([NEEDS, LATE])
     (mail,) = [each for each in mails if each.recipient == GRACE]
-    assert f"{HOME}/tasks/{alert.task_id}" in mail.text
-    for each in mails:
+    for each in (at_once, mail):
+        assert f"{HOME}/tasks/{alert.task_id}" in each.text
+    for each in (at_once, *mails):
         assert "CANARY" not in f"{each.subject} {each.text}"
     assert await told_in(post, platform, timedelta(hours=1)) == []
+
+
+async def test_with_no_coordinator_who_gave_the_visit_hears_of_what_is_grave(post: Post, clock: FixedClock) -> None:
+    platform = await set_up(post.unit_of_work, clock)
+    await platform.tell()
+    assert [each.subject for each in await told_in(post, platform, timedelta(0))] == [NOW]
+
+
+async def test_what_somebody_has_taken_by_then_wakes_nobody(post: Post, clock: FixedClock) -> None:
+    platform = await set_up(post.unit_of_work, clock)
+    grace = await post.unit_of_work.run(clinician, SYSTEM, platform.arranged, GRACE)
+    alert = await platform.tell()
+    await platform.fire()
+    await post.relay()
+    assert alert.task_id is not None
+    await post.unit_of_work.run(service.claim, grace, alert.task_id)
+    assert await post.deliver() == []
 
 
 async def test_of_what_is_less_grave_the_patients_own_clinician_is_told_at_once(post: Post, clock: FixedClock) -> None:
