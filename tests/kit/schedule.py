@@ -4,51 +4,31 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 STORIES = "tests/stories/"
-# Marked `long`: what lives through its minutes with browsers in a call or with the processes of a whole house, and what
-# tries very much. `./deploy/test -m long` runs it.
+# Marked `long`, with all that needs a browser: what lives through its minutes with the processes of a whole house, and
+# what tries very much. `./deploy/test -m long` runs it.
 LONG = (
     STORIES,
-    "tests/alerts/test_browser.py",
     "tests/faults/",
     "tests/cli/test_clinic_day.py",
     "tests/cli/test_up.py",
     "tests/deploy/test_production.py",
     "tests/architecture/test_contracts.py",
     "tests/http/test_openapi.py",
-    "tests/media/test_browser.py",
-    "tests/media/test_calls.py",
     "tests/media/test_captions.py",
-    "tests/media/test_firefox.py",
     "tests/media/test_forwarded_attacks.py",
-    "tests/media/test_namespaces.py",
-    "tests/media/test_poor_networks.py",
-    "tests/monitoring/test_browser.py",
     "tests/notifications/test_as_it_fires.py",
-    "tests/records/after_visit/test_browser.py",
-    "tests/records/attachments/test_browser.py",
     "tests/records/delivery/test_delivery_faults.py",
     "tests/tasks/test_lanes.py",
     "tests/video/test_asvs_v17.py",
-    "tests/video/test_captions.py",
     "tests/video/test_check_call.py",
     "tests/video/test_device_media.py",
     "tests/video/test_fuzz.py",
-    "tests/video/test_no_sockets.py",
-    "tests/video/test_node_mode.py",
-    "tests/video/test_node_recovery.py",
     "tests/video/test_open_check.py",
     "tests/video/test_polling.py",
-    "tests/video/test_recording.py",
     "tests/video/test_relay.py",
     "tests/video/test_room_lives.py",
-    "tests/video/test_sending.py",
     "tests/video/test_three_on_the_wire.py",
-    "tests/visits/gates/test_browser.py",
     "tests/visits/lifecycle/test_storm.py",
-    "tests/visits/waiting_room/test_open_page.py",
-    "tests/visits/waiting_room/test_press.py",
-    "tests/web/test_accessibility.py",
-    "tests/web/test_notifications.py",
 )
 FIRST = (  # a file of half a minute that begins last is half a minute with one worker
     "tests/web/test_accessibility.py",
@@ -58,11 +38,20 @@ FIRST = (  # a file of half a minute that begins last is half a minute with one 
     "tests/visits/waiting_room/test_open_page.py",
     "tests/scheduling/test_cases.py",
     "tests/http/test_every_operation.py",
+    "tests/media/test_calls.py",
     "tests/visits/gates/test_browser.py",
+    "tests/cli/test_up.py",
+    "tests/video/test_check_call.py",
     "tests/visits/escalation/test_escalation.py",
+    "tests/architecture/test_contracts.py",
     "tests/video/test_browser.py",
+    "tests/video/test_node_mode.py",
     "tests/web/test_scripts.py",
+    "tests/media/test_captions.py",
     "tests/architecture/test_migrations.py",
+    "tests/visits/escalation/test_again.py",
+    "tests/notifications/test_sending.py",
+    "tests/deploy/test_production.py",
 )
 
 
@@ -82,7 +71,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: turn(item.nodeid))
     for item in items:
-        if item.nodeid.startswith(LONG) and item.get_closest_marker("soak") is None:
+        takes_long = item.nodeid.startswith(LONG) or item.get_closest_marker("browser") is not None
+        if takes_long and item.get_closest_marker("soak") is None:
             item.add_marker("long")
 
 
