@@ -42,6 +42,12 @@ class GrantVerifier:
             raise ValueError("the grant key is not an Ed25519 public key")
         self._clock = clock
         self._used: dict[str, datetime] = {}
+        self._tidy_at = clock.now()
+
+    @property
+    def remembered(self) -> int:
+        """How many used grants: those of the last two minutes at the most."""
+        return len(self._used)
 
     def spend(self, token: str) -> MediaGrant:
         """The grant in that token, which is thereby used up. Raises GrantInvalid or GrantLedgerFull."""
@@ -66,8 +72,9 @@ class GrantVerifier:
     def _remember(self, grant: MediaGrant, now: datetime) -> None:
         if grant.jti in self._used:
             raise GrantInvalid
-        if len(self._used) >= MOST_REMEMBERED:
+        if now >= self._tidy_at or len(self._used) >= MOST_REMEMBERED:
             self._used = {jti: until for jti, until in self._used.items() if until > now}
+            self._tidy_at = now + LONGEST_LIFE
         if len(self._used) >= MOST_REMEMBERED:
             raise GrantLedgerFull
         self._used[grant.jti] = grant.expires_at

@@ -34,7 +34,8 @@ def main(*, compiled: bool) -> int:
         logger.error("settings: %s", error)  # noqa: TRY400 - the text says it all; no traceback
         return 2
     gc.collect()
-    gc.freeze()  # what is loaded by now stays: no collection has to look through it
+    gc.freeze()  # what is loaded by now stays: no collection has to look through it,
+    gc.collect()  # nor to wait until a quarter as much has been added to it
     logger.info("media node on port %d%s", settings.control_port, ", compiled" if compiled else "")
     _serve(settings, verifier)
     return 0

@@ -30,6 +30,9 @@ class Published:
     track: Track
 
 
+def _nothing(*_: object) -> None: ...
+
+
 class Publisher:
     """The handler of a sending connection. `on_open` is told when media can come, `on_closed` when it is over."""
 
@@ -86,9 +89,10 @@ class Publisher:
         self._link.remove(mid)
 
     def end(self) -> None:
-        """The connection is over: so are its tracks."""
+        """The connection is over: so are its tracks, and nobody who holds this is held by it any more."""
         for mid in list(self.published):
             self._drop(mid)
+        self.transport, self.opened, self.closed = None, _nothing, _nothing
 
     # What comes
 

@@ -196,6 +196,7 @@ class Rooms:
             draining=self._drain is not None and self._drain.begun,
             rooms=len(self._rooms),
             sessions=self.count,
+            tasks=len(asyncio.all_tasks(self._loop)),
             received=self._mux.received,
             drops={reason.value: count for reason, count in self._mux.drops.items()},
             endings={ending.value: count for ending, count in self.endings.items()},

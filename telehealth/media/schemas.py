@@ -174,7 +174,7 @@ class Stats(Wire):
     """The node since it began: what it holds, what it took in, and what it dropped, by reason.
 
     `life` is another each time the process begins, `load` the share of what it can carry that is in use, 0 to 1. A
-    node that drains wants to be left.
+    node that drains wants to be left. `tasks` are those of its event loop, the one that answers here among them.
     """
 
     life: str
@@ -182,6 +182,7 @@ class Stats(Wire):
     draining: bool
     rooms: int
     sessions: int
+    tasks: int
     received: int
     drops: dict[str, int]
     endings: dict[str, int]

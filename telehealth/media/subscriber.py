@@ -35,6 +35,9 @@ CHOOSE_SECONDS: Final = 0.25
 REPEATED_SHARE: Final = 0.25  # of what the way takes, for what was lost
 
 
+def _nothing(*_: object) -> None: ...
+
+
 class Feed:
     """A section that shows one key: the same stream whichever track stands for that key."""
 
@@ -169,9 +172,11 @@ class Subscriber:
                 feed.follow(published, self._clock())
 
     def end(self) -> None:
+        """The connection is over: nobody who holds this is held by it any more."""
         for feed in self.feeds.values():
             feed.leave()
         self.feeds.clear()
+        self.transport, self.opened, self.closed = None, _nothing, _nothing
 
     # Media: a subscriber sends none
 

@@ -115,6 +115,15 @@ def test_a_full_memory_refuses_until_grants_expire(
     verifier.spend(signer.sign(SESSION, sub="p1", now=clock.now()))
 
 
+def test_expired_grants_are_forgotten_long_before_memory_is_full(
+    signer: GrantSigner, verifier: GrantVerifier, clock: FixedClock
+) -> None:
+    for _ in range(30):
+        verifier.spend(signer.sign(SESSION, sub="p1", now=clock.now()))
+        clock.advance(timedelta(seconds=20))
+    assert 3 <= verifier.remembered <= 6
+
+
 @pytest.mark.parametrize(
     "jwk",
     [PRIVATE, json.dumps(OKPKey.generate_key("X25519").as_dict(private=False)), "", "[]", "{}", '{"kty": "OKP"}'],

@@ -7,7 +7,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -94,6 +94,18 @@ class Connection:
             raise ConnectionError
         self.srtp = Srtp(self._dtls)
         self.socket.connect(remote.address)
+
+    def restart(self, fragment: str, password: str) -> None:
+        """An ICE restart: the server's new credentials for the fragment that is ours by now."""
+        assert self._remote is not None
+        self._remote = replace(self._remote, fragment=fragment, password=password)
+
+    async def close(self, *, silently: bool = False) -> None:
+        """Tells the server, or does not, as one whose battery is empty."""
+        if silently:
+            self._remote = None
+        await self._dtls.stop()
+        self.socket.close()
 
     def connect_plainly(self, address: tuple[str, int] | None, key: bytes) -> None:
         """To another connection of this benchmark, with a key that both know: the direct path."""
