@@ -141,7 +141,7 @@ async def post_house(**changed: str) -> AsyncIterator[PostHouse]:
 async def _invite(unit: Unit, clinic: Clinic, numbers: Sequence[int]) -> list[Invited]:
     invited = []
     for number in numbers:
-        email, phone = f"rosa{number}@patient.example", f"+1507555{number:04}"
+        email, phone = f"rosa{number}@patient.example", f"+1507{5550000 + number}"
         patient = await people.register_patient(
             unit,
             given="Rosa",
