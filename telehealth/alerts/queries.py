@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from telehealth.alerts.parts import Alert, Alerts, Code, CodeSystem, Device, Qua
 from telehealth.core.ids import IntegrationId, PatientId, TaskId, VisitId
 from telehealth.db.unit import Unit
 from telehealth.followups import queries as followups
+from telehealth.followups.parts import FollowUp
 from telehealth.visits.lifecycle.service import open_visit
 
 LONGEST_LIST = 50
@@ -49,6 +51,13 @@ async def about_the_same(unit: Unit, told: Report, task_ids: Collection[UUID]) -
     measure = row.code_system == told.code.system, row.code == told.code.code
     query = select(row.task_id).where(row.task_id.in_(task_ids), *device, *measure)
     return {each for each in await unit.session.scalars(query) if each is not None}
+
+
+async def was_just_told(unit: Unit, task: FollowUp, within: timedelta) -> bool:
+    """Whether the last that was done to a task was an alert's joining it, or making it, and lately."""
+    row = DeviceAlertRow
+    alerts = select(row.id).where(row.task_id == task.id, row.received_at == task.moved_at).limit(1)
+    return task.moved_at > unit.now - within and await unit.session.scalar(alerts) is not None
 
 
 async def _latest(unit: Unit, which: ColumnElement[bool]) -> Alerts:

@@ -28,7 +28,7 @@ async def list_device_alerts_of_task(call: Call, task: UUID) -> DeviceAlertsView
 
 
 async def list_device_alerts_of_visit(call: Call, visit: UUID) -> DeviceAlertsView:
-    """What devices told of its patient while this was their latest visit, with a task or without."""
+    """What devices told of its patient that was hung on this visit, with a task or without."""
     return DeviceAlertsView.of(await call.run(queries.for_visit, visit))
 
 

@@ -1,17 +1,18 @@
 """Which alerts are taken, what each asks of whom and how soon, and which task one joins. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from telehealth.alerts.parts import Report, Severity, UnfitAlert
 from telehealth.core.ids import ClinicianId
-from telehealth.followups.parts import FollowUp, Owner, Pool, Priority, TaskKind, Wish
+from telehealth.followups.parts import FollowUp, Owner, Pool, Priority, TaskKind, TaskStatus, Wish
 from telehealth.followups.rules import DEVICE_ALERT
 
 AHEAD, OLDEST = timedelta(minutes=5), timedelta(days=7)
-RAISED, AGAIN, GRAVER, RESOLVED = "device_alert", "alert_again", "graver_alert", "alert_resolved"  # in histories
+RAISED, AGAIN, NEWER, RESOLVED = "device_alert", "alert_again", "newer_alert", "alert_resolved"  # in histories
+SAID_EVERY = timedelta(minutes=1)  # that it was told again, of a device that repeats itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,11 @@ def task_of(report: Report, alert_id: UUID, whose: Owner) -> Wish:
 
 def joined(severity: Severity, tasks: Iterable[FollowUp]) -> FollowUp | None:
     """Of the open tasks of the same device and measure the one that it joins, the most urgent; None when it is graver
-    than all.
+    than all. What was escalated has no time left of which anybody would be told: it is joined no more.
     """
-    fit = [each for each in tasks if _rank(each.priority) >= _rank(RESPONSES[severity].priority)]
+    least = _rank(RESPONSES[severity].priority)
+    fit = [each for each in tasks if _rank(each.priority) >= least and each.status is not TaskStatus.ESCALATED]
     return max(fit, key=lambda each: (_rank(each.priority), each.due_at, each.id), default=None)
-
-
-def lesser(severity: Severity, tasks: Sequence[FollowUp]) -> list[FollowUp]:
-    """Those that a graver alert takes the place of, unless somebody has begun them."""
-    return [each for each in tasks if _rank(each.priority) < _rank(RESPONSES[severity].priority)]
 
 
 def _rank(priority: Priority) -> int:

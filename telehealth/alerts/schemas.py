@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from telehealth.alerts.parts import (
     LONGEST_CODE,
@@ -24,7 +24,7 @@ from telehealth.alerts.parts import (
 from telehealth.core.ids import PatientId
 from telehealth.http.schemas import Instant, Message
 
-MOST = 1_000_000_000
+MOST, PLACES = 1_000_000_000, 6
 PRINTABLE, VISIBLE = r"^[!-~]([ -~]*[!-~])?$", r"^[!-~]+$"
 Identifier = Annotated[str, Field(min_length=1, max_length=LONGEST_IDENTIFIER, pattern=PRINTABLE)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"\S")]
@@ -45,10 +45,16 @@ class CodeContent(Message):
     text: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"\S", examples=["Systolic pressure"])]
 
 
-class QuantityContent(Message):
-    """`unit` is a UCUM code."""
+def rounded(value: Decimal) -> Decimal:
+    """To six decimal places: devices that reckon in binary send many more."""
+    places = value.as_tuple().exponent
+    return round(value, PLACES) if isinstance(places, int) and -places > PLACES else value
 
-    value: Annotated[Decimal, Field(ge=-MOST, le=MOST, decimal_places=6, examples=["192"])]
+
+class QuantityContent(Message):
+    """`unit` is a UCUM code; six decimal places are kept of `value`."""
+
+    value: Annotated[Decimal, Field(ge=-MOST, le=MOST, examples=["192"]), AfterValidator(rounded)]
     unit: Annotated[str, Field(min_length=1, max_length=LONGEST_UNIT, pattern=VISIBLE, examples=["mm[Hg]"])]
 
 

@@ -12,7 +12,7 @@ from telehealth.access.rules import DataKind, NoGrant
 from telehealth.alerts import queries
 from telehealth.alerts.models import DeviceAlertRow
 from telehealth.alerts.parts import Alert, AlertDiffers, NoVisit, Report
-from telehealth.alerts.rules import AGAIN, GRAVER, RESOLVED, check, joined, lesser, owner, task_of
+from telehealth.alerts.rules import AGAIN, NEWER, RESOLVED, SAID_EVERY, check, joined, owner, task_of
 from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId
@@ -41,7 +41,7 @@ async def take(unit: Unit, told: Report) -> Alert:
         traced.audit("read", "device_alert", before.id, patient_id=told.patient_id)
         return before
     check(told.raised_at, unit.now)
-    visit = await visits.latest(_house(unit), (await people.patient(unit, told.patient_id)).id)
+    visit = await visits.of_care(_house(unit), (await people.patient(unit, told.patient_id)).id)
     if visit is None:
         raise NoVisit
     alert_id = unit.new_id()
@@ -73,8 +73,8 @@ async def resolve(unit: Unit, alert_id: UUID) -> Alert:
     if found.resolved_at is None:
         found.resolved_at = unit.now
         await unit.session.flush()
-        if found.task_id is not None:
-            await _settle(unit, found.task_id)
+    if found.task_id is not None:
+        await settle(unit, found.task_id)
     traced.audit("update", "device_alert", alert_id, patient_id=patient_id)
     return queries.alert_of(unit, found)
 
@@ -95,7 +95,8 @@ async def _one_at_a_time(unit: Unit, patient_id: PatientId) -> None:
 
 
 async def _task(unit: Unit, told: Report, alert_id: UUID, visit: Visit) -> FollowUp:
-    """The open one about the same, unless this is graver: then one of its own, in the place of what nobody has begun.
+    """The open one about the same, unless this is graver or nobody has answered that: then one of its own, in the place
+    of what nobody has begun.
 
     A task of its own falls due, is told and escalated from its beginning, which one raised halfway would have to be
     again; and what somebody has in hand stays as they know it.
@@ -106,12 +107,13 @@ async def _task(unit: Unit, told: Report, alert_id: UUID, visit: Visit) -> Follo
     about = [each for each in still_open if each.id in same]
     task = joined(told.severity, about)
     if task is not None:
-        await keeping.told_again(house, task.id, AGAIN)
+        if not await queries.was_just_told(unit, task, SAID_EVERY):
+            await keeping.told_again(house, task.id, AGAIN)
         return task
     signing_in = {each.person_id for each in await access.staff(house, Role.CLINICIAN)}
-    whose = owner(told.severity, visit.clinician_id if visit.clinician_id in signing_in else None)
-    (task,) = await followups.plan(house, visit.id, task_of(told, alert_id, whose))
-    await _take_place(unit, task, [each.id for each in lesser(told.severity, about)])
+    host = visit.clinician_id if visit.status in visits.BOOKED and visit.clinician_id in signing_in else None
+    (task,) = await followups.plan(house, visit.id, task_of(told, alert_id, owner(told.severity, host)))
+    await _take_place(unit, task, [each.id for each in about])
     return task
 
 
@@ -119,17 +121,18 @@ async def _take_place(unit: Unit, task: FollowUp, former: Sequence[UUID]) -> Non
     """What the former ones were about is the new one's, but for those that somebody has begun."""
     if not former:
         return
-    await keeping.cancel_unbegun(_house(unit), former, GRAVER)
+    await keeping.cancel_unbegun(_house(unit), former, NEWER)
     left = await keeping.not_cancelled(unit, former, TaskKind.CALL)
     row = DeviceAlertRow
     theirs = row.task_id.in_([each for each in former if each not in left])
     await unit.session.execute(update(row).where(theirs).values(task_id=task.id, visit_id=task.visit_id))
 
 
-async def _settle(unit: Unit, task_id: UUID) -> None:
+async def settle(unit: Unit, task_id: UUID) -> None:
+    """A task whose alerts are all over is done; one that is of no alert, or closed, stays as it is."""
     row = DeviceAlertRow
-    left = select(row.id).where(row.task_id == task_id, row.resolved_at.is_(None)).limit(1)
-    if await unit.session.scalar(left) is None:
+    over = select(func.bool_and(row.resolved_at.is_not(None))).where(row.task_id == task_id)
+    if await unit.session.scalar(over):
         with suppress(TaskClosed):
             await keeping.fulfil(_house(unit), task_id, RESOLVED)
 

@@ -13,6 +13,7 @@ from telehealth.exchange.rules import (
     ANSWERED,
     DOCUMENT_VERSION,
     FORM_SYSTEM,
+    MEASURED,
     RESPONSE_SYSTEM,
     SERIES_SYSTEM,
     TASK_KIND_SYSTEM,
@@ -24,6 +25,7 @@ from telehealth.exchange.rules import (
     task_status,
 )
 from telehealth.followups.parts import Facing, FollowUp, Pool, TaskStatus
+from telehealth.followups.rules import made_by
 from telehealth.monitoring.rules import Form, Response
 from telehealth.people.rules import Clinician
 from telehealth.records.charting.queries import Summary
@@ -146,7 +148,9 @@ def _relation(summary: Summary) -> Json:
 
 
 def task(followup: FollowUp, cast: Cast, *, begun: bool) -> Json:
-    """Asked for by a visit, which has an Encounter once it has `begun`. The texts are what staff wrote."""
+    """Asked for by a visit, which has an Encounter once it has `begun`. The texts are what staff wrote: a title that
+    says what was measured or answered is left out, which is for who is granted that.
+    """
     visit = {"reference": f"Encounter/{followup.visit_id}"} if begun else None
     state = {"coding": [{"system": TASK_STATE_SYSTEM, "code": followup.status}], "text": followup.status.value}
     resource: Json = {
@@ -168,7 +172,7 @@ def task(followup: FollowUp, cast: Cast, *, begun: bool) -> Json:
     }
     ended = followup.closed_at if followup.status is TaskStatus.DONE else None
     told: Json = {
-        "description": followup.title,
+        "description": None if made_by(followup.origin) in MEASURED else followup.title,
         "encounter": visit,
         "statusReason": {"text": followup.reason} if followup.reason else None,
         "basedOn": [{"reference": f"Task/{followup.after_id}"}] if followup.after_id else None,

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from telehealth.core.errors import Kind, Refusal
 from telehealth.followups.parts import FollowUp, TaskStatus
+from telehealth.followups.rules import DEVICE_ALERT
+from telehealth.monitoring.rules import ORIGIN
 from telehealth.records.notes.amendments import DocumentStatus
 from telehealth.visits.lifecycle.rules import VisitStatus
 
@@ -25,6 +27,7 @@ TASK_STATUS: Mapping[TaskStatus, str] = {
     TaskStatus.SKIPPED: "rejected",
 }
 WAITING = "on-hold"
+MEASURED = (DEVICE_ALERT, ORIGIN)  # tasks whose title says what was measured or answered
 TASK_SYSTEM = "urn:uuid:3d5f6a52-6c0e-4a86-9a55-0f3f8f1c7f41"  # of Task.identifier
 TASK_KIND_SYSTEM = "urn:uuid:8b1d2f0c-2a77-4d0a-8f0e-5c9d3e6b7a12"  # of Task.code
 TASK_STATE_SYSTEM = (

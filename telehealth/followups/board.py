@@ -92,6 +92,7 @@ async def _drawing(unit: Unit, tasks: Collection[FollowUp]) -> Callable[[FollowU
             "asks": bool(task.questionnaire),
             "gave": task.clinician_id == me,
             "number": task.number,
+            "revision": task.revision,
             "items": [item.done for item in task.checklist],
         }
 

@@ -6,14 +6,14 @@ from uuid import UUID
 from starlette.responses import Response
 
 from telehealth.core.actors import Role
-from telehealth.core.errors import NotFound
+from telehealth.core.errors import NotFound, Stale
 from telehealth.db.unit import Unit
 from telehealth.followups import board, service
 from telehealth.followups.events import FOLLOW_UPS_TOPIC
 from telehealth.followups.parts import ReasonMissing, TaskClosed, TaskOpen, TaskTaken
 from telehealth.followups.ports import DeviceAlerts, Questionnaires
 from telehealth.followups.rules import DEVICE_ALERT
-from telehealth.followups.schemas import BoardQuery, SkipForm, StrokeMessage, TaskQuery
+from telehealth.followups.schemas import BoardQuery, SeenQuery, SkipForm, StrokeMessage, TaskQuery
 from telehealth.http.call import Call
 from telehealth.http.sse import stream
 from telehealth.visits.lifecycle import queries as visits
@@ -45,19 +45,23 @@ async def follow_tasks(call: Call) -> Response:
     return stream(call, (FOLLOW_UPS_TOPIC,), boards.version, together=True)
 
 
-async def finish(call: Call, task: UUID) -> Response:
-    """Then back to the board, which offers to undo it."""
+async def finish(call: Call, task: UUID, query: SeenQuery) -> Response:
+    """Then back to the board, which offers to undo it. What has changed since it was read is read again first."""
     try:
-        await call.run(service.done, task)
+        await call.run(service.done, task, revision=query.revision)
+    except Stale:
+        return call.redirect(f"{BOARD}?told=changed")
     except TaskClosed:
         return call.redirect(f"{BOARD}?told=closed")
     return call.redirect(f"{BOARD}?closed={task}")
 
 
-async def skip(call: Call, task: UUID, body: SkipForm) -> Response:
+async def skip(call: Call, task: UUID, body: SkipForm, query: SeenQuery) -> Response:
     """It will not be done, for a reason."""
     try:
-        await call.run(service.skip, task, reason=body.reason.strip())
+        await call.run(service.skip, task, reason=body.reason.strip(), revision=query.revision)
+    except Stale:
+        return call.redirect(f"{BOARD}?told=changed")
     except ReasonMissing:
         return call.redirect(f"{BOARD}?told=reason")
     except TaskClosed:

@@ -32,7 +32,7 @@ from telehealth.followups.parts import (
     TaskKind,
     TaskStatus,
 )
-from telehealth.followups.rules import OPEN, STAFF, SWITCHES, WANTED, WINDOW
+from telehealth.followups.rules import DEVICE_ALERT, OPEN, STAFF, SWITCHES, WANTED, WINDOW
 
 LONGEST_LIST, MOST_ON_BOARD = 100, 300
 
@@ -75,10 +75,13 @@ async def is_escalated(unit: Unit, task_id: UUID) -> bool:
 
 
 async def is_anyones_now(unit: Unit, task_id: UUID) -> bool:
-    """Whether that task cannot wait and no clinician has it yet. No audit row, as above."""
+    """Whether that task cannot wait, or a device asked for it, and no clinician has it yet nor was it escalated. No
+    audit row, as above.
+    """
     row = FollowUpRow
     theirs = (row.pool == Pool.CLINICIANS, row.owner_id.is_(None), row.closed_at.is_(None))
-    query = select(row.id).where(row.id == task_id, row.priority == Priority.STAT, *theirs)
+    now = or_(row.priority == Priority.STAT, row.origin.startswith(f"{DEVICE_ALERT}:", autoescape=True))
+    query = select(row.id).where(row.id == task_id, row.status != TaskStatus.ESCALATED, now, *theirs)
     return await unit.session.scalar(query) is not None
 
 
@@ -92,15 +95,18 @@ async def coordination(unit: Unit) -> Coordination:
     return Coordination(row.version, tuple(ClinicianId(each) for each in row.clinician_ids if each in signing_in))
 
 
-async def coordinators_of(unit: Unit, task_id: UUID) -> tuple[ClinicianId, ...]:
-    """Who is to hear that this task was escalated: clinicians, who neither sign in a supervisor's place nor do the
-    desk's work.
+async def others_to_hear(unit: Unit, task_id: UUID, whose: ClinicianId) -> tuple[ClinicianId, ...]:
+    """Who is to hear of this task besides whose it is: the coordinators, and with none named every clinician when
+    `whose` signs in no more. Nobody, of what clinicians neither sign in a supervisor's place nor do for the desk.
     """
     row = FollowUpRow
     theirs = (row.id == task_id, row.kind != TaskKind.COSIGN, row.pool == Pool.CLINICIANS)
     if await unit.session.scalar(select(row.id).where(*theirs)) is None:
         return ()
-    return (await coordination(unit)).clinician_ids
+    if named := (await coordination(unit)).clinician_ids:
+        return named
+    signing_in = [each.person_id for each in await access.staff(unit, Role.CLINICIAN) if each.person_id is not None]
+    return () if whose in signing_in else tuple(ClinicianId(each) for each in sorted(signing_in))
 
 
 async def follow_ups(
@@ -149,7 +155,8 @@ async def wanted(unit: Unit) -> list[FollowUp]:
 async def on_board(unit: Unit) -> list[FollowUp]:
     """What is due and not closed, of the actor and of the team."""
     query = select(FollowUpRow).where(FollowUpRow.status.in_(list(WANTED)), visible(unit))
-    rows = await unit.session.scalars(query.order_by(FollowUpRow.due_at, FollowUpRow.id).limit(MOST_ON_BOARD))
+    can_wait = FollowUpRow.priority != Priority.STAT  # what cannot is not what a long board leaves out
+    rows = await unit.session.scalars(query.order_by(can_wait, FollowUpRow.due_at, FollowUpRow.id).limit(MOST_ON_BOARD))
     return _read(unit, rows)
 
 

@@ -166,7 +166,7 @@ class Facts:
     @property
     def of_visit(self) -> bool:
         """Whether it is about the visit it hangs on. What a device told is true whatever became of that."""
-        return self.origin.partition(":")[0] != DEVICE_ALERT
+        return made_by(self.origin) != DEVICE_ALERT
 
     def since(self, at: datetime | None) -> bool:
         return at is not None and at > self.planned_at
@@ -208,6 +208,11 @@ CONDITIONS = (
     Condition("answered", C.COMPLETE, lambda f: f.asks_for_intake and f.since(f.answered_at)),
 )
 BLOCKING_GONE = "predecessor_cancelled"
+
+
+def made_by(origin: str | None) -> str:
+    """What kind of happening made a task by itself; "" of one that was made by hand."""
+    return (origin or "").partition(":")[0]
 
 
 def needless(facts: Facts) -> Condition | None:

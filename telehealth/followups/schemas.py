@@ -209,6 +209,12 @@ class TaskQuery(Message):
     lang: str | None = None
 
 
+class SeenQuery(Message):
+    """`revision` of the task as it was read when the button was pressed."""
+
+    revision: Annotated[int, Field(ge=1)] | None = None
+
+
 class SkipForm(Message):
     reason: Annotated[str, StringConstraints(max_length=LONGEST_REASON)]
 

@@ -16,6 +16,7 @@ from telehealth.followups.parts import (
     Item,
     Owner,
     Pool,
+    Priority,
     Step,
     TaskKind,
     TaskStatus,
@@ -25,7 +26,7 @@ from telehealth.followups.parts import (
 from telehealth.followups.ports import Questionnaires
 from telehealth.followups.queries import find_row, follow_up, follow_up_of, own_id, place, sealed_items, steps
 from telehealth.followups.reading import parse_delay, parse_stroke, windows
-from telehealth.followups.rules import FACING, OPEN, asks_patient, state_before, with_item
+from telehealth.followups.rules import DEVICE_ALERT, FACING, OPEN, asks_patient, made_by, state_before, with_item
 from telehealth.followups.steps import apply, change, event_of
 from telehealth.people import queries as people
 from telehealth.scheduling.recurrence.rules import expand
@@ -118,14 +119,15 @@ async def reopen(unit: Unit, task_id: UUID) -> FollowUp:
 
 
 async def claim(unit: Unit, task_id: UUID, *, revision: int | None = None) -> FollowUp:
-    """Take it on: of two, the second hears that it is taken. Who takes on what was escalated has its window once more
-    before it is escalated again, and nobody else is told of it.
+    """Take it on: of two, the second hears that it is taken. Who takes on what others were told of, because it was
+    escalated or cannot wait, has its window once more before it is escalated, and nobody else is told of it.
 
     Raises NotFound, Stale, TaskClosed, TaskTaken, UnfitTask.
     """
     row = await _by_hand(unit, task_id)
     pool = Pool.CLINICIANS if unit.actor.role is Role.CLINICIAN else Pool.DESK
-    taken_on_at = unit.now if row.status == TaskStatus.ESCALATED else _taken_on_at(unit, row, own_id(unit))
+    told = row.status == TaskStatus.ESCALATED or (row.owner_id is None and row.priority == Priority.STAT)
+    taken_on_at = unit.now if told else _taken_on_at(unit, row, own_id(unit))
     values = {"owner_id": own_id(unit), "pool": pool, "taken_on_at": taken_on_at}
     await change(unit, row, Command.CLAIM, revision=revision, values=values)
     return follow_up_of(unit, row)
@@ -135,6 +137,8 @@ async def assign(unit: Unit, task_id: UUID, owner: Owner, *, revision: int | Non
     """Give it to a person, or back to a pool. Raises NotFound, Stale, TaskClosed, UnfitTask."""
     row = await _by_hand(unit, task_id)
     owner = await _checked(unit, owner)
+    if owner.pool is Pool.DESK and made_by(row.origin) == DEVICE_ALERT:  # it says what was measured
+        raise UnfitTask(fault="owner")
     taken_on_at = _taken_on_at(unit, row, owner.person_id)
     values = {"owner_id": owner.person_id, "pool": owner.pool, "taken_on_at": taken_on_at}
     await change(unit, row, Command.ASSIGN, revision=revision, values=values)

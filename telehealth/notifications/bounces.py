@@ -120,7 +120,7 @@ async def _locked(unit: Unit, address_id: UUID) -> AddressRow:
 
 
 async def _visit(unit: Unit, message: Message) -> Visit | None:
-    """The visit that it is about; the patient's latest, if there is any, when it is about a time to choose."""
+    """The visit that it is about; the patient's of care, if there is any, when it is about a time to choose."""
     match about(message.kind):
         case About.VISIT:
             return await visits.find(unit, message.subject_id)
@@ -130,4 +130,4 @@ async def _visit(unit: Unit, message: Message) -> Visit | None:
             visit_id = await after_visit.worth_reading(unit, message.subject_id)
             return None if visit_id is None else await visits.find(unit, visit_id)
         case _:
-            return await visits.latest(unit, message.recipient_id)
+            return await visits.of_care(unit, message.recipient_id)

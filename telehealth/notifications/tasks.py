@@ -64,9 +64,11 @@ async def ask_to_choose(unit: Unit, event: TimeToChoose) -> None:
 
 
 async def tell_due(unit: Unit, event: FollowUpDue) -> None:
-    """Whose it is; of what cannot wait and is anyone's, each coordinator, and with none named who gave the visit."""
+    """Whose it is; of what cannot wait and is anyone's, each coordinator, and with none named who gave the visit, or
+    everybody when they have left.
+    """
     if not event.asks_patient and await followups.is_anyones_now(unit, event.task_id):
-        named = await followups.coordinators_of(unit, event.task_id) or (event.clinician_id,)
+        named = await followups.others_to_hear(unit, event.task_id, event.clinician_id) or (event.clinician_id,)
         await _tell_clinicians(unit, MessageKind.FOLLOW_UP_AT_ONCE, event, named)
     else:
         await _tell_owner(unit, MessageKind.FOLLOW_UP_DUE, event)
@@ -77,10 +79,13 @@ async def tell_open(unit: Unit, event: FollowUpReminded) -> None:
 
 
 async def tell_overdue(unit: Unit, event: FollowUpEscalated) -> None:
-    """Each coordinator, and whose it is or was to be, unless they coordinate themselves."""
-    named = await followups.coordinators_of(unit, event.task_id)
+    """Each coordinator, and whose it is or was to be, unless they coordinate themselves; everybody when they have left
+    and nobody coordinates.
+    """
+    whose = event.owner or event.clinician_id
+    named = await followups.others_to_hear(unit, event.task_id, whose)
     await _tell_clinicians(unit, MessageKind.FOLLOW_UP_ESCALATED, event, named)
-    if (event.owner or event.clinician_id) not in named:
+    if whose not in named:
         await _tell_owner(unit, MessageKind.FOLLOW_UP_OVERDUE, event)
 
 

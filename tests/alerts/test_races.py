@@ -4,9 +4,13 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from telehealth.access.rules import DataKind
+import pytest
+
+from telehealth.access.rules import DataKind, NoGrant
 from telehealth.alerts import service
 from telehealth.alerts.parts import Alert, AlertDiffers, Severity
+from telehealth.alerts.rules import SAID_EVERY
+from telehealth.core.errors import NotFound
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit
 from telehealth.followups import keeping
@@ -83,6 +87,7 @@ async def test_an_alert_while_staff_close_the_task_is_seen_by_them_or_has_anothe
     for _ in range(TEN):
         first = await platform.tell()
         assert first.task_id is not None
+        platform.clock.advance(SAID_EVERY)
         closing = platform.unit_of_work.run(followups.skip, platform.nurse, first.task_id, reason="Slept")
         second, _ = await asyncio.gather(platform.tell(), closing)
         history = await platform.history(await platform.task(first))
@@ -105,6 +110,10 @@ async def test_a_grant_that_is_taken_back_in_between_ends_it(platform: Platform)
     told = [platform.report() for _ in range(TEN)]
     found = await asyncio.gather(platform.revoke(), *(platform.take(each) for each in told), return_exceptions=True)
     kept = [each for each in found if isinstance(each, Alert)]
+    assert found[0] is None, "it was taken back"
+    assert {type(each) for each in found[1:]} <= {Alert, NoGrant, NotFound}
     assert await platform.scalar("SELECT count(*) FROM device_alert") == len(kept)
+    with pytest.raises((NoGrant, NotFound)):
+        await platform.tell()
     await platform.permit(kind=DataKind.ALERTS)
     assert {(await platform.take(each)).task_id for each in told} == {each.id for each in await platform.tasks()}

@@ -1,5 +1,6 @@
 """The whole way of a platform: keys, a token of its own, the alert, the task that a clinician reads, and its end."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,7 @@ from telehealth.access.routes import OPERATIONS as ACCESS
 from telehealth.alerts.board import TaskAlerts
 from telehealth.alerts.parts import Severity
 from telehealth.alerts.routes import OPERATIONS
-from telehealth.alerts.rules import RESPONSES
+from telehealth.alerts.rules import RESPONSES, SAID_EVERY
 from telehealth.core.actors import SYSTEM, Actor, Role, Scope
 from telehealth.core.ids import AccountId
 from telehealth.core.time import FixedClock
@@ -213,13 +214,35 @@ async def test_the_scope_alone_opens_this_door_and_staff_read(doors: Doors) -> N
     assert refused.status_code == 403
 
 
-async def test_the_desk_that_is_given_the_task_reads_no_measurement_on_its_page(doors: Doors) -> None:
+async def test_the_desk_is_not_given_it_and_reads_nothing_of_it(doors: Doors) -> None:
     alert = await doors.tell()
     given = await doors.nurse.put(f"/v1/follow-ups/{alert['task_id']}/owner", json={"pool": "desk"})
-    assert given.status_code == 200, given.text
-    page = await doors.desk.get(f"/tasks/{alert['task_id']}")
-    assert page.status_code == 200
-    assert "three in a row" not in page.text
+    assert (given.status_code, given.json()["fault"]) == (422, "owner")
+    assert (await doors.desk.get(f"/tasks/{alert['task_id']}")).headers["location"] == "/tasks?told=gone"
+
+
+async def test_who_read_it_before_more_was_told_closes_nothing_unread(doors: Doors, clock: FixedClock) -> None:
+    alert = await doors.tell()
+    page = (await doors.nurse.get(f"/tasks/{alert['task_id']}")).text
+    (done,) = re.findall(r'action="(/tasks/[^"]+/done[^"]*)"', page)
+    (skipped,) = re.findall(r'action="(/tasks/[^"]+/skip[^"]*)"', page)
+    clock.advance(SAID_EVERY)
+    await doors.tell(identifier="a-2")
+    same = {"Sec-Fetch-Site": "same-origin"}
+    for path, form in ((done, {}), (skipped, {"reason": "Slept"})):
+        pressed = await doors.nurse.post(path, data=form, headers=same)
+        assert (pressed.status_code, pressed.headers["location"]) == (303, "/tasks?told=changed")
+    assert (await doors.nurse.get("/tasks?told=changed")).text.count("has changed since you read it") == 1
+    page = (await doors.nurse.get(f"/tasks/{alert['task_id']}")).text
+    (done,) = re.findall(r'action="(/tasks/[^"]+/done[^"]*)"', page)
+    assert (await doors.nurse.post(done, headers=same)).headers["location"] == f"/tasks?closed={alert['task_id']}"
+
+
+async def test_what_devices_reckon_in_binary_is_taken_to_six_places(doors: Doors) -> None:
+    alert = await doors.tell(quantity={"value": 81.30000305175781, "unit": "kg"})
+    assert float(alert["quantity"]["value"]) == 81.300003
+    again = await doors.tell(quantity={"value": 81.30000305175781, "unit": "kg"})
+    assert again["id"] == alert["id"]
 
 
 async def test_an_administrator_switches_it_off_on_the_page(doors: Doors, unit_of_work: UnitOfWork) -> None:

@@ -11,18 +11,19 @@ from hypothesis import strategies as st
 
 from telehealth.access.rules import asked_scopes
 from telehealth.alerts.parts import Code, CodeSystem, Device, Quantity, Report, Severity, UnfitAlert
-from telehealth.alerts.rules import AHEAD, OLDEST, RESPONSES, check, joined, lesser, owner, task_of
+from telehealth.alerts.rules import AHEAD, OLDEST, RESPONSES, check, joined, owner, task_of
 from telehealth.core.actors import Scope
 from telehealth.core.ids import ClinicianId, PatientId, TaskId, VisitId
 from telehealth.followups.parts import LONGEST_TITLE as LONGEST
 from telehealth.followups.parts import Facing, FollowUp, Owner, Pool, Priority, TaskKind, TaskStatus
+from telehealth.followups.rules import OPEN
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOST = ClinicianId(UUID(int=7))
 ORDER, URGENCY = list(Severity), list(Priority)
 
 
-def task(number: int, priority: Priority) -> FollowUp:
+def task(number: int, priority: Priority, status: TaskStatus = TaskStatus.DUE) -> FollowUp:
     times: dict[str, Any] = {"planned_at": AT, "due_at": AT, "ends_at": AT + timedelta(days=1), "moved_at": AT}
     return FollowUp(
         id=TaskId(UUID(int=number + 1)),
@@ -34,7 +35,7 @@ def task(number: int, priority: Priority) -> FollowUp:
         owner=Owner(Pool.CLINICIANS),
         facing=Facing.STAFF,
         priority=priority,
-        status=TaskStatus.DUE,
+        status=status,
         **times,
     )
 
@@ -51,21 +52,25 @@ def report(severity: Severity = Severity.HIGH, quantity: Quantity | None = None,
     )
 
 
-TASKS = st.lists(st.sampled_from(Priority), max_size=5).map(
-    lambda priorities: [task(number, each) for number, each in enumerate(priorities)]
+TASKS = st.lists(st.tuples(st.sampled_from(Priority), st.sampled_from(sorted(OPEN))), max_size=5).map(
+    lambda drawn: [task(number, *each) for number, each in enumerate(drawn)]
 )
 
 
 @given(st.sampled_from(Severity), TASKS)
-def test_an_alert_joins_what_is_at_least_as_urgent_and_takes_the_place_of_what_is_less(
+def test_an_alert_joins_the_most_urgent_of_those_that_are_answered_for_and_as_urgent(
     severity: Severity, tasks: list[FollowUp]
 ) -> None:
     wanted = URGENCY.index(RESPONSES[severity].priority)
-    joins, former = joined(severity, tasks), lesser(severity, tasks)
-    assert {each.id for each in former} == {t.id for t in tasks if URGENCY.index(t.priority) < wanted}
-    assert (joins is None) == (len(former) == len(tasks))
-    if joins is not None:
-        assert URGENCY.index(joins.priority) == max(URGENCY.index(each.priority) for each in tasks)
+    in_time = [each for each in tasks if each.status is not TaskStatus.ESCALATED]
+    most = max((URGENCY.index(each.priority) for each in in_time), default=-1)
+    joins = joined(severity, tasks)
+    if most < wanted:
+        assert joins is None
+    else:
+        assert joins in in_time
+        assert joins is not None
+        assert URGENCY.index(joins.priority) == most
 
 
 @given(st.sampled_from(Severity), st.sampled_from(Severity))

@@ -9,8 +9,19 @@ import pytest
 
 from telehealth.access.rules import DataKind, NoGrant
 from telehealth.alerts import queries, service
-from telehealth.alerts.parts import AlertDiffers, Code, CodeSystem, Device, NoVisit, Quantity, Severity, UnfitAlert
-from telehealth.alerts.rules import RESPONSES
+from telehealth.alerts import tasks as alert_tasks
+from telehealth.alerts.parts import (
+    Alert,
+    AlertDiffers,
+    Code,
+    CodeSystem,
+    Device,
+    NoVisit,
+    Quantity,
+    Severity,
+    UnfitAlert,
+)
+from telehealth.alerts.rules import RESPONSES, SAID_EVERY
 from telehealth.core.actors import SYSTEM
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId
@@ -18,7 +29,8 @@ from telehealth.core.time import FixedClock
 from telehealth.followups import keeping
 from telehealth.followups import service as followups
 from telehealth.followups import tasks as followup_tasks
-from telehealth.followups.parts import Owner, Pool, Priority, TaskKind, TaskStatus
+from telehealth.followups.events import FollowUpReopened
+from telehealth.followups.parts import Owner, Pool, Priority, TaskKind, TaskStatus, UnfitTask
 from telehealth.followups.rules import ENDINGS, SWITCHES
 from telehealth.visits.lifecycle.events import VisitMarkedAsError
 from telehealth.visits.lifecycle.rules import VisitStatus
@@ -32,6 +44,13 @@ OTHER_WORDS: tuple[dict[str, Any], ...] = (
     {"code": Code(CodeSystem.MDC, "150021", "Systolic pressure CANARY")},
     {"quantity": Quantity(Decimal(191), "mm[Hg]")},
 )
+
+
+async def pass_time(platform: Platform, alert: Alert) -> None:
+    """Until it is escalated."""
+    for wait in (timedelta(0), *[RESPONSES[alert.report.severity].within / 2] * 2):
+        platform.clock.advance(wait)
+        await platform.fire()
 
 
 @pytest.mark.parametrize("severity", Severity)
@@ -76,11 +95,12 @@ async def test_what_is_not_of_these_days_is_refused(platform: Platform) -> None:
     assert await platform.scalar("SELECT count(*) FROM device_alert") == 0
 
 
-async def test_it_hangs_on_the_latest_visit_that_was_no_mistake(platform: Platform) -> None:
-    later = await platform.unit_of_work.run(arrange_visit, SYSTEM, status=VisitStatus.BOOKED)
-    day = ", ".join(f"{each}_at = {each}_at + interval '1 day'" for each in ("starts", "ends", "opens", "closes"))
-    moved = f"UPDATE visit SET patient_id = :patient, {day} WHERE id = :visit"  # noqa: S608 -- our own words
-    await platform.change(moved, patient=platform.arranged.patient_id, visit=later.visit_id)
+async def test_it_hangs_on_the_last_visit_that_was_no_mistake(platform: Platform) -> None:
+    later = await platform.unit_of_work.run(arrange_visit, SYSTEM, status=VisitStatus.COMPLETED)
+    theirs = "UPDATE visit SET patient_id = :patient WHERE id = :visit"
+    await platform.change(theirs, patient=platform.arranged.patient_id, visit=later.visit_id)
+    before = "UPDATE visit SET starts_at = starts_at - interval '1 day' WHERE id = :visit"
+    await platform.change(before, visit=platform.arranged.visit_id)
     assert (await platform.task(await platform.tell())).visit_id == later.visit_id
     wrong = "UPDATE visit SET status = 'entered_in_error' WHERE id = :visit"
     await platform.change(wrong, visit=later.visit_id)
@@ -111,12 +131,105 @@ async def test_what_is_told_again_joins_the_open_task(platform: Platform) -> Non
     first = await platform.tell()
     task = await platform.task(first)
     for severity in Severity:
+        platform.clock.advance(SAID_EVERY)
         assert (await platform.tell(severity)).task_id == task.id
     (left,) = await platform.tasks()
     assert left.revision == task.revision + 3  # whoever read it before hears that it has changed
     assert [each.note for each in await platform.history(left)] == ["device_alert", *["alert_again"] * 3]
     found = await platform.unit_of_work.run(queries.for_task, platform.nurse, task.id)
     assert (found.count, found.latest[-1].id) == (4, first.id)
+
+
+async def test_a_device_that_repeats_itself_fills_no_history(platform: Platform) -> None:
+    first = await platform.tell()
+    task = await platform.task(first)
+    found = [await platform.tell() for _ in range(5)]
+    assert {each.task_id for each in found} == {task.id}
+    assert (await platform.task(first)).revision == task.revision
+    platform.clock.advance(timedelta(seconds=1))
+    await platform.unit_of_work.run(followups.note, platform.nurse, task.id, text="I call her")
+    await platform.tell()
+    assert [each.note for each in await platform.history(task)] == ["device_alert", "I call her", "alert_again"]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_what_is_told_once_nobody_answered_has_a_task_and_times_of_its_own(
+    platform: Platform, begun: bool
+) -> None:
+    first = await platform.tell()
+    await pass_time(platform, first)
+    assert (await platform.task(first)).status is TaskStatus.ESCALATED
+    assert first.task_id is not None
+    if begun:
+        await platform.unit_of_work.run(followups.note, platform.nurse, first.task_id, text="No answer at noon")
+    second = await platform.tell()
+    former, task = await platform.tasks()
+    assert (task.id, task.due_at) == (second.task_id, platform.now)
+    assert former.status is (TaskStatus.ESCALATED if begun else TaskStatus.CANCELLED)
+    await platform.fire()
+    assert (await platform.task(second)).status is TaskStatus.DUE
+
+
+async def test_who_takes_on_what_cannot_wait_has_its_time(platform: Platform) -> None:
+    alert, within = await platform.tell(), RESPONSES[Severity.HIGH].within
+    await platform.fire()
+    platform.clock.advance(within - timedelta(minutes=2))
+    await platform.fire()
+    assert alert.task_id is not None
+    await platform.unit_of_work.run(followups.claim, platform.nurse, alert.task_id)
+    platform.clock.advance(within - timedelta(minutes=1))
+    await platform.fire()
+    assert (await platform.task(alert)).status is TaskStatus.REMINDED
+    platform.clock.advance(timedelta(minutes=1))
+    await platform.fire()
+    assert (await platform.task(alert)).status is TaskStatus.ESCALATED
+
+
+async def test_what_is_opened_again_after_its_end_is_done(platform: Platform) -> None:
+    alert = await platform.tell()
+    assert alert.task_id is not None
+    task = await platform.unit_of_work.run(followups.done, platform.nurse, alert.task_id)
+    await platform.over(alert)
+    await platform.unit_of_work.run(followups.reopen, platform.nurse, task.id)
+    event = FollowUpReopened(
+        task_id=task.id, visit_id=task.visit_id, patient_id=task.patient_id, clinician_id=task.clinician_id
+    )
+    await platform.unit_of_work.run(alert_tasks.reopened, SYSTEM, event)
+    assert (await platform.task(alert)).status is TaskStatus.DONE
+
+
+async def test_what_is_opened_again_before_its_end_stays_open(platform: Platform) -> None:
+    alert = await platform.tell()
+    assert alert.task_id is not None
+    await platform.unit_of_work.run(followups.done, platform.nurse, alert.task_id)
+    task = await platform.unit_of_work.run(followups.reopen, platform.nurse, alert.task_id)
+    await platform.unit_of_work.run(service.settle, SYSTEM, task.id)
+    assert (await platform.task(alert)).status is TaskStatus.PLANNED
+
+
+async def test_it_is_whose_visit_came_about_and_not_whose_was_cancelled_or_is_to_come(platform: Platform) -> None:
+    of = """UPDATE visit SET patient_id = :patient, starts_at = starts_at + :later, ends_at = ends_at + :later,
+      status = :status WHERE id = :visit"""
+    for later, status in ((timedelta(days=9), VisitStatus.CANCELLED), (timedelta(days=3), VisitStatus.BOOKED)):
+        other = await platform.unit_of_work.run(another_patient)
+        moved = {"patient": platform.arranged.patient_id, "visit": other.visit_id}
+        await platform.change(of, **moved, later=later, status=status)
+    first = await platform.task(await platform.tell(Severity.LOW))
+    assert (first.visit_id, first.owner.person_id) == (platform.arranged.visit_id, platform.nurse.person_id)
+
+
+async def test_of_a_visit_that_came_to_nothing_it_is_anyones(platform: Platform) -> None:
+    cancelled = "UPDATE visit SET status = 'cancelled' WHERE id = :visit"
+    await platform.change(cancelled, visit=platform.arranged.visit_id)
+    assert (await platform.task(await platform.tell(Severity.LOW))).owner == Owner(Pool.CLINICIANS)
+
+
+async def test_the_desk_is_not_given_what_was_measured(platform: Platform) -> None:
+    alert = await platform.tell()
+    assert alert.task_id is not None
+    with pytest.raises(UnfitTask) as refused:
+        await platform.unit_of_work.run(followups.assign, platform.nurse, alert.task_id, Owner(Pool.DESK))
+    assert refused.value.extras == {"fault": "owner"}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +255,7 @@ async def test_a_graver_alert_takes_the_place_of_what_nobody_has_begun(platform:
     high = await platform.tell(Severity.HIGH)
     former, task = await platform.tasks()
     assert (former.status, task.status) == (TaskStatus.CANCELLED, TaskStatus.PLANNED)
-    assert (await platform.history(former))[-1].note == "graver_alert"
+    assert (await platform.history(former))[-1].note == "newer_alert"
     assert (task.id, task.priority) == (high.task_id, Priority.STAT)
     found = await platform.unit_of_work.run(queries.for_task, platform.nurse, task.id)
     assert {each.id for each in found.latest} == {low.id, again.id, high.id}

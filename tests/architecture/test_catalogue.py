@@ -26,7 +26,6 @@ ONLY_PUSHED = frozenset(  # nobody does anything about these but look again: ope
         "FollowUpDone",
         "FollowUpNoted",
         "FollowUpPlanned",
-        "FollowUpReopened",
         "FollowUpSkipped",
         "GateWaived",
         "LocationAttested",

@@ -51,6 +51,14 @@ async def test_a_task_tells_whose_it_is_and_when(exchange: Exchange) -> None:
     assert (freed["status"], freed["meta"]["versionId"]) == ("requested", "2")
 
 
+async def test_a_grant_of_tasks_is_none_of_what_was_measured_or_answered(exchange: Exchange) -> None:
+    arranged = await exchange.visit(identifier=MRN)
+    await exchange.permit(DataKind.TASKS)
+    for origin in ("device_alert:1", "answer:1/q"):
+        (made,) = await planned(exchange, arranged, title="Systolic pressure 192 mm[Hg]", origin=origin)
+        assert "192" not in str(await read(exchange, made))
+
+
 async def test_the_patients_own_repeated_tasks(exchange: Exchange) -> None:
     arranged = await exchange.visit(VisitStatus.BOOKED, identifier=MRN)
     await exchange.permit(DataKind.TASKS)

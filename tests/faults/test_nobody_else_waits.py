@@ -190,8 +190,8 @@ class Absence:
         """When all have come: each text once, what waited at the gateway's rate, and mails in time."""
         house, texts = self.course.house, self.course.by(Channel.SMS)
         await self.course.arrived(self.course.due, within=within)
-        kept = [number for number, _ in house.office.texts.received]
         await until_it(lambda: _is_done(house))
+        kept = [number for number, _ in house.office.texts.received]
         states = house.ask(STATES)
         late = told(request, "mails", self.course.lateness(self.course.by(Channel.EMAIL)))
         ten = self._at_its_rate(request, texts)

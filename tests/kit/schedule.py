@@ -1,5 +1,7 @@
 """What the ordinary run leaves to the long one, and which worker runs what."""
 
+from collections.abc import Collection
+
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -71,9 +73,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: turn(item.nodeid))
     for item in items:
-        takes_long = item.nodeid.startswith(LONG) or item.get_closest_marker("browser") is not None
-        if takes_long and item.get_closest_marker("soak") is None:
+        if run_of(item.nodeid, [mark.name for mark in item.iter_markers()]) == "long":
             item.add_marker("long")
+
+
+def run_of(nodeid: str, marks: Collection[str]) -> str:
+    """Which run a test is in: "soak", "long", or "" for the ordinary one."""
+    if "soak" in marks:
+        return "soak"
+    return "long" if nodeid.startswith(LONG) or "browser" in marks else ""
 
 
 def turn(nodeid: str) -> int:

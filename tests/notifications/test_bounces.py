@@ -179,14 +179,14 @@ async def test_a_number_without_its_country_is_confirmed_too(texting: Post) -> N
     assert [text.recipient for text in texting.texter.sent] == [NUMBER]
 
 
-async def test_what_is_about_no_visit_is_reported_of_the_latest(texting: Post) -> None:
-    await texting.book(START)
-    latest = await texting.book(START + timedelta(hours=1))
+async def test_what_is_about_no_visit_is_reported_of_the_next(texting: Post) -> None:
+    await texting.book(START + timedelta(hours=1))
+    following = await texting.book(START)
     await texting.deliver()
     texting.mailer.answer = bounces
-    kind = latest.visit.visit_type_id
+    kind = following.visit.visit_type_id
     await texting.unit_of_work.run(
         self_booking.invite, SYSTEM, patient_id=texting.clinic.patient.id, visit_type_id=kind
     )
     await texting.deliver()
-    assert [task.visit_id for task in await tasks(texting)] == [latest.visit.id]
+    assert [task.visit_id for task in await tasks(texting)] == [following.visit.id]

@@ -7,6 +7,7 @@ import pytest
 
 from telehealth.access import queries as access
 from telehealth.core.actors import SYSTEM, Actor, Role
+from telehealth.core.ids import ClinicianId
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit
 from telehealth.followups import keeping, service
@@ -36,6 +37,9 @@ class Team:
 async def team(post: Post) -> Team:
     async def hire(unit: Unit) -> Team:
         arranged = await arrange_visit(unit)
+        host = arranged.clinician.person_id
+        assert host is not None
+        await open_account(unit, Role.CLINICIAN, ClinicianId(host), email="host@clinic.example")
         return Team(arranged, await clinician(unit, arranged, GRACE), await clinician(unit, arranged, UMA))
 
     return await post.unit_of_work.run(hire, SYSTEM)

@@ -11,7 +11,7 @@ from telehealth.followups import service
 from telehealth.notifications.ports import Mail
 from tests.alerts.telling import CUFF, Platform, set_up
 from tests.notifications.conftest import HOME, Post
-from tests.notifications.test_coordinators import GRACE, LATE, NEEDS, clinician, name
+from tests.notifications.test_coordinators import GRACE, LATE, NEEDS, UMA, clinician, name
 
 NOW = "A task needs somebody now"
 
@@ -44,6 +44,27 @@ async def test_of_what_is_grave_coordinators_hear_at_once_and_again_when_nobody_
 
 async def test_with_no_coordinator_who_gave_the_visit_hears_of_what_is_grave(post: Post, clock: FixedClock) -> None:
     platform = await set_up(post.unit_of_work, clock)
+    await platform.tell()
+    assert [each.subject for each in await told_in(post, platform, timedelta(0))] == [NOW]
+
+
+async def test_everybody_hears_when_who_gave_the_visit_has_left(post: Post, clock: FixedClock) -> None:
+    platform, within = await set_up(post.unit_of_work, clock), RESPONSES[Severity.HIGH].within
+    for address in (GRACE, UMA):
+        await post.unit_of_work.run(clinician, SYSTEM, platform.arranged, address)
+    await platform.change("UPDATE account SET disabled_at = now() WHERE id = :id", id=platform.nurse.id)
+    await platform.tell()
+    assert sorted(each.recipient for each in await told_in(post, platform, timedelta(0))) == [GRACE, UMA]
+    await told_in(post, platform, within / 2)
+    mails = await told_in(post, platform, within / 2)
+    assert sorted(each.recipient for each in mails if each.subject == NEEDS) == [GRACE, UMA]
+
+
+async def test_what_is_told_after_nobody_came_wakes_them_again(post: Post, clock: FixedClock) -> None:
+    platform, within = await set_up(post.unit_of_work, clock), RESPONSES[Severity.HIGH].within
+    await platform.tell()
+    for wait in (timedelta(0), within / 2, within / 2):
+        await told_in(post, platform, wait)
     await platform.tell()
     assert [each.subject for each in await told_in(post, platform, timedelta(0))] == [NOW]
 

@@ -33,6 +33,7 @@ def _task(at: int, **more: object) -> Data:
         "asks": at == 1,
         "gave": at < 5,
         "number": None,
+        "revision": 1,
         "items": [],
     }
     return Data(**known | more)

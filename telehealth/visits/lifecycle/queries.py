@@ -25,12 +25,11 @@ from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.repeats import Policy, Series
 from telehealth.visits.lifecycle.rules import Checked, Command, DeviceCheck, Visit, VisitStatus
 
-APPOINTMENTS = "appointments"
-LINK_PATH = "/join/"
-MOST_IN_AGENDA = 10_000
-MOST_AHEAD = 1_000
+APPOINTMENTS, LINK_PATH = "appointments", "/join/"
+MOST_IN_AGENDA, MOST_AHEAD = 10_000, 1_000
 S = VisitStatus
-BOOKED = (S.BOOKED, S.ARRIVED, S.READY, S.ADMITTING, S.IN_PROGRESS, S.INTERRUPTED, S.ENDED, S.COMPLETED)
+CAME_ABOUT = (S.IN_PROGRESS, S.INTERRUPTED, S.ENDED, S.COMPLETED)
+BOOKED = (S.BOOKED, S.ARRIVED, S.READY, S.ADMITTING, *CAME_ABOUT)
 
 
 async def find(unit: Unit, visit_id: UUID, *, lock: bool = False) -> Visit:
@@ -40,9 +39,8 @@ async def find(unit: Unit, visit_id: UUID, *, lock: bool = False) -> Visit:
     Leaves no trace: service.open_visit is what the rest of the house uses. Raises NotFound.
     """
     query = select(VisitRow).where(VisitRow.id == visit_id, await visible(unit))
-    found = await unit.session.scalar(
-        (query.with_for_update(key_share=True) if lock else query).execution_options(populate_existing=True)
-    )
+    query = query.with_for_update(key_share=True) if lock else query
+    found = await unit.session.scalar(query.execution_options(populate_existing=True))
     if found is None:
         raise NotFound
     return visit_of(found)
@@ -253,11 +251,13 @@ async def booked_ahead(unit: Unit, clinician_id: UUID, patient_id: UUID | None =
     return [visit_of(row) for row in await unit.session.scalars(query.order_by(VisitRow.starts_at).limit(MOST_AHEAD))]
 
 
-async def latest(unit: Unit, patient_id: UUID) -> Visit | None:
-    """The patient's visit that begins last, of those that are the actor's to see; no mistake. Untraced: see `find`."""
+async def of_care(unit: Unit, patient_id: UUID) -> Visit | None:
+    """A patient's nearest visit that came about, else to come, else any but a mistake. Untraced: see `find`."""
+    came, ahead = VisitRow.status.in_(CAME_ABOUT), VisitRow.status.in_(BOOKED)
     query = select(VisitRow).where(VisitRow.patient_id == patient_id, VisitRow.status != S.ENTERED_IN_ERROR)
-    found = await unit.session.scalar(query.where(await visible(unit)).order_by(VisitRow.starts_at.desc()).limit(1))
-    return None if found is None else visit_of(found)
+    away = func.abs(func.date_part("epoch", VisitRow.starts_at - unit.now))
+    nearest = query.where(await visible(unit)).order_by(came.desc(), ahead.desc(), away).limit(1)
+    return next((visit_of(row) for row in await unit.session.scalars(nearest)), None)
 
 
 async def statuses(unit: Unit, visit_ids: Collection[UUID]) -> dict[UUID, VisitStatus]:
