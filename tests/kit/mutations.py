@@ -51,7 +51,7 @@ def _insert(data: bytearray, chance: random.Random, keep: int) -> None:
 def _count(data: bytearray, chance: random.Random, keep: int) -> None:
     """Somewhere two bytes, such as a length, that say too much, too little or nothing."""
     at = chance.randrange(keep, len(data))
-    data[at : at + 2] = chance.choice([0, 1, 3, len(data), 0x7FFF, 0xFFFF]).to_bytes(2, "big")
+    data[at : at + 2] = chance.choice([0, 1, 3, min(len(data), 0xFFFF), 0x7FFF, 0xFFFF]).to_bytes(2, "big")
 
 
 CHANGES: Sequence[Callable[[bytearray, random.Random, int], None]] = (
