@@ -56,6 +56,8 @@ class Recorded:
         await self.grows(4)
 
     async def agree(self, side: Side, *, given: bool = True) -> None:
+        """To what the page knows to be asked, or to be recorded; a page that comes back hears of it anew."""
+        await side.until("window.room && room.recording")
         await side.do(f'call.say("consent", {{ recording: room.recording.id, given: {str(given).lower()} }})')
 
     async def grows(self, files: int) -> None:
