@@ -43,7 +43,7 @@ def test_everything_starts_serves_survives_and_keeps_its_data(
     up = start_up(state)
     told = up.ready()
     assert set(told["pids"]) == EVERYTHING
-    assert up.output.count("ready in ") == 1
+    assert eventually(lambda: up.output.count("ready in ")) == 1
     _each_process_knows_what_it_may(told)
     _record_service_wants_a_signed_client(told, state)
     _mail_can_be_read(told)
