@@ -74,7 +74,7 @@ async def resolve(unit: Unit, alert_id: UUID) -> Alert:
         found.resolved_at = unit.now
         await unit.session.flush()
     if found.task_id is not None:
-        await settle(unit, found.task_id)
+        await _settle(unit, found.task_id)
     traced.audit("update", "device_alert", alert_id, patient_id=patient_id)
     return queries.alert_of(unit, found)
 
@@ -128,7 +128,13 @@ async def _take_place(unit: Unit, task: FollowUp, former: Sequence[UUID]) -> Non
     await unit.session.execute(update(row).where(theirs).values(task_id=task.id, visit_id=task.visit_id))
 
 
-async def settle(unit: Unit, task_id: UUID) -> None:
+async def reopened(unit: Unit, task_id: UUID, patient_id: PatientId) -> None:
+    """A task that staff open again after its alerts were over is done by that; no alert joins it meanwhile."""
+    await _one_at_a_time(unit, patient_id)
+    await _settle(unit, task_id)
+
+
+async def _settle(unit: Unit, task_id: UUID) -> None:
     """A task whose alerts are all over is done; one that is of no alert, or closed, stays as it is."""
     row = DeviceAlertRow
     over = select(func.bool_and(row.resolved_at.is_not(None))).where(row.task_id == task_id)

@@ -7,7 +7,7 @@ from telehealth.tasks.work import subscription
 
 
 async def reopened(unit: Unit, event: FollowUpReopened) -> None:
-    await service.settle(unit, event.task_id)
+    await service.reopened(unit, event.task_id, event.patient_id)
 
 
 SUBSCRIPTIONS = (subscription(FollowUpReopened, reopened),)

@@ -203,7 +203,7 @@ async def test_what_is_opened_again_before_its_end_stays_open(platform: Platform
     assert alert.task_id is not None
     await platform.unit_of_work.run(followups.done, platform.nurse, alert.task_id)
     task = await platform.unit_of_work.run(followups.reopen, platform.nurse, alert.task_id)
-    await platform.unit_of_work.run(service.settle, SYSTEM, task.id)
+    await platform.unit_of_work.run(service.reopened, SYSTEM, task.id, task.patient_id)
     assert (await platform.task(alert)).status is TaskStatus.PLANNED
 
 
