@@ -63,7 +63,7 @@ def _serve(settings: MediaSettings, verifier: GrantVerifier) -> None:
         log_config=None,
         ws="none",
         limit_concurrency=200,
-        timeout_keep_alive=5,
+        timeout_keep_alive=30,  # longer than any client keeps one: none asks as it is being closed
         timeout_graceful_shutdown=5,
     )
     with suppress(KeyboardInterrupt):  # the server raises it again when all is closed

@@ -386,7 +386,7 @@ def _client(deadline: float, connections: int, *, kept: int | None = None) -> ht
         limits=httpx.Limits(
             max_connections=connections,
             max_keepalive_connections=connections if kept is None else kept,
-            keepalive_expiry=5,
+            keepalive_expiry=2,  # many a server closes after 5, and who asks in that moment has no answer
         ),
         headers={"user-agent": "telehealth"},
     )

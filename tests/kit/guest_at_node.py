@@ -35,7 +35,7 @@ class Door:
 
     def __init__(self, url: str, key: str) -> None:
         self._signer = GrantSigner(key)
-        few = httpx.Limits(max_connections=8, keepalive_expiry=2)
+        few = httpx.Limits(max_connections=8)
         self._client = httpx.AsyncClient(base_url=url, timeout=PATIENCE, limits=few, trust_env=False)
 
     async def __aenter__(self) -> Self:

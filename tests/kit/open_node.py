@@ -17,7 +17,14 @@ def main() -> None:
     hosts = settings.media_hosts
     verifier = GrantVerifier(settings.grant_public_key, SystemClock())
     app = control_app(verifier, lambda: OpenMux(hosts, settings.media_udp_port))
-    uvicorn.run(app, host=settings.control_host, port=settings.control_port, log_config=None, ws="none")
+    uvicorn.run(
+        app,
+        host=settings.control_host,
+        port=settings.control_port,
+        log_config=None,
+        ws="none",
+        timeout_keep_alive=30,
+    )
 
 
 if __name__ == "__main__":

@@ -214,25 +214,34 @@ async def flooded(module: str, log: IO[str], *, within: float) -> Outcome:
         async with AsyncExitStack() as stack:
             door = await stack.enter_async_context(httpx.AsyncClient(base_url=node.url, timeout=PATIENCE))
             probe = await stack.enter_async_context(joined(door, node, room="probe", direction=GrantKind.SEND))
-            arguments = ("-m", "tests.kit.flooder", *map(str, probe.to), *FLOOD)
-            flood = await asyncio.create_subprocess_exec(sys.executable, *arguments)
-            await asyncio.sleep(1.5)  # it is at it
-            rooms = (f"room{number}" for number in range(CALLS))
-            pairs = await asyncio.gather(*(pair(stack, door, node, each, within=within) for each in rooms))
-            up = [found for found in pairs if found is not None]
-            for sequence in range(PACKETS):
-                for speaker, _ in up:
-                    await speaker.send_rtp(b"o" * 80, sequence=sequence, ssrc=SSRC, kind=OPUS)
-                await asyncio.sleep(0.02)
-            await asyncio.sleep(0.3)
-            assert flood.returncode is None
-            arrived = [len(listener.rtp) for _, listener in up]
-            drops = (await door.get("/stats")).json()["drops"]
-            flood.kill()
-            await flood.wait()
+            async with stranger(*probe.to):
+                rooms = (f"room{number}" for number in range(CALLS))
+                pairs = await asyncio.gather(*(pair(stack, door, node, each, within=within) for each in rooms))
+                up = [found for found in pairs if found is not None]
+                for sequence in range(PACKETS):
+                    for speaker, _ in up:
+                        await speaker.send_rtp(b"o" * 80, sequence=sequence, ssrc=SSRC, kind=OPUS)
+                    await asyncio.sleep(0.02)
+                await asyncio.sleep(0.3)
+                arrived = [len(listener.rtp) for _, listener in up]
+                drops = (await door.get("/stats")).json()["drops"]
     log.seek(0)
     seconds = asyncio.get_running_loop().time() - begun
     return Outcome(up=len(up), arrived=arrived, drops=drops, log=log.read(), seconds=seconds)
+
+
+@asynccontextmanager
+async def stranger(host: str, port: int) -> AsyncIterator[None]:
+    """At it from before the body until after it."""
+    flood = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.kit.flooder", host, str(port), *FLOOD)
+    try:
+        await asyncio.sleep(1.5)
+        yield
+        assert flood.returncode is None
+    finally:
+        with suppress(ProcessLookupError):
+            flood.kill()
+        await flood.wait()
 
 
 async def pair(

@@ -23,9 +23,7 @@ MOST_GROWTH = 8_000  # kB from a quarter of the way to its end
 async def test_mutated_inputs_harm_nobody(inputs: int) -> None:
     """No crash, nothing unhandled, no memory that grows; 49 of 50 frames of the call arrive, most on a busy machine."""
     with running_node() as node:
-        async with httpx.AsyncClient(
-            base_url=node.url, timeout=PATIENCE, limits=httpx.Limits(keepalive_expiry=2)
-        ) as door:
+        async with httpx.AsyncClient(base_url=node.url, timeout=PATIENCE) as door:
             async with live_call(door, node) as call:
                 fuzzer = Fuzzer(node, door, SEED)
                 await fuzzer.run(inputs // 4)

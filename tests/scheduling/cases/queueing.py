@@ -2,11 +2,16 @@
 
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.ids import ClinicianId
+from telehealth.db.unit import Unit
 from telehealth.people import service as people
 from telehealth.people.licensing import Licence
+from telehealth.visits.lifecycle.models import OpenDoorsRow
 from telehealth.visits.waiting_room import service, standings, waiting
 from telehealth.visits.waiting_room.estimates import Server, turns
 from telehealth.visits.waiting_room.queue import AGEING, in_order, since_after_return
@@ -125,8 +130,16 @@ async def _keeps_place(stage: Stage, dropped: datetime, back: datetime, name: st
     stage.at(dropped)
     await stage.run(waiting.drop, SYSTEM, entries[0])
     stage.at(back)
-    await stage.run(waiting.come_back, SYSTEM, entries[0])
+    await stage.run(_come_back, SYSTEM, entries[0])
     return (await stage.run(standings.standing, SYSTEM, entries[0])).position == 1
+
+
+async def _come_back(unit: Unit, entry_id: UUID) -> None:
+    """To a house that was open all the while: what its own process noted jumped with the time of the case."""
+    open_now = {"open_since": NOW - timedelta(days=1), "seen_open_at": unit.now}
+    doors = insert(OpenDoorsRow).values(id=1, **open_now)
+    await unit.session.execute(doors.on_conflict_do_update(index_elements=[OpenDoorsRow.id], set_=open_now))
+    await waiting.come_back(unit, entry_id)
 
 
 KINDS = {"fairness": fairness, "licence": licence, "estimate": estimate, "reconnect": reconnect}
