@@ -55,6 +55,7 @@ from telehealth.notifications.rules import Channel as MessageChannel
 from telehealth.notifications.sms_gateway import Account, SmsGateway
 from telehealth.notifications.smtp import SmtpMailer
 from telehealth.notifications.web_push import WebPusher, read_key
+from telehealth.people import queries as people
 from telehealth.records.after_visit.ports import PatientTasks
 from telehealth.records.attachments.bucket import BucketStore
 from telehealth.records.attachments.directory import DirectoryStore, NoStore
@@ -132,6 +133,7 @@ async def open_web(settings: Settings, *, clock: Clock | None = None) -> AsyncIt
             house.ports.having(Description, description),
             open_pages(Locales.load(), takes_files=house.ports.get(Limits).kept),
             settings.public_url,
+            people.clinic,
         )
         yield build_app(kit, operations, house.catalogue.sockets)
 

@@ -52,6 +52,9 @@ class Scope(StrEnum):
     FHIR_QUESTIONNAIRE_RESPONSE = "system/QuestionnaireResponse.rs"
 
 
+BY_LINK = frozenset({Scope.VISITS_JOIN, Scope.VISITS_ATTEND})  # what nobody has an account for, only a personal link
+
+
 class Purpose(StrEnum):
     """Purpose of use, HL7 v3 PurposeOfUse codes."""
 

@@ -13,6 +13,7 @@ from telehealth.core.ports import Port, Ports
 from telehealth.db.unit import Unit, UnitOfWork, request_id
 from telehealth.http.locales import Locale
 from telehealth.http.pages import Pages
+from telehealth.http.ports import FindHelpline
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,12 +22,13 @@ Body = TypeVar("Body")
 
 @dataclass(frozen=True)
 class Kit:
-    """What every request shares: the unit of work, the ports, the pages."""
+    """What every request shares: the unit of work, the ports, the pages, and whom people call when one fails them."""
 
     unit_of_work: UnitOfWork
     ports: Ports
     pages: Pages
     public_url: str
+    helpline: FindHelpline | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from telehealth.core.actors import Actor
+from telehealth.core.actors import ANONYMOUS, BY_LINK, Actor
 from telehealth.core.errors import Kind, Refusal
 from telehealth.db.unit import Unit
 from telehealth.http.body import FORM_TYPE, JSON_TYPES, media_type, read_bytes, read_form, read_json, read_query
@@ -17,12 +17,13 @@ from telehealth.http.credentials import actors, choose, refuse_cross_site
 from telehealth.http.fhir import MEDIA_TYPE as FHIR_TYPE
 from telehealth.http.fhir import outcome_response
 from telehealth.http.idempotency import Answer, check_key, claim, fingerprint, keep
-from telehealth.http.operation import Face, Operation
-from telehealth.http.ports import Authenticator
+from telehealth.http.operation import PUBLIC, Face, Operation
+from telehealth.http.ports import Authenticator, Helpline
 from telehealth.http.problems import UnsupportedMediaType, problem_response
 
 JSON_TYPE = "application/json"
 TRACED = frozenset({Kind.FORBIDDEN, Kind.ABSENT})
+OVERBURDENED = frozenset({Kind.BUSY, Kind.AWAY})
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Endpoint:
                 await self.kit.unit_of_work.run(
                     _trace_refusal, actor, self.operation.name, refusal.slug, _first_id(request)
                 )
-            return self._refused(request, refusal)
+            return await self._refused(request, refusal)
 
     async def _answer(self, request: Request, actor: Actor) -> Response:
         raw = await self._read(request)
@@ -128,16 +129,24 @@ class Endpoint:
             raise TypeError(f"{self.operation.name} answers with a {type(body).__name__}")
         return Response(_dump(body), status, media_type=JSON_TYPE)
 
-    def _refused(self, request: Request, refusal: Refusal) -> Response:
+    async def _refused(self, request: Request, refusal: Refusal) -> Response:
         match self.operation.face:
             case Face.PAGE:
-                return self.kit.pages.refused(request, refusal)
+                by_link = self.operation.needs in BY_LINK
+                helpline = await self._helpline(refusal) if by_link or self.operation.needs is PUBLIC else None
+                return self.kit.pages.refused(request, refusal, by_link=by_link, helpline=helpline)
             case Face.FHIR:
                 return outcome_response(refusal, reading=self.operation.safe)
             case Face.API:
                 return problem_response(refusal, request)
             case never:
                 assert_never(never)
+
+    async def _helpline(self, refusal: Refusal) -> Helpline | None:
+        """Nothing is asked of a house that has just said it has too much to do."""
+        if self.kit.helpline is None or refusal.kind in OVERBURDENED:
+            return None
+        return await self.kit.unit_of_work.run(self.kit.helpline, ANONYMOUS)
 
 
 def _dump(body: BaseModel) -> bytes:

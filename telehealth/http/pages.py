@@ -11,6 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from telehealth.core.errors import Kind, Refusal
 from telehealth.db.unit import request_id
 from telehealth.http.locales import COOKIE, Locale, Locales, install
+from telehealth.http.operation import SAFE_METHODS
+from telehealth.http.ports import Helpline
 from telehealth.http.problems import InvalidRequest, headers_of, status_of
 
 
@@ -40,17 +42,33 @@ class Pages:
             response.set_cookie(COOKIE, locale.code, max_age=31_536_000, samesite="lax")
         return response
 
-    def refused(self, request: Request, refusal: Refusal) -> Response:
-        """A refusal as a page; who is not signed in is led to the sign-in page and back."""
-        if refusal.kind is Kind.UNIDENTIFIED and request.method == "GET":
+    def refused(
+        self, request: Request, refusal: Refusal, *, by_link: bool = False, helpline: Helpline | None = None
+    ) -> Response:
+        """A refusal as a page; staff who are not signed in are led to the sign-in page and back.
+
+        Who comes `by_link` has no account: they are told to open their link again.
+        """
+        if refusal.kind is Kind.UNIDENTIFIED and request.method == "GET" and not by_link:
             return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
         faults = [fault.detail for fault in refusal.faults] if isinstance(refusal, InvalidRequest) else []
         status = status_of(refusal)
-        page = self.problem(request, status, refusal.title, [refusal.detail, *faults])
+        page = self.problem(
+            request, status, refusal.title, [refusal.detail, *faults], by_link=by_link, helpline=helpline
+        )
         page.headers.update(headers_of(refusal))
         return page
 
-    def problem(self, request: Request, status: int, title: str = "", details: list[str] | None = None) -> Response:
+    def problem(
+        self,
+        request: Request,
+        status: int,
+        title: str = "",
+        details: list[str] | None = None,
+        *,
+        by_link: bool = False,
+        helpline: Helpline | None = None,
+    ) -> Response:
         return self.render(
             request,
             "problem.html",
@@ -59,6 +77,10 @@ class Pages:
             title=title or HTTPStatus(status).phrase,
             details=[each for each in details or [] if each],
             request_id=request_id.get() or "",
+            sent=request.method not in SAFE_METHODS,
+            by_link=by_link,
+            clinic=helpline.name if helpline else "",
+            phone=helpline.phone if helpline else "",
         )
 
 

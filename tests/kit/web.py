@@ -19,6 +19,7 @@ from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import Rings
 from telehealth.http.socket import SocketDoor
+from telehealth.people import queries as people
 
 ORIGIN = "http://localhost"
 
@@ -60,7 +61,7 @@ async def client_of(
     """An HTTP client inside the process; `headers={"Authorization": "Bearer <secret>"}` acts as that actor."""
     key = CursorKey("k" * 32)
     everything = {Authenticator: KnownActors(known), CursorKey: key, Signals: SilentSignals(), **(ports or {})}
-    kit = Kit(unit_of_work, Ports(everything), pages(), ORIGIN)
+    kit = Kit(unit_of_work, Ports(everything), pages(), ORIGIN, people.clinic)
     transport = httpx.ASGITransport(build_app(kit, operations, sockets), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
         yield client

@@ -11,6 +11,7 @@ from tests.web.desk_samples import FRONT_DESK
 from tests.web.note_samples import AMENDED, COSIGNING, LATE_NOTES, SIGNED, TYPED, WRITING, asked, note
 from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import BEFORE, PREPARED, TOLD
+from tests.web.problem_samples import PROBLEMS
 from tests.web.sample import DESK, HERE, ME, NAMES, NOW, THERE, VISIT_ID, Sample
 from tests.web.task_samples import OFFICE
 from tests.web.waiting_samples import LATE, LATE_DESK, MESSAGES, WAITING
@@ -367,12 +368,7 @@ SAMPLES = (
     *FRONT_DESK,
     *OFFICE,
     Sample("visit_misplaced", "visit.html", {**_PATIENT, "stage": "check", "place": _PLACE}, "/visit"),
-    Sample(
-        "problem",
-        "problem.html",
-        {**_CLINIC, "code": 409, "title": "The time was taken", "details": ["It was taken."], "request_id": "4f0c"},
-    ),
-    Sample("problem_away", "problem.html", {"code": 503, "title": "Away", "details": [], "request_id": "4f0c"}),
+    *PROBLEMS,
     Sample("choose", "choose.html", _CHOOSE, "/times"),
     Sample("choose_again", "choose.html", {**_CHOOSE, "now": NOW, "refused": "slot-taken"}, "/visit/times"),
     Sample("choose_none", "choose.html", {**_CHOOSE, "place": _PLACE, "free": _NONE_FREE}, "/times"),

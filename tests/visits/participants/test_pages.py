@@ -79,7 +79,7 @@ async def test_an_interpreter_with_links_and_forms_alone(house: House) -> None:
     out = await house.desk.post(f"/visits/{visit}/people/{address[1]}/out")
     assert out.status_code == 303
     gone = await house.phone.get("/attend")
-    assert (gone.status_code, gone.headers["location"]) == (303, "/sign-in?next=/attend")
+    assert (gone.status_code, gone.headers.get("location")) == (401, None)
     assert (await house.phone.post(link[1], data={"name": "Inés Vidal"})).status_code == 422
 
 
