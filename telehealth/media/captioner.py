@@ -152,7 +152,7 @@ class Captioner:
         self.running = self._leave.covers(tracks)
         heard = {key: each for key, each in tracks.items() if each.track.is_audio} if self.running else {}
         for key in [key for key in self._voices if key not in heard]:
-            self._voices.pop(key).leave()
+            self._voices.pop(key).end()
         for key, published in heard.items():
             if key not in self._voices:
                 self._voices[key] = Voice(key, self)

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aiortc import RTCCertificate
-
 from telehealth.core.errors import Kind, NotFound, Refusal
 from telehealth.core.grants import MediaGrant, MediaSessionId
 from telehealth.media.answer import Local, render
@@ -17,6 +15,7 @@ from telehealth.media.malformed import Malformed
 from telehealth.media.mux import Allowance, Mux
 from telehealth.media.schemas import Health, ProbeView, SessionView
 from telehealth.media.sections import read_offer
+from telehealth.media.secure import Certificate
 from telehealth.media.transport import Patience
 
 
@@ -99,7 +98,7 @@ class MediaNode:
     def __init__(self, mux: Mux, *, limits: Limits = DEFAULT_LIMITS) -> None:
         self._mux, self._limits = mux, limits
         self._sessions: dict[MediaSessionId, Session] = {}
-        self._certificate = RTCCertificate.generateCertificate()
+        self._certificate = Certificate.generateCertificate()
         self._allowance = Allowance(limits.datagrams)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._closing: set[asyncio.Task[None]] = set()

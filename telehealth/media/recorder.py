@@ -5,6 +5,7 @@ sent, not decoded.
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
@@ -138,7 +139,7 @@ class Recorder:
         self.failed = False
         self.running = False
         self.films: list[Film] = []
-        self._directory, self._key = directory, key
+        self._make = partial(SealedFile, directory, key=key)
         self._began = now()
         self._reels: dict[Key, Reel] = {}
         self._writing = ThreadPoolExecutor(1, "recorder")
@@ -166,9 +167,6 @@ class Recorder:
         self.films.append(film)
         return film
 
-    def _make(self, name: UUID) -> SealedFile:
-        return SealedFile(self._directory, name, self._key)
-
     def write(self, film: Film, text: bytes, *, last: bool) -> None:
         while self._waiting and self._waiting[0].done():
             self.failed |= self._waiting.popleft().exception() is not None
@@ -182,8 +180,9 @@ class Recorder:
         self._leave.end()
         self.running = False
         for reel in self._reels.values():
-            reel.leave()
+            reel.end()
             reel.finish()
+        self._reels.clear()
 
     def settle(self) -> None:
         """After `stop`: waits for the disk, so not in the loop."""

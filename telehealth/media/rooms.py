@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import ClassVar
 
-from aiortc import RTCCertificate
-
 from telehealth.core.errors import Kind, NotFound, Refusal
 from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId, Place
 from telehealth.media.answer import Local, Reply, candidates, render
@@ -29,6 +27,7 @@ from telehealth.media.publisher import Published, Publisher
 from telehealth.media.schemas import Restarted, RoomSessionView, Stats
 from telehealth.media.seating import Key
 from telehealth.media.sections import Offer, read_offer
+from telehealth.media.secure import Certificate
 from telehealth.media.subscriber import Subscriber
 from telehealth.media.transport import DEFAULT_PATIENCE, Ending, Patience, Transport, same_certificate
 
@@ -117,7 +116,7 @@ class Rooms:
         self._loop = asyncio.get_running_loop()
         self._drain, self._life = drain, secrets.token_hex(8)
         self._load = Load(clock=self._loop.time, cpu=time.process_time, packets=lambda: mux.received)
-        self._certificate = RTCCertificate.generateCertificate()
+        self._certificate = Certificate.generateCertificate()
         self._rooms: dict[str, Room] = {}
         self._epochs: dict[str, tuple[int, float]] = {}
         self._beat: asyncio.TimerHandle | None = None

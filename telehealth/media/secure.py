@@ -16,6 +16,7 @@ from aiortc.rtcdtlstransport import (
     SRTP_AEAD_AES_256_GCM,
     SRTP_AES128_CM_SHA1_80,
     SRTP_PROFILES,
+    SRTPProtectionProfile,
 )
 from aiortc.rtcsctptransport import RTCSctpCapabilities
 from OpenSSL import SSL
@@ -117,6 +118,20 @@ class _Link:
         self._deliver(data)
 
 
+class Certificate(RTCCertificate):
+    """The node's. Its connections share one context of OpenSSL: one for each would be 23 kB, 0.4 ms, and a ring that
+    stays until a collector finds it.
+    """
+
+    _context: SSL.Context | None = None
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        if self._context is None:
+            self._context = super()._create_ssl_context(srtp_profiles)
+            self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)  # every association is a new one
+        return self._context
+
+
 class SecureChannel:
     """The node's end of one DTLS association, always its server: only so a browser chooses GCM.
 
@@ -212,4 +227,6 @@ class DataChannels:
         await self._sctp.start(RTCSctpCapabilities(maxMessageSize=largest), remote_port)
 
     async def stop(self) -> None:
+        """Frees it at once, as a connection's end does."""
         await self._sctp.stop()
+        vars(self._sctp).pop("_handle_data", None)

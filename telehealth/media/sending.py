@@ -277,6 +277,11 @@ class Outgoing:
         layouts[packet.signature] = layout
         return layout
 
+    def close(self) -> None:
+        """Nothing goes out any more, and neither who sent nor who was sent to is held by it."""
+        self._stretches.clear()
+        self._current, self._send = None, _nowhere
+
     def report(self, now: float) -> SenderReport | None:
         """The source's last report with this stream's timestamps and counts; None before it had one."""
         current = self._current
@@ -310,6 +315,9 @@ class Outgoing:
         span = self.highest - highest
         sent = min(1.0, (self.packets - packets) / span) if span > 0 else 1.0
         return max(0.0, min(1.0, 1.0 - (1.0 - told) / sent)) if sent > 0.0 else 0.0
+
+
+def _nowhere(_: int) -> None: ...
 
 
 def _carry(buffer: bytearray, at: int, packet: RtpPacket, layout: Layout) -> None:

@@ -9,13 +9,16 @@ import pytest
 
 from telehealth.core.errors import NotFound
 from telehealth.core.grants import GrantKind, MediaGrant, MediaSessionId, Place
+from telehealth.media.captioner import Captioner, Voice
 from telehealth.media.captions import Captions, CaptionsOff
 from telehealth.media.engine import EngineLine
-from telehealth.media.hearing import BYTES_A_SECOND
+from telehealth.media.hearing import BYTES_A_SECOND, Hearing
 from telehealth.media.node import SessionExists
 from telehealth.media.rooms import Rooms
 from telehealth.media.schemas import Caption
+from telehealth.media.sending import Outgoing
 from tests.kit.beeps import Beeps
+from tests.kit.freed import alive, uncollected
 from tests.kit.guests import Guest, guests, open_rooms, room_grant
 from tests.kit.patience import until
 from tests.kit.speech_engine import SpeechEngine, speech_engine
@@ -259,3 +262,21 @@ async def test_it_is_of_one_place_and_needs_an_engine() -> None:
             made.captions.view(elsewhere, None)
         with pytest.raises(CaptionsOff):
             Captions(rooms, "").open(room_grant(GrantKind.CAPTION, made.id), {"ann": "en"})
+
+
+async def test_what_it_held_is_freed_at_its_end() -> None:
+    kinds = (Captioner, Voice, Outgoing, Hearing)
+    async with (
+        open_rooms() as rooms,
+        guests(rooms, "ann") as (ann,),
+        speech_engine() as engine,
+        captioning(rooms, engine) as made,
+    ):
+        await speak(ann, ALPHA)
+        made.open()
+        await until(lambda: made.words("ann"))
+        await made.stop()
+        assert alive(*kinds).keys() >= {"Captioner", "Voice", "Outgoing"}
+        with uncollected():
+            made.close()
+            await until(lambda: not alive(*kinds))

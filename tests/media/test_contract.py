@@ -21,6 +21,7 @@ from OpenSSL import SSL
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
+from telehealth.media.secure import Certificate
 from tests.kit.webrtc import calling
 
 
@@ -94,6 +95,14 @@ async def test_dtls_has_the_parts_secure_reads() -> None:
     assert 'self.emit("statechange")' in source(RTCDtlsTransport._set_state)
     assert SRTP_AEAD_AES_128_GCM in SRTP_PROFILES
     assert {"get_selected_srtp_profile", "bio_write", "bio_read"} <= set(dir(SSL.Connection))
+
+
+def test_connections_share_a_context_that_resumes_no_association() -> None:
+    certificate = Certificate.generateCertificate()
+    one, other = (certificate._create_ssl_context(SRTP_PROFILES) for _ in range(2))
+    assert one is other
+    assert one.get_session_cache_mode() == SSL.SESS_CACHE_OFF
+    assert "self.__local_certificate._create_ssl_context(" in source(RTCDtlsTransport.start)
 
 
 def test_libsrtp_works_in_place() -> None:

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from weakref import ref
 
 import pytest
 
@@ -10,6 +11,7 @@ from telehealth.core.grants import MediaGrant
 from telehealth.media.drops import Drop
 from telehealth.media.mux import Mux
 from telehealth.media.node import DEFAULT_LIMITS, Limits, MediaNode, NodeFull, OfferMalformed, SessionExists
+from tests.kit.freed import uncollected
 from tests.kit.patience import until, until_it
 from tests.kit.webrtc import calling, media_grant
 
@@ -60,6 +62,20 @@ def _is_gone(node: MediaNode, grant: MediaGrant) -> bool:
     except NotFound:
         return True
     return False
+
+
+async def test_a_connection_that_is_over_is_freed_at_once() -> None:
+    async with node_with() as node, calling() as caller:
+        grant = media_grant()
+        assert await caller.accept(node.open(grant, await caller.offer()))
+        assert await caller.probe() == 5
+        channels = node._sessions[grant.session].transport._channels
+        assert channels is not None
+        held = ref(channels._sctp)
+        del channels
+        with uncollected():
+            await node.close(grant)
+            await until(lambda: held() is None)
 
 
 async def test_nobody_comes() -> None:

@@ -1,6 +1,7 @@
 """Recordings of calls through the node between aiortc peers: what is on the disk afterwards, and what is not."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,9 +13,13 @@ import pytest
 from telehealth.core.errors import NotFound
 from telehealth.core.grants import MediaSessionId, Place
 from telehealth.media.node import SessionExists
+from telehealth.media.receiving import Receiver
+from telehealth.media.recorder import Recorder, Reel
 from telehealth.media.recordings import Recordings, RecordingsOff
 from telehealth.media.rooms import EpochPast, Rooms
 from telehealth.media.schemas import RecordedTrack, RecordingView
+from telehealth.media.sending import Outgoing
+from tests.kit.freed import alive, uncollected
 from tests.kit.guests import ROOM, guests, open_rooms
 from tests.kit.patience import until
 from tests.kit.recordings import opened, played, record_grant
@@ -182,6 +187,20 @@ async def test_after_its_end_nothing_comes_and_the_end_is_told_again(tmp_path: P
             tape.renew()
         with pytest.raises(SessionExists):
             tape.open()
+
+
+async def test_what_it_held_is_freed_at_its_end(tmp_path: Path) -> None:
+    kinds = (Recorder, Reel, Outgoing, Receiver)
+    async with open_rooms() as rooms, guests(rooms, "ann") as (ann,), taping(rooms, tmp_path) as tape:
+        await ann.send(video=True)
+        await until(lambda: alive(*kinds)["Receiver"] >= 2)
+        gc.collect()
+        before = alive(*kinds)
+        tape.open()
+        await tape.has(0.5, SOUND, PICTURE)
+        with uncollected():
+            await tape.close()
+            assert alive(*kinds) == before
 
 
 async def test_it_is_of_one_place_and_has_to_be_allowed_here(tmp_path: Path) -> None:

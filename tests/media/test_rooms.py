@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import re
-from collections import Counter
 from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
@@ -19,6 +18,7 @@ from telehealth.media.rooms import EpochPast, RoomLimits
 from telehealth.media.secure import SecureChannel
 from telehealth.media.subscriber import Subscriber
 from telehealth.media.transport import Ending, Patience, Transport
+from tests.kit.freed import alive, uncollected
 from tests.kit.guests import guests, open_rooms, room_grant
 from tests.kit.lone_peer import lone_peer
 from tests.kit.offers import FINGERPRINT, audio, data, offer, video
@@ -281,31 +281,21 @@ async def test_ice_is_restarted_without_an_offer() -> None:
             rooms.restart(room_grant(SEND, "other"), "again")
 
 
-def alive() -> Counter[str]:
-    """What there is of connections, by its class."""
-    kinds = (Publisher, Subscriber, Transport, SecureChannel)
-    return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds))
-
-
 @pytest.mark.parametrize("kind", [SEND, RECEIVE])
 async def test_a_connection_that_is_over_is_freed_at_once(kind: GrantKind) -> None:
-    """Not when a collector finds it: none runs here."""
+    kinds = (Publisher, Subscriber, Transport, SecureChannel)
     async with open_rooms() as rooms, lone_peer() as peer:
         grant = room_grant(kind, "ann")
         sections = (audio("0"), video("1")) if kind is SEND else (audio("0", "recvonly"), video("1", "recvonly"))
         rooms.open(room_grant(SEND, "bob"), UP)
         gc.collect()
-        before = alive()
+        before = alive(*kinds)
         assert await peer.accept(rooms.open(grant, peer.offer(*sections)))
         await until(lambda: rooms.view(grant).state == "connected")
         dtls = rooms._rooms["room"].sessions[grant.session].transport._secure._dtls
         held: list[ref[object]] = [ref(dtls), ref(dtls._ssl)]
         del dtls
-        gc.collect()
-        gc.disable()
-        try:
+        with uncollected():
             await rooms.close(grant)
-            await until(lambda: alive() == before)
+            await until(lambda: alive(*kinds) == before)
             assert [each() for each in held] == [None, None]
-        finally:
-            gc.enable()
