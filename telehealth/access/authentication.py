@@ -13,21 +13,25 @@ from telehealth.db.unit import UnitOfWork
 class StoredCredentials:
     """The `Authenticator` over our tables: an indexed lookup, nothing written.
 
-    Every open stream asks again every two seconds; sessions asked for at the same moment are one lookup.
+    Every open stream asks again every two seconds, and an integration may ask for much at once: what is asked for at
+    the same moment is one lookup.
     """
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._unit_of_work = unit_of_work
-        self._sessions = Together(self._find_sessions)
+        self._sessions, self._tokens = Together(self._find_sessions), Together(self._find_tokens)
 
     async def bearer(self, token: str) -> Actor | None:
-        return await self._unit_of_work.run(queries.token_actor, ANONYMOUS, token)
+        return await self._tokens.ask(token)
 
     async def session(self, secret: str) -> Actor | None:
         return await self._sessions.ask(secret)
 
     async def _find_sessions(self, secrets: Collection[str]) -> Mapping[str, Actor]:
         return await self._unit_of_work.run(queries.session_actors, ANONYMOUS, secrets)
+
+    async def _find_tokens(self, secrets: Collection[str]) -> Mapping[str, Actor]:
+        return await self._unit_of_work.run(queries.token_actors, ANONYMOUS, secrets)
 
 
 async def sign_in(unit_of_work: UnitOfWork, *, email: str, password: str, replaces: str | None = None) -> Opened:

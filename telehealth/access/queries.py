@@ -91,21 +91,28 @@ def _guest(row: SessionRow, *, elsewhere: bool) -> Actor:
     )
 
 
-async def token_actor(unit: Unit, secret: str) -> Actor | None:
-    """The integration that holds this token now; scopes taken from it since then are gone from the token too."""
+async def token_actors(unit: Unit, secrets: Collection[str]) -> dict[str, Actor]:
+    """The integrations that hold these tokens now, by secret; scopes taken from one since then are gone from the token
+    too.
+    """
+    digests = {digest(secret): secret for secret in secrets}
     found = await unit.session.execute(
-        select(AccessTokenRow.integration_id, AccessTokenRow.scopes, IntegrationRow.scopes)
+        select(AccessTokenRow.secret, AccessTokenRow.integration_id, AccessTokenRow.scopes, IntegrationRow.scopes)
         .join(IntegrationRow, IntegrationRow.id == AccessTokenRow.integration_id)
         .where(
-            AccessTokenRow.secret == digest(secret),
+            AccessTokenRow.secret.in_(digests),
             AccessTokenRow.ends_at > unit.now,
             IntegrationRow.disabled_at.is_(None),
         )
     )
-    for integration_id, issued, present in found:
-        scopes = frozenset(map(Scope, set(issued) & set(present))) & SCOPES[Role.INTEGRATION]
-        return Actor(integration_id, Role.INTEGRATION, scopes)
-    return None
+    return {
+        digests[secret]: Actor(
+            integration_id,
+            Role.INTEGRATION,
+            frozenset(map(Scope, set(issued) & set(present))) & SCOPES[Role.INTEGRATION],
+        )
+        for secret, integration_id, issued, present in found
+    }
 
 
 async def own_account(unit: Unit) -> tuple[Account, str]:

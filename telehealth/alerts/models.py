@@ -44,6 +44,7 @@ class DeviceAlertRow(Table):
         CheckConstraint(f"code_system IN ({_listed(CodeSystem)})", name="code_system"),
         Index("ix_device_alert_task_id", "task_id", "id", postgresql_where=text("task_id IS NOT NULL")),
         Index("ix_device_alert_visit_id", "visit_id", "id"),
+        Index("ix_device_alert_received_at", "integration_id", "severity", "received_at"),
     )
 
 

@@ -37,6 +37,14 @@ class AlertDiffers(Refusal):
     kind, slug, title = Kind.CONFLICT, "alert-differs", "You have sent another alert with this identifier"
 
 
+class TooManyAlerts(Refusal):
+    """You have told as many of this severity within a minute as are taken of you, or of this device. Nothing was kept:
+    `retry_after` says in how many seconds to send the same again. An alert of another severity does not wait for that.
+    """
+
+    kind, slug, title = Kind.BUSY, "too-many-alerts", "Too many alerts of this severity within a minute"
+
+
 class NoVisit(Refusal):
     """Somebody has to call them without us: a task hangs on a visit, and this patient never had one."""
 

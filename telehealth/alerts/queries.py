@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -25,6 +25,16 @@ async def known(unit: Unit, identifier: str) -> Alert | None:
     own = row.integration_id == unit.actor.id, row.identifier == identifier
     found = await unit.session.scalar(select(row).where(*own).execution_options(populate_existing=True))
     return None if found is None else alert_of(unit, found)
+
+
+async def told_within(unit: Unit, severity: Severity, lately: timedelta) -> list[tuple[datetime, str]]:
+    """When each came of that severity that the integration that asks has told lately, and of which device, the last
+    first.
+    """
+    row = DeviceAlertRow
+    own = row.integration_id == unit.actor.id, row.severity == severity, row.received_at > unit.now - lately
+    found = await unit.session.execute(select(row.received_at, row.device).where(*own).order_by(row.received_at.desc()))
+    return [(received_at, device) for received_at, device in found]
 
 
 async def for_task(unit: Unit, task_id: UUID) -> Alerts:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from telehealth.access.rules import NoGrant
 from telehealth.alerts import queries, service
-from telehealth.alerts.parts import AlertDiffers, NoVisit, UnfitAlert
+from telehealth.alerts.parts import AlertDiffers, NoVisit, Severity, TooManyAlerts, UnfitAlert
 from telehealth.alerts.schemas import DeviceAlertContent, DeviceAlertsView, DeviceAlertView
 from telehealth.core.actors import Purpose, Scope
 from telehealth.core.errors import NotFound
@@ -32,12 +32,18 @@ async def list_device_alerts_of_visit(call: Call, visit: UUID) -> DeviceAlertsVi
     return DeviceAlertsView.of(await call.run(queries.for_visit, visit))
 
 
+def cannot_wait(body: DeviceAlertContent) -> bool:
+    """Whether it goes before whatever else its platform tells."""
+    return body.severity is Severity.HIGH
+
+
 _BRING, _READ, _CARE = Scope.ALERTS_WRITE, Scope.VISITS_HOST, Purpose.TREATMENT
 ALERTS, OF_TASK, OF_VISIT = "/v1/device-alerts", "/v1/follow-ups/{task:uuid}", "/v1/visits/{visit:uuid}"
-RESOLVE, _TAKING = f"{ALERTS}/{{device_alert:uuid}}/resolve", (NoGrant, NotFound, UnfitAlert, AlertDiffers, NoVisit)
+RESOLVE = f"{ALERTS}/{{device_alert:uuid}}/resolve"
+_TAKING = (NoGrant, NotFound, UnfitAlert, AlertDiffers, TooManyAlerts, NoVisit)
 _TASKS, _VISITS = list_device_alerts_of_task, list_device_alerts_of_visit
 OPERATIONS = (
-    operation("POST", ALERTS, take_device_alert, needs=_BRING, status=201, errors=_TAKING),
+    operation("POST", ALERTS, take_device_alert, needs=_BRING, status=201, errors=_TAKING, urgent=cannot_wait),
     operation("POST", RESOLVE, resolve_device_alert, needs=_BRING, errors=(NoGrant, NotFound)),
     operation("GET", f"{OF_TASK}/device-alerts", _TASKS, needs=_READ, purpose=_CARE, errors=(NotFound,)),
     operation("GET", f"{OF_VISIT}/device-alerts", _VISITS, needs=_READ, purpose=_CARE, errors=(NotFound,)),

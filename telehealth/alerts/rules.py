@@ -1,17 +1,19 @@
-"""Which alerts are taken, what each asks of whom and how soon, and which task one joins. Pure."""
+"""Which alerts are taken and how many, what each asks of whom and how soon, and which task one joins. Pure."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from telehealth.alerts.parts import Report, Severity, UnfitAlert
+from telehealth.alerts.parts import Report, Severity, TooManyAlerts, UnfitAlert
 from telehealth.core.ids import ClinicianId
 from telehealth.followups.parts import FollowUp, Owner, Pool, Priority, TaskKind, TaskStatus, Wish
 from telehealth.followups.rules import DEVICE_ALERT
 
 AHEAD, OLDEST = timedelta(minutes=5), timedelta(days=7)
 RAISED, AGAIN, NEWER, RESOLVED = "device_alert", "alert_again", "newer_alert", "alert_resolved"  # in histories
+MOST, MOST_OF_DEVICE, WITHIN = 120, 20, timedelta(minutes=1)  # of a severity: nobody could see to more
 SAID_EVERY = timedelta(minutes=1)  # that it was told again, of a device that repeats itself
 
 
@@ -37,6 +39,16 @@ def check(raised_at: datetime, now: datetime) -> None:
         raise UnfitAlert(fault="ahead")
     if raised_at < now - OLDEST:
         raise UnfitAlert(fault="old")
+
+
+def make_room(told: Sequence[datetime], of_device: Sequence[datetime], now: datetime) -> None:
+    """Whether there is room for one more beside what the integration, and this device of it, told in the last minute,
+    the last first. Raises TooManyAlerts.
+    """
+    full = [each[most - 1] for each, most in ((told, MOST), (of_device, MOST_OF_DEVICE)) if len(each) >= most]
+    if full:
+        wait = max(full) + WITHIN - now
+        raise TooManyAlerts(retry_after=max(1, math.ceil(wait.total_seconds())))
 
 
 def owner(severity: Severity, host: ClinicianId | None) -> Owner:

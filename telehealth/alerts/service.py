@@ -12,7 +12,7 @@ from telehealth.access.rules import DataKind, NoGrant
 from telehealth.alerts import queries
 from telehealth.alerts.models import DeviceAlertRow
 from telehealth.alerts.parts import Alert, AlertDiffers, NoVisit, Report
-from telehealth.alerts.rules import AGAIN, NEWER, RESOLVED, SAID_EVERY, check, joined, owner, task_of
+from telehealth.alerts.rules import AGAIN, NEWER, RESOLVED, SAID_EVERY, WITHIN, check, joined, make_room, owner, task_of
 from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId
@@ -26,11 +26,13 @@ from telehealth.people import queries as people
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import Visit
 
+LOCK_WAIT = "1s"
+
 
 async def take(unit: Unit, told: Report) -> Alert:
     """Keep an alert; clinicians have a task of it at once, or know from an open one. The same again changes nothing.
 
-    Raises NoGrant, NotFound for a patient no grant covers, UnfitAlert, AlertDiffers, NoVisit.
+    Raises NoGrant, NotFound for a patient no grant covers, UnfitAlert, AlertDiffers, TooManyAlerts, NoVisit.
     """
     traced = await _granted(unit, told.patient_id)
     await _one_at_a_time(unit, told.patient_id)
@@ -41,6 +43,7 @@ async def take(unit: Unit, told: Report) -> Alert:
         traced.audit("read", "device_alert", before.id, patient_id=told.patient_id)
         return before
     check(told.raised_at, unit.now)
+    await _room(unit, told)
     visit = await visits.of_care(_house(unit), (await people.patient(unit, told.patient_id)).id)
     if visit is None:
         raise NoVisit
@@ -88,10 +91,19 @@ async def _granted(unit: Unit, patient_id: PatientId) -> Unit:
         raise NotFound from None
 
 
+async def _room(unit: Unit, told: Report) -> None:
+    """An alert waits for others of its severity alone. Raises TooManyAlerts."""
+    lately = await queries.told_within(unit, told.severity, WITHIN)
+    make_room([at for at, _ in lately], [at for at, device in lately if device == told.device.identifier], unit.now)
+
+
 async def _one_at_a_time(unit: Unit, patient_id: PatientId) -> None:
-    """Of two alerts of a patient at once, the second sees what came of the first."""
+    """Of two alerts of a patient at once, the second sees what came of the first. Nobody waits long for the other with
+    a connection in hand.
+    """
+    patience = func.set_config("lock_timeout", LOCK_WAIT, True)
     key = func.pg_advisory_xact_lock(func.hashtext("device_alert"), func.hashtext(str(patient_id)))
-    await unit.session.execute(select(key))
+    await unit.session.execute(select(patience, key))
 
 
 async def _task(unit: Unit, told: Report, alert_id: UUID, visit: Visit) -> FollowUp:

@@ -58,6 +58,8 @@ class Stale(Refusal):
 
 
 class Overloaded(Refusal):
+    """Nothing was done. `retry_after` says in how many seconds to send it again."""
+
     kind, slug, title = Kind.BUSY, "overloaded", "Too much is going on right now"
 
 

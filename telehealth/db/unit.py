@@ -104,9 +104,9 @@ class UnitOfWork:
     ) -> R:
         """Run one action in one transaction and commit it.
 
-        Serialization failures, deadlocks and locks that did not come are tried again, four times in all. A violated
-        constraint that is known by name becomes its domain error. Whoever listens is nudged after the
-        commit; losing the nudge loses no event.
+        Serialization failures, deadlocks and locks that did not come are tried again, four times in all; a lock that
+        never came is Overloaded, as is no connection. A violated constraint that is known by name becomes its domain
+        error. Whoever listens is nudged after the commit; losing the nudge loses no event.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -115,6 +115,8 @@ class UnitOfWork:
                 raise Overloaded(retry_after=1) from None
             except DBAPIError as error:
                 self._refuse_known(error)
+                if _sqlstate(error) == LOCK_NOT_AVAILABLE and attempt == ATTEMPTS:
+                    raise Overloaded(retry_after=1) from None
                 if _sqlstate(error) not in PASSING or attempt == ATTEMPTS:
                     raise DatabaseFault(type(error).__name__, _sqlstate(error), constraint_of(error)) from None
                 await asyncio.sleep(random.uniform(0, 0.05) * attempt)  # noqa: S311 -- jitter, not a secret

@@ -14,6 +14,7 @@ from telehealth.db.unit import Unit, UnitOfWork, request_id
 from telehealth.http.locales import Locale
 from telehealth.http.pages import Pages
 from telehealth.http.ports import FindHelpline
+from telehealth.http.turns import Turns
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,13 +23,16 @@ Body = TypeVar("Body")
 
 @dataclass(frozen=True)
 class Kit:
-    """What every request shares: the unit of work, the ports, the pages, and whom people call when one fails them."""
+    """What every request shares: the unit of work, the ports, the pages, whom people call when one fails them, and the
+    lines in which integrations wait.
+    """
 
     unit_of_work: UnitOfWork
     ports: Ports
     pages: Pages
     public_url: str
     helpline: FindHelpline | None = None
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The way of a request through an operation: who, may they, what do they say, do it, answer, and leave a trace."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 from uuid import UUID
@@ -56,6 +57,10 @@ class Endpoint:
     async def _answer(self, request: Request, actor: Actor) -> Response:
         raw = await self._read(request)
         arguments = self._arguments(request, raw)
+        async with self.kit.turns.of(actor, urgent=self._cannot_wait(arguments)):
+            return await self._done(request, actor, raw, arguments)
+
+    async def _done(self, request: Request, actor: Actor, raw: bytes, arguments: dict[str, Any]) -> Response:
         call = Call(request, actor, self.kit)
         printed = fingerprint(self.operation.name, request.url.path, raw)
         key = self._key(request, printed) if self.operation.creates else None
@@ -71,6 +76,9 @@ class Endpoint:
             return RedirectResponse(answer.content.decode(), answer.status)
         media_type = FHIR_TYPE if self.operation.face is Face.FHIR else JSON_TYPE
         return Response(answer.content, answer.status, media_type=media_type)
+
+    def _cannot_wait(self, arguments: Mapping[str, Any]) -> bool:
+        return self.operation.urgent is not None and self.operation.urgent(arguments["body"])
 
     def _key(self, request: Request, printed: bytes) -> str | None:
         """What names this request: a form is named by all that is in it."""

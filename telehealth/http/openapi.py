@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from telehealth.core.actors import Scope
-from telehealth.core.errors import NotAllowed, NotFound, NotSignedIn, OpenedElsewhere, Refusal
+from telehealth.core.errors import NotAllowed, NotFound, NotSignedIn, OpenedElsewhere, Overloaded, Refusal
 from telehealth.http.body import FORM_TYPE
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
 from telehealth.http.fhir import MEDIA_TYPE as FHIR_TYPE
@@ -185,7 +185,7 @@ def _refusals(each: Operation) -> Mapping[int, list[str]]:
 
 def _usual(each: Operation) -> Iterable[type[Refusal]]:
     if not isinstance(each.needs, Public):
-        yield from (NotSignedIn, NotAllowed)
+        yield from (NotSignedIn, NotAllowed, Overloaded)
     if not each.safe:
         yield CrossSite
         if each.needs in OF_GUESTS and not each.anywhere:

@@ -54,7 +54,8 @@ class Operation:
     """`needs` is the scope a credential must have; `purpose` is what the data is used for (HL7 PurposeOfUse).
 
     `anywhere`: it changes something, and may all the same be asked for by a device that was left for another.
-    `always` are headers of every answer, refusals included.
+    `always` are headers of every answer, refusals included. `urgent` says of a body whether an integration's request
+    waits for its others (`turns.py`).
     """
 
     method: str
@@ -70,6 +71,7 @@ class Operation:
     keyed: bool = False
     anywhere: bool = False
     always: Mapping[str, str] = field(default_factory=dict)
+    urgent: Callable[[Any], bool] | None = None
 
     @cached_property
     def name(self) -> str:
@@ -134,14 +136,16 @@ def operation(  # noqa: PLR0913 -- a declaration, read by its keywords
     keyed: bool = False,
     anywhere: bool = False,
     always: Mapping[str, str] | None = None,
+    urgent: Callable[[Any], bool] | None = None,
 ) -> Operation:
     """One way in for programs. `form=True` reads an HTML form instead of JSON, as OAuth does (RFC 6749, 3.2).
 
     `answers` documents what the handler answers beside its message. `keyed`: it takes an Idempotency-Key though it
-    creates nothing, because doing it twice is not the same as once. `always` are headers of every answer.
+    creates nothing, because doing it twice is not the same as once. `always` are headers of every answer. `urgent`: of
+    such a body it does not wait for what else the same integration asks for.
     """
     of_api = Operation(method, path, handler, needs, purpose, status, errors, Face.API, form, answers, keyed, anywhere)
-    return _checked(replace(of_api, always=always or {}))
+    return _checked(replace(of_api, always=always or {}, urgent=urgent))
 
 
 def interaction(

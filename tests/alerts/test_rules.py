@@ -10,8 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telehealth.access.rules import asked_scopes
-from telehealth.alerts.parts import Code, CodeSystem, Device, Quantity, Report, Severity, UnfitAlert
-from telehealth.alerts.rules import AHEAD, OLDEST, RESPONSES, check, joined, owner, task_of
+from telehealth.alerts.parts import Code, CodeSystem, Device, Quantity, Report, Severity, TooManyAlerts, UnfitAlert
+from telehealth.alerts.rules import (
+    AHEAD,
+    MOST,
+    MOST_OF_DEVICE,
+    OLDEST,
+    RESPONSES,
+    WITHIN,
+    check,
+    joined,
+    make_room,
+    owner,
+    task_of,
+)
 from telehealth.core.actors import Scope
 from telehealth.core.ids import ClinicianId, PatientId, TaskId, VisitId
 from telehealth.followups.parts import LONGEST_TITLE as LONGEST
@@ -112,3 +124,26 @@ def test_clients_ask_for_the_scope_by_its_own_name() -> None:
     assert asked_scopes("alerts.write summaries.read alerts.read system/*.cruds").keys() >= {"alerts.write"}
     assert asked_scopes("alerts.write alerts.read") == {"alerts.write": Scope.ALERTS_WRITE}
     assert Scope.ALERTS_WRITE not in asked_scopes("system/*.cruds system/*.*").values()
+
+
+@given(st.lists(st.tuples(st.integers(0, 700), st.booleans()), max_size=2 * MOST))
+def test_no_minute_has_more_than_are_taken_and_who_comes_when_told_is(sent: list[tuple[int, bool]]) -> None:
+    """Whenever a platform tells (milliseconds after the one before), and of the same device or of another."""
+    now, taken = AT, list[tuple[datetime, bool]]()
+    for wait, same in sent:
+        now += timedelta(milliseconds=wait)
+        lately = [(at, of) for at, of in reversed(taken) if at > now - WITHIN]
+        told, of_device = [at for at, _ in lately], [at for at, of in lately if of and same]
+        try:
+            make_room(told, of_device, now)
+        except TooManyAlerts as refused:
+            later = now + timedelta(seconds=int(str(refused.extras["retry_after"])))
+            assert now < later <= now + WITHIN
+            of_both, of_one = ([at for at in each if at > later - WITHIN] for each in (told, of_device))
+            make_room(of_both, of_one, later)
+        else:
+            taken.append((now, same))
+    for at, _ in taken:
+        minute = [of for each, of in taken if at <= each < at + WITHIN]
+        assert len(minute) <= MOST
+        assert sum(minute) <= MOST_OF_DEVICE

@@ -105,6 +105,23 @@ async def test_a_lock_that_does_not_come_is_asked_for_again(unit_of_work: UnitOf
     await keeping
 
 
+async def test_who_gets_no_lock_is_told_to_come_again(unit_of_work: UnitOfWork) -> None:
+    refused = asyncio.Event()
+
+    async def ask(unit: Unit) -> None:
+        await unit.session.execute(text("SELECT set_config('lock_timeout', '5ms', true), pg_advisory_xact_lock(1)"))
+
+    async def keep(unit: Unit) -> None:
+        await unit.session.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        with pytest.raises(Overloaded) as told:
+            await unit_of_work.run(ask, SYSTEM)
+        assert told.value.extras == {"retry_after": 1}
+        refused.set()
+
+    await unit_of_work.run(keep, SYSTEM)
+    assert refused.is_set()
+
+
 async def mark_nothing(unit: Unit) -> None:
     await unit.session.execute(insert(HandledRow).values(position=4711, handler="nobody", handled_at=unit.now))
 
