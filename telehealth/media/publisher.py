@@ -17,6 +17,7 @@ from telehealth.media.sections import Codec, Offer, Section
 from telehealth.media.secure import Packet
 from telehealth.media.tracks import Format, Track
 from telehealth.media.transport import Ending, Transport
+from telehealth.media.unheard import unheard
 
 OWN_SSRC: Final = 1  # what the node calls itself in RTCP
 
@@ -28,9 +29,6 @@ class Published:
     key: Key
     codecs: tuple[Codec, ...]
     track: Track
-
-
-def _nothing(*_: object) -> None: ...
 
 
 class Publisher:
@@ -92,7 +90,7 @@ class Publisher:
         """The connection is over: so are its tracks, and nobody who holds this is held by it any more."""
         for mid in list(self.published):
             self._drop(mid)
-        self.transport, self.opened, self.closed = None, _nothing, _nothing
+        self.transport, self.opened, self.closed = None, unheard, unheard
 
     # What comes
 

@@ -23,6 +23,7 @@ from OpenSSL import SSL
 from pylibsrtp._binding import ffi, lib
 
 from telehealth.media.parse import parse_dtls, parse_sctp
+from telehealth.media.unheard import unheard
 
 LARGEST_DATAGRAM = 2048
 TRAILER = 160  # what libsrtp may add to a packet: SRTP_MAX_TRAILER_LEN and SRTP_MAX_SRTCP_TRAILER_LEN, rounded up
@@ -85,9 +86,6 @@ def _change(function: Any, context: Any) -> Change:
     return change
 
 
-def _nothing(*_: object) -> None: ...
-
-
 class _Link:
     """Stands where aiortc's DTLS transport has its ICE transport."""
 
@@ -106,7 +104,7 @@ class _Link:
     def cut(self) -> None:
         """Nothing comes and nothing goes from now on."""
         self._arrived.put_nowait(None)
-        self._deliver = _nothing
+        self._deliver = unheard
 
     async def _recv(self) -> bytes:
         data = await self._arrived.get()
@@ -196,7 +194,7 @@ class SecureChannel:
         self._dtls.remove_all_listeners()
         await self._dtls.stop()
         self._link.cut()
-        self._on_closed = _nothing
+        self._on_closed = unheard
 
     def _on_state(self) -> None:
         if self._dtls.state == "closed":

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from telehealth.media.receiving import Receiver
 from telehealth.media.rtcp import ReportBlock, SenderReport
 from telehealth.media.rtp import NUMBERS, STAMP, Extensions, Layout, RtpPacket, lay_out
+from telehealth.media.unheard import unheard
 
 MOST_STRETCHES: Final = 16
 MOST_LAYOUTS: Final = 32
@@ -280,7 +281,7 @@ class Outgoing:
     def close(self) -> None:
         """Nothing goes out any more, and neither who sent nor who was sent to is held by it."""
         self._stretches.clear()
-        self._current, self._send = None, _nowhere
+        self._current, self._send = None, unheard
 
     def report(self, now: float) -> SenderReport | None:
         """The source's last report with this stream's timestamps and counts; None before it had one."""
@@ -315,9 +316,6 @@ class Outgoing:
         span = self.highest - highest
         sent = min(1.0, (self.packets - packets) / span) if span > 0 else 1.0
         return max(0.0, min(1.0, 1.0 - (1.0 - told) / sent)) if sent > 0.0 else 0.0
-
-
-def _nowhere(_: int) -> None: ...
 
 
 def _carry(buffer: bytearray, at: int, packet: RtpPacket, layout: Layout) -> None:

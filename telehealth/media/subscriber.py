@@ -29,13 +29,11 @@ from telehealth.media.secure import Packet
 from telehealth.media.sending import REPEATED_PER_SECOND, Outgoing, Retransmission, Slab, payload_types
 from telehealth.media.tracks import Subscription
 from telehealth.media.transport import Ending, Transport
+from telehealth.media.unheard import unheard
 
 REPORT_SECONDS: Final = 1.0
 CHOOSE_SECONDS: Final = 0.25
 REPEATED_SHARE: Final = 0.25  # of what the way takes, for what was lost
-
-
-def _nothing(*_: object) -> None: ...
 
 
 class Feed:
@@ -176,7 +174,7 @@ class Subscriber:
         for feed in self.feeds.values():
             feed.leave()
         self.feeds.clear()
-        self.transport, self.opened, self.closed = None, _nothing, _nothing
+        self.transport, self.opened, self.closed = None, unheard, unheard
 
     # Media: a subscriber sends none
 
