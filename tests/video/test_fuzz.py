@@ -34,6 +34,7 @@ from tests.kit.signalling import Talker, Wire, behind, companion_ticket, talking
 SEED = 20_262
 HUNDRED_THOUSAND = pytest.param(100_000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])
 TOGETHER = 20  # messages of one socket: as many as may be wrong
+LAST = 1000  # the number of what a socket says last
 MOST_GROWTH = 12_000  # kB, from a quarter of the way to its end
 CLOSES = {1000, 4400, 4401, 4409, 4413, 4429}
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -103,13 +104,15 @@ class Ranter:
         made = [json.dumps(self._torn(number, chance)) for number in range(1, TOGETHER + 1)]
         odd = json.dumps(torn_value(json.loads(made[0]), chance))
         broken = chance.choice([odd, torn(odd.encode(), chance).decode("utf-8", "replace")])
-        await self._converse([json.dumps(hello), *made, json.dumps({"type": "ping"}), broken, '{"type":"ping"}'])
+        last = json.dumps({"type": "admit", "id": LAST, "participant": NOBODY})
+        await self._converse([json.dumps(hello), *made, json.dumps({"type": "ping"}), broken, last])
 
     async def _hello(self, chance: random.Random) -> None:
         hello = {"type": "hello", "v": 1, "ticket": "x" * 43, "resume": {"session": "abc", "last_seq": 3}}
         await self._converse([json.dumps(torn_value(hello, chance)), '{"type":"ping"}'])
 
     async def _converse(self, texts: Sequence[str]) -> None:
+        """Until the last of them is answered or the house has ended it."""
         url = f"ws://localhost:{self._web.port}/v1/signalling"
         async with connect(url, origin=self._web.origin, proxy=None) as socket:  # type: ignore[arg-type]
             listening = asyncio.create_task(_drain(socket))
@@ -117,10 +120,8 @@ class Ranter:
                 for text in texts:
                     await socket.send(text)
                     self.said += 1
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0.5 if socket.close_code is None else 0):
-                    await asyncio.shield(listening)
-        await listening
+            async with asyncio.timeout(PATIENCE):
+                await listening
         self.closed[socket.close_code or 0] += 1
 
     async def _by_poll(self, chance: random.Random) -> None:
@@ -166,8 +167,9 @@ def _is_json(value: Wire) -> bool:
 
 async def _drain(socket: ClientConnection) -> None:
     with suppress(ConnectionClosed):
-        async for _ in socket:
-            pass
+        async for text in socket:
+            if json.loads(text).get("id") == LAST:
+                return
 
 
 class Pair:
