@@ -29,10 +29,10 @@ from telehealth.visits.lifecycle import service as visits
 from tests.bench.figures import Report, Times, console
 from tests.kit.calls import Side, chromium
 from tests.kit.database import serving
-from tests.kit.frozen import see, watch_frozen
+from tests.kit.frozen import forget_absent, see, watch_frozen
 from tests.kit.meetings import Meeting, wait_for_call
 from tests.kit.node_calls import NodeCall, node_call
-from tests.kit.patience import PATIENCE
+from tests.kit.patience import PATIENCE, until_it
 from tests.kit.poor_network import PoorNetwork, poor_network
 from tests.kit.valkey import Valkey, mortal_valkey
 
@@ -78,9 +78,20 @@ class House:
         wanted = [f"line {self.said + each}" for each in range(3)]
         self.said += len(wanted)
         for each in wanted:
-            await self.host.do(f"call.chat('{each}')")
+            await self._write(each)
         await self.patient.until(f"heard.slice(-3).join() === '{','.join(wanted)}'", PATIENCE)
         return asyncio.get_running_loop().time() - begun
+
+    async def _write(self, text: str) -> None:
+        """As a person does: when the other one is there, and again as long as the page says that it was not said. Where
+        the rooms themselves were lost, everybody comes anew.
+        """
+        there = "room.peers.some(({ role, presence }) => role === 'patient' && presence === 'present')"
+
+        async def said() -> bool:
+            return bool(await self.host.do(there)) and await self.host.do(f"call.chat('{text}')") == ""
+
+        await until_it(said)
 
 
 async def node_killed(house: House) -> None:
@@ -112,6 +123,7 @@ async def third_leaves_and_returns(house: House) -> None:
     for side in both:
         await side.until("peers.at(-1).getReceivers().length === 2 && faces().length === 1", PATIENCE)
         await see(side, 1)
+        await forget_absent(side)
     await third.page.reload()
     await third.until("window.faces", PATIENCE)
     await watch_frozen(third)

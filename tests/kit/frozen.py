@@ -9,11 +9,16 @@ WATCH = """(() => {
   window.longest = 0;
   window.alone = 0;
   const stands = new Map();
+  const person = (video) => video.dataset.participant ?? "large";
+  window.forgetAbsent = () => {
+    const shown = new Set([...document.querySelectorAll("video")].map(person));
+    for (const who of [...stands.keys()]) if (!shown.has(who)) stands.delete(who);
+  };
   window.frozenTimer = setInterval(() => {
     const now = performance.now();
     window.alone += !window.peers.some((pc) => pc.connectionState === "connected" && pc.getReceivers().length > 0);
     for (const video of document.querySelectorAll("video")) {
-      const who = video.dataset.participant ?? "large";
+      const who = person(video);
       const frames = video.getVideoPlaybackQuality().totalVideoFrames;
       const before = stands.get(who) ?? { frames, at: now };
       window.longest = Math.max(window.longest, now - before.at);
@@ -27,6 +32,12 @@ async def watch_frozen(*sides: Side) -> None:
     """Begin, or begin anew."""
     for side in sides:
         await side.do(WATCH)
+
+
+async def forget_absent(*sides: Side) -> None:
+    """Who is not shown just now has gone: when they are back, the time between was none in which they stood still."""
+    for side in sides:
+        await side.do("forgetAbsent()")
 
 
 async def longest_frozen(side: Side) -> float:
