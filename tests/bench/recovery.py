@@ -48,11 +48,12 @@ RTCPeerConnection.prototype.setRemoteDescription = function (description) {
 };
 """
 FROZEN = """(async () => {
-  let total = 0;
+  window.frozen ??= new Map();
   for (const pc of window.peers.filter(({ connectionState }) => connectionState === "connected")) {
-    for (const each of (await pc.getStats()).values()) total += each.totalFreezesDuration ?? 0;
+    const stats = [...(await pc.getStats()).values()];
+    window.frozen.set(pc, stats.reduce((sum, { totalFreezesDuration }) => sum + (totalFreezesDuration ?? 0), 0));
   }
-  return total;
+  return [...window.frozen.values()].reduce((sum, each) => sum + each, 0);
 })()"""
 Failing = Callable[["House"], Awaitable[None]]
 
@@ -219,18 +220,24 @@ async def _lose(report: Report, seconds: float, way: tuple[str, str], on: tuple[
     script, how = way
     async with opened(*on, script=script) as house:
         for share in LOSSES:
-            before = [float(await side.do(FROZEN)) for side in house.call.sides]
+            before = await _frozen(house)
             await house.call.watch()
             house.network.loses(share)
-            await asyncio.sleep(seconds)
+            for _ in range(round(seconds)):
+                await asyncio.sleep(1)
+                await _frozen(house)  # a connection that another takes over from tells nothing any more
             house.network.mend()
-            after = [float(await side.do(FROZEN)) for side in house.call.sides]
-            frozen = sum(after) - sum(before)
+            frozen = await _frozen(house) - before
             longest = await house.call.frozen()
             name = f"{share:.0%} loss for {seconds:.0f} s, {how}"
             report.note(name, {"frozen_s": round(frozen, 2), "longest_s": round(longest, 2)})
             report.row(name, f"{frozen:.1f} s frozen in all pictures together, {longest:.2f} s at the longest", "")
             await asyncio.sleep(CALM)
+
+
+async def _frozen(house: House) -> float:
+    """Seconds so far, of all pictures of all pages."""
+    return sum([float(await side.do(FROZEN)) for side in house.call.sides])
 
 
 @asynccontextmanager
