@@ -42,6 +42,7 @@ function keep() {
   let saving = null;
   let conflict = null;
   let unread = false;
+  let owed = false; // the patient has sent them, and the server has not got them yet
 
   function value({ dataset }) {
     const input = form.elements[`a.${dataset.link}`];
@@ -110,9 +111,9 @@ function keep() {
     if (JSON.stringify(answers()) !== saved && !conflict) plan(PAUSE);
   }
 
-  function plan(delay) {
+  function plan(delay, run = () => void save()) {
     clearTimeout(timer);
-    timer = setTimeout(save, delay);
+    timer = setTimeout(run, delay);
   }
 
   async function failed(error) {
@@ -120,9 +121,9 @@ function keep() {
     if (error.status === 412) return differ();
     if (error.status === 401 || error.status === 404) return location.reload();
     if (error.status === 409) return location.assign("/visit");
-    stamp(t("Not saved yet: no connection. Keep typing; we keep trying."));
+    stamp(owed ? t("Not sent yet: no connection. Keep this page open; it is sent by itself.") : t("Not saved yet: no connection. Keep typing; we keep trying."));
     wait = Math.min(wait * 2, LONGEST);
-    return plan(wait);
+    return plan(wait, again);
   }
 
   async function differ() {
@@ -130,7 +131,8 @@ function keep() {
     if (!body) return void plan(wait);
     const theirs = Object.fromEntries(Object.entries(body.answers).map(([link, each]) => [link, String(each)]));
     conflict = { theirs, revision: body.revision };
-    if (same(theirs, answers())) return settle();
+    if (same(theirs, answers())) return settle(); // it had arrived, and the answer was lost
+    owed = false;
     $("conflict").hidden = false;
     return $("conflict").focus();
   }
@@ -145,11 +147,15 @@ function keep() {
     conflict = null;
     $("conflict").hidden = true;
     show();
-    if (!completed) save();
+    if (owed) finish();
+    else if (!completed) save();
   }
+
+  const again = () => void (owed && !conflict ? finish() : save());
 
   async function finish() {
     clearTimeout(timer);
+    owed = true;
     $("done").disabled = true;
     try {
       if (saving) await saving;
@@ -157,8 +163,10 @@ function keep() {
       forget();
       location.assign("/visit");
     } catch (error) {
-      if (error.status === 422 && error.problem.answers) blame(error.problem.answers);
-      else await failed(error);
+      if (error.status === 422 && error.problem.answers) {
+        owed = false;
+        blame(error.problem.answers);
+      } else await failed(error);
       if (error.status === 0) announce($("stamp").textContent);
     } finally {
       $("done").disabled = false;
@@ -219,6 +227,8 @@ function keep() {
   form.addEventListener("input", () => {
     show();
     remember();
+    if (owed && completed) stamp(t("Not sent yet. Press “Save changes” when you are done."));
+    owed = false; // whoever writes on sends it again
     if (!conflict && !completed) plan(PAUSE);
   });
   form.addEventListener("submit", (event) => {
@@ -227,7 +237,7 @@ function keep() {
   });
   $("keep-mine").addEventListener("click", settle);
   $("keep-theirs").addEventListener("click", () => (fill(conflict.theirs), settle()));
-  addEventListener("online", save);
+  addEventListener("online", again);
 
   // On a slow network people type before this runs: that is newer than what an earlier page left behind.
   const draft = recall();

@@ -100,6 +100,45 @@ def test_what_is_typed_outlives_the_server_and_a_reload(page: Page, doors: Doors
     assert weight(page) == "70.5", "the server has it now"
 
 
+@pytest.mark.parametrize("pressed_before", [False, True], ids=["the-first-time", "changes"])
+def test_answers_that_were_sent_into_a_dead_network_arrive_by_themselves(page: Page, pressed_before: bool) -> None:
+    agree(page)
+    page.check("[name='a.smokes'][value=false]")
+    saved(page)
+    if pressed_before:
+        page.click("#done")
+        page.wait_for_url("**/visit")
+        page.goto("/visit/prepare")
+    page.fill("[name='a.weight']", "71")
+    page.route("**/intake", lambda route: route.abort())
+    page.click("#done")
+    expect(page.locator("#stamp")).to_contain_text("it is sent by itself")
+    page.unroute("**/intake")
+    page.wait_for_url("**/visit")
+    page.goto("/visit/prepare")
+    assert weight(page) == "71"
+    expect(page.locator("#done")).to_have_text("Save changes")
+
+
+def test_who_writes_on_after_a_dead_network_is_told_to_send_it_again(page: Page) -> None:
+    agree(page)
+    page.check("[name='a.smokes'][value=false]")
+    page.click("#done")
+    page.wait_for_url("**/visit")
+    page.goto("/visit/prepare")
+    page.route("**/intake", lambda route: route.abort())
+    page.fill("[name='a.weight']", "71")
+    page.click("#done")
+    expect(page.locator("#stamp")).to_contain_text("it is sent by itself")
+    page.fill("[name='a.weight']", "72")
+    expect(page.locator("#stamp")).to_contain_text("Press “Save changes” when you are done.")
+    page.unroute("**/intake")
+    page.click("#done")
+    page.wait_for_url("**/visit")
+    page.goto("/visit/prepare")
+    assert weight(page) == "72"
+
+
 def test_what_cannot_be_read_yet_is_not_lost(page: Page) -> None:
     agree(page)
     page.fill("[name='a.weight']", "seventy")
