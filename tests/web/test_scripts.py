@@ -62,6 +62,15 @@ def test_an_arrival_is_seen_said_and_counted_and_the_focus_stays(chromium: Brows
         expect(page.locator(f"#admit-{arrived}")).to_be_visible()
 
 
+def test_the_front_desk_hears_of_an_arrival_and_is_offered_nothing_it_may_not_do(chromium: Browser) -> None:
+    with stage(chromium, "day_desk", size=(1280, 800)) as staged:
+        staged.api["GET /v1/board/stream"] = events
+        page = staged.open()
+        somebody_arrives(staged)
+        expect(page.locator("#arrived")).to_contain_text(NAMES[1])
+        expect(page.locator("#arrived button")).to_have_count(0)
+
+
 def test_the_badge_turns_when_the_stream_dies_and_turns_back(chromium: Browser) -> None:
     with stage(chromium, "day") as staged:
         staged.api["GET /v1/board/stream"] = events

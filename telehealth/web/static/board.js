@@ -74,7 +74,7 @@ function welcome(id) {
   const text = t("{name} is in the waiting room", { name: row.dataset.name });
   banner.replaceChildren();
   banner.append(Object.assign(document.createElement("p"), { textContent: text, className: "big" }));
-  const admit = row.querySelector("form button");
+  const admit = row.querySelector("[id^=admit-]"); // the front desk has none
   if (admit) {
     const press = Object.assign(document.createElement("button"), { textContent: t("Admit"), className: "button small" });
     press.addEventListener("click", () => $(admit.id)?.click());
