@@ -71,6 +71,14 @@ def test_the_content_policy_can_be_strict(sample: Sample) -> None:
         assert address is None or address.startswith("/static/")
 
 
+@pytest.mark.parametrize("sample", SAMPLES, ids=NAMES)
+def test_every_field_of_words_says_how_many_it_takes(sample: Sample) -> None:
+    """What is longer is refused as a whole, with all else that was typed."""
+    for tag, attributes in read(sample, "en").elements:
+        words = tag == "textarea" or (tag == "input" and attributes.get("type", "text") in {"text", "email", "tel"})
+        assert not words or "maxlength" in attributes or "readonly" in attributes, attributes
+
+
 def test_every_template_has_a_sample() -> None:
     drawn = {sample.template for sample in SAMPLES} | {
         "layout.html",
