@@ -151,7 +151,7 @@ _BOARD = {
     "calendars": [],
     "alerts": [],
 }
-_FIND = {"me": DESK, "errors": [], "patient": None, "form": _FORM, **_ZONES}
+_FIND = {"me": DESK, "errors": [], "patient": None, "form": _FORM, "born": date(1958, 11, 2), "alike": False, **_ZONES}
 _MATCH = Data(id="p1", name=NAMES[0], birth_date=date(1958, 11, 2), zone=THERE)
 _TIMES = {
     "errors": [],
@@ -312,6 +312,7 @@ SAMPLES = (
     ),
     Sample("book", "book.html", {**_STAFF, **_FIND, "matches": None}, "/book"),
     Sample("book_found", "book.html", {**_STAFF, **_FIND, "matches": [_MATCH]}, "/book"),
+    Sample("book_alike", "book.html", {**_STAFF, **_FIND, "matches": [_MATCH], "alike": True}, "/book"),
     Sample(
         "book_wrong",
         "book.html",

@@ -36,6 +36,7 @@ from telehealth.visits.appointments.free_times import Reading, free_days
 from telehealth.visits.appointments.schemas import FindForm, NewPatientForm
 from telehealth.visits.appointments.wishes import Wish
 from telehealth.visits.lifecycle import queries
+from telehealth.visits.lifecycle.rules import Visit
 from telehealth.visits.participants.pages import first_box
 
 EMPTY = {**NewPatientForm().shown(), "name": ""}
@@ -87,15 +88,20 @@ async def found(call: Call, body: FindForm) -> Response:
         return _finding(call, desk, shown, errors=errors)
     matches = await call.run(people.find_patients, body.name, born)
     given, _, family = body.name.strip().rpartition(" ")
-    return _finding(call, desk, {**shown, "given_name": given, "family_name": family}, matches=matches)
+    return _finding(call, desk, {**shown, "given_name": given, "family_name": family}, born=born, matches=matches)
 
 
 async def register(call: Call, body: NewPatientForm) -> Response:
-    """A new patient; then on to the times."""
+    """A new patient; then on to the times. Whose name and birth date are known is registered when staff say that this
+    is somebody else: nobody becomes two patients by a double click.
+    """
     desk = await call.run(_desk)
+    born = body.birth_date(desk.today)
     values, errors = body.read(desk.today, first_box(call))
-    if errors:
-        return _finding(call, desk, body.shown(), matches=[], errors=errors)
+    named = await call.run(people.find_patients, body.name, born) if born else []
+    alike = bool(named) and not errors and not body.another
+    if errors or alike:
+        return _finding(call, desk, body.shown(), born=born, matches=named, errors=errors, alike=alike)
     patient = await call.run(registration.register_patient, **values)
     return call.redirect(f"/book/{patient.id}")
 
@@ -116,12 +122,11 @@ async def choose(call: Call, patient: UUID, body: ChosenTime) -> Response:
         location=body.location,
     )
     try:
-        booked = await call.run(service.appoint, wish)
+        return await _appoint(call, wish)
     except SlotRefused as refused:
         day = body.offer.date() if 2000 <= body.offer.year < 2200 else None
         query = TimesQuery(visit_type=body.visit_type, clinician=body.clinician, location=body.location, day=day)
         return await _times(call, patient, query, Retry(refused.slug))
-    return call.render("booked.html", **await call.run(_booked, booked, call.kit.public_url))
 
 
 async def choose_other(call: Call, patient: UUID, body: OtherTime) -> Response:
@@ -140,10 +145,21 @@ async def choose_other(call: Call, patient: UUID, body: OtherTime) -> Response:
         location=body.location,
     )
     try:
-        booked = await call.run(service.appoint, wish)
+        return await _appoint(call, wish)
     except SlotRefused as refused:
         return await _times(call, patient, query, Retry(refused.slug, body.shown()))
-    return call.render("booked.html", **await call.run(_booked, booked, call.kit.public_url))
+
+
+async def _appoint(call: Call, wish: Wish) -> Response:
+    """Book it. Who presses twice, or loads the answer again, has booked once. Raises SlotRefused."""
+    if again := await call.run(_booked_already, wish):
+        return call.render("booked.html", **again)
+    try:
+        return call.render("booked.html", **await call.run(_book, wish, call.kit.public_url))
+    except SlotRefused:
+        if again := await call.run(_booked_already, wish):  # by the first press, while this one was on its way
+            return call.render("booked.html", **again)
+        raise
 
 
 async def send_invitation(call: Call, patient: UUID, body: SendInvitation) -> Response:
@@ -177,18 +193,22 @@ def _finding(
     desk: Desk,
     form: Mapping[str, str],
     *,
+    born: date | None = None,
     matches: Sequence[Patient] | None = None,
     errors: Sequence[FieldError] = (),
+    alike: bool = False,
 ) -> Response:
     return call.render(
         "book.html",
-        status=422 if errors else 200,
+        status=422 if errors else 409 if alike else 200,
         me=desk.me,
         patient=None,
         form={**EMPTY, **form},
         zones=ZONES,
+        born=born,
         matches=matches,
         errors=list(errors),
+        alike=alike,
     )
 
 
@@ -274,8 +294,18 @@ async def _bookable(unit: Unit) -> list[Clinician]:
     return [each for each in clinicians if not own or each.id == unit.actor.person_id]
 
 
-async def _booked(unit: Unit, booked: service.Booked, public_url: str) -> dict[str, Any]:
-    visit = booked.visit
+async def _book(unit: Unit, wish: Wish, public_url: str) -> dict[str, Any]:
+    booked = await service.appoint(unit, wish)
+    return await _booked(unit, booked.visit, f"{public_url}{queries.LINK_PATH}{booked.link_secret}")
+
+
+async def _booked_already(unit: Unit, wish: Wish) -> dict[str, Any] | None:
+    """What the same form has booked before."""
+    visit = await service.booked_already(unit, wish)
+    return None if visit is None else await _booked(unit, visit, None)
+
+
+async def _booked(unit: Unit, visit: Visit, link: str | None) -> dict[str, Any]:
     desk = await _desk(unit)
     patient = await people.patient(unit, visit.patient_id)
     clinician = await people.clinician(unit, visit.clinician_id)
@@ -290,6 +320,6 @@ async def _booked(unit: Unit, booked: service.Booked, public_url: str) -> dict[s
             "patient_name": patient.name,
             "clinician_name": clinician.name,
         },
-        "link": f"{public_url}{queries.LINK_PATH}{booked.link_secret}",
+        "link": link,
         "mailed_to": patient.email,
     }

@@ -93,12 +93,19 @@ class FindForm(BirthForm):
 
 
 class NewPatientForm(BirthForm):
+    """`another`: it is not who is known by this name and birth date."""
+
     given_name: Typed = ""
     family_name: Typed = ""
     email: Typed = ""
     phone: Typed = ""
     language: Typed = "en"
     zone: Typed = ""
+    another: Typed = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.given_name} {self.family_name}".strip()
 
     def read(self, today: date, first_box: str) -> tuple[dict[str, Any], list[FieldError]]:
         """What to register, and what is wrong with the form."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import select, true
+
 from telehealth.core.actors import STAFF, Role
 from telehealth.core.errors import NotAllowed, NotFound, Stale
 from telehealth.core.ids import ClinicianId, PatientId, VisitId, VisitTypeId
@@ -17,6 +19,7 @@ from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, To
 from telehealth.visits.appointments.wishes import Wish, free, others, placed, visit_for, wanted, wish_of
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle.guests import change_host
+from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus, expect, situation_of
 from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
@@ -49,6 +52,19 @@ async def appoint(unit: Unit, wish: Wish) -> Booked:
     visit_id = VisitId(unit.new_id())
     occupied = await booking.occupy(unit, wanted(wish, unit.actor.role), visit_id, fresh=True)
     return await _booked(unit, visit_for(wish, visit_id, occupied, now=unit.now), occupied, override=wish.override)
+
+
+async def booked_already(unit: Unit, wish: Wish) -> Visit | None:
+    """The visit that the same wish has booked before, if it is the actor's to see; leaves a trace."""
+    row = VisitRow
+    same = (row.patient_id == wish.patient_id, row.starts_at == wish.start, row.visit_type_id == wish.visit_type_id)
+    whose = row.clinician_id.in_(wish.clinician_ids) if wish.clinician_ids else true()
+    query = select(row).where(*same, whose, row.status == VisitStatus.BOOKED, await queries.visible(unit))
+    found = await unit.session.scalar(query.order_by(row.id).limit(1))
+    if found is None:
+        return None
+    unit.audit("read", "visit", found.id, patient_id=found.patient_id)
+    return queries.visit_of(found)
 
 
 async def book_hold(unit: Unit, hold_id: UUID, *, patient_id: PatientId, location: str | None = None) -> Booked:

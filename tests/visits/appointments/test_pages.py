@@ -35,9 +35,13 @@ async def _book(house: House) -> tuple[str, str]:
     wish = {"offer": TUESDAY_NINE.isoformat(), "visit_type": str(kind), "clinician": str(doctor)}
     booked = await house.desk.post(address[1], data=wish)
     assert booked.status_code == 200, booked.text
-    again = await house.desk.post(address[1], data=wish)
-    assert again.status_code == 409
-    assert "free now" in again.text
+    again = await house.desk.post(address[1], data=wish)  # a double click, or the answer loaded again
+    assert again.status_code == 200
+    assert "The visit is booked" in again.text
+    assert "/join/" not in again.text
+    other = await house.desk.post(address[1], data={**wish, "offer": (TUESDAY_NINE + timedelta(minutes=5)).isoformat()})
+    assert other.status_code == 409
+    assert "free now" in other.text
     link = re.search(r"http://localhost(/join/[\w-]{43})", booked.text)
     assert link
     board = (await house.desk.get("/v1/board?day=2026-03-03")).json()
@@ -246,6 +250,16 @@ async def test_a_new_patient_at_the_desk(house: House) -> None:
     taken = await house.desk.post("/book/patients", data={**person, "email": "ines@example.org"})
     assert re.fullmatch(r"/book/[0-9a-f-]{36}", taken.headers["location"])
     assert (await house.desk.get(taken.headers["location"])).status_code == 200
+    again = await house.desk.post("/book/patients", data={**person, "email": "ines@example.org"})  # a double click
+    assert again.status_code == 409
+    assert "is here already" in again.text
+    assert f'href="{taken.headers["location"]}"' in again.text
+    assert 'value="ines@example.org"' in again.text
+    misspelt = await house.desk.post("/book/patients", data={**person, "email": "no address"})
+    assert f'href="{taken.headers["location"]}"' in misspelt.text
+    namesake = await house.desk.post("/book/patients", data={**person, "email": "i@example.org", "another": "yes"})
+    assert namesake.status_code == 303
+    assert namesake.headers["location"] != taken.headers["location"]
 
 
 FOR_EVERYONE: dict[str, object] = {
