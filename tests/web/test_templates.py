@@ -79,6 +79,28 @@ def test_every_field_of_words_says_how_many_it_takes(sample: Sample) -> None:
         assert not words or "maxlength" in attributes or "readonly" in attributes, attributes
 
 
+class Unfolded(Reader):
+    """Notes which forms stand in something that is unfolded first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: dict[str, bool] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "form":
+            self.forms[dict(attrs).get("action") or ""] = "details" in self.open
+        super().handle_starttag(tag, attrs)
+
+
+@pytest.mark.parametrize(("page", "ending"), [("queue", "/leave"), ("waitlist", "/withdraw")])
+def test_nobody_loses_their_turn_by_one_press(page: str, ending: str) -> None:
+    reader = Unfolded()
+    reader.feed(draw(next(each for each in SAMPLES if each.name == page), "en"))
+    found = {action: unfolded for action, unfolded in reader.forms.items() if action.endswith(ending)}
+    assert found
+    assert all(found.values())
+
+
 def test_every_template_has_a_sample() -> None:
     drawn = {sample.template for sample in SAMPLES} | {
         "layout.html",
