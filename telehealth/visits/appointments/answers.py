@@ -8,9 +8,10 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from telehealth.http.schemas import FieldError, Message
 from telehealth.scheduling.waitlist.schemas import Clock, JoinWaitlist, Near, WishView
-from telehealth.visits.lifecycle.schemas import BirthForm, Day, Typed, VisitView
+from telehealth.visits.appointments.forms import DAY, MaybeDay
+from telehealth.visits.lifecycle.schemas import BirthForm, Typed, VisitView
 
-DAY, CLOCK = TypeAdapter[date](Day), TypeAdapter[str](Clock)
+CLOCK = TypeAdapter[str](Clock)
 
 
 class AcceptedView(Message):
@@ -37,7 +38,7 @@ class OfferQuery(Message):
     """With whom, and the local day the list begins."""
 
     clinician: UUID | None = None
-    day: Day | None = None
+    day: MaybeDay = None
     lang: str | None = None
 
 

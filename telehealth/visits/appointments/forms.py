@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from telehealth.core.ids import ClinicianId
 from telehealth.core.time import parse_zone
@@ -15,15 +15,24 @@ from telehealth.visits.lifecycle.schemas import Day, Typed
 
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DAY = TypeAdapter[date](Day)
 
 
 def _empty_is_none(typed: object) -> object:
     return None if typed == "" else typed
 
 
+def _any_day(typed: object) -> object:
+    """A field that was emptied, or a year nobody can mean, is no day: the list begins today, and nothing is refused."""
+    try:
+        return DAY.validate_python(typed)
+    except ValidationError:
+        return None
+
+
 Place = Annotated[Jurisdiction | None, BeforeValidator(_empty_is_none)]
 Anyone = Annotated[UUID | None, BeforeValidator(_empty_is_none)]
-MaybeDay = Annotated[Day | None, BeforeValidator(_empty_is_none)]
+MaybeDay = Annotated[Day | None, BeforeValidator(_any_day)]
 MaybeZone = Annotated[str | None, Field(max_length=64), BeforeValidator(_empty_is_none)]
 
 

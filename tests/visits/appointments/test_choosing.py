@@ -73,6 +73,8 @@ async def test_a_patient_chooses_by_invitation(house: House) -> None:
     assert (wrong.status_code, "4 more times" in wrong.text) == (422, True)
     times = await _enter(house, link[1])
     assert f'value="{TUESDAY_NINE.isoformat()}"' in times.text
+    for nobodys in ("", "1899-12-31", "2026-02-30", "tomorrow"):
+        assert f'value="{TUESDAY_NINE.isoformat()}"' in (await house.phone.get(f"/times?day={nobodys}")).text
     refused = await house.phone.post("/times", data={"offer": (TUESDAY_NINE - timedelta(hours=5)).isoformat()})
     assert refused.status_code == 409
     chosen = await house.phone.post("/times", data={"offer": TEN.isoformat()})
@@ -123,7 +125,9 @@ async def test_the_desk_books_with_anyone_and_over(house: House) -> None:
     assert 'value="06:10"' in wrong.text  # nothing typed is lost
     early = {**over, "other_clinician": str(house.clinic.clinician.id), "other_reason": "asked for by the ward"}
     assert (await house.desk.post(f"{desk}/other", data=early)).status_code == 200
-    busy = await house.desk.post(f"{desk}/other", data={**early, "other_time": "09:00"})
+    twice = await house.desk.post(f"{desk}/other", data=early)  # a double click: still one visit
+    assert (twice.status_code, "The visit is booked" in twice.text) == (200, True)
+    busy = await house.desk.post(f"{desk}/other", data={**early, "other_time": "09:05"})
     assert (busy.status_code, "another visit at that time" in busy.text) == (409, True)
     gap = await house.desk.post(f"{desk}/other", data={**early, "other_day": "2026-03-08", "other_time": "02:30"})
     assert (gap.status_code, 'id="other_time-error"' in gap.text) == (422, True)

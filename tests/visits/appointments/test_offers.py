@@ -309,6 +309,8 @@ async def test_the_desk_puts_on_offers_and_takes_off(room: Waiting) -> None:
         assert offering
         times = await browser.get(f"{offering[1]}?day=2026-03-03")
         assert TUESDAY_NINE.isoformat() in times.text
+        for nobodys in ("", "1899-12-31", "9999-99-99"):
+            assert (await browser.get(f"{offering[1]}?clinician={clinician}&day={nobodys}")).status_code == 200
         chosen = {"offer": TUESDAY_NINE.isoformat(), "clinician": str(clinician)}
         assert (await browser.post(offering[1], data=chosen)).headers["location"] == "/waitlist?told=offered"
         assert (await browser.post(offering[1], data=chosen)).status_code == 409
