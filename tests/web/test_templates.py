@@ -79,6 +79,19 @@ def test_every_field_of_words_says_how_many_it_takes(sample: Sample) -> None:
         assert not words or "maxlength" in attributes or "readonly" in attributes, attributes
 
 
+@pytest.mark.parametrize("wish", ["en-US", "en-GB", "fr-CA", "es-PR", "ar-EG"])
+def test_the_example_of_a_birth_date_is_in_the_order_of_the_boxes(wish: str) -> None:
+    pages = open_pages(Locales.load())
+    locale = pages.locales.negotiate(accept=wish)
+    sample = next(each for each in SAMPLES if each.name == "join")
+    drawn = pages.environment.get_template(sample.template).render(locale=locale, path="/join/x", **sample.context)
+    example = re.search(r'id="birth-hint">([^<]+)<', drawn)
+    assert example
+    numbers = {"31": "day", "3": "month", "1980": "year"}
+    assert [numbers[each] for each in re.findall(r"\d+", example[1])] == list(locale.date_order)
+    assert re.findall(r'<input id="birth_(\w+)"', drawn) == list(locale.date_order)
+
+
 class Unfolded(Reader):
     """Notes which forms stand in something that is unfolded first."""
 
