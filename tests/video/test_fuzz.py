@@ -202,15 +202,15 @@ async def test_mutated_messages_harm_nobody(webs: Sequence[Behind], meeting: Mee
         passed = pair.passed
         await ranter.rant(messages)
         after = footprint(other.pid)
+        figures = {
+            "said": ranter.said, "closed": dict(ranter.closed), "polls": dict(ranter.told), "passed": pair.passed,
+            "before": asdict(before), "after": asdict(after),
+        }  # fmt: skip
+        sys.stdout.write(f"seed {SEED}: {figures}\n")
         going_on.cancel()
         with suppress(asyncio.CancelledError):
             await going_on
-    figures = {
-        "said": ranter.said, "closed": dict(ranter.closed), "polls": dict(ranter.told), "passed": pair.passed,
-        "before": asdict(before), "after": asdict(after),
-    }  # fmt: skip
     told = await asyncio.to_thread(log.read_text)
-    sys.stdout.write(f"seed {SEED}: {figures}\n")
     assert "Traceback" not in told, told[-4000:]
     assert pair.passed > passed > 0
     assert set(ranter.closed) <= CLOSES, figures
