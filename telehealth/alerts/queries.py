@@ -63,6 +63,13 @@ async def about_the_same(unit: Unit, told: Report, task_ids: Collection[UUID]) -
     return {each for each in await unit.session.scalars(query) if each is not None}
 
 
+async def not_over(unit: Unit, task_id: UUID) -> list[Alert]:
+    """The alerts of a task whose end nobody has told. Leaves the trace to what is done with them."""
+    row = DeviceAlertRow
+    found = await unit.session.scalars(select(row).where(row.task_id == task_id, row.resolved_at.is_(None)))
+    return [alert_of(unit, each) for each in found]
+
+
 async def was_just_told(unit: Unit, task: FollowUp, within: timedelta) -> bool:
     """Whether the last that was done to a task was an alert's joining it, or making it, and lately."""
     row = DeviceAlertRow

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from telehealth.alerts.parts import Report, Severity, TooManyAlerts, UnfitAlert
+from telehealth.alerts.parts import Alert, Report, Severity, TooManyAlerts, UnfitAlert
 from telehealth.core.ids import ClinicianId
 from telehealth.followups.parts import FollowUp, Owner, Pool, Priority, TaskKind, TaskStatus, Wish
 from telehealth.followups.rules import DEVICE_ALERT
@@ -14,6 +14,7 @@ from telehealth.followups.rules import DEVICE_ALERT
 AHEAD, OLDEST = timedelta(minutes=5), timedelta(days=7)
 RAISED, AGAIN, NEWER, RESOLVED = "device_alert", "alert_again", "newer_alert", "alert_resolved"  # in histories
 MOST, MOST_OF_DEVICE, WITHIN = 120, 20, timedelta(minutes=1)  # of a severity: nobody could see to more
+UNREAD = timedelta(seconds=3)  # before somebody closed the task: nobody reads and presses so fast
 SAID_EVERY = timedelta(minutes=1)  # that it was told again, of a device that repeats itself
 
 
@@ -80,6 +81,14 @@ def joined(severity: Severity, tasks: Iterable[FollowUp]) -> FollowUp | None:
     least = _rank(RESPONSES[severity].priority)
     fit = [each for each in tasks if _rank(each.priority) >= least and each.status is not TaskStatus.ESCALATED]
     return max(fit, key=lambda each: (_rank(each.priority), each.due_at, each.id), default=None)
+
+
+def unread(alerts: Iterable[Alert], task: FollowUp) -> list[Alert]:
+    """Of the alerts of a task that staff have closed those that joined it in that moment, the least grave first."""
+    if task.closed_at is None:
+        return []
+    late = [each for each in alerts if each.received_at > task.closed_at - UNREAD and str(each.id) != task.source]
+    return sorted(late, key=lambda each: (list(Severity).index(each.report.severity), each.received_at))
 
 
 def _rank(priority: Priority) -> int:

@@ -12,8 +12,20 @@ from telehealth.access.rules import DataKind, NoGrant
 from telehealth.alerts import queries
 from telehealth.alerts.models import DeviceAlertRow
 from telehealth.alerts.parts import Alert, AlertDiffers, NoVisit, Report
-from telehealth.alerts.rules import AGAIN, NEWER, RESOLVED, SAID_EVERY, WITHIN, check, joined, make_room, owner, task_of
-from telehealth.core.actors import SYSTEM, Role
+from telehealth.alerts.rules import (
+    AGAIN,
+    NEWER,
+    RESOLVED,
+    SAID_EVERY,
+    WITHIN,
+    check,
+    joined,
+    make_room,
+    owner,
+    task_of,
+    unread,
+)
+from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.errors import NotFound
 from telehealth.core.ids import PatientId
 from telehealth.db.unit import Unit
@@ -21,7 +33,7 @@ from telehealth.followups import keeping
 from telehealth.followups import queries as tasks
 from telehealth.followups import service as followups
 from telehealth.followups.parts import FollowUp, TaskClosed, TaskKind
-from telehealth.followups.rules import DEVICE_ALERT
+from telehealth.followups.rules import DEVICE_ALERT, STAFF
 from telehealth.people import queries as people
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle.rules import Visit
@@ -144,6 +156,25 @@ async def reopened(unit: Unit, task_id: UUID, patient_id: PatientId) -> None:
     """A task that staff open again after its alerts were over is done by that; no alert joins it meanwhile."""
     await _one_at_a_time(unit, patient_id)
     await _settle(unit, task_id)
+
+
+async def closed(unit: Unit, task_id: UUID, patient_id: PatientId) -> None:
+    """What joined a task in the moment in which staff closed it nobody has read: it has another, as the next alert."""
+    if not await queries.not_over(unit, task_id):
+        return
+    await _one_at_a_time(unit, patient_id)
+    house = _house(unit)
+    task = await keeping.locked(house, task_id)
+    by_hand = (await tasks.steps(house, task_id))[-1].role in STAFF
+    left = unread(await queries.not_over(unit, task_id), task) if by_hand else []
+    visit = await visits.of_care(house, patient_id)
+    if not left or visit is None or not (await tasks.triggers(unit))[DEVICE_ALERT]:
+        return
+    sender = replace(unit, actor=Actor(left[-1].integration_id, Role.INTEGRATION))
+    other = await _task(sender, left[-1].report, left[-1].id, visit)
+    row = DeviceAlertRow
+    theirs = update(row).where(row.id.in_([each.id for each in left]))
+    await unit.session.execute(theirs.values(task_id=other.id, visit_id=other.visit_id))
 
 
 async def _settle(unit: Unit, task_id: UUID) -> None:

@@ -1,8 +1,14 @@
-"""A task that is opened again after all its alerts were over is done by that."""
+"""What staff close and open again: an alert that they cannot have read is left to nobody's luck."""
 
 from telehealth.alerts import service
 from telehealth.db.unit import Unit
-from telehealth.followups.events import FollowUpReopened
+from telehealth.followups.events import (
+    FollowUpCancelled,
+    FollowUpDone,
+    FollowUpEvent,
+    FollowUpReopened,
+    FollowUpSkipped,
+)
 from telehealth.tasks.work import subscription
 
 
@@ -10,4 +16,13 @@ async def reopened(unit: Unit, event: FollowUpReopened) -> None:
     await service.reopened(unit, event.task_id, event.patient_id)
 
 
-SUBSCRIPTIONS = (subscription(FollowUpReopened, reopened),)
+async def closed(unit: Unit, event: FollowUpEvent) -> None:
+    await service.closed(unit, event.task_id, event.patient_id)
+
+
+SUBSCRIPTIONS = (
+    subscription(FollowUpReopened, reopened),
+    subscription(FollowUpDone, closed),
+    subscription(FollowUpSkipped, closed),
+    subscription(FollowUpCancelled, closed),
+)

@@ -120,6 +120,11 @@ class Platform:
 
         return await self.unit_of_work.run(read)
 
+    async def waits(self) -> bool:
+        """Whether somebody waits for another in the database."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(await self.scalar(query))
+
     async def change(self, words: str, **values: Any) -> None:
         async def write(unit: Unit) -> None:
             await unit.session.execute(text(words), values)

@@ -1,22 +1,27 @@
 """At the same moment: the same alert twice, two of one device, and the end of one beside the sweep that escalates."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
 from telehealth.access.rules import DataKind, NoGrant
 from telehealth.alerts import service
 from telehealth.alerts.parts import Alert, AlertDiffers, Severity
-from telehealth.alerts.rules import SAID_EVERY
+from telehealth.alerts.rules import SAID_EVERY, UNREAD
+from telehealth.core.actors import SYSTEM
 from telehealth.core.errors import NotFound
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit
 from telehealth.followups import keeping
 from telehealth.followups import service as followups
-from telehealth.followups.parts import TaskStatus
+from telehealth.followups.parts import FollowUp, TaskStatus
 from tests.alerts.telling import Platform, another_patient
+from tests.kit.patience import until_it
 
 TEN = 10
 
@@ -95,6 +100,78 @@ async def test_an_alert_while_staff_close_the_task_is_seen_by_them_or_has_anothe
         assert joined is (second.task_id == first.task_id)
         if not joined:
             await platform.over(second)
+
+
+async def joins_during(platform: Platform, act: Callable[[], Coroutine[Any, Any, object]]) -> Alert:
+    """An alert that has joined a task and is not committed before what is done meanwhile waits for it."""
+    joined, waits = asyncio.Event(), asyncio.Event()
+
+    async def slowly(unit: Unit) -> Alert:
+        alert = await service.take(unit, platform.report())
+        joined.set()
+        await waits.wait()
+        return alert
+
+    joining = asyncio.create_task(platform.unit_of_work.run(slowly, platform.actor))
+    await joined.wait()
+    acting = asyncio.create_task(act())
+    await until_it(platform.waits)
+    waits.set()
+    await acting
+    return await joining
+
+
+async def test_what_joins_while_opening_it_again_is_judged_keeps_it_open(platform: Platform) -> None:
+    first = await platform.tell()
+    assert first.task_id is not None
+    await platform.unit_of_work.run(followups.done, platform.nurse, first.task_id)
+    await platform.over(first)
+    task = await platform.unit_of_work.run(followups.reopen, platform.nurse, first.task_id)
+    second = await joins_during(
+        platform, lambda: platform.unit_of_work.run(service.reopened, SYSTEM, task.id, task.patient_id)
+    )
+    assert (second.task_id, (await platform.task(second)).status) == (task.id, TaskStatus.PLANNED)
+
+
+async def now_of(platform: Platform, alert: Alert) -> FollowUp:
+    """The task of an alert by now, whatever it was when it was told."""
+    return await platform.task(await platform.take(alert.report))
+
+
+@pytest.mark.parametrize("act", [followups.done, followups.cancel, partial(followups.skip, reason="Slept")])
+async def test_what_joins_in_the_moment_in_which_staff_close_it_has_another(
+    platform: Platform, act: Callable[..., Coroutine[Any, Any, FollowUp]]
+) -> None:
+    """As the second within a minute it leaves no line: nobody could have known."""
+    first = await platform.tell()
+    assert first.task_id is not None
+    second = await joins_during(platform, lambda: platform.unit_of_work.run(act, platform.nurse, first.task_id))
+    former = await platform.task(first)
+    assert (second.task_id, former.closed_at is not None) == (former.id, True)
+    for _ in range(2):
+        await platform.unit_of_work.run(service.closed, SYSTEM, former.id, former.patient_id)
+        other = await now_of(platform, second)
+        assert (other.id != former.id, other.closed_at) == (True, None)
+        assert (await now_of(platform, first)).id == former.id
+    assert len(await platform.tasks()) == 2
+    await platform.over(second)
+    assert (await platform.task(first)).closed_at == former.closed_at
+    assert {each.status for each in await platform.tasks()} == {former.status, TaskStatus.DONE}
+
+
+async def test_what_staff_can_have_read_stays_with_what_they_closed(platform: Platform) -> None:
+    first, second = await platform.tell(), await platform.tell()
+    platform.clock.advance(UNREAD)
+    assert first.task_id is not None
+    task = await platform.unit_of_work.run(followups.done, platform.nurse, first.task_id)
+    await platform.unit_of_work.run(service.closed, SYSTEM, task.id, task.patient_id)
+    assert (await now_of(platform, second)).id == task.id
+    third = await platform.tell()
+    assert third.task_id != task.id
+    await platform.over(third)
+    assert third.task_id is not None
+    await platform.unit_of_work.run(service.closed, SYSTEM, third.task_id, task.patient_id)
+    assert len(await platform.tasks()) == 2
 
 
 async def test_the_end_and_another_alert_at_once_leave_a_task_for_what_is_not_over(platform: Platform) -> None:
