@@ -28,7 +28,7 @@ async def triggers_page(call: Call, query: TriggersQuery) -> Response:
 
 async def save_triggers(call: Call, body: TriggersForm) -> Response:
     """From now on it goes like this."""
-    await call.run(keeping.set_triggers, body.ticked())
+    await call.run(keeping.set_triggers, body.switches())
     return call.redirect(f"{ADMIN}?saved=yes")
 
 

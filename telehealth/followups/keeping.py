@@ -1,6 +1,6 @@
 """What time and events do to follow-up tasks: they fall due, or are found needless, or come of a visit that failed."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from telehealth.followups.parts import (
     UnfitCoordinator,
     Wish,
 )
-from telehealth.followups.rules import ENDINGS, SWITCHES, TRANSITIONS, Facts, moved_by_time, needless, next_look
+from telehealth.followups.rules import ENDINGS, TRANSITIONS, Facts, moved_by_time, needless, next_look
 from telehealth.followups.service import plan
 from telehealth.followups.steps import apply, change, close, event_of, looked_at_again, situation
 from telehealth.visits.gates import queries as gates
@@ -147,12 +147,10 @@ async def ended_badly(unit: Unit, visit_id: UUID, ending: str) -> None:
     await recheck(unit, rows)  # it may be corrected, or booked again, already
 
 
-async def set_triggers(unit: Unit, enabled: Iterable[str]) -> None:
-    """What makes a task by itself from now on."""
-    on = set(enabled)
-    for name in SWITCHES:
-        row = TriggerRow(ending=name, enabled=name in on, changed_at=unit.now)
-        await unit.session.merge(row)
+async def set_triggers(unit: Unit, switches: Mapping[str, bool]) -> None:
+    """What of these makes a task by itself from now on; what is not among them stays as it is."""
+    for name, on in switches.items():
+        await unit.session.merge(TriggerRow(ending=name, enabled=on, changed_at=unit.now))
     unit.audit("update", "follow_up_trigger", None)
 
 

@@ -120,7 +120,7 @@ async def read_triggers(call: Call) -> TriggersView:
 
 async def set_triggers(call: Call, body: TriggersView) -> TriggersView:
     """From now on it goes like this."""
-    await call.run(keeping.set_triggers, [name for name, on in body.model_dump().items() if on])
+    await call.run(keeping.set_triggers, body.model_dump())
     return TriggersView.model_validate(await call.run(queries.triggers))
 
 

@@ -220,17 +220,19 @@ class SkipForm(Message):
 
 
 class TriggersForm(Message):
-    """A box that is not ticked is not sent; `sent` tells a page without ticks from nothing at all."""
+    """A box that is not ticked is not sent: `shown` names each that was on the page. What is newer than the page has
+    no box there, and stays as it is.
+    """
 
-    sent: Literal["yes"]
+    shown: Annotated[list[str], Field(min_length=1, max_length=2 * len(SWITCHES))]
     patient_no_show: str = ""
     provider_no_show: str = ""
     left_unseen: str = ""
     incomplete: str = ""
     device_alert: str = ""
 
-    def ticked(self) -> list[str]:
-        return [name for name in SWITCHES if getattr(self, name)]
+    def switches(self) -> dict[str, bool]:
+        return {name: bool(getattr(self, name)) for name in SWITCHES if name in self.shown}
 
 
 class CoordinatorsForm(Message):

@@ -25,6 +25,7 @@ from telehealth.followups.board import TaskBoards
 from telehealth.followups.ports import DeviceAlerts, Questionnaires
 from telehealth.followups.routes import OPERATIONS as TASKS
 from telehealth.followups.routes import PAGES
+from telehealth.followups.rules import SWITCHES
 from telehealth.http.credentials import STAFF_COOKIE
 from telehealth.http.ports import Authenticator
 from tests.alerts.telling import Platform, another_patient
@@ -250,11 +251,25 @@ async def test_an_administrator_switches_it_off_on_the_page(doors: Doors, unit_o
     signed_in = {"Cookie": f"{STAFF_COOKIE}={admin}", "Sec-Fetch-Site": "same-origin"}
     shown = await doors.desk.get("/admin/follow-ups", headers=signed_in)
     assert 'name="device_alert" value="on" checked' in shown.text
-    saved = await doors.desk.post("/admin/follow-ups", data={"sent": "yes", "incomplete": "on"}, headers=signed_in)
-    assert saved.status_code == 303
-    triggers = (await doors.desk.get("/v1/follow-up-triggers", headers=signed_in)).json()
-    assert [name for name, on in triggers.items() if on] == ["incomplete"]
+    boxes = re.findall(r'name="shown" value="(\w+)"', shown.text)
+    assert boxes == list(SWITCHES)
+
+    async def save(*ticked: str, of: list[str]) -> list[str]:
+        """What is on after a page with these boxes was sent with these ticks."""
+        form = {"shown": of, **dict.fromkeys(ticked, "on")}
+        saved = await doors.desk.post("/admin/follow-ups", data=form, headers=signed_in)
+        assert saved.status_code == 303
+        triggers = (await doors.desk.get("/v1/follow-up-triggers", headers=signed_in)).json()
+        return [name for name, on in triggers.items() if on]
+
+    older = boxes[:-1]
+    assert await save("incomplete", of=older) == ["incomplete", "device_alert"], "an older page has no box of it"
+    assert await save("left_unseen", of=boxes) == ["left_unseen"]
     assert (await doors.tell())["task_id"] is None
+    assert await save(of=older) == []
+    assert await save("device_alert", of=boxes) == ["device_alert"]
+    nothing = await doors.desk.post("/admin/follow-ups", data={"incomplete": "on"}, headers=signed_in)
+    assert nothing.status_code == 422
 
 
 async def test_time_escalates_what_is_grave_within_minutes(doors: Doors, clock: FixedClock) -> None:

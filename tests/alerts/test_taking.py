@@ -31,7 +31,7 @@ from telehealth.followups import service as followups
 from telehealth.followups import tasks as followup_tasks
 from telehealth.followups.events import FollowUpReopened
 from telehealth.followups.parts import Owner, Pool, Priority, TaskKind, TaskStatus, UnfitTask
-from telehealth.followups.rules import ENDINGS, SWITCHES
+from telehealth.followups.rules import DEVICE_ALERT
 from telehealth.visits.lifecycle.events import VisitMarkedAsError
 from telehealth.visits.lifecycle.rules import VisitStatus
 from tests.alerts.telling import Platform, another_patient, second_platform
@@ -278,7 +278,7 @@ async def test_what_somebody_has_begun_is_left_to_them(platform: Platform) -> No
 
 
 async def test_a_clinic_that_wants_no_tasks_keeps_the_alert(platform: Platform) -> None:
-    await platform.unit_of_work.run(keeping.set_triggers, SYSTEM, ENDINGS)
+    await platform.unit_of_work.run(keeping.set_triggers, SYSTEM, {DEVICE_ALERT: False})
     alert = await platform.tell()
     assert (alert.task_id, await platform.tasks()) == (None, [])
     found = await platform.unit_of_work.run(queries.for_visit, platform.nurse, platform.arranged.visit_id)
@@ -288,7 +288,7 @@ async def test_a_clinic_that_wants_no_tasks_keeps_the_alert(platform: Platform) 
         ("create", "device_alert", "TREAT", "ok"),
         ("update", "device_alert", "TREAT", "ok"),
     ]
-    await platform.unit_of_work.run(keeping.set_triggers, SYSTEM, SWITCHES)
+    await platform.unit_of_work.run(keeping.set_triggers, SYSTEM, {DEVICE_ALERT: True})
     assert (await platform.tell()).task_id is not None
 
 

@@ -15,6 +15,7 @@ from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.followups import keeping, queries, service, tasks
 from telehealth.followups.models import FollowUpRow
 from telehealth.followups.parts import FollowUp, Pool, TaskKind, TaskStatus, Wish
+from telehealth.followups.rules import SWITCHES
 from telehealth.people.models import PatientRow
 from telehealth.scheduling.recurrence.rules import InvalidRecurrence
 from telehealth.visits.gates.events import IntakeCompleted
@@ -107,7 +108,7 @@ async def test_a_no_show_asks_the_desk_to_book_again_once(unit_of_work: UnitOfWo
 
 
 async def test_a_clinic_switches_it_off(unit_of_work: UnitOfWork, arranged: Arranged) -> None:
-    await unit_of_work.run(keeping.set_triggers, SYSTEM, ["incomplete"])
+    await unit_of_work.run(keeping.set_triggers, SYSTEM, {name: name == "incomplete" for name in SWITCHES})
     await missed(unit_of_work, arranged)
     assert await of(unit_of_work, arranged) == []
     await unit_of_work.run(_became, SYSTEM, arranged, VisitStatus.INCOMPLETE)
