@@ -267,7 +267,7 @@ class LayerChooser:
         self._jammed.since = None
         before, self._before = self._before, {}
         if self._trial.fail_at(now) and before.keys() == self._chosen.keys() and _any_of(before):
-            self._chosen = before
+            self._chosen = {demand.key: _within(before[demand.key], demand) for demand in demands}
         else:
             self._chosen = self._lowered(demands)
         self._sent = min(self._sent, total(self._chosen, demands))

@@ -11,11 +11,13 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import Sequence
-from time import monotonic
+from time import monotonic, sleep
 from typing import NamedTuple, Protocol
 
-from telehealth.media.datagrams import Address, Inbox, Outbox, Source, address_of
+from telehealth.media.datagrams import Inbox, Outbox
 from telehealth.media.drops import Drop
+from telehealth.media.gathering import FULL, MOMENT, Gathering
+from telehealth.media.kernel import Address, Source, address_of
 from telehealth.media.malformed import Malformed
 from telehealth.media.rtp import ROOM
 from telehealth.media.secure import Packet
@@ -94,6 +96,7 @@ class Mux:
         self.received = 0
         self._fragments: dict[str, Owner] = {}
         self.outbox = Outbox()
+        self.gathering = Gathering(monotonic())
         self._told, self._quiet_until = 0, 0.0
         self._loop = asyncio.get_running_loop()
         self.wires = _bind(hosts, port)
@@ -128,17 +131,22 @@ class Mux:
             outbox.put(path.wire.socket, path.source, length)
 
     def _readable(self, wire: Wire) -> None:
-        """Takes a batch; what it makes us send goes out as one."""
+        """Takes a batch; what it makes us send goes out as one. The next may be waited for."""
+        before = self.received
         self.outbox.hold()
         try:
             self._take(wire)
         finally:
             self.outbox.flush()
+        if self.gathering.pays and self.received - before < FULL:
+            sleep(MOMENT)
 
     def _take(self, wire: Wire) -> None:
         owners, now = wire.owners, monotonic()
-        for packet, length, source in wire.inbox.take(wire.socket):
-            self.received += 1
+        batch = wire.inbox.take(wire.socket)
+        self.gathering.took(len(batch), now)
+        self.received += len(batch)
+        for packet, length, source in batch:
             first = packet.buffer[0] if length else -1
             if 128 <= first <= 191:
                 owner = owners.get(source)

@@ -8,7 +8,7 @@ from telehealth.core.time import SystemClock
 from telehealth.media.control import control_app
 from telehealth.media.grants import GrantVerifier
 from telehealth.settings.environment import read_media_settings
-from tests.kit.open_mux import OpenMux
+from tests.kit.open_mux import open_mux
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     settings = read_media_settings()
     hosts = settings.media_hosts
     verifier = GrantVerifier(settings.grant_public_key, SystemClock())
-    app = control_app(verifier, lambda: OpenMux(hosts, settings.media_udp_port))
+    app = control_app(verifier, lambda: open_mux(hosts, settings.media_udp_port))
     uvicorn.run(
         app,
         host=settings.control_host,

@@ -16,12 +16,12 @@ from telehealth.media.drops import Drop
 from telehealth.media.mux import Mux
 from telehealth.media.node import MediaNode
 from telehealth.media.transport import MOST_STREAMS
-from tests.kit.open_mux import OpenMux
+from tests.kit.open_mux import open_mux
 from tests.kit.patience import PATIENCE, until
 from tests.kit.webrtc import Caller, Stranger, address_in, calling, media_grant, sctp_with_two_inits, stranger_at
 
 MuxOf = Callable[[list[str]], Mux]
-BOTH = pytest.mark.parametrize(("mux_of", "guarded"), [(Mux, True), (OpenMux, False)], ids=["guard-on", "guard-off"])
+BOTH = pytest.mark.parametrize(("mux_of", "guarded"), [(Mux, True), (open_mux, False)], ids=["guard-on", "guard-off"])
 
 
 @dataclass(frozen=True, kw_only=True)

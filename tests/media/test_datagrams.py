@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from telehealth.media.datagrams import MOST, TOGETHER, BatchedCalls, Calls, Inbox, Outbox, address_of, source_of
+from telehealth.media.datagrams import MOST, TOGETHER, Inbox, Outbox
+from telehealth.media.kernel import BatchedCalls, Calls, address_of, source_of
 
 CALLS = pytest.mark.parametrize("calls", [Calls(), BatchedCalls(ctypes.CDLL(None))], ids=["each", "batched"])
 HOSTS = pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

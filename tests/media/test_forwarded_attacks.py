@@ -4,7 +4,7 @@ import asyncio
 import os
 import struct
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +23,13 @@ from tests.kit.live_call import joined
 from tests.kit.lone_peer import LonePeer, lone_peer
 from tests.kit.media_process import RunningNode, running_node
 from tests.kit.offers import audio
-from tests.kit.open_mux import OpenMux
+from tests.kit.open_mux import open_mux, take_the_guard_away
 from tests.kit.patience import PATIENCE, until
 from tests.kit.webrtc import Stranger, stranger_at
 
 SSRC = 1001
 OPUS = 111
-BOTH = pytest.mark.parametrize(("mux_of", "guarded"), [(Mux, True), (OpenMux, False)], ids=["guard-on", "guard-off"])
+BOTH = pytest.mark.parametrize("guarded", [True, False], ids=["guard-on", "guard-off"])
 
 
 @dataclass(kw_only=True)
@@ -53,11 +53,9 @@ class Call:
 
 
 @asynccontextmanager
-async def call(mux_of: Callable[[list[str]], Mux] = Mux) -> AsyncIterator[Call]:
+async def call(*, guarded: bool = True) -> AsyncIterator[Call]:
     async with AsyncExitStack() as stack:
-        mux = mux_of(["127.0.0.1"])
-        if isinstance(mux, OpenMux):
-            mux.is_open = False  # or one's handshake, sent again, would reach the other's
+        mux = Mux(["127.0.0.1"])
         rooms = Rooms(mux)
         stack.push_async_callback(rooms.shut_down)
         speaker = await stack.enter_async_context(lone_peer(fragment="speaker"))
@@ -70,26 +68,22 @@ async def call(mux_of: Callable[[list[str]], Mux] = Mux) -> AsyncIterator[Call]:
         while not await found.passes(1, within=0.2):  # the node's end of DTLS is up a little after ours
             pass
         assert await found.passes()
-        if isinstance(mux, OpenMux):
-            mux.is_open = True
+        if not guarded:  # not before, or one's handshake, sent again, would reach the other's
+            take_the_guard_away(mux)
         yield found
 
 
 @BOTH
-async def test_an_empty_datagram_from_anyone(
-    mux_of: Callable[[list[str]], Mux], guarded: bool, escaped: list[str]
-) -> None:
-    async with call(mux_of) as live:
+async def test_an_empty_datagram_from_anyone(guarded: bool, escaped: list[str]) -> None:
+    async with call(guarded=guarded) as live:
         live.stranger.send(b"")
         await asyncio.sleep(0.05)
         assert await live.passes(within=PATIENCE if guarded else 0.3) is guarded
 
 
 @BOTH
-async def test_a_strangers_client_hello_during_set_up(
-    mux_of: Callable[[list[str]], Mux], guarded: bool, escaped: list[str]
-) -> None:
-    mux = mux_of(["127.0.0.1"])
+async def test_a_strangers_client_hello_during_set_up(guarded: bool, escaped: list[str]) -> None:
+    mux = Mux(["127.0.0.1"]) if guarded else open_mux(["127.0.0.1"])
     rooms = Rooms(mux)
     hello = client_hello()
     async with lone_peer(fragment="speaker") as speaker:
@@ -107,10 +101,8 @@ async def test_a_strangers_client_hello_during_set_up(
 
 
 @BOTH
-async def test_malformed_stun_from_anyone(
-    mux_of: Callable[[list[str]], Mux], guarded: bool, escaped: list[str]
-) -> None:
-    async with call(mux_of) as live:
+async def test_malformed_stun_from_anyone(guarded: bool, escaped: list[str]) -> None:
+    async with call(guarded=guarded) as live:
         for datagram in (request(attribute(0x0024, b"xx")), request(attribute(0x8028, b"x"))):
             live.stranger.send(datagram)
         if not guarded:

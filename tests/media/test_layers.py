@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telehealth.media.layers import CLEAN_FOR, LONGEST_WAIT, POOR_FOR, Demand, LayerChooser, allocate, total, worst_loss
+from telehealth.media.layers import (
+    CALM_FOR,
+    CLEAN_FOR,
+    JAMMED_FOR,
+    JAMMED_LOSS,
+    LONGEST_WAIT,
+    POOR_FOR,
+    Demand,
+    LayerChooser,
+    allocate,
+    total,
+    worst_loss,
+)
 
 HIGH, LOW = 1_500_000, 200_000
 TICK = 0.25
@@ -190,6 +202,19 @@ def test_on_another_way_nothing_counts_that_was_told_of_the_break() -> None:
         chooser.hear_estimate(60_000 if broken else 2_000_000, now)
         chosen = chooser.choose(THREE[:2], sent=1_200_000, now=now)
         assert None not in chosen.values()
+
+
+def test_going_back_to_before_a_trial_gives_nobody_more_than_is_shown() -> None:
+    """While one was tried, the other's picture became a small one, which needs the lower layer only."""
+    chooser = LayerChooser()
+    large, small = (Demand(key="b", rates=(HIGH, LOW), best=best) for best in (0, 1))
+    narrow, wide = (Demand(key="a", rates=(HIGH, LOW), best=best) for best in (1, 0))
+    chooser.choose((narrow, large), sent=0, now=0.0)
+    assert chooser.choose((wide, large), sent=0, now=CALM_FOR) == {"a": 0, "b": 0}  # tried
+    chooser.hear_loss(JAMMED_LOSS * 1.1, CALM_FOR)
+    chooser.choose((wide, small), sent=0, now=CALM_FOR + TICK)
+    back = chooser.choose((wide, small), sent=0, now=CALM_FOR + TICK + JAMMED_FOR)
+    assert back == {"a": 1, "b": 1}
 
 
 def test_old_reports_of_loss_do_not_count() -> None:
