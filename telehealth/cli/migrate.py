@@ -5,6 +5,7 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.pool import NullPool
 
@@ -21,8 +22,11 @@ def alembic_config() -> Config:
 
 
 def upgrade() -> None:
-    """To the head. The database is that of the settings."""
-    command.upgrade(alembic_config(), "head")
+    """To the head. The database is that of the settings. Raises CannotStart, in the words of what is in the way."""
+    try:
+        command.upgrade(alembic_config(), "head")
+    except CommandError as error:
+        raise CannotStart(str(error)) from None
 
 
 def heads(database_url: str) -> tuple[set[str], set[str]]:
