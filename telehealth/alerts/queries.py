@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Text, cast, func, select
 
 from telehealth.alerts.models import DeviceAlertRow
 from telehealth.alerts.parts import Alert, Alerts, Code, CodeSystem, Device, Quantity, Report, Severity
+from telehealth.alerts.rules import LONGEST_WAIT
 from telehealth.core.ids import IntegrationId, PatientId, TaskId, VisitId
+from telehealth.db.audit import AuditRow
 from telehealth.db.unit import Unit
 from telehealth.followups import queries as followups
 from telehealth.followups.parts import FollowUp
@@ -67,6 +69,21 @@ async def not_over(unit: Unit, task_id: UUID) -> list[Alert]:
     """The alerts of a task whose end nobody has told. Leaves the trace to what is done with them."""
     row = DeviceAlertRow
     found = await unit.session.scalars(select(row).where(row.task_id == task_id, row.resolved_at.is_(None)))
+    return [alert_of(unit, each) for each in found]
+
+
+async def unread(unit: Unit, task: FollowUp, reader: UUID | None) -> list[Alert]:
+    """Of the alerts that joined a task and are not over the latest, without those that this reader was shown before it
+    was closed: each reading has left its trace. What the task was made for, its title says. Leaves the trace to what is
+    done with them.
+    """
+    row, trace = DeviceAlertRow, AuditRow
+    since = task.planned_at - LONGEST_WAIT
+    theirs = trace.patient_id == task.patient_id, trace.at > since, trace.at < task.closed_at, trace.actor_id == reader
+    shown = select(trace.position).where(*theirs, trace.entity_id == row.id, trace.action == "read")
+    joined = row.task_id == task.id, row.received_at > since, cast(row.id, Text) != task.source
+    query = select(row).where(*joined, row.resolved_at.is_(None), ~shown.exists())
+    found = await unit.session.scalars(query.order_by(row.id.desc()).limit(LONGEST_LIST))
     return [alert_of(unit, each) for each in found]
 
 

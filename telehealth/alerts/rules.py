@@ -14,7 +14,7 @@ from telehealth.followups.rules import DEVICE_ALERT
 AHEAD, OLDEST = timedelta(minutes=5), timedelta(days=7)
 RAISED, AGAIN, NEWER, RESOLVED = "device_alert", "alert_again", "newer_alert", "alert_resolved"  # in histories
 MOST, MOST_OF_DEVICE, WITHIN = 120, 20, timedelta(minutes=1)  # of a severity: nobody could see to more
-UNREAD = timedelta(seconds=3)  # before somebody closed the task: nobody reads and presses so fast
+LONGEST_WAIT = timedelta(seconds=30)  # for a connection and for locks, after it was told when that was
 SAID_EVERY = timedelta(minutes=1)  # that it was told again, of a device that repeats itself
 
 
@@ -83,12 +83,9 @@ def joined(severity: Severity, tasks: Iterable[FollowUp]) -> FollowUp | None:
     return max(fit, key=lambda each: (_rank(each.priority), each.due_at, each.id), default=None)
 
 
-def unread(alerts: Iterable[Alert], task: FollowUp) -> list[Alert]:
-    """Of the alerts of a task that staff have closed those that joined it in that moment, the least grave first."""
-    if task.closed_at is None:
-        return []
-    late = [each for each in alerts if each.received_at > task.closed_at - UNREAD and str(each.id) != task.source]
-    return sorted(late, key=lambda each: (list(Severity).index(each.report.severity), each.received_at))
+def gravest_last(alerts: Iterable[Alert]) -> list[Alert]:
+    """Of those as grave as each other the latest last."""
+    return sorted(alerts, key=lambda each: (list(Severity).index(each.report.severity), each.received_at))
 
 
 def _rank(priority: Priority) -> int:

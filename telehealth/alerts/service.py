@@ -19,11 +19,11 @@ from telehealth.alerts.rules import (
     SAID_EVERY,
     WITHIN,
     check,
+    gravest_last,
     joined,
     make_room,
     owner,
     task_of,
-    unread,
 )
 from telehealth.core.actors import SYSTEM, Actor, Role
 from telehealth.core.errors import NotFound
@@ -159,14 +159,15 @@ async def reopened(unit: Unit, task_id: UUID, patient_id: PatientId) -> None:
 
 
 async def closed(unit: Unit, task_id: UUID, patient_id: PatientId) -> None:
-    """What joined a task in the moment in which staff closed it nobody has read: it has another, as the next alert."""
+    """What joined a task and who closed it has not read has another task, as the next alert would."""
     if not await queries.not_over(unit, task_id):
         return
     await _one_at_a_time(unit, patient_id)
     house = _house(unit)
     task = await keeping.locked(house, task_id)
-    by_hand = (await tasks.steps(house, task_id))[-1].role in STAFF
-    left = unread(await queries.not_over(unit, task_id), task) if by_hand else []
+    last = (await tasks.steps(house, task_id))[-1]
+    by_hand = task.closed_at is not None and last.role in STAFF
+    left = gravest_last(await queries.unread(unit, task, last.actor_id)) if by_hand else []
     visit = await visits.of_care(house, patient_id)
     if not left or visit is None or not (await tasks.triggers(unit))[DEVICE_ALERT]:
         return

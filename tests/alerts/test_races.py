@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from telehealth.access.rules import DataKind, NoGrant
-from telehealth.alerts import service
+from telehealth.alerts import queries, service
 from telehealth.alerts.parts import Alert, AlertDiffers, Severity
-from telehealth.alerts.rules import SAID_EVERY, UNREAD
+from telehealth.alerts.rules import LONGEST_WAIT, SAID_EVERY
 from telehealth.core.actors import SYSTEM
 from telehealth.core.errors import NotFound
 from telehealth.core.time import FixedClock
@@ -159,13 +159,58 @@ async def test_what_joins_in_the_moment_in_which_staff_close_it_has_another(
     assert {each.status for each in await platform.tasks()} == {former.status, TaskStatus.DONE}
 
 
-async def test_what_staff_can_have_read_stays_with_what_they_closed(platform: Platform) -> None:
+async def read(platform: Platform, alert: Alert) -> FollowUp:
+    """The nurse opens the page of its task, and does something else then."""
+    task = await now_of(platform, alert)
+    platform.clock.advance(timedelta(seconds=1))
+    await platform.unit_of_work.run(queries.for_task, platform.nurse, task.id)
+    platform.clock.advance(timedelta(seconds=1))
+    return task
+
+
+async def close(platform: Platform, seen: FollowUp) -> None:
+    """By the button of a page that was drawn from what was seen."""
+    await platform.unit_of_work.run(followups.done, platform.nurse, seen.id, revision=seen.revision)
+    await platform.unit_of_work.run(service.closed, SYSTEM, seen.id, seen.patient_id)
+
+
+@pytest.mark.parametrize("call", [timedelta(seconds=1), SAID_EVERY, timedelta(minutes=20)])
+async def test_what_joins_without_a_line_while_the_page_is_open_has_another(
+    platform: Platform, call: timedelta
+) -> None:
+    """However long the nurse is on the telephone then: nothing has told her that there is more."""
+    first = await platform.tell()
+    seen = await read(platform, first)
+    second = await platform.tell()
+    assert (second.task_id, (await platform.task(second)).revision) == (seen.id, seen.revision)
+    platform.clock.advance(call)
+    await platform.unit_of_work.run(followups.done, platform.nurse, seen.id, revision=seen.revision)
+    await read(platform, first)  # what she sees of it now she had not seen when she closed it
+    await platform.unit_of_work.run(service.closed, SYSTEM, seen.id, seen.patient_id)
+    other = await now_of(platform, second)
+    assert (other.id != seen.id, other.closed_at, other.source) == (True, None, str(second.id))
+    assert (await now_of(platform, first)).id == seen.id
+
+
+async def test_what_nobody_opened_has_another_and_that_is_all(platform: Platform) -> None:
+    """Closed on the board, where the first is to be read."""
+    first = await platform.tell()
+    platform.clock.advance(SAID_EVERY)
+    told = [await platform.tell() for _ in range(3)]
+    platform.clock.advance(LONGEST_WAIT)
+    await close(platform, await platform.task(first))
+    (other,) = {(await now_of(platform, each)).id for each in told}
+    assert other != first.task_id
+    await close(platform, await now_of(platform, told[0]))
+    assert {(await now_of(platform, each)).id for each in told} == {other}
+    assert {each.status for each in await platform.tasks()} == {TaskStatus.DONE}
+
+
+async def test_what_staff_have_read_stays_with_what_they_closed(platform: Platform) -> None:
     first, second = await platform.tell(), await platform.tell()
-    platform.clock.advance(UNREAD)
-    assert first.task_id is not None
-    task = await platform.unit_of_work.run(followups.done, platform.nurse, first.task_id)
-    await platform.unit_of_work.run(service.closed, SYSTEM, task.id, task.patient_id)
-    assert (await now_of(platform, second)).id == task.id
+    task = await read(platform, second)
+    await close(platform, task)
+    assert {(await now_of(platform, each)).id for each in (first, second)} == {task.id}
     third = await platform.tell()
     assert third.task_id != task.id
     await platform.over(third)
