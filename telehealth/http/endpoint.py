@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from telehealth.core.actors import ANONYMOUS, BY_LINK, Actor
-from telehealth.core.errors import Kind, Refusal
+from telehealth.core.errors import Kind, Overloaded, Refusal
 from telehealth.db.unit import Unit
 from telehealth.http.body import FORM_TYPE, JSON_TYPES, media_type, read_bytes, read_form, read_json, read_query
 from telehealth.http.call import Call, Kit, Reply
@@ -48,11 +48,18 @@ class Endpoint:
             return await self._answer(request, candidates[0])
         except Refusal as refusal:
             if candidates and candidates[0].id is not None and refusal.kind in TRACED:
-                actor = replace(candidates[0], purpose=self.operation.purpose)
-                await self.kit.unit_of_work.run(
-                    _trace_refusal, actor, self.operation.name, refusal.slug, _first_id(request)
-                )
+                refusal = await self._traced(request, candidates[0], refusal)
             return await self._refused(request, refusal)
+
+    async def _traced(self, request: Request, actor: Actor, refusal: Refusal) -> Refusal:
+        """The refusal, once it has its trace; Overloaded when that has to wait too long, as any request."""
+        name, whose = self.operation.name, replace(actor, purpose=self.operation.purpose)
+        try:
+            async with self.kit.turns.of(actor):
+                await self.kit.unit_of_work.run(_trace_refusal, whose, name, refusal.slug, _first_id(request))
+        except Overloaded as overloaded:
+            return overloaded
+        return refusal
 
     async def _answer(self, request: Request, actor: Actor) -> Response:
         raw = await self._read(request)

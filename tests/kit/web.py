@@ -19,6 +19,7 @@ from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import Rings
 from telehealth.http.socket import SocketDoor
+from telehealth.http.turns import Turns
 from telehealth.people import queries as people
 
 ORIGIN = "http://localhost"
@@ -57,11 +58,12 @@ async def client_of(
     *,
     ports: Mapping[type, object] | None = None,
     sockets: Sequence[SocketDoor] = (),
+    turns: Turns | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client inside the process; `headers={"Authorization": "Bearer <secret>"}` acts as that actor."""
     key = CursorKey("k" * 32)
     everything = {Authenticator: KnownActors(known), CursorKey: key, Signals: SilentSignals(), **(ports or {})}
-    kit = Kit(unit_of_work, Ports(everything), pages(), ORIGIN, people.clinic)
+    kit = Kit(unit_of_work, Ports(everything), pages(), ORIGIN, people.clinic, turns or Turns())
     transport = httpx.ASGITransport(build_app(kit, operations, sockets), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
         yield client
