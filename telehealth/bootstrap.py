@@ -33,6 +33,7 @@ from telehealth.http.pages import open_pages
 from telehealth.http.paging import CursorKey
 from telehealth.http.ports import Authenticator
 from telehealth.http.signals import ValkeySignals
+from telehealth.http.turns import Turns
 from telehealth.monitoring.library import QuestionnaireLibrary
 from telehealth.notifications.caller import CallerWebhook
 from telehealth.notifications.metrics import gauges as numbers_of_messages
@@ -134,6 +135,7 @@ async def open_web(settings: Settings, *, clock: Clock | None = None) -> AsyncIt
             open_pages(Locales.load(), takes_files=house.ports.get(Limits).kept),
             settings.public_url,
             people.clinic,
+            Turns(altogether=WEB_POOL - 1),  # one connection is always the clinic's own
         )
         yield build_app(kit, operations, house.catalogue.sockets)
 

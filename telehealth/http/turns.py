@@ -1,8 +1,8 @@
-"""Turns of integrations: one that asks for much at once waits for itself, and the clinic does not wait for it."""
+"""Turns of integrations: one that asks for much at once waits for itself, and the clinic does not wait for any."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 from telehealth.core.actors import Actor, Role
@@ -10,15 +10,20 @@ from telehealth.core.errors import Overloaded
 
 
 class Turns:
-    """Of one integration this process serves so many requests at once, and of those that cannot wait so many more. The
-    others wait without a connection of the database, of which a process has few.
+    """Of one integration this process serves so many requests at once, and of those that cannot wait so many more; of
+    all together `altogether`. The others wait without a connection of the database, of which a process has few.
 
-    What cannot wait has a line of its own: nothing else that the integration asks for is before it.
+    What cannot wait has a line of its own, and of the turns of all some that nothing else may take: nothing that can
+    wait is before it, whoever asks for that.
     """
 
-    def __init__(self, *, at_once: int = 2, urgent: int = 1, longest: int = 100, patience: float = 10) -> None:
+    def __init__(
+        self, *, at_once: int = 2, urgent: int = 1, altogether: int = 3, longest: int = 100, patience: float = 10
+    ) -> None:
         """`longest`: how many may be in one line. `patience`: seconds that one waits there."""
         self._at_once = {False: at_once, True: urgent}
+        self._all = asyncio.Semaphore(altogether)
+        self._leisurely = asyncio.Semaphore(altogether - urgent)
         self._longest, self._patience = longest, patience
         self._lines: dict[tuple[UUID | None, bool], _Line] = {}
 
@@ -33,13 +38,19 @@ class Turns:
             raise Overloaded(retry_after=1)
         line.length += 1
         try:
-            await line.come(self._patience)
-            try:
+            async with AsyncExitStack() as taken:
+                await self._come(taken, [line.turns, *([] if urgent else [self._leisurely]), self._all])
                 yield
-            finally:
-                line.turns.release()
         finally:
             line.length -= 1
+
+    async def _come(self, taken: AsyncExitStack, turns: list[asyncio.Semaphore]) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                for each in turns:
+                    await taken.enter_async_context(each)
+        except TimeoutError:
+            raise Overloaded(retry_after=1) from None
 
 
 class _Line:
@@ -48,10 +59,3 @@ class _Line:
     def __init__(self, at_once: int) -> None:
         self.turns = asyncio.Semaphore(at_once)
         self.length = 0
-
-    async def come(self, patience: float) -> None:
-        try:
-            async with asyncio.timeout(patience):
-                await self.turns.acquire()
-        except TimeoutError:
-            raise Overloaded(retry_after=1) from None

@@ -1,4 +1,4 @@
-"""A platform that tells alerts in floods: it waits for itself, the clinic does not, and nothing grave is lost."""
+"""Platforms that tell alerts in floods: they wait for themselves, the clinic does not, and nothing grave is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,11 +19,13 @@ from telehealth.core.time import FixedClock
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.followups.routes import OPERATIONS as TASKS
+from telehealth.http.turns import Turns
 from tests.alerts.telling import Platform, second_platform
 from tests.kit.patience import PATIENCE, until_it
 from tests.kit.web import bearer, client_of
 
 ALERTS, LOW, HIGH = "/v1/device-alerts", 18, 5
+TOLD = [(number, who) for number in range(LOW + HIGH) for who in ("cuffs", "scales")]
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
 OF_DEVICES = "SELECT count(*) FROM device_alert"
 
@@ -74,7 +76,8 @@ async def doors(platform: Platform, database: str) -> AsyncIterator[httpx.AsyncC
     engine = open_engine(database, pool_size=WEB_POOL, patience=PATIENCE)
     nurse = replace(platform.nurse, scopes=SCOPES[Role.CLINICIAN])
     crowded = replace(platform.unit_of_work, engine=engine)
-    async with client_of(crowded, (*OPERATIONS, *TASKS), {"cuffs": platform.actor, "nurse": nurse}) as client:
+    known = {"cuffs": platform.actor, "scales": (await second_platform(platform)).actor, "nurse": nurse}
+    async with client_of(crowded, (*OPERATIONS, *TASKS), known, turns=Turns(altogether=WEB_POOL - 1)) as client:
         yield client
     await engine.dispose()
 
@@ -90,11 +93,11 @@ async def test_while_alerts_of_a_patient_wait_the_clinic_goes_on_and_none_is_los
         held.set()
         await going.wait()
 
-    async def tell(number: int) -> httpx.Response:
+    async def tell(number: int, who: str) -> httpx.Response:
         severity = "low" if number < LOW else "high"
         body = platform.body(identifier=f"a-{number}", severity=severity)
         key = {"Idempotency-Key": f"key {number}"} if number % 2 else {}
-        return await doors.post(ALERTS, json=body, headers=bearer("cuffs") | key)
+        return await doors.post(ALERTS, json=body, headers=bearer(who) | key)
 
     async def waiting() -> int:
         return int(await platform.scalar(WAITING))
@@ -104,7 +107,7 @@ async def test_while_alerts_of_a_patient_wait_the_clinic_goes_on_and_none_is_los
 
     holding = asyncio.create_task(unit_of_work.run(hold))
     await held.wait()
-    telling = [asyncio.create_task(tell(number)) for number in range(LOW + HIGH)]
+    telling = [asyncio.create_task(tell(*each)) for each in TOLD]
     await until_it(as_many_as_may)
     assert max([await waiting() for _ in range(30)]) < WEB_POOL, "one connection is left"
     for _ in range(5):
@@ -117,6 +120,6 @@ async def test_while_alerts_of_a_patient_wait_the_clinic_goes_on_and_none_is_los
     await holding
     answers = await asyncio.gather(*telling)
     assert {each.status_code for each in answers} <= {201, 429}
-    again = [await tell(number) for number in range(LOW + HIGH)]
+    again = [await tell(*each) for each in TOLD]
     assert {each.status_code for each in again} == {201}
-    assert await platform.scalar(OF_DEVICES) == LOW + HIGH
+    assert await platform.scalar(OF_DEVICES) == len(TOLD)
