@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from telehealth.core.actors import ANONYMOUS, BY_LINK, Actor
 from telehealth.core.errors import Kind, Overloaded, Refusal
-from telehealth.db.unit import Unit
+from telehealth.db.unit import DatabaseFault, Unit
 from telehealth.http.body import FORM_TYPE, JSON_TYPES, media_type, read_bytes, read_form, read_json, read_query
 from telehealth.http.call import Call, Kit, Reply
 from telehealth.http.credentials import actors, choose, refuse_cross_site
@@ -24,7 +24,7 @@ from telehealth.http.problems import UnsupportedMediaType, problem_response
 
 JSON_TYPE = "application/json"
 TRACED = frozenset({Kind.FORBIDDEN, Kind.ABSENT})
-OVERBURDENED = frozenset({Kind.BUSY, Kind.AWAY})
+LOST = frozenset({Kind.UNIDENTIFIED, Kind.ABSENT, Kind.GONE})  # who reads that may have nobody left but the telephone
 
 
 @dataclass(frozen=True)
@@ -158,10 +158,13 @@ class Endpoint:
                 assert_never(never)
 
     async def _helpline(self, refusal: Refusal) -> Helpline | None:
-        """Nothing is asked of a house that has just said it has too much to do."""
-        if self.kit.helpline is None or refusal.kind in OVERBURDENED:
+        """Whom to call; without it the page says all the rest, as when nobody can be asked for the number."""
+        if self.kit.helpline is None or refusal.kind not in LOST:
             return None
-        return await self.kit.unit_of_work.run(self.kit.helpline, ANONYMOUS)
+        try:
+            return await self.kit.unit_of_work.run(self.kit.helpline, ANONYMOUS)
+        except (Refusal, DatabaseFault):
+            return None
 
 
 def _dump(body: BaseModel) -> bytes:

@@ -8,16 +8,19 @@ from dataclasses import replace
 from uuid import UUID
 
 import httpx
+import pytest
 from sqlalchemy import text
+from starlette.responses import Response
 
 from telehealth.core.actors import SYSTEM, Actor, Role, Scope
 from telehealth.core.errors import NotFound
 from telehealth.db.engine import open_engine
 from telehealth.db.unit import Unit, UnitOfWork
 from telehealth.http.call import Call
-from telehealth.http.operation import operation
+from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.http.schemas import Message
 from telehealth.http.turns import Turns
+from telehealth.visits.lifecycle.rules import LinkOver
 from tests.kit.patience import until_it
 from tests.kit.web import bearer, client_of
 
@@ -47,7 +50,20 @@ async def read_nothing(call: Call, visit: UUID) -> Found:
     raise NotFound
 
 
+async def show(call: Call) -> Response:
+    """What a patient has a link for."""
+    return call.redirect("/")
+
+
+async def show_no_more(call: Call) -> Response:
+    """What there was."""
+    del call
+    raise LinkOver
+
+
 OPERATIONS = (
+    page("GET", "/mine", show, needs=Scope.VISITS_JOIN),
+    page("GET", "/past", show_no_more, needs=PUBLIC),
     operation("GET", "/v1/counts", count_visits, needs=Scope.VISITS_READ),
     operation("GET", "/v1/counts/{visit:uuid}", read_nothing, needs=Scope.VISITS_READ),
 )
@@ -102,3 +118,28 @@ async def test_who_is_refused_and_leaves_no_trace_in_time_is_told_to_come_again(
         assert answer.json()["type"] == "/problems/overloaded"
         assert (await client.get(f"/v1/counts/{UUID(int=9)}", headers=bearer("nurse"))).status_code == 404
     await engine.dispose()
+
+
+ALONE = {"/mine": (401, "Open your link again"), "/past": (410, "This link is no longer used")}
+
+
+@pytest.mark.parametrize("path", ALONE)
+async def test_a_page_that_has_no_number_to_call_says_all_the_same_what_is_wrong(
+    database: str, unit_of_work: UnitOfWork, path: str
+) -> None:
+    full, away = open_engine(database, pool_size=1, patience=0.05), open_engine(f"{database}_which_is_not_there")
+
+    async def look(house: UnitOfWork) -> tuple[int, str]:
+        async with client_of(house, OPERATIONS, {}) as client:
+            answer = await client.get(path, headers={"Accept-Language": "en"})
+            return answer.status_code, answer.text
+
+    async def crowded(unit: Unit) -> tuple[int, str]:
+        await _count(unit)  # takes the one connection that there is
+        return await look(replace(unit_of_work, engine=full))
+
+    told = await replace(unit_of_work, engine=full).run(crowded), await look(replace(unit_of_work, engine=away))
+    for status, words in told:
+        assert (status, ALONE[path][1] in words) == (ALONE[path][0], True)
+    await full.dispose()
+    await away.dispose()

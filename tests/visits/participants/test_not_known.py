@@ -51,6 +51,13 @@ async def test_staff_who_were_signed_out_are_not_told_that_it_was_our_fault(hous
     assert PHONE not in page.text
 
 
+async def test_no_number_is_looked_up_where_it_is_not_the_link_that_is_wrong(house: House) -> None:
+    booked = await house.unit_of_work.run(book, SYSTEM, house.clinic)
+    page = await house.phone.post(f"/join/{booked.link_secret}", data=BIRTH, headers={"Sec-Fetch-Site": "cross-site"})
+    assert page.status_code == 403
+    assert PHONE not in page.text
+
+
 async def test_a_link_that_is_over_says_whom_to_call(house: House) -> None:
     booked = await house.unit_of_work.run(book, SYSTEM, house.clinic)
     house.clock.advance(TUESDAY_NINE + timedelta(days=40) - house.clock.now())
