@@ -65,11 +65,11 @@ async def about_the_same(unit: Unit, told: Report, task_ids: Collection[UUID]) -
     return {each for each in await unit.session.scalars(query) if each is not None}
 
 
-async def not_over(unit: Unit, task_id: UUID) -> list[Alert]:
-    """The alerts of a task whose end nobody has told. Leaves the trace to what is done with them."""
+async def is_of_alerts(unit: Unit, task_id: UUID) -> bool:
+    """Whether a task is about alerts of which one is not over."""
     row = DeviceAlertRow
-    found = await unit.session.scalars(select(row).where(row.task_id == task_id, row.resolved_at.is_(None)))
-    return [alert_of(unit, each) for each in found]
+    found = select(row.id).where(row.task_id == task_id, row.resolved_at.is_(None)).limit(1)
+    return await unit.session.scalar(found) is not None
 
 
 async def unread(unit: Unit, task: FollowUp, reader: UUID | None) -> list[Alert]:

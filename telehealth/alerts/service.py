@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from telehealth.access import queries as access
 from telehealth.access.rules import DataKind, NoGrant
@@ -147,9 +147,15 @@ async def _take_place(unit: Unit, task: FollowUp, former: Sequence[UUID]) -> Non
         return
     await keeping.cancel_unbegun(_house(unit), former, NEWER)
     left = await keeping.not_cancelled(unit, former, TaskKind.CALL)
-    row = DeviceAlertRow
-    theirs = row.task_id.in_([each for each in former if each not in left])
-    await unit.session.execute(update(row).where(theirs).values(task_id=task.id, visit_id=task.visit_id))
+    await _move(unit, DeviceAlertRow.task_id.in_([each for each in former if each not in left]), task)
+
+
+async def _move(unit: Unit, which: ColumnElement[bool], task: FollowUp) -> None:
+    """These alerts are of that task, and of its visit, from now on."""
+    house, row = _house(unit), DeviceAlertRow
+    moved = update(row).where(which).values(task_id=task.id, visit_id=task.visit_id).returning(row.id)
+    for each in await unit.session.scalars(moved):
+        house.audit("update", "device_alert", each, patient_id=task.patient_id)
 
 
 async def reopened(unit: Unit, task_id: UUID, patient_id: PatientId) -> None:
@@ -160,7 +166,7 @@ async def reopened(unit: Unit, task_id: UUID, patient_id: PatientId) -> None:
 
 async def closed(unit: Unit, task_id: UUID, patient_id: PatientId) -> None:
     """What joined a task and who closed it has not read has another task, as the next alert would."""
-    if not await queries.not_over(unit, task_id):
+    if not await queries.is_of_alerts(unit, task_id):
         return
     await _one_at_a_time(unit, patient_id)
     house = _house(unit)
@@ -173,9 +179,7 @@ async def closed(unit: Unit, task_id: UUID, patient_id: PatientId) -> None:
         return
     sender = replace(unit, actor=Actor(left[-1].integration_id, Role.INTEGRATION))
     other = await _task(sender, left[-1].report, left[-1].id, visit)
-    row = DeviceAlertRow
-    theirs = update(row).where(row.id.in_([each.id for each in left]))
-    await unit.session.execute(theirs.values(task_id=other.id, visit_id=other.visit_id))
+    await _move(unit, DeviceAlertRow.id.in_([each.id for each in left]), other)
 
 
 async def _settle(unit: Unit, task_id: UUID) -> None:

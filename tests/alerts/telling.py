@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import select, text
 
@@ -111,6 +111,16 @@ class Platform:
             row = AuditRow
             query = select(row.action, row.entity, row.purpose, row.outcome).where(row.actor_id == self.actor.id)
             return [tuple(each) for each in await unit.session.execute(query.order_by(row.position))]  # type: ignore[misc]
+
+        return await self.unit_of_work.run(look)
+
+    async def moved(self) -> list[UUID]:
+        """The alerts that the house has given another task, as the log has it."""
+
+        async def look(unit: Unit) -> list[UUID]:
+            row = AuditRow
+            ours = row.entity == "device_alert", row.action == "update", row.role == Role.SYSTEM
+            return [each for each in await unit.session.scalars(select(row.entity_id).where(*ours)) if each]
 
         return await self.unit_of_work.run(look)
 

@@ -190,6 +190,22 @@ async def test_what_joins_without_a_line_while_the_page_is_open_has_another(
     other = await now_of(platform, second)
     assert (other.id != seen.id, other.closed_at, other.source) == (True, None, str(second.id))
     assert (await now_of(platform, first)).id == seen.id
+    assert await platform.moved() == [second.id]
+
+
+async def test_of_many_alerts_only_those_are_opened_that_who_closed_the_task_was_not_shown(
+    platform: Platform,
+) -> None:
+    shown = [await platform.tell() for _ in range(10)]
+    seen = await read(platform, shown[0])
+    left = [await platform.tell() for _ in range(2)]
+    platform.clock.advance(timedelta(seconds=1))
+    await platform.unit_of_work.run(followups.done, platform.nurse, seen.id, revision=seen.revision)
+    closed = await platform.unit_of_work.run(keeping.locked, SYSTEM, seen.id)
+    found = await platform.unit_of_work.run(queries.unread, SYSTEM, closed, platform.nurse.id)
+    assert {each.id for each in found} == {each.id for each in left}
+    others = await platform.unit_of_work.run(queries.unread, SYSTEM, closed, SYSTEM.id)
+    assert {each.id for each in others} == {each.id for each in shown[1:] + left}
 
 
 async def test_what_nobody_opened_has_another_and_that_is_all(platform: Platform) -> None:

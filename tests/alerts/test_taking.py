@@ -256,6 +256,7 @@ async def test_a_graver_alert_takes_the_place_of_what_nobody_has_begun(platform:
     former, task = await platform.tasks()
     assert (former.status, task.status) == (TaskStatus.CANCELLED, TaskStatus.PLANNED)
     assert (await platform.history(former))[-1].note == "newer_alert"
+    assert set(await platform.moved()) == {low.id, again.id}
     assert (task.id, task.priority) == (high.task_id, Priority.STAT)
     found = await platform.unit_of_work.run(queries.for_task, platform.nurse, task.id)
     assert {each.id for each in found.latest} == {low.id, again.id, high.id}
