@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from telehealth.access.links import Locked, Mistaken
-from telehealth.core.errors import Refusal
+from telehealth.core.errors import Overloaded, Refusal
 from telehealth.core.ids import ClinicianId, PatientId, VisitTypeId
 from telehealth.core.intervals import Interval
 from telehealth.core.time import parse_zone
@@ -112,6 +112,8 @@ async def _answered(call: Call, secret: str, form: AnswerForm) -> Response:
             link, why = await _accepted(call, secret)
         else:
             await call.run(_decline_own, secret)
+    except Overloaded:  # nothing was answered, and the page must not look as if it had been
+        raise
     except Refusal:  # over, or somebody was quicker: the page says which, in the patient's language
         pass
     return await _offer_page(call, secret, BirthForm(), after={"link": link, "why": why})

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from telehealth.core.actors import SYSTEM
-from telehealth.core.errors import Refusal
+from telehealth.core.errors import Overloaded, Refusal
 from telehealth.core.ids import ClinicianId, VisitId
 from telehealth.db.unit import DatabaseFault, Unit, UnitOfWork
 from telehealth.visits.lifecycle import attendance as lifecycle
@@ -81,8 +81,12 @@ class Presence:
         tell: Callable[[Unit, UUID], Coroutine[Any, Any, object]],
     ) -> None:
         for visit_id in await self._unit_of_work.run(find, SYSTEM):
-            with suppress(Refusal):  # something else has happened to the visit meanwhile
+            try:
                 await self._unit_of_work.run(tell, SYSTEM, visit_id)
+            except Overloaded:  # it could not be written down
+                raise
+            except Refusal:  # something else has happened to the visit meanwhile
+                pass
 
     async def _go_round(self) -> None:
         while True:

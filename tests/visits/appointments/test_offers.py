@@ -33,6 +33,7 @@ from telehealth.visits.lifecycle.rules import VisitStatus
 from telehealth.visits.waiting_room import queries as visits_queries
 from tests.kit import ways_in
 from tests.kit.clinic import BORN, TUESDAY_NINE, book
+from tests.kit.locks import giving_up_soon, holding
 from tests.kit.staff import open_account
 from tests.kit.web import client_of
 from tests.scheduling.waiting import Waiting, waiting_room
@@ -234,6 +235,22 @@ async def test_the_page_moves_the_visit_of_who_has_one(room: Waiting) -> None:
         assert taken.status_code == 200, taken.text
     moved = await room.unit_of_work.run(lifecycle.open_visit, SYSTEM, visit_id)
     assert moved.starts_at == TUESDAY_NINE
+
+
+@pytest.mark.parametrize("answer", ["accept", "decline"])
+async def test_an_answer_that_could_not_be_written_down_is_not_shown_as_if_it_were(
+    room: Waiting, database: str, answer: str
+) -> None:
+    await room.joins("Ana")
+    (offer,) = await room.refill()
+    path = await _link(room, offer)
+    async with giving_up_soon(room.unit_of_work, database) as soon, _browser(replace(room, unit_of_work=soon)) as phone:
+        async with holding(room.unit_of_work, "LOCK TABLE occupancy IN SHARE MODE"):
+            refused = await phone.post(path, data={**BIRTH, "answer": answer}, headers={"Accept-Language": "en"})
+        assert refused.status_code == 429
+        assert "Please wait a moment" in refused.text
+        assert (await phone.post(path, data={**BIRTH, "answer": answer})).status_code == 200
+    assert await room.open_offers() == []
 
 
 async def test_who_cannot_have_what_they_accept_hears_why_and_it_goes_on(room: Waiting) -> None:

@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from sqlalchemy import select, text, update
 
 from telehealth.core.actors import SYSTEM, Actor
+from telehealth.core.errors import Overloaded
 from telehealth.core.ports import Ports
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import Unit, UnitOfWork
@@ -25,6 +26,7 @@ from telehealth.visits.waiting_room.models import QueueEntryRow
 from telehealth.visits.waiting_room.presence import ROUND, SEEN_FOR, Presence
 from telehealth.visits.waiting_room.queue import QueueEntry
 from tests.kit.clinic import TUESDAY_NINE, Clinic, book, guest_of, open_clinic, register
+from tests.kit.locks import giving_up_soon, holding
 
 MINUTE = timedelta(minutes=1)
 ROUNDS = int(SEEN_FOR / ROUND) + 1
@@ -78,6 +80,20 @@ async def test_who_closes_the_page_is_called_away_and_back_when_it_opens(
     visit = await visit_of(unit_of_work, booked)
     assert visit.away_since is None
     assert visit.waiting_since == (await unit_of_work.run(queries.find, SYSTEM, booked.visit.id)).waiting_since
+
+
+async def test_a_round_that_could_not_write_down_who_is_away_says_so(
+    unit_of_work: UnitOfWork, database: str, clock: FixedClock, waiting: tuple[Booked, Actor]
+) -> None:
+    booked, patient = waiting
+    async with giving_up_soon(unit_of_work, database) as soon:
+        process = Presence(soon)
+        await go_round(clock, process, times=ROUNDS, seen=patient.id)
+        row = "SELECT id FROM visit WHERE id = :visit FOR UPDATE"
+        async with holding(unit_of_work, row, visit=booked.visit.id):
+            with pytest.raises(Overloaded):
+                await go_round(clock, process)
+    assert (await visit_of(unit_of_work, booked)).away_since is None
 
 
 async def test_a_page_that_moves_to_another_process_is_not_away(
