@@ -7,7 +7,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from telehealth.core.actors import Scope
+from telehealth.core.actors import BY_LINK
 from telehealth.core.errors import NotAllowed, NotFound, NotSignedIn, OpenedElsewhere, Overloaded, Refusal
 from telehealth.http.body import FORM_TYPE
 from telehealth.http.credentials import GUEST_COOKIE, STAFF_COOKIE
@@ -27,7 +27,6 @@ from telehealth.http.problems import (
 from telehealth.http.schemas import Problem
 
 Json = dict[str, Any]
-OF_GUESTS = frozenset({Scope.VISITS_JOIN, Scope.VISITS_ATTEND})
 CONVERTERS: Mapping[str, Json] = {
     "uuid": {"type": "string", "format": "uuid"},
     "int": {"type": "integer", "minimum": 0},
@@ -188,7 +187,7 @@ def _usual(each: Operation) -> Iterable[type[Refusal]]:
         yield from (NotSignedIn, NotAllowed, Overloaded)
     if not each.safe:
         yield CrossSite
-        if each.needs in OF_GUESTS and not each.anywhere:
+        if each.needs in BY_LINK and not each.anywhere:
             yield OpenedElsewhere
     if each.path_parameters:
         yield NotFound
