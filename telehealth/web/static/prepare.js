@@ -128,7 +128,7 @@ function keep() {
 
   async function differ() {
     const { body } = await call("GET", `${api}/intake`).catch(() => ({ body: null }));
-    if (!body) return void plan(wait);
+    if (!body) return void plan(wait, again);
     const theirs = Object.fromEntries(Object.entries(body.answers).map(([link, each]) => [link, String(each)]));
     conflict = { theirs, revision: body.revision };
     if (same(theirs, answers())) return settle(); // it had arrived, and the answer was lost

@@ -120,6 +120,51 @@ def test_answers_that_were_sent_into_a_dead_network_arrive_by_themselves(page: P
     expect(page.locator("#done")).to_have_text("Save changes")
 
 
+def test_answers_that_arrived_unheard_are_sent_until_the_page_hears_of_it(page: Page) -> None:
+    agree(page)
+    page.check("[name='a.smokes'][value=false]")
+    saved(page)
+    tries: list[str] = []
+
+    def lose(route: Route) -> None:
+        tries.append(route.request.method)
+        if tries == ["PUT"]:
+            route.fetch()
+        if tries.count(route.request.method) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/intake", lose)
+    page.click("#done")
+    expect(page.locator("#stamp")).to_contain_text("it is sent by itself")
+    page.wait_for_url("**/visit")
+    assert tries.count("PUT") > 1
+
+
+def test_a_conflict_that_could_not_be_read_at_once_is_shown_later(page: Page) -> None:
+    agree(page)
+    page.check("[name='a.smokes'][value=false]")
+    saved(page)
+    other = page.context.new_page()
+    other.goto("/visit/prepare")
+    other.fill("[name='a.weight']", "80")
+    saved(other)
+    tries: list[str] = []
+
+    def lose(route: Route) -> None:
+        tries.append(route.request.method)
+        if tries == ["PUT", "GET"]:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/intake", lose)
+    page.click("#done")
+    expect(page.locator("#conflict")).to_be_visible()
+    assert tries[:2] == ["PUT", "GET"]
+
+
 def test_who_writes_on_after_a_dead_network_is_told_to_send_it_again(page: Page) -> None:
     agree(page)
     page.check("[name='a.smokes'][value=false]")
