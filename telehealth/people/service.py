@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, false, or_, select, update
+from sqlalchemy import delete, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.core.errors import NotFound, Stale
@@ -40,6 +40,7 @@ from telehealth.people.rules import (
     is_identifier,
     of_age,
     own_identifier,
+    words,
 )
 
 OF_MINORS = frozenset({Relationship.PARENT, Relationship.GUARDIAN})
@@ -80,6 +81,22 @@ async def register_patient(  # noqa: PLR0913 -- one argument for each field a re
     await unit.session.flush()
     unit.audit("create", "patient", new_id, patient_id=new_id)
     return to_patient(row)
+
+
+async def register_unless_known(
+    unit: Unit, /, *, but: Collection[UUID] = (), given: str, family: str, birth_date: date, **rest: Any
+) -> Patient | list[Patient]:
+    """A new patient; or those of that name and birth date who are here already, unless all of them are known to be
+    somebody else (`but`). Raises like `register_patient`.
+    """
+    name = f"{given} {family}"
+    # of two who register the same person at once, the second sees the first's
+    told = f"{birth_date} {' '.join(sorted(words(name)))}"
+    await unit.session.execute(select(func.pg_advisory_xact_lock(func.hashtext("patient"), func.hashtext(told))))
+    known = await people.find_patients(unit, name, birth_date)
+    if {each.id for each in known}.difference(but):
+        return known
+    return await register_patient(unit, given=given, family=family, birth_date=birth_date, **rest)
 
 
 async def set_contact(

@@ -98,12 +98,13 @@ async def register(call: Call, body: NewPatientForm) -> Response:
     desk = await call.run(_desk)
     born = body.birth_date(desk.today)
     values, errors = body.read(desk.today, first_box(call))
-    named = await call.run(people.find_patients, body.name, born) if born else []
-    alike = bool(named) and not errors and not body.another
-    if errors or alike:
-        return _finding(call, desk, body.shown(), born=born, matches=named, errors=errors, alike=alike)
-    patient = await call.run(registration.register_patient, **values)
-    return call.redirect(f"/book/{patient.id}")
+    if errors:
+        named = await call.run(people.find_patients, body.name, born) if born else []
+        return _finding(call, desk, body.shown(), born=born, matches=named, errors=errors)
+    made = await call.run(registration.register_unless_known, but=body.ruled_out, **values)
+    if isinstance(made, Patient):
+        return call.redirect(f"/book/{made.id}")
+    return _finding(call, desk, body.shown(), born=born, matches=made, alike=True)
 
 
 async def times(call: Call, patient: UUID, query: TimesQuery) -> Response:

@@ -93,7 +93,7 @@ class FindForm(BirthForm):
 
 
 class NewPatientForm(BirthForm):
-    """`another`: it is not who is known by this name and birth date."""
+    """`another`: it is none of the `others`, who were shown as known by this name and birth date."""
 
     given_name: Typed = ""
     family_name: Typed = ""
@@ -102,10 +102,16 @@ class NewPatientForm(BirthForm):
     language: Typed = "en"
     zone: Typed = ""
     another: Typed = ""
+    others: list[UUID] = Field(default_factory=list, max_length=100)
 
     @property
     def name(self) -> str:
         return f"{self.given_name} {self.family_name}".strip()
+
+    @property
+    def ruled_out(self) -> list[UUID]:
+        """Whom staff say it is not."""
+        return self.others if self.another else []
 
     def read(self, today: date, first_box: str) -> tuple[dict[str, Any], list[FieldError]]:
         """What to register, and what is wrong with the form."""

@@ -1,5 +1,6 @@
 """A visit by hand: front desk, patient and clinician with nothing but links and forms, then the same over the API."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -257,9 +258,29 @@ async def test_a_new_patient_at_the_desk(house: House) -> None:
     assert 'value="ines@example.org"' in again.text
     misspelt = await house.desk.post("/book/patients", data={**person, "email": "no address"})
     assert f'href="{taken.headers["location"]}"' in misspelt.text
-    namesake = await house.desk.post("/book/patients", data={**person, "email": "i@example.org", "another": "yes"})
-    assert namesake.status_code == 303
-    assert namesake.headers["location"] != taken.headers["location"]
+    somebody_else = {"another": "yes", "others": re.findall(r'name="others" value="([^"]+)"', again.text)}
+    namesake = {**person, "email": "i@example.org", **somebody_else}
+    answers = [await house.desk.post("/book/patients", data=namesake) for _ in "ab"]  # a double click
+    assert [each.status_code for each in answers] == [303, 409]
+    assert answers[0].headers["location"] != taken.headers["location"]
+    assert f'href="{answers[0].headers["location"]}"' in answers[1].text
+
+
+async def test_what_is_pressed_twice_at_once_at_the_desk_is_done_once(house: House) -> None:
+    person = {"given_name": "Ines", "family_name": "Okafor", "zone": "Africa/Lagos", "language": "en", **BIRTH}
+    presses = [house.desk.post("/book/patients", data={**person, "email": "ines@example.org"}) for _ in range(4)]
+    made = await asyncio.gather(*presses)
+    assert sorted(each.status_code for each in made) == [303, 409, 409, 409]
+    (taken,) = [each.headers["location"] for each in made if each.status_code == 303]
+    found = await house.desk.post("/book", data={"name": "Ines Okafor", **BIRTH})
+    assert re.findall(r'href="(/book/[0-9a-f-]{36})"', found.text) == [taken]
+    kind, doctor = house.clinic.visit_type.id, house.clinic.clinician.id
+    wish = {"offer": TUESDAY_NINE.isoformat(), "visit_type": str(kind), "clinician": str(doctor)}
+    booked = await asyncio.gather(*(house.desk.post(taken, data=wish) for _ in range(4)))
+    assert ["The visit is booked" in each.text for each in booked] == [True] * 4
+    assert ["/join/" in each.text for each in booked].count(True) == 1
+    board = (await house.desk.get("/v1/board?day=2026-03-03")).json()
+    assert len(board["items"]) == 1
 
 
 FOR_EVERYONE: dict[str, object] = {
