@@ -41,10 +41,14 @@ Identifier = Annotated[
 ]
 Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Zone = Annotated[str, Field(min_length=1, max_length=64, examples=["Europe/Paris"]), AfterValidator(_zone)]
+LONGEST_EMAIL = 254  # a path has 256 octets at most, with its brackets (RFC 5321, section 4.5.3.1.3)
 Email = Annotated[
     str,
-    StringConstraints(max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"),
+    StringConstraints(
+        max_length=LONGEST_EMAIL, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
+    ),
 ]
+TypedEmail = Annotated[str, Field(max_length=LONGEST_EMAIL)]  # as a form has it, right or wrong
 Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ().-]{3,28}[0-9]$")]
 BirthDate = Annotated[date, Field(ge=date(1850, 1, 1))]
 Jurisdiction = Annotated[

@@ -6,8 +6,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from telehealth.catalogue import read_catalogue
 from telehealth.http.locales import LANGUAGES, WEB, Locales
+from telehealth.http.operation import PARAMETER
 from telehealth.http.pages import open_pages
+from telehealth.people.schemas import LONGEST_EMAIL
 from tests.web.drawing import draw, static
 from tests.web.sample import Sample
 from tests.web.samples import SAMPLES
@@ -16,6 +19,7 @@ LIMIT = 30_000  # bytes of a patient's page with all it loads, gzip
 IMPORT = re.compile(r"""from "\./([\w.-]+)";""")
 VOID = {"meta", "link", "input", "br", "rect", "path", "img", "hr"}
 NAMES = [sample.name for sample in SAMPLES]
+FORMS = [each for each in read_catalogue().operations if each.form and each.method == "POST"]
 
 
 class Reader(HTMLParser):
@@ -77,6 +81,44 @@ def test_every_field_of_words_says_how_many_it_takes(sample: Sample) -> None:
     for tag, attributes in read(sample, "en").elements:
         words = tag == "textarea" or (tag == "input" and attributes.get("type", "text") in {"text", "email", "tel"})
         assert not words or "maxlength" in attributes or "readonly" in attributes, attributes
+
+
+class Posted(Reader):
+    """Notes the fields of words, each with where its form goes."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = self.action = path
+        self.fields: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attrs)
+        attributes = dict(attrs)
+        if tag == "form":
+            self.action = (attributes.get("action") or self.path).split("?")[0]
+        elif tag in {"input", "textarea"} and "maxlength" in attributes:
+            self.fields.append((self.action, attributes))
+
+
+def taken(action: str, field: str) -> int | None:
+    """How much of that field the form behind the address takes; None where it says nothing of it."""
+    behind = [each for each in FORMS if re.fullmatch(PARAMETER.sub("[^/]+", each.path), action)]
+    plainest = min(behind, key=lambda each: len(each.path_parameters), default=None)
+    if plainest is None or plainest.body is None:
+        return None
+    about = plainest.body.model_json_schema().get("properties", {}).get(field, {})
+    return next((each["maxLength"] for each in (about, *about.get("anyOf", ())) if "maxLength" in each), None)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=NAMES)
+def test_no_field_takes_more_than_its_form_and_an_address_is_not_cut(sample: Sample) -> None:
+    """A browser cuts what is pasted without a word, and what is left of an address may be somebody else's."""
+    reader = Posted(sample.path)
+    reader.feed(draw(sample, "en"))
+    for action, attributes in reader.fields:
+        longest, most = int(attributes["maxlength"] or 0), taken(action, attributes.get("name") or "")
+        assert most is None or longest <= most, attributes
+        assert attributes.get("type") != "email" or longest == LONGEST_EMAIL, attributes
 
 
 @pytest.mark.parametrize("wish", ["en-US", "en-GB", "fr-CA", "es-PR", "ar-EG"])

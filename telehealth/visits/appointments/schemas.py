@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from telehealth.core.ids import ClinicianId
 from telehealth.http.schemas import FieldError, Instant, Message
-from telehealth.people.schemas import Email, Jurisdiction, Language, Name, Phone, Zone
+from telehealth.people.schemas import Email, Jurisdiction, Language, Name, Phone, TypedEmail, Zone
 from telehealth.visits.lifecycle.schemas import BirthForm, Typed, VisitView
 
 Team = Annotated[tuple[UUID, ...], Field(max_length=200)]
@@ -97,7 +97,7 @@ class NewPatientForm(BirthForm):
 
     given_name: Typed = ""
     family_name: Typed = ""
-    email: Typed = ""
+    email: TypedEmail = ""
     phone: Typed = ""
     language: Typed = "en"
     zone: Typed = ""

@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from telehealth.core.actors import Role
 from telehealth.http.schemas import FieldError, Message
-from telehealth.people.schemas import Email, Language, Name, Phone
+from telehealth.people.schemas import Email, Language, Name, Phone, TypedEmail
 from telehealth.visits.lifecycle.parts import NO_LINK, ParticipantKind, ParticipantState, Step, allowed
 from telehealth.visits.participants.rules import Attendance, Companion, Participant
 
@@ -167,7 +167,7 @@ class CompanionForm(Message):
 
     kind: Typed = "family"
     name: Typed = ""
-    email: Typed = ""
+    email: TypedEmail = ""
     language: Typed = "en"
 
     def shown(self) -> dict[str, str]:
