@@ -212,6 +212,13 @@ class Intake:
     def applying(self) -> frozenset[str]:
         return applying(self.published.questionnaire, self.answers)
 
+    def says(self, answers: Answers, *, complete: bool) -> bool:
+        """Whether that is what was saved last, as far as it applies when it is to be complete."""
+        asked, saved = self.published.questionnaire, self.answers
+        if complete:
+            answers, saved = kept(asked, answers), kept(asked, saved)
+        return self.saved_at is not None and stored(answers) == stored(saved)
+
 
 def told(intake: Intake) -> list[tuple[str, Answer]]:
     """Questions and answers that apply, in order."""

@@ -67,7 +67,10 @@ async def read_intake(call: Call, visit: UUID) -> Reply[IntakeView]:
 
 
 async def save_intake(call: Call, visit: UUID, body: SaveIntake) -> Reply[IntakeView]:
-    """Save the answers over the revision named by If-Match; the first with `If-None-Match: *` or revision 0."""
+    """Save the answers over the revision named by If-Match; the first with `If-None-Match: *` or revision 0.
+
+    What was saved last is taken again over any revision: whoever sent it may not have heard that it was saved.
+    """
     intake, problems = await call.run(
         service.save_intake, visit, revision=required_match(call), given=body.answers, complete=body.complete
     )

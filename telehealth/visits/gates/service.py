@@ -177,19 +177,21 @@ async def save_intake(
 ) -> tuple[Intake, list[Problem]]:
     """Save the answers over that revision, 0 for the first. The problems are answers that could not be kept.
 
+    Whoever sends what was saved last has no need to know its revision: they may not have heard that it was saved.
     A completed intake is changed only as a whole: saved again, complete. Raises NotFound, Stale, PreparationOver;
     InvalidAnswers when it is to be complete and is not.
     """
     visit = await _to_prepare(unit, visit_id)
     intake = await queries.open_intake(unit, visit_id)
-    if revision != intake.revision:
-        raise Stale
     asked = intake.published.questionnaire
     answers, problems = read_typed(asked, given)
-    if complete or intake.completed_at is not None:
+    complete = complete or intake.completed_at is not None
+    if revision != intake.revision and not intake.says(answers, complete=complete):
+        raise Stale
+    if complete:
         unread = {each.link_id for each in problems}
         refuse([*problems, *(each for each in missing(asked, answers) if each.link_id not in unread)])
-        answers, complete = kept(asked, answers), True
+        answers = kept(asked, answers)
     await _write(unit, visit, intake, answers=stored(answers), complete=complete)
     if complete:
         unit.emit(IntakeCompleted(visit_id=visit.id, patient_id=visit.patient_id, clinician_id=visit.clinician_id))

@@ -42,6 +42,7 @@ function keep() {
   let saving = null;
   let conflict = null;
   let unread = false;
+  let lost = null; // a draft of which nobody knows whether it arrived
   let owed = false; // the patient has sent them, and the server has not got them yet
 
   function value({ dataset }) {
@@ -88,9 +89,9 @@ function keep() {
 
   async function put(complete) {
     const given = answers();
-    const { body } = await call("PUT", `${api}/intake`, { answers: given, complete }, { "If-Match": `"${revision}"` });
-    revision = body.revision;
-    form.elements.revision.value = revision;
+    // It is sent again before what was typed since, which would be a conflict with it.
+    if (lost && JSON.stringify(lost) !== JSON.stringify(given)) await send(lost, false);
+    const body = await send(given, complete);
     saved = JSON.stringify(given);
     wait = 1000;
     // What could not be read is not there yet, nor what was typed meanwhile.
@@ -98,6 +99,19 @@ function keep() {
     if (saved === JSON.stringify(answers()) && !unread) forget();
     else remember();
     stamp(t("Saved at {time}", { time: timeOf(new Date()) }));
+  }
+
+  async function send(given, complete) {
+    const whole = { answers: given, complete };
+    const answered = call("PUT", `${api}/intake`, whole, { "If-Match": `"${revision}"` });
+    const { body } = await answered.catch((error) => {
+      lost = error.status === 0 && !complete ? given : null;
+      throw error;
+    });
+    lost = null;
+    revision = body.revision;
+    form.elements.revision.value = revision;
+    return body;
   }
 
   async function save() {
@@ -245,10 +259,11 @@ function keep() {
   const early = questions.map(({ dataset }) => dataset.link).filter((link) => here[link] !== served[link]);
   if (draft) fill({ ...draft.answers, ...Object.fromEntries(early.map((link) => [link, here[link]])) });
   if (same(answers(), served)) forget();
-  else if (draft && draft.revision !== revision) differ();
   else {
+    if (draft) revision = draft.revision; // the server says whether it has that, or other answers since
     remember();
-    plan(0);
+    if (completed) stamp(t("Not sent yet. Press “Save changes” when you are done."));
+    else plan(0);
   }
   show();
 }

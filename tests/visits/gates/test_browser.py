@@ -142,6 +142,34 @@ def test_answers_that_arrived_unheard_are_sent_until_the_page_hears_of_it(page: 
     assert tries.count("PUT") > 1
 
 
+def test_a_draft_that_arrived_unheard_is_no_conflict_with_itself(page: Page) -> None:
+    agree(page)
+    arrived: list[str] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method != "PUT":
+            return route.continue_()
+        if not arrived:
+            arrived.append(route.fetch().text())
+        return route.abort()
+
+    page.route("**/intake", lose)
+    page.fill("[name='a.weight']", "70,5")
+    expect(page.locator("#stamp")).to_contain_text("Not saved yet")
+    page.fill("[name='a.weight']", "70,55")
+    page.unroute("**/intake")
+    saved(page)
+    arrived.clear()
+    page.route("**/intake", lose)
+    page.fill("[name='a.weight']", "71,5")
+    expect(page.locator("#stamp")).to_contain_text("Not saved yet")
+    page.reload()
+    expect(page.locator("#stamp")).to_contain_text("Not saved yet")
+    page.unroute("**/intake")
+    saved(page)
+    expect(page.locator("#conflict")).to_be_hidden()
+
+
 def test_a_conflict_that_could_not_be_read_at_once_is_shown_later(page: Page) -> None:
     agree(page)
     page.check("[name='a.smokes'][value=false]")

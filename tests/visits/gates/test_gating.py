@@ -163,6 +163,24 @@ async def test_nobody_overwrites_answers_they_have_not_seen(unit_of_work: UnitOf
     assert stored(kept.answers) == {"smokes": False}
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [{"smokes": "true", "day": "\u0662\u0660", "weight": "70,50"}, {"smokes": "false", "day": "20"}],
+    ids=["as-it-is-typed", "what-does-not-apply"],
+)
+async def test_what_was_saved_and_nobody_heard_of_may_be_sent_again(
+    unit_of_work: UnitOfWork, arrival: Arrival, typed: dict[str, str]
+) -> None:
+    await unit_of_work.run(ask_questions, SYSTEM, arrival)
+    with pytest.raises(Stale):
+        await save(unit_of_work, arrival, {}, revision=1)  # nothing has been saved
+    for complete in (False, False, True, True):
+        await save(unit_of_work, arrival, typed, complete=complete)
+    for other in ({}, {**typed, "weight": "71"}):
+        with pytest.raises(Stale):
+            await save(unit_of_work, arrival, other, complete=True)
+
+
 async def test_an_intake_is_complete_with_every_required_answer_that_applies(
     unit_of_work: UnitOfWork, arrival: Arrival
 ) -> None:
