@@ -114,14 +114,18 @@ function keep() {
     return body;
   }
 
+  /** What is sent is sent one after the other, also when somebody presses while the page sends by itself. */
+  function alone(sent) {
+    saving = sent.finally(() => (saving = null));
+    return saving;
+  }
+
   async function save() {
     clearTimeout(timer);
     if (conflict || completed) return;
-    if (saving) await saving;
+    while (saving) await saving.catch(() => null);
     if (JSON.stringify(answers()) === saved) return void (unread || forget());
-    saving = put(false).catch(failed);
-    await saving;
-    saving = null;
+    await alone(put(false).catch(failed));
     if (JSON.stringify(answers()) !== saved && !conflict) plan(PAUSE);
   }
 
@@ -167,13 +171,14 @@ function keep() {
 
   const again = () => void (owed && !conflict ? finish() : save());
 
-  async function finish() {
+  /** What the page sends again by itself neither takes the focus nor is told over and over. */
+  async function finish(pressed = false) {
     clearTimeout(timer);
     owed = true;
-    $("done").disabled = true;
+    if (pressed) $("done").disabled = true;
     try {
-      if (saving) await saving;
-      await put(true);
+      while (saving) await saving.catch(() => null);
+      await alone(put(true));
       forget();
       location.assign("/visit");
     } catch (error) {
@@ -181,7 +186,7 @@ function keep() {
         owed = false;
         blame(error.problem.answers);
       } else await failed(error);
-      if (error.status === 0) announce($("stamp").textContent);
+      if (pressed && error.status === 0) announce($("stamp").textContent);
     } finally {
       $("done").disabled = false;
     }
@@ -247,7 +252,7 @@ function keep() {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!conflict) finish();
+    if (!conflict) finish(true);
   });
   $("keep-mine").addEventListener("click", settle);
   $("keep-theirs").addEventListener("click", () => (fill(conflict.theirs), settle()));

@@ -13,6 +13,12 @@ from tests.visits.gates.doors import Day, Doors
 
 pytestmark = pytest.mark.browser
 PHONE = ViewportSize(width=390, height=844)
+DISTURBED = """() => {
+  window.disturbed = [];
+  const seen = new MutationObserver((all) => disturbed.push(...all.map((each) => each.target.id)));
+  seen.observe(document.getElementById("done"), { attributeFilter: ["disabled"] });
+  seen.observe(document.getElementById("live"), { childList: true });
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +174,26 @@ def test_a_draft_that_arrived_unheard_is_no_conflict_with_itself(page: Page) -> 
     page.unroute("**/intake")
     saved(page)
     expect(page.locator("#conflict")).to_be_hidden()
+
+
+def test_what_is_sent_again_by_itself_neither_takes_the_focus_nor_says_so_again(page: Page) -> None:
+    agree(page)
+    page.check("[name='a.smokes'][value=false]")
+    saved(page)
+    tries: list[str] = []
+
+    def lose(route: Route) -> None:
+        tries.append(route.request.method)
+        route.abort()
+
+    page.route("**/intake", lose)
+    page.click("#done")
+    expect(page.locator("#live")).to_contain_text("it is sent by itself")
+    page.evaluate(DISTURBED)
+    pressed = len(tries)
+    while len(tries) < pressed + 2:  # and what came of the first of them
+        page.wait_for_timeout(20)
+    assert page.evaluate("disturbed") == []
 
 
 def test_a_conflict_that_could_not_be_read_at_once_is_shown_later(page: Page) -> None:
