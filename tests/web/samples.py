@@ -117,7 +117,7 @@ _WRONG_HOURS = [
 ]
 _BIRTH = {"birth_day": "2", "birth_month": "11", "birth_year": "1958"}
 _PERSON = {"name": "Rosa", "given_name": "Rosa", "family_name": "", "email": "x", "phone": "", "language": "es"}
-_FORM = {**_BIRTH, **_PERSON, "zone": "America/Chicago"}
+_FORM = {**_BIRTH, **_PERSON, "zone": "America/Chicago", "another": "yes"}
 _TYPES = [
     Data(id="a", name="Video visit", minutes=20, seats=1),
     Data(id="b", name="Group by video", minutes=10, seats=8),

@@ -100,11 +100,17 @@ async def register(call: Call, body: NewPatientForm) -> Response:
     values, errors = body.read(desk.today, first_box(call))
     if errors:
         named = await call.run(people.find_patients, body.name, born) if born else []
-        return _finding(call, desk, body.shown(), born=born, matches=named, errors=errors)
+        return _finding(call, desk, _again(body, named), born=born, matches=named, errors=errors, alike=bool(named))
     made = await call.run(registration.register_unless_known, but=body.ruled_out, **values)
     if isinstance(made, Patient):
         return call.redirect(f"/book/{made.id}")
-    return _finding(call, desk, body.shown(), born=born, matches=made, alike=True)
+    return _finding(call, desk, _again(body, made), born=born, matches=made, alike=True)
+
+
+def _again(body: NewPatientForm, named: Sequence[Patient]) -> dict[str, str]:
+    """The form as it was typed. That it is somebody else stays said of these alone, and of nobody who came since."""
+    told = {each.id for each in named}.issubset(body.ruled_out)
+    return {**body.shown(), "another": body.another if told else ""}
 
 
 async def times(call: Call, patient: UUID, query: TimesQuery) -> Response:

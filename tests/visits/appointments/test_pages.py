@@ -16,6 +16,7 @@ from telehealth.scheduling.calendars import service as calendars
 from tests.kit.by_hand import BIRTH, House, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE
 
+TICKED = 'name="another" value="yes" checked'
 WRONG_BIRTH = {**BIRTH, "birth_year": "1950"}
 
 
@@ -260,10 +261,14 @@ async def test_a_new_patient_at_the_desk(house: House) -> None:
     assert f'href="{taken.headers["location"]}"' in misspelt.text
     somebody_else = {"another": "yes", "others": re.findall(r'name="others" value="([^"]+)"', again.text)}
     namesake = {**person, "email": "i@example.org", **somebody_else}
+    misspelt = await house.desk.post("/book/patients", data={**namesake, "email": "no address"})
+    assert (misspelt.status_code, TICKED in misspelt.text) == (422, True)
+    assert re.findall(r'name="others" value="([^"]+)"', misspelt.text) == somebody_else["others"]
     answers = [await house.desk.post("/book/patients", data=namesake) for _ in "ab"]  # a double click
     assert [each.status_code for each in answers] == [303, 409]
     assert answers[0].headers["location"] != taken.headers["location"]
     assert f'href="{answers[0].headers["location"]}"' in answers[1].text
+    assert TICKED not in answers[1].text  # nobody has said it of who came since
 
 
 async def test_what_is_pressed_twice_at_once_at_the_desk_is_done_once(house: House) -> None:
