@@ -63,11 +63,14 @@ class Talker:
     async def put(self, message: Wire) -> None:
         await self._socket.send(json.dumps(message))
 
+    async def next(self) -> Wire:
+        return dict(json.loads(await self._socket.recv()))
+
     async def hear(self, type_: str, *, within: float = PATIENCE) -> Wire:
         async with asyncio.timeout(within):
-            while (message := json.loads(await self._socket.recv()))["type"] != type_:
+            while (message := await self.next())["type"] != type_:
                 pass
-            return dict(message)
+            return message
 
     async def ended(self, *, within: float = PATIENCE) -> tuple[int, str, list[Wire]]:
         """Close code, reason, and what was heard before."""
