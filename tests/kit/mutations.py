@@ -6,6 +6,7 @@ from typing import Any
 
 LARGEST = 1400
 EDGES = (0, 1, 0x7F, 0x80, 0xFF)
+MOST_REPEATED = 4_000  # characters of a member that is repeated 200 times: what it holds may have been repeated before
 ODD: tuple[Any, ...] = (
     None, True, 0, -1, 1, 2**31, 2**53, 2**64, 0.5, float("nan"), float("inf"), "", "x", "\0", "\ud800", "é" * 3000,
     [], {}, [[]], {"": None}, "00000000-0000-0000-0000-000000000000",
@@ -92,7 +93,7 @@ def torn_value(value: dict[str, Any], chance: random.Random) -> dict[str, Any]:
             case 1 if isinstance(within, dict) and within:
                 made[name] = torn_value(within, chance)
             case 2:
-                made[name] = [made.get(name)] * chance.choice([1, 2, 200])
+                made[name] = [within] * (chance.choice([1, 2, 200]) if len(repr(within)) <= MOST_REPEATED else 1)
             case _:
                 made[name] = chance.choice(ODD)
     return made

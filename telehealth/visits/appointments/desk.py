@@ -93,7 +93,7 @@ async def found(call: Call, body: FindForm) -> Response:
 
 async def register(call: Call, body: NewPatientForm) -> Response:
     """A new patient; then on to the times. Whose name and birth date are known is registered when staff say that this
-    is somebody else: the second of two presses asks. Two that arrive at the very same moment still make two patients.
+    is somebody else: nobody becomes two patients by a double click.
     """
     desk = await call.run(_desk)
     born = body.birth_date(desk.today)
