@@ -149,6 +149,7 @@ def test_a_visit_in_two_browsers(demo: Demo, album: Path, tmp_path: Path) -> Non
         patient.page.screenshot(path=album / "patient-call.png")
         compose(clinician.page, album)
         clinician.page.click("text=Finish visit")
+        clinician.page.click("text=Yes, finish the visit")
         patient.page.wait_for_selector("text=Your visit has ended")
         patient.page.screenshot(path=album / "patient-ended.png", full_page=True)
         with demo.staff(CLINICIAN) as api:

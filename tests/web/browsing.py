@@ -16,6 +16,10 @@ from tests.web.samples import SAMPLES
 ORIGIN = "http://localhost"  # a secure context, so that devices can be opened
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 Scheme = Literal["light", "dark"]
+SIDEWAYS = """() => [...document.querySelectorAll("body *")]
+  .filter((each) => each.checkVisibility() && !each.closest(".sr, .skip"))
+  .filter((each) => { const box = each.getBoundingClientRect(); return box.left < -1 || box.right > innerWidth + 1; })
+  .map((each) => each.outerHTML.slice(0, 90))"""
 Answer = Callable[[Route], None]
 
 

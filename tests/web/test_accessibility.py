@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page
 
 from telehealth.http.locales import LANGUAGES
-from tests.web.browsing import Scheme, Stage, stage
+from tests.web.browsing import SIDEWAYS, Scheme, Stage, stage
 from tests.web.samples import SAMPLES
 
 pytestmark = pytest.mark.browser
@@ -28,10 +28,6 @@ SMALL_TARGETS = """() => [...document.querySelectorAll(
   .map((each) => [each.outerHTML.slice(0, 90), each.getBoundingClientRect()])
   .filter(([, box]) => box.width < 44 || box.height < 44)
   .map(([html, box]) => `${Math.round(box.width)}x${Math.round(box.height)} ${html}`)"""
-SIDEWAYS = """() => [...document.querySelectorAll("body *")]
-  .filter((each) => each.checkVisibility() && !each.closest(".sr, .skip"))
-  .filter((each) => { const box = each.getBoundingClientRect(); return box.left < -1 || box.right > innerWidth + 1; })
-  .map((each) => each.outerHTML.slice(0, 90))"""
 UNMARKED_FOCUS = """() => { const now = document.activeElement; const look = getComputedStyle(now);
   return now === document.body || (look.outlineStyle !== "none" && parseFloat(look.outlineWidth) >= 2)
     ? "" : now.outerHTML.slice(0, 90); }"""

@@ -226,7 +226,7 @@ OPERATIONS = (
 )
 PAGES = (
     page("POST", "/visits/{visit:uuid}/admit", pages.admit, needs=_HOST, purpose=_CARE, errors=_START),
-    page("POST", "/visits/{visit:uuid}/end", pages.end, needs=_HOST, purpose=_CARE, errors=(NotNow,)),
+    page("POST", "/visits/{visit:uuid}/end", pages.end, needs=_HOST, purpose=_CARE),
     page(
         "GET",
         "/admin",

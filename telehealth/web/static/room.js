@@ -81,12 +81,29 @@ const refresh = coalesced(async () => {
   for (const id of ["state", "record", "versions", "becoming", "unfinished", "before", "tasks", "participants", "files"]) exchange($(id), page.getElementById(id));
   note.follow(page.getElementById("note"));
   hear(page);
+  offerToFinish(!page.getElementById("finish").hidden);
   if (next.dataset.status !== strip.dataset.status) {
     strip.dataset.status = next.dataset.status;
     $("connecting").textContent = page.getElementById("connecting").textContent;
     announce($("state").querySelector(".tag").textContent);
   }
   follow();
+});
+
+// The question stays open while the page is reread. Once it is moot, who was at it goes on with the note.
+function offerToFinish(possible) {
+  const now = document.activeElement;
+  const there = $("finish").contains(now) || ($("finish").open && now === document.body);
+  $("finish").hidden = !possible;
+  if (possible) return;
+  $("finish").open = false;
+  if (there) $("note-title").focus();
+}
+
+$("finish").addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape" || !$("finish").open) return;
+  $("finish").open = false;
+  $("finish").querySelector("summary").focus();
 });
 
 // Somebody who waits beside the patient is announced once.
@@ -111,7 +128,7 @@ function exchange(mine, theirs) {
   if (spoken) announce(mine.textContent.trim());
 }
 
-// One listener for Admit and Finish: their forms come and go with the status.
+// One listener for Admit, whose form comes and goes with the status, and Finish, which has asked first.
 strip.addEventListener("submit", async (event) => {
   event.preventDefault();
   const command = event.target.id === "admit" ? "admit" : "end";
@@ -122,10 +139,13 @@ strip.addEventListener("submit", async (event) => {
     await call("POST", `${api}/${command}`, {});
     away = false;
     notice("");
+    if (command === "end") offerToFinish(false);
     await refresh();
   } catch (error) {
+    if (command === "end" && error.status === 409) await refresh(); // it is over already, and the page says so
+    else notice(error.problem?.detail || error.problem?.title || t("That did not work. Please try again."));
+  } finally {
     button.disabled = false;
-    notice(error.problem?.detail || error.problem?.title || t("That did not work. Please try again."));
   }
 });
 

@@ -15,7 +15,8 @@ from tests.kit.chromium import chromium
 from tests.kit.database import Databases
 from tests.kit.served import Served, serving_house
 from tests.kit.valkey import running_valkey
-from tests.web.test_accessibility import RULES, SIDEWAYS, violations
+from tests.web.browsing import SIDEWAYS
+from tests.web.test_accessibility import RULES, violations
 
 pytestmark = pytest.mark.browser
 WORDS = "خذ الدواء مرتين في اليوم."

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.http.credentials import GUEST_COOKIE
 from telehealth.scheduling.calendars import service as calendars
+from telehealth.visits.lifecycle import service as lifecycle
 from tests.kit.by_hand import BIRTH, House, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE
 
@@ -81,6 +83,11 @@ async def test_a_visit_with_links_and_forms_alone(house: House) -> None:
     assert 'data-stage="call"' in (await house.phone.get("/visit")).text
     twice = await house.clinician.post(f"/visits/{visit_id}/admit")
     assert twice.status_code == 303
+    await house.unit_of_work.run(lifecycle.connected, SYSTEM, UUID(visit_id))
+    for _ in range(2):  # it may have been finished in another window meanwhile
+        ended = await house.clinician.post(f"/visits/{visit_id}/end")
+        assert (ended.status_code, ended.headers["location"]) == (303, f"/visits/{visit_id}")
+    assert 'data-stage="ended"' in (await house.phone.get("/visit")).text
 
 
 @pytest.mark.parametrize(
