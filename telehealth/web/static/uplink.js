@@ -23,6 +23,7 @@ export function uplink({ local, put, onLost, onShare }) {
   let camera = null; // while the screen has its place
   /** @type {MediaStreamTrack | null} */
   let screen = null;
+  let asking = false;
   let ending = false;
   for (const track of local.getTracks()) watch(track);
   navigator.mediaDevices?.addEventListener("devicechange", again, { signal });
@@ -96,13 +97,16 @@ export function uplink({ local, put, onLost, onShare }) {
   /** A phone opens one camera at a time: where both at once are refused, the old one goes first. */
   async function exchanged(old, kind, deviceId) {
     const fresh = await openTrack(kind, deviceId).catch(() => (old?.stop(), openTrack(kind, deviceId)));
+    fresh.enabled = old?.enabled ?? true;
     old?.stop();
     return fresh;
   }
 
-  /** Asks which screen or window, and shows it. Rejects when the person does not want to, after all. */
+  /** Asks which screen or window, and shows it, one at a time. Rejects when the person does not want to, after all. */
   async function share() {
-    const display = await navigator.mediaDevices.getDisplayMedia(SHOWN);
+    if (asking || screen) return;
+    asking = true;
+    const display = await navigator.mediaDevices.getDisplayMedia(SHOWN).finally(() => (asking = false));
     const [track] = display.getVideoTracks();
     if (signal.aborted) return track.stop();
     track.contentHint = "detail";
@@ -119,6 +123,7 @@ export function uplink({ local, put, onLost, onShare }) {
     screen.stop();
     const live = camera?.readyState === "live" ? camera : null;
     const back = live ?? (camera ? await openTrack("video").catch(() => null) : null) ?? darkness();
+    back.enabled = camera?.enabled ?? true; // switched off it stays
     if (signal.aborted) return back.stop();
     if (back !== live) watch(back);
     await put(back);
