@@ -1,11 +1,14 @@
 """What somebody sends of themselves: one screen at a time, and nothing that they have switched off."""
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.web.browsing import stage
+from tests.web.sample import VISIT_ID
+from tests.web.test_scripts import events, join
 
 pytestmark = pytest.mark.browser
+API = f"/v1/visits/{VISIT_ID}"
 
 # A call that only keeps what it is given to send; screens are drawn, and chosen by `choose()`.
 BEGIN = """async () => {
@@ -59,3 +62,47 @@ def test_a_camera_that_is_off_is_off_after_the_screen_was_shared(chromium: Brows
         page.wait_for_function("shared.at(-1) === false")
         sent = page.evaluate("local.getVideoTracks().map((each) => [each === camera, each.enabled])")
         assert sent == [[False, False]]
+
+
+# Devices open when `open()` is called, and every track that was ever opened is kept.
+SLOW = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.opened = [];
+window.waiting = [];
+window.open = async () => { for (const go of waiting.splice(0)) await go(); };
+navigator.mediaDevices.getUserMedia = (wanted) => new Promise((resolve, reject) => waiting.push(async () => {
+  try {
+    const stream = await open(wanted);
+    opened.push(...stream.getTracks());
+    resolve(stream);
+  } catch (error) {
+    reject(error);
+  }
+}));
+"""
+LIVE = "opened.filter(({ readyState }) => readyState === 'live').map(({ kind }) => kind).sort().join()"
+
+
+def test_who_presses_twice_opens_one_camera(chromium: Browser) -> None:
+    with stage(chromium, "visit_check") as staged:
+        staged.api |= {f"GET {API}/join": join("arrived"), f"GET {API}/stream": events}
+        staged.page.add_init_script(SLOW)
+        page = staged.open()
+        page.dblclick("#start")
+        page.evaluate("open()")
+        expect(page.locator("#camera-result")).to_have_text("Works")
+        assert page.evaluate("opened.length") == 4
+        assert page.evaluate(LIVE) == "audio,video"
+
+
+def test_a_camera_that_opens_after_the_visit_is_over_is_closed_again(chromium: Browser) -> None:
+    with stage(chromium, "visit_check") as staged:
+        staged.api |= {f"GET {API}/join": join("arrived"), f"GET {API}/stream": events}
+        staged.page.add_init_script(SLOW)
+        page = staged.open()
+        page.click("#start")
+        staged.api[f"GET {API}/join"] = join("completed", can_join=False, reason="over")
+        expect(page.locator("#ended-title")).to_be_focused()
+        page.evaluate("open()")
+        page.wait_for_function("opened.length === 2")
+        assert page.evaluate(LIVE) == ""

@@ -18,34 +18,41 @@ function fill(select, devices, track) {
 
 /**
  * `iceServers` and `exchange` as of `checkNetwork`; `onMeasured` when all of `found.network` is there. Returns what was
- * found (ok, off, silent, unchecked, or the code of a fault) and the stream; handOver: it is somebody else's now.
+ * found (ok, off, silent, unchecked, or the code of a fault) and the stream; handOver: it is somebody else's now, and what
+ * is still being opened is let go.
  */
 export function checkup({ iceServers, exchange, onMeasured = () => {} }) {
-  /** @type {{found: Record<string, any>, stream: any, soundOnly: boolean, letGo(): void, handOver(): void, stopMeter(): void}} */
+  /** @type {{found: Record<string, any>, stream: any, soundOnly: boolean, letGo(): void, handOver(): any, stopMeter(): void}} */
   const check = {
     found: { camera: "unchecked", microphone: "unchecked", speaker: "unchecked", network: null },
     stream: null,
     soundOnly: false,
     letGo() {
-      check.stopMeter();
-      release(check.stream);
-      check.stream = null;
+      release(check.handOver());
     },
     handOver() {
+      const { stream } = check;
+      turn += 1;
+      check.stopMeter();
       check.stream = null;
+      return stream;
     },
     stopMeter() {},
   };
   const { found } = check;
   let measuring = false;
+  let turn = 0; // pressed twice, or over before it was open: only what was asked for last stays open
 
   async function open(choice = {}) {
     $("trouble").hidden = true;
     check.letGo();
+    const mine = turn;
     try {
-      check.stream = await openDevices({ video: !check.soundOnly, ...choice });
+      const opened = await openDevices({ video: !check.soundOnly, ...choice });
+      if (mine !== turn) return release(opened);
+      check.stream = opened;
     } catch (error) {
-      return troubled(error);
+      return mine === turn ? troubled(error) : undefined;
     }
     const picture = check.stream.getVideoTracks().length > 0;
     $("self").srcObject = check.stream;
@@ -82,9 +89,10 @@ export function checkup({ iceServers, exchange, onMeasured = () => {} }) {
   }
 
   async function offerChoice() {
+    const { stream } = check;
     const { videoinput, audioinput } = await listDevices();
-    fill($("cameras"), videoinput, check.stream.getVideoTracks()[0]);
-    fill($("microphones"), audioinput, check.stream.getAudioTracks()[0]);
+    fill($("cameras"), videoinput, stream.getVideoTracks()[0]);
+    fill($("microphones"), audioinput, stream.getAudioTracks()[0]);
     $("choice").hidden = videoinput.length < 2 && audioinput.length < 2;
   }
 

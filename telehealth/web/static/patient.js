@@ -31,7 +31,6 @@ const conversation = talk({
     notice(words);
   },
   onEnd(words) {
-    check.handOver();
     away = Boolean(words);
     if (words) show("left");
     if (words) notice(words);
@@ -125,8 +124,7 @@ function follow(next = stage) {
   }
   if (away) return show("left");
   show("call");
-  check.stopMeter();
-  conversation.start(check.stream, { video: !check.soundOnly });
+  if (!conversation.running()) conversation.start(check.handOver(), { video: !check.soundOnly });
 }
 
 // Put out, or the link is another one now: nothing of the call is left running.
@@ -177,11 +175,11 @@ $("recheck").addEventListener("click", () => {
 $("leave").addEventListener("click", () => {
   away = true;
   conversation.stop();
-  check.handOver();
   show("left");
 });
 $("back").addEventListener("click", () => {
   away = false;
+  notice("");
   follow("call");
 });
 
