@@ -5,7 +5,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.web.browsing import stage
 from tests.web.sample import VISIT_ID
-from tests.web.test_scripts import events, join
+from tests.web.test_scripts import events, eventually, join
 
 pytestmark = pytest.mark.browser
 API = f"/v1/visits/{VISIT_ID}"
@@ -35,7 +35,7 @@ def shares(page: Page) -> None:
     """Pressed twice before a screen is chosen; then every question is answered."""
     page.evaluate("() => { up.share(); up.share(); }")
     page.evaluate("async () => { for (const choose of asked.splice(0)) choose(); }")
-    page.wait_for_function("shared.at(-1) === true")
+    eventually(page, lambda: page.evaluate("shared.at(-1) === true"))
 
 
 def test_who_presses_twice_shares_one_screen_and_stops_sharing_it(chromium: Browser) -> None:
@@ -45,7 +45,7 @@ def test_who_presses_twice_shares_one_screen_and_stops_sharing_it(chromium: Brow
         for times in (1, 2):
             shares(page)
             page.evaluate("up.unshare()")
-            page.wait_for_function("shared.at(-1) === false")
+            eventually(page, lambda: page.evaluate("shared.at(-1) === false"))
             assert page.evaluate("local.getVideoTracks()[0] === camera")
             assert page.evaluate("screens.map((each) => each.getVideoTracks()[0].readyState)") == ["ended"] * times
 
@@ -59,7 +59,7 @@ def test_a_camera_that_is_off_is_off_after_the_screen_was_shared(chromium: Brows
         shares(page)
         page.evaluate("another => another ? up.use('video', '') : camera.stop()", another)
         page.evaluate("up.unshare()")
-        page.wait_for_function("shared.at(-1) === false")
+        eventually(page, lambda: page.evaluate("shared.at(-1) === false"))
         sent = page.evaluate("local.getVideoTracks().map((each) => [each === camera, each.enabled])")
         assert sent == [[False, False]]
 
@@ -104,5 +104,85 @@ def test_a_camera_that_opens_after_the_visit_is_over_is_closed_again(chromium: B
         staged.api[f"GET {API}/join"] = join("completed", can_join=False, reason="over")
         expect(page.locator("#ended-title")).to_be_focused()
         page.evaluate("open()")
-        page.wait_for_function("opened.length === 2")
+        eventually(page, lambda: page.evaluate("opened.length === 2"))
         assert page.evaluate(LIVE) == ""
+
+
+# Whose camera the browser does not let out, until `sessionStorage.camera` says so.
+NO_CAMERA = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  if (wanted.video && sessionStorage.camera !== "let") throw new DOMException("", "%s");
+  return open(wanted);
+};
+"""
+NEAR = "document.getElementById('near').srcObject?.getTracks().map(({ kind, enabled }) => [kind, enabled]).sort()"
+
+
+def in_call(page: Page) -> None:
+    expect(page.locator("#leave")).to_be_visible()
+    eventually(page, lambda: page.evaluate("Boolean(document.getElementById('near').srcObject)"))
+
+
+def leave_and_return(page: Page) -> None:
+    page.click("#leave")
+    page.click("#back")
+
+
+@pytest.mark.parametrize("sample", ["visit_call", "room_live"])
+def test_who_switched_off_camera_and_microphone_comes_back_with_both_off(chromium: Browser, sample: str) -> None:
+    with stage(chromium, sample, size=(1280, 800)) as staged:
+        staged.api |= {f"GET {API}/join": join("in_progress"), f"GET {API}/stream": events}
+        page = staged.open()
+        in_call(page)
+        assert page.evaluate(NEAR) == [["audio", True], ["video", True]]
+        page.click("#mute")
+        page.click("#camera")
+        for again in (leave_and_return, Page.reload):
+            again(page)
+            in_call(page)
+            expect(page.locator("#say")).to_have_text(
+                "Your microphone is off: nobody hears you. Your camera is off: nobody sees you."
+            )
+            assert page.evaluate(NEAR) == [["audio", False], ["video", False]]
+            for key in ("#mute", "#camera"):
+                expect(page.locator(key)).to_have_attribute("aria-pressed", "true")
+        page.click("#mute")
+        page.click("#camera")
+        expect(page.locator("#say")).to_have_text("")
+        assert page.evaluate(NEAR) == [["audio", True], ["video", True]]
+
+
+@pytest.mark.parametrize("fault", ["NotAllowedError", "NotReadableError"])
+@pytest.mark.parametrize("sample", ["visit_call", "room_live"])
+def test_whose_camera_is_not_to_be_had_is_in_the_call_by_sound(chromium: Browser, sample: str, fault: str) -> None:
+    with stage(chromium, sample, size=(1280, 800)) as staged:
+        staged.api |= {f"GET {API}/join": join("in_progress"), f"GET {API}/stream": events}
+        staged.page.add_init_script(NO_CAMERA % fault)
+        page = staged.open()
+        in_call(page)
+        expect(page.locator("#say")).to_contain_text("You are in the call with sound only.")
+        expect(page.locator("#camera")).to_be_hidden()
+        page.evaluate("sessionStorage.camera = 'let'")
+        page.click("#device-key")
+        expect(page.locator("#use-camera option:checked")).to_have_text("Off")
+        page.select_option("#use-camera", index=1)
+        expect(page.locator("#camera")).to_be_visible()
+        expect(page.locator("#near")).to_be_visible()
+        expect(page.locator("#say")).to_have_text("")
+        assert page.evaluate(NEAR) == [["audio", True], ["video", True]]
+
+
+def test_who_chose_sound_only_is_not_seen_after_a_reload_of_the_call(chromium: Browser) -> None:
+    with stage(chromium, "visit_check", size=(1280, 800)) as staged:
+        staged.api |= {f"GET {API}/join": join("arrived"), f"GET {API}/stream": events}
+        staged.page.add_init_script(NO_CAMERA % "NotAllowedError")
+        page = staged.open()
+        page.click("#start")
+        page.click("#sound-only")
+        expect(page.locator("#camera-result")).to_have_text("Off")
+        page.evaluate("sessionStorage.camera = 'let'")
+        staged.api[f"GET {API}/join"] = join("in_progress")
+        page.reload()
+        in_call(page)
+        assert page.evaluate(NEAR) == [["audio", True]]

@@ -22,8 +22,8 @@ export function choices({ local, use }) {
   async function offer() {
     const devices = await listDevices();
     for (const [id, list, kind] of SELECTS) {
-      const used = local.getTracks().find((track) => track.kind === kind)?.getSettings().deviceId;
-      fill($(id), devices[list], used);
+      const track = local.getTracks().find((each) => each.kind === kind);
+      fill($(id), devices[list], track?.getSettings().deviceId, !track);
     }
     fill(speaker, devices.audiooutput, $("remote").sinkId);
     $("speaker-field").hidden = !("setSinkId" in HTMLMediaElement.prototype) || devices.audiooutput.length === 0;
@@ -50,9 +50,11 @@ export function choices({ local, use }) {
  * @param {HTMLSelectElement} select
  * @param {MediaDeviceInfo[]} devices
  * @param {string | undefined} used
+ * @param {boolean} [none] that nothing is used is among what can be seen there, so that the first can be chosen
  */
-function fill(select, devices, used) {
+function fill(select, devices, used, none = false) {
   const options = devices.map(({ label, deviceId }, at) => new Option(label || t("Device {number}", { number: at + 1 }), deviceId));
+  if (none) options.unshift(new Option(t("Off"), ""));
   select.replaceChildren(...options);
   if (devices.some(({ deviceId }) => deviceId === used)) select.value = used ?? "";
 }

@@ -2,6 +2,7 @@
 
 import { call, reread } from "./api.js";
 import { checkup } from "./checkup.js";
+import { switchedOff } from "./kept.js";
 import { coalesced, listen } from "./stream.js";
 import { talk } from "./talk.js";
 import { announce, t } from "./words.js";
@@ -17,6 +18,7 @@ let rechecking = false;
 let opening = 0;
 let away = false; // left the call on purpose
 
+const off = switchedOff(visitId);
 const check = checkup({
   iceServers: async () => (await call("GET", `${api}/ice-servers`)).body.ice_servers,
   exchange: async (offer) => (await call("POST", `${api}/precheck`, offer)).body,
@@ -124,7 +126,7 @@ function follow(next = stage) {
   }
   if (away) return show("left");
   show("call");
-  if (!conversation.running()) conversation.start(check.handOver(), { video: !check.soundOnly });
+  if (!conversation.running()) conversation.start(check.handOver());
 }
 
 // Put out, or the link is another one now: nothing of the call is left running.
@@ -136,6 +138,10 @@ function gone() {
 }
 
 // the check
+
+for (const [id, sound] of /** @type {[string, boolean][]} */ ([["start", false], ["sound-only", true]])) {
+  $(id).addEventListener("click", () => off.set("camera", sound));
+}
 
 async function told() {
   if (!$("jurisdiction")) return true;

@@ -2,11 +2,13 @@
 
 import { captionSign } from "./captioning.js";
 import { explain, openDevices, release } from "./devices.js";
+import { switchedOff } from "./kept.js";
 import { recordingSign } from "./recording.js";
 import { announce, t } from "./words.js";
 
 const WARM_MS = 2000;
 const NO_PICTURE = ["waiting", "held", "left"];
+const SOUND_MAY_DO = ["missing_camera", "blocked", "in_use"];
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 
@@ -15,7 +17,8 @@ const modules = () =>
   Promise.all([import("./call.js"), import("./uplink.js"), import("./chat.js"), import("./choices.js"), import("./link.js"), import("./captions.js")]);
 
 /**
- * start(stream?) opens the devices unless given a stream, and joins; stop() hangs up and lets the devices go.
+ * start(stream?) opens the devices unless given a stream, and joins; stop() hangs up and lets the devices go. What was
+ * switched off stays off in the next call.
  * @param {object} options
  * @param {string} options.visitId
  * @param {boolean} [options.host] the clinician's side
@@ -40,7 +43,8 @@ export function talk({
 }) {
   const remote = $("remote");
   const near = $("near");
-  const told = { state: "", devices: "", limit: "" };
+  const told = { state: "", devices: "", limit: "", off: "" };
+  const off = switchedOff(visitId);
   let handle = null;
   let local = null;
   let up = null;
@@ -54,7 +58,7 @@ export function talk({
 
   function say(part, text) {
     told[part] = text;
-    const now = told.state || told.devices || told.limit;
+    const now = told.state || told.devices || told.limit || told.off;
     if ($("say").textContent !== now) $("say").textContent = now;
   }
 
@@ -90,28 +94,43 @@ export function talk({
   }
 
   function keys() {
-    const picture = local.getVideoTracks().length > 0;
-    $("camera").hidden = !picture;
     $("mute").hidden = $("device-key").hidden = !sends;
     $("share").hidden = !sends || !navigator.mediaDevices?.getDisplayMedia;
-    near.hidden = !picture;
-    label("mute", t("Mute"));
-    label("camera", t("Camera off"));
+    for (const track of local.getTracks()) track.enabled = !off.has(track.kind);
     shared(false);
+    tellOff();
   }
 
-  function label(id, text) {
-    $(id).textContent = text;
-    $(id).setAttribute("aria-pressed", "false");
+  function tellOff() {
+    const [silent, dark] = ["audio", "video"].map((kind) => sends && off.has(kind));
+    $("mute").setAttribute("aria-pressed", String(silent));
+    $("camera").setAttribute("aria-pressed", String(dark));
+    const unseen = sends && !local.getVideoTracks().length;
+    const words = [
+      silent && t("Your microphone is off: nobody hears you."),
+      unseen && t("You are in the call with sound only. If you have a camera, choose it under “Devices”."),
+      !unseen && dark && t("Your camera is off: nobody sees you."),
+    ];
+    say("off", words.filter(Boolean).join(" "));
   }
 
-  function toggle(id, kind) {
-    const off = $(id).getAttribute("aria-pressed") !== "true";
-    handle?.toggle(kind, !off);
-    $(id).setAttribute("aria-pressed", String(off));
+  function toggle(kind) {
+    off.set(kind, !off.has(kind));
+    handle?.toggle(kind, !off.has(kind));
+    if (local) tellOff();
   }
-  $("mute").addEventListener("click", () => toggle("mute", "audio"));
-  $("camera").addEventListener("click", () => toggle("camera", "video"));
+
+  /** Another device; a camera where there was none is seen at once. */
+  async function use(kind, id) {
+    const first = kind === "video" && !local.getVideoTracks().length;
+    if (first) for (const each of ["camera", "video"]) off.set(each, false);
+    await up.use(kind, id);
+    if (first) near.srcObject = local;
+    shared($("share").getAttribute("aria-pressed") === "true");
+    tellOff();
+  }
+  $("mute").addEventListener("click", () => toggle("audio"));
+  $("camera").addEventListener("click", () => toggle("video"));
   $("share").addEventListener("click", () => {
     if ($("share").getAttribute("aria-pressed") === "true") up?.unshare();
     else up?.share().catch(() => {}); // decided against it
@@ -163,13 +182,13 @@ export function talk({
     for (const part of Object.keys(told)) say(part, "");
   }
 
-  async function start(stream = null, { video = true } = {}) {
+  async function start(stream = null) {
     if (handle || starting) return;
     starting = true;
     const mine = turn;
     const found = { stream: null };
     try {
-      found.stream = await devices(stream, video);
+      found.stream = await devices(stream, !off.has("camera"));
       const loaded = found.stream && (await modules());
       if (mine !== turn) return release(found.stream);
       local = found.stream;
@@ -189,7 +208,7 @@ export function talk({
     try {
       return await openDevices({ video });
     } catch (error) {
-      if (error.code === "missing_camera" && video) return devices(null, false);
+      if (video && SOUND_MAY_DO.includes(error.code)) return devices(null, false); // better heard than not there
       return onTrouble(explain(error.code)), null;
     }
   }
@@ -217,7 +236,7 @@ export function talk({
       },
     });
     up = uplink({ local, put: (track) => handle.put(track), onLost: lost, onShare: shared });
-    choices({ local, use: (kind, id) => up.use(kind, id) });
+    choices({ local, use });
     written = chatPanel({ path: `/v1/visits/${visitId}/${chat}`, send: (text) => handle.chat(text), nameOf });
     spoken = captionArea({ nameOf });
   }

@@ -1,0 +1,48 @@
+// What somebody has switched off of themselves: it stays off when they come back to the call, also after a reload.
+
+/** @type {Map<string, Set<string>>} */
+const all = new Map();
+
+/**
+ * In this tab, of one visit. "audio" and "video": what is not sent; "camera": what is not even opened.
+ * @param {string} visitId
+ */
+export function switchedOff(visitId) {
+  const name = `off ${visitId}`;
+  const off = all.get(visitId) ?? new Set(stored(name));
+  all.set(visitId, off);
+  return {
+    /** @param {string} kind */
+    has: (kind) => off.has(kind),
+    /**
+     * @param {string} kind
+     * @param {boolean} now
+     */
+    set(kind, now) {
+      if (now) off.add(kind);
+      else off.delete(kind);
+      store(name, [...off]);
+    },
+  };
+}
+
+/** @param {string} name */
+function stored(name) {
+  try {
+    return (sessionStorage.getItem(name) ?? "").split(" ").filter(Boolean);
+  } catch {
+    return []; // a browser that keeps nothing
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} kinds
+ */
+function store(name, kinds) {
+  try {
+    sessionStorage.setItem(name, kinds.join(" "));
+  } catch {
+    // kept as long as the page is open
+  }
+}
