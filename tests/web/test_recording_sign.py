@@ -15,6 +15,21 @@ BEGIN = """async (host) => {
   window.sign = recordingSign({ host, say: (type, body) => said.push([type, body]) });
 }"""
 
+# The call answers each command at once, as the server does within a few milliseconds.
+ANSWERED = """async () => {
+  const { recordingSign } = await import("/static/recording.js");
+  const you = { participant: "me", admitted: true };
+  const asked = { id: "r", on: false, agreed: [], waits_for: ["me", "other"] };
+  window.said = [];
+  const say = (type, body) => {
+    said.push([type, body]);
+    const agreed = { ...asked, agreed: ["me"], waits_for: ["other"] };
+    sign.show({ type: "state", you, ...(body.given && { recording: agreed }) });
+  };
+  window.sign = recordingSign({ host: false, say });
+  sign.show({ type: "welcome", records: true, you, recording: asked });
+}"""
+
 
 def told(page: Page, *, kind: str = "state", **recording: Any) -> None:
     you = {"participant": ME, "admitted": True}
@@ -58,3 +73,21 @@ def test_the_clinician_asks_and_ends_it(chromium: Browser) -> None:
         told(page)
         expect(root.get_by_role("button")).to_have_text(["Record the call"])
         assert page.evaluate("said") == [["record_request", {"on": True}], ["record_request", {"on": False}]]
+
+
+def test_by_keyboard_one_goes_on_where_one_was(chromium: Browser) -> None:
+    with stage(chromium, "visit_call") as staged:
+        page = staged.open()
+        page.evaluate(ANSWERED)
+        root = page.locator("#recording")
+        root.get_by_role("button", name="I agree", exact=True).focus()
+        page.keyboard.press("Enter")
+        expect(root).to_be_focused()
+        page.keyboard.press("Tab")
+        expect(root.get_by_role("button", name="Do not record")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(root).to_be_hidden()
+        expect(page.locator("#keys button").first).to_be_focused()
+        assert [body for _type, body in page.evaluate("said")] == [
+            {"recording": "r", "given": each} for each in (True, False)
+        ]

@@ -14,10 +14,11 @@ import { announce, t } from "./words.js";
  * @returns {{show(room: object): void, clear(): void}} show takes each `welcome` and `state` of the call
  */
 export function consentSign({ place, tap, offered, request, host, say, words }) {
-  const root = /** @type {HTMLElement} */ (document.getElementById(place));
+  const root = /** @type {any} */ (document.getElementById(place));
   let possible = false;
   let drawn = "none";
   let now = null;
+  root.tabIndex = -1; // who pressed a button in it goes on from here, when the button has gone
 
   const answer = (given) => () => say("consent", { [tap]: now.id, given });
   const stop = () => (host ? say(request, { on: false }) : answer(false)());
@@ -46,9 +47,11 @@ export function consentSign({ place, tap, offered, request, host, say, words }) 
     const ended = drawn === "on" && ["none", "offer", "waits"].includes(next);
     drawn = next;
     const [text, ...buttons] = signs[next]?.() ?? [null];
+    const held = root.contains(document.activeElement);
     root.className = next === "on" ? "note bad" : text ? "note warn" : "";
     root.replaceChildren(...(text ? [paragraph(text)] : []), row(buttons));
     root.hidden = next === "none";
+    if (held) (root.hidden ? document.querySelector("#keys button:not([hidden])") : root)?.focus();
     if (text) announce(text);
     else if (ended) announce(words.over);
   }
