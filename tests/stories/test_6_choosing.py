@@ -77,5 +77,8 @@ def test_choosing_by_keyboard_alone(demo: Demo) -> None:
         page.keyboard.press("Enter")
         page.wait_for_url("**/visit/times")
         choose(page, album, "patient-moves")
+        page.wait_for_url("**/visit/times/chosen*")
+        go_to(page, "Move my visit to the new time")
+        page.keyboard.press("Enter")
         page.wait_for_selector("text=Your visit has been moved")
     assert eventually(lambda: letter_with(demo, "has moved"))

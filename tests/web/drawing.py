@@ -1,7 +1,7 @@
 """Pages drawn from samples as the web process would draw them."""
 
-from telehealth.http.locales import WEB, Locales
-from telehealth.http.pages import open_pages
+from telehealth.http.locales import WEB, Locale, Locales
+from telehealth.http.pages import Pages, open_pages
 from tests.web.sample import Sample
 
 PAGES = open_pages(Locales.load())
@@ -9,8 +9,12 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 def draw(sample: Sample, language: str) -> str:
-    template = PAGES.environment.get_template(sample.template)
-    return template.render(locale=PAGES.locales.get(language), path=sample.path, **sample.context)
+    return drawn(PAGES, sample, PAGES.locales.get(language))
+
+
+def drawn(pages: Pages, sample: Sample, locale: Locale) -> str:
+    template = pages.environment.get_template(sample.template)
+    return template.render(locale=locale, path=sample.path, query=[], **sample.context)
 
 
 def static(path: str) -> tuple[bytes, str]:

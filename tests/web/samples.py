@@ -9,6 +9,7 @@ from telehealth.scheduling.availability.forms import AwayForm, DayForm, TripForm
 from tests.web.alerts import ALERTS, tasks
 from tests.web.desk_samples import FRONT_DESK
 from tests.web.note_samples import AMENDED, COSIGNING, LATE_NOTES, SIGNED, TYPED, WRITING, asked, note
+from tests.web.own_time_samples import OWN_TIMES
 from tests.web.participants import PARTICIPANTS, PEOPLE
 from tests.web.prepared import BEFORE, PREPARED, TOLD
 from tests.web.problem_samples import PROBLEMS
@@ -185,6 +186,7 @@ _CHOOSE = {
     "free": _free(),
     "place": None,
     "refused": "",
+    "cancelled": False,
 }
 _NONE_FREE = _free(days=[], next_free=date(2026, 3, 17))
 _CHOSEN = {**_CLINIC, **_PHONE, "zone": THERE, "there": HERE, "visit": _visit(), "stands": True, "link": "/join/x"}
@@ -374,6 +376,7 @@ SAMPLES = (
     Sample("choose_again", "choose.html", {**_CHOOSE, "now": NOW, "refused": "slot-taken"}, "/visit/times"),
     Sample("choose_none", "choose.html", {**_CHOOSE, "place": _PLACE, "free": _NONE_FREE}, "/times"),
     Sample("choose_late", "choose.html", {**_CHOOSE, "now": NOW, "free": None}, "/visit/times"),
+    *OWN_TIMES,
     Sample("chosen", "chosen.html", {**_CHOSEN, "mailed_to": "rosa@example.org"}, "/times"),
     Sample("chosen_over", "chosen.html", {**_CLINIC, **_PHONE, "visit": None}, "/times"),
     Sample("waitlist", "waitlist.html", {**_STAFF, **_WAITLIST, "matches": [_MATCH]}, "/waitlist"),

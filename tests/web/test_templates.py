@@ -11,7 +11,7 @@ from telehealth.http.locales import LANGUAGES, WEB, Locales
 from telehealth.http.operation import PARAMETER
 from telehealth.http.pages import open_pages
 from telehealth.people.schemas import LONGEST_EMAIL
-from tests.web.drawing import draw, static
+from tests.web.drawing import draw, drawn, static
 from tests.web.sample import Sample
 from tests.web.samples import SAMPLES
 
@@ -126,12 +126,12 @@ def test_the_example_of_a_birth_date_is_in_the_order_of_the_boxes(wish: str) -> 
     pages = open_pages(Locales.load())
     locale = pages.locales.negotiate(accept=wish)
     sample = next(each for each in SAMPLES if each.name == "join")
-    drawn = pages.environment.get_template(sample.template).render(locale=locale, path="/join/x", **sample.context)
-    example = re.search(r'id="birth-hint">([^<]+)<', drawn)
+    page = drawn(pages, sample, locale)
+    example = re.search(r'id="birth-hint">([^<]+)<', page)
     assert example
     numbers = {"31": "day", "3": "month", "1980": "year"}
     assert [numbers[each] for each in re.findall(r"\d+", example[1])] == list(locale.date_order)
-    assert re.findall(r'<input id="birth_(\w+)"', drawn) == list(locale.date_order)
+    assert re.findall(r'<input id="birth_(\w+)"', page) == list(locale.date_order)
 
 
 class Unfolded(Reader):
@@ -157,7 +157,7 @@ def test_nobody_loses_their_turn_by_one_press(page: str, ending: str) -> None:
 
 
 def test_every_template_has_a_sample() -> None:
-    drawn = {sample.template for sample in SAMPLES} | {
+    seen = {sample.template for sample in SAMPLES} | {
         "layout.html",
         "call.html",
         "macros.html",
@@ -169,7 +169,7 @@ def test_every_template_has_a_sample() -> None:
         "attachments.html",
         "note_versions.html",
     }
-    assert drawn == {path.name for path in (WEB / "templates").glob("*.html")}
+    assert seen == {path.name for path in (WEB / "templates").glob("*.html")}
 
 
 def loaded(script: str) -> set[str]:
@@ -195,7 +195,6 @@ def test_a_patients_page_with_all_it_loads_is_small(language: str) -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=NAMES)
 def test_a_house_that_keeps_no_files_asks_nobody_for_one(sample: Sample) -> None:
     pages = open_pages(Locales.load(), takes_files=False)
-    template = pages.environment.get_template(sample.template)
-    drawn = template.render(locale=pages.locales.get("en"), path=sample.path, **sample.context)
-    assert 'id="upload"' not in drawn
-    assert 'href="/visit/files"' not in drawn
+    page = drawn(pages, sample, pages.locales.get("en"))
+    assert 'id="upload"' not in page
+    assert 'href="/visit/files"' not in page

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from telehealth.access.links import Locked, Mistaken
+from telehealth.core.errors import Stale
 from telehealth.core.ids import ClinicianId
+from telehealth.core.intervals import Interval
 from telehealth.core.time import ZONES, parse_zone
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
@@ -19,7 +21,7 @@ from telehealth.people.jurisdictions import choices
 from telehealth.scheduling.booking import queries as booking
 from telehealth.scheduling.booking.rules import Asked, SlotRefused, VisitType
 from telehealth.visits.appointments import self_booking, service
-from telehealth.visits.appointments.forms import OwnTime, OwnTimesQuery
+from telehealth.visits.appointments.forms import ChosenQuery, MovedTime, OwnTime, OwnTimesQuery
 from telehealth.visits.appointments.free_times import Reading, free_days
 from telehealth.visits.appointments.wishes import Invitation, InvitationOver
 from telehealth.visits.lifecycle import service as lifecycle
@@ -40,6 +42,7 @@ class Question:
     kind: VisitType
     asked: Asked
     home: ZoneInfo
+    language: str
     now: datetime | None = None
 
 
@@ -51,17 +54,54 @@ async def own_times(call: Call, query: OwnTimesQuery) -> Response:
     return call.render("choose.html", **await call.run(_own_times, query))
 
 
-async def move_own(call: Call, body: OwnTime, query: OwnTimesQuery) -> Response:
-    """Move the visit; if somebody was quicker, show what is free now."""
+async def asked_to_move(call: Call, query: ChosenQuery) -> Response:
+    """The time that was chosen beside the present one: it is moved only by a press there."""
+    return await _question(call, query, query.offer)
+
+
+async def move_own(call: Call, body: MovedTime, query: OwnTimesQuery) -> Response:
+    """Move the visit from the time that was shown. If somebody was quicker, show what is free now, or its time now."""
+    if body.was is None:
+        return call.redirect(f"/visit/times/chosen?{query.again(offer=body.offer.isoformat())}")
     try:
-        await call.run(_move_own, body.offer)
+        await call.run(_move_own, body.offer, body.was)
     except (SlotRefused, NotNow) as refused:
         context = await call.run(_own_times, query)
         return call.render("choose.html", status=409, **{**context, "refused": refused.slug})
+    except Stale:
+        return await _question(call, query, body.offer, moved=True)
     return call.redirect("/visit?moved=1")
 
 
-async def _own_times(unit: Unit, query: OwnTimesQuery) -> Context:
+async def _question(call: Call, query: OwnTimesQuery, offer: datetime, *, moved: bool = False) -> Response:
+    found = await call.run(_asked_to_move, query, offer)
+    if found is None:
+        return call.render("choose.html", status=409, **{**await call.run(_own_times, query), "refused": "slot-taken"})
+    return call.render("move.html", status=409 if moved else 200, moved=moved, **found)
+
+
+async def _asked_to_move(unit: Unit, query: OwnTimesQuery, offer: datetime) -> Context | None:
+    """None when the time is not to be had, or the visit not to be moved."""
+    visit, question = await _own_question(unit)
+    minute = Interval(offer, offer + timedelta(minutes=1))
+    free = visit.status is VisitStatus.BOOKED and await booking.search(unit, question.asked, minute, 1)
+    if not free or offer == visit.starts_at:
+        return None
+    clinic = await people.clinic(unit)
+    return {
+        "preferred": question.language,
+        "now": visit.starts_at,
+        "then": offer,
+        "zone": _zone(question, query),
+        "visit_type": {"name": question.kind.name, "minutes": question.kind.minutes},
+        "clinician": await _named(unit, question.asked),
+        "times": f"/visit/times?{query.again()}",
+        "clinic": clinic.name,
+        "phone": clinic.phone or None,
+    }
+
+
+async def _own_question(unit: Unit) -> tuple[Visit, Question]:
     await participants.require_booking(unit)
     visit = await lifecycle.open_visit(unit, own_visit_id(unit))
     patient = await people.patient(unit, visit.patient_id)
@@ -75,14 +115,19 @@ async def _own_times(unit: Unit, query: OwnTimesQuery) -> Context:
         jurisdiction=None if told else visit.planned_location,
         except_owner=visit.id,
     )
-    question = Question(kind, asked, parse_zone(patient.time_zone), visit.starts_at)
+    return visit, Question(kind, asked, parse_zone(patient.time_zone), patient.language, visit.starts_at)
+
+
+async def _own_times(unit: Unit, query: OwnTimesQuery) -> Context:
+    visit, question = await _own_question(unit)
     may_move = visit.status is VisitStatus.BOOKED
-    return {**await _choice(unit, question, query, open_now=may_move), "preferred": patient.language, "place": None}
+    cancelled = visit.status is VisitStatus.CANCELLED
+    return {**await _choice(unit, question, query, open_now=may_move), "place": None, "cancelled": cancelled}
 
 
-async def _move_own(unit: Unit, start: datetime) -> Visit:
+async def _move_own(unit: Unit, start: datetime, was: datetime) -> Visit:
     await participants.require_booking(unit)
-    return await service.reschedule(unit, own_visit_id(unit), start=start)
+    return await service.move_from(unit, own_visit_id(unit), was=was, start=start)
 
 
 # A time one was invited to choose
@@ -159,8 +204,8 @@ async def _invited(unit: Unit, secret: str, query: OwnTimesQuery, public_url: st
         patient_id=invited.patient_id,
         jurisdiction=place["chosen"] or None if place else None,
     )
-    question = Question(kind, asked, parse_zone(patient.time_zone))
-    return "choose.html", {**await _choice(acting, question, query), "preferred": patient.language, "place": place}
+    question = Question(kind, asked, parse_zone(patient.time_zone), patient.language)
+    return "choose.html", {**await _choice(acting, question, query), "place": place}
 
 
 async def _place(unit: Unit, invited: Invitation, query: OwnTimesQuery) -> Mapping[str, Any]:
@@ -186,10 +231,11 @@ async def _chosen(unit: Unit, visit: Visit, public_url: str) -> Context:
 
 
 async def _choice(unit: Unit, question: Question, query: OwnTimesQuery, *, open_now: bool = True) -> Context:
-    zone = parse_zone(query.zone) if query.zone in ZONES else question.home
+    zone = _zone(question, query)
     clinic = await people.clinic(unit)
     reading = Reading(zone, query.day, question.now)
     return {
+        "preferred": question.language,
         "visit_type": {"name": question.kind.name, "minutes": question.kind.minutes},
         "clinician": await _named(unit, question.asked),
         "now": question.now,
@@ -197,9 +243,14 @@ async def _choice(unit: Unit, question: Question, query: OwnTimesQuery, *, open_
         "zones": ZONES if zone.key in ZONES else (zone.key, *ZONES),
         "free": await free_days(unit, question.kind, question.asked, reading) if open_now else None,
         "refused": "",
+        "cancelled": False,
         "clinic": clinic.name,
         "phone": clinic.phone or None,
     }
+
+
+def _zone(question: Question, query: OwnTimesQuery) -> ZoneInfo:
+    return parse_zone(query.zone) if query.zone in ZONES else question.home
 
 
 async def _named(unit: Unit, asked: Asked) -> str:

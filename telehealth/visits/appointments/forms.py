@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, time
 from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
@@ -132,8 +133,25 @@ class OwnTimesQuery(Message):
     location: Place = None
     lang: str | None = None
 
+    def again(self, **more: str) -> str:
+        """The query of the same list, with more."""
+        shown = {"day": self.day.isoformat() if self.day else "", "zone": self.zone or "", **more}
+        return urlencode({name: value for name, value in shown.items() if value})
+
+
+class ChosenQuery(OwnTimesQuery):
+    """The same, with the start that was chosen from the list."""
+
+    offer: Instant
+
 
 class OwnTime(Message):
     """`offer` is the start, as the page listed it."""
 
     offer: Instant
+
+
+class MovedTime(OwnTime):
+    """`was` is the present time as it was shown beside the offer; without it nobody has been asked yet."""
+
+    was: Instant | None = None

@@ -106,6 +106,7 @@ PAGES = (
     page("GET", "/times/{link}", choosing.invitation, needs=PUBLIC),
     page("POST", "/times/{link}", choosing.identify_invited, needs=PUBLIC, purpose=_OWN),
     page("GET", "/visit/times", choosing.own_times, needs=_JOIN, purpose=_OWN),
+    page("GET", "/visit/times/chosen", choosing.asked_to_move, needs=_JOIN, purpose=_OWN),
     page("POST", "/visit/times", choosing.move_own, needs=_JOIN, purpose=_OWN),
 )
 SOCKETS = ()

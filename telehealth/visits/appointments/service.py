@@ -154,6 +154,18 @@ async def reschedule(
     return await move(unit, visit, occupied, override=override)
 
 
+async def move_from(unit: Unit, visit_id: UUID, *, was: datetime, start: datetime) -> Visit:
+    """`reschedule` for whoever saw both times. To the time it has already it changes nothing; raises Stale when
+    somebody else has given it another one meanwhile.
+    """
+    visit = await queries.find(unit, visit_id, lock=True)
+    if visit.status is VisitStatus.BOOKED and visit.starts_at == start:
+        return visit
+    if visit.status is VisitStatus.BOOKED and visit.starts_at != was:
+        raise Stale
+    return await reschedule(unit, visit_id, start=start)
+
+
 async def wish_at(unit: Unit, visit: Visit, start: datetime) -> Wish:
     """The same at another time. What the patient attested for then counts before where they were to be when it was
     booked.

@@ -1,8 +1,9 @@
 """Times chosen by hand: patients move or are invited, the desk books over, clinicians change their days."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import httpx
@@ -40,15 +41,15 @@ async def test_a_patient_moves_their_visit(house: House) -> None:
     assert f'value="{TUESDAY_NINE.isoformat()}"' not in times.text  # it is the present one
     assert "in Chicago" in (await house.phone.get("/visit/times?zone=Europe/Paris&lang=en")).text
     assert "بتوقيت شيكاغو" in (await house.phone.get("/visit/times?zone=Europe/Paris&lang=ar")).text
-    moved = await house.phone.post("/visit/times", data={"offer": TEN.isoformat()})
-    assert (moved.status_code, moved.headers["location"]) == (303, "/visit?moved=1")
+    assert await _moved(house, TUESDAY_NINE, TEN) == (303, "/visit?moved=1")
     assert "10:00" in (await house.phone.get("/visit?moved=1&lang=en")).text
 
     other = await house.unit_of_work.run(register, SYSTEM, "Ines")
     kind = str(house.clinic.visit_type.id)
     wish = {"patient_id": str(other.id), "visit_type_id": kind, "start": TUESDAY_NINE.isoformat()}
     assert (await house.desk.post("/v1/visits", json=wish)).status_code == 201
-    late = await house.phone.post("/visit/times?day=2026-03-03&lang=en", data={"offer": TUESDAY_NINE.isoformat()})
+    both = {"offer": TUESDAY_NINE.isoformat(), "was": TEN.isoformat()}
+    late = await house.phone.post("/visit/times?day=2026-03-03&lang=en", data=both)
     assert late.status_code == 409
     assert "has just been taken" in late.text
     assert 'value="2026-03-03T15:20:00+00:00"' in late.text
@@ -56,7 +57,72 @@ async def test_a_patient_moves_their_visit(house: House) -> None:
     house.clock.advance(TEN - house.clock.now())
     await house.phone.get("/visit")  # arrives
     assert "cannot be moved" in (await house.phone.get("/visit/times?lang=en")).text
-    assert (await house.phone.post("/visit/times", data={"offer": TUESDAY_NINE.isoformat()})).status_code == 409
+    assert (await house.phone.post("/visit/times", data=both)).status_code == 409
+
+
+async def _moved(house: House, was: datetime, start: datetime) -> tuple[int, str]:
+    """The press on the page that asks; where it leads."""
+    answer = await house.phone.post("/visit/times", data={"offer": start.isoformat(), "was": was.isoformat()})
+    return answer.status_code, answer.headers.get("location", "")
+
+
+async def _revision(house: House) -> int:
+    (shown,) = (await house.desk.get("/v1/board?day=2026-03-03")).json()["items"]
+    found: int = shown["visit"]["revision"]
+    return found
+
+
+async def test_a_patient_is_asked_before_a_visit_moves(house: House) -> None:
+    booked = await house.unit_of_work.run(book, SYSTEM, house.clinic)
+    await _enter(house, f"/join/{booked.link_secret}")
+    tapped = await house.phone.post("/visit/times?day=2026-03-03&zone=Europe/Paris", data={"offer": TEN.isoformat()})
+    assert tapped.status_code == 303
+    asked = await house.phone.get(f"{tapped.headers['location']}&lang=en")
+    assert asked.status_code == 200
+    assert "4:00" in asked.text  # 15:00 until now, in Paris; 16:00 in an hour
+    assert 'name="was" value="2026-03-03T15:00:00+00:00"' in asked.text
+    assert 'action="/visit/times?day=2026-03-03&amp;zone=Europe%2FParis"' in asked.text
+    assert '<input type="hidden" name="offer" value="2026-03-03T16:00:00+00:00">' in asked.text.partition("<footer")[2]
+    assert await _revision(house) == 1
+
+    assert await _moved(house, TUESDAY_NINE, TEN) == (303, "/visit?moved=1")
+    assert await _moved(house, TUESDAY_NINE, TEN) == (303, "/visit?moved=1")  # pressed twice: done once
+    assert await _revision(house) == 2
+
+
+async def test_two_presses_at_the_same_moment_move_a_visit_once(house: House) -> None:
+    booked = await house.unit_of_work.run(book, SYSTEM, house.clinic)
+    await _enter(house, f"/join/{booked.link_secret}")
+    both = await asyncio.gather(*(_moved(house, TUESDAY_NINE, TEN) for _ in range(2)))
+    assert both == [(303, "/visit?moved=1")] * 2
+    assert await _revision(house) == 2
+
+
+async def test_what_happened_while_the_page_asked_is_said_and_nothing_is_lost(house: House) -> None:
+    booked = await house.unit_of_work.run(book, SYSTEM, house.clinic)
+    await _enter(house, f"/join/{booked.link_secret}")
+    visit, noon = f"/v1/visits/{booked.visit.id}", TUESDAY_NINE + timedelta(hours=2)
+
+    other = await house.unit_of_work.run(register, SYSTEM, "Ines")
+    kind = str(house.clinic.visit_type.id)
+    wish = {"patient_id": str(other.id), "visit_type_id": kind, "start": TEN.isoformat()}
+    taken = (await house.desk.post("/v1/visits", json=wish)).json()["visit"]["id"]
+    asked = {"offer": TEN.isoformat(), "lang": "en"}
+    gone = await house.phone.get("/visit/times/chosen", params=asked)
+    assert (gone.status_code, "has just been taken" in gone.text) == (409, True)
+    await house.desk.post(f"/v1/visits/{taken}/cancel", json={"reason": "other"})
+
+    assert (await house.desk.post(f"{visit}/reschedule", json={"start": noon.isoformat()})).status_code == 200
+    both = {"offer": TEN.isoformat(), "was": TUESDAY_NINE.isoformat()}
+    stale = await house.phone.post("/visit/times?lang=en", data=both)
+    assert (stale.status_code, "another time meanwhile" in stale.text) == (409, True)
+    assert f'name="was" value="{noon.isoformat()}"' in stale.text
+    assert (await house.desk.get(visit)).json()["starts_at"] == noon.isoformat().replace("+00:00", "Z")
+
+    await house.desk.post(f"{visit}/cancel", json={"reason": "clinician_unavailable"})
+    over = await house.phone.post("/visit/times?lang=en", data={**both, "was": noon.isoformat()})
+    assert (over.status_code, "This visit was cancelled" in over.text) == (409, True)
+    assert "This visit was cancelled" in (await house.phone.get("/visit/times/chosen", params=asked)).text
 
 
 async def test_a_patient_chooses_by_invitation(house: House) -> None:
