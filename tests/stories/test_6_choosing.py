@@ -1,4 +1,4 @@
-"""A patient is asked to choose a time, chooses it and another one with the keyboard alone, and is told by mail."""
+"""A patient is asked to choose a time, chooses it, another and none with the keyboard alone, and is told by mail."""
 
 import os
 import re
@@ -81,4 +81,16 @@ def test_choosing_by_keyboard_alone(demo: Demo) -> None:
         go_to(page, "Move my visit to the new time")
         page.keyboard.press("Enter")
         page.wait_for_selector("text=Your visit has been moved")
-    assert eventually(lambda: letter_with(demo, "has moved"))
+        assert eventually(lambda: letter_with(demo, "has moved"))
+        page.goto(f"{page.url.partition('/visit')[0]}/visit")
+        go_to(page, "Cancel this visit")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/visit/cancel")
+        go_to(page, "words")
+        page.keyboard.type("My granddaughter has a fever")
+        go_to(page, "Yes, cancel my visit")
+        if album is not None:
+            page.screenshot(path=album / "patient-cancels.png", full_page=True)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=Your visit is cancelled")
+    assert eventually(lambda: letter_with(demo, "is cancelled"))

@@ -77,6 +77,7 @@ _SHOWN: Mapping[str, object] = {
     "people": PEOPLE,
     "gates": GATES,
     "withdrawn": True,
+    "said": "Meine Enkelin hat Fieber",
     "waivable": ("intake",),
     "parts": _PARTS,
     "history": _HISTORY,

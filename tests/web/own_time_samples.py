@@ -16,7 +16,20 @@ _MOVE = {
     "times": "/visit/times?day=2026-03-04",
     "moved": False,
 }
+_CANCEL = {
+    **_CLINIC,
+    "visit": Data(starts_at=NOW, minutes=20, clinician_name=ME.name),
+    "zone": THERE,
+    "cancelled": False,
+    "possible": True,
+    "movable": True,
+    "refused": False,
+}
+_TOO_LATE = {**_CANCEL, "possible": False, "movable": False, "refused": True}
 OWN_TIMES = (
     Sample("move", "move.html", _MOVE, "/visit/times/chosen"),
     Sample("move_meanwhile", "move.html", {**_MOVE, "moved": True}, "/visit/times"),
+    Sample("cancel", "cancel.html", _CANCEL, "/visit/cancel"),
+    Sample("cancel_done", "cancel.html", {**_CANCEL, "cancelled": True, "possible": False}, "/visit/cancel"),
+    Sample("cancel_late", "cancel.html", _TOO_LATE, "/visit/cancel"),
 )

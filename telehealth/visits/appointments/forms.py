@@ -155,3 +155,9 @@ class MovedTime(OwnTime):
     """`was` is the present time as it was shown beside the offer; without it nobody has been asked yet."""
 
     was: Instant | None = None
+
+
+class CallOff(Message):
+    """Why a patient cancels, if they care to say."""
+
+    words: Annotated[str, Field(max_length=500)] = ""

@@ -1,4 +1,4 @@
-"""Who was asked to choose a time."""
+"""Who was asked to choose a time, and what patients said who gave theirs up."""
 
 from datetime import datetime
 from uuid import UUID
@@ -29,3 +29,13 @@ class BookingInvitationRow(Table):
     verified_at: Mapped[datetime | None] = plain()
     session: Mapped[bytes | None] = plain(LargeBinary, unique=True)
     visit_id: Mapped[UUID | None] = plain(ForeignKey("visit.id"))
+
+
+class CalledOffRow(Table):
+    """What a patient said when they cancelled their visit themselves, sealed. Who said nothing has no row."""
+
+    __tablename__ = "called_off"
+
+    visit_id: Mapped[UUID] = plain(ForeignKey("visit.id"), primary_key=True)
+    at: Mapped[datetime] = plain()
+    words: Mapped[bytes] = phi(LargeBinary)

@@ -1,4 +1,4 @@
-"""All the ways in to a time: book, choose, repeat, invite, wait and be offered."""
+"""All the ways in to a time: book, choose, repeat, invite, wait and be offered, give it up."""
 
 from telehealth.core.actors import Purpose, Scope
 from telehealth.core.errors import NotAllowed, NotFound, Refusal, Stale
@@ -6,7 +6,7 @@ from telehealth.http.operation import PUBLIC, operation, page
 from telehealth.scheduling.booking.rules import SLOT_REFUSALS, CalendarBusy, HoldExpired
 from telehealth.scheduling.recurrence.rules import InvalidRecurrence
 from telehealth.scheduling.waitlist.rules import AlreadyListed, NotWaiting, OfferExpired, OfferGone, UnfitWish
-from telehealth.visits.appointments import bookings, choosing, desk, offering
+from telehealth.visits.appointments import bookings, cancelling, choosing, desk, offering
 from telehealth.visits.lifecycle.repeats import SeriesConflict
 from telehealth.visits.lifecycle.rules import NotNow
 
@@ -108,5 +108,7 @@ PAGES = (
     page("GET", "/visit/times", choosing.own_times, needs=_JOIN, purpose=_OWN),
     page("GET", "/visit/times/chosen", choosing.asked_to_move, needs=_JOIN, purpose=_OWN),
     page("POST", "/visit/times", choosing.move_own, needs=_JOIN, purpose=_OWN),
+    page("GET", cancelling.PATH, cancelling.ask, needs=_JOIN, purpose=_OWN),
+    page("POST", cancelling.PATH, cancelling.call_off, needs=_JOIN, purpose=_OWN),
 )
 SOCKETS = ()

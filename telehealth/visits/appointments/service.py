@@ -1,4 +1,4 @@
-"""Commands on the time of a visit: book it, ask for it, confirm it, move it."""
+"""Commands on the time of a visit: book it, ask for it, confirm it, move it, give it up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +16,19 @@ from telehealth.people import queries as people
 from telehealth.scheduling.booking import queries as slots
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, TooSoon, check_company
+from telehealth.visits.appointments.models import CalledOffRow
 from telehealth.visits.appointments.wishes import Wish, free, others, placed, visit_for, wanted, wish_of
 from telehealth.visits.lifecycle import queries
+from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.guests import change_host
+from telehealth.visits.lifecycle.joining import may_call_off
 from telehealth.visits.lifecycle.models import VisitRow
 from telehealth.visits.lifecycle.parts import ParticipantKind
-from telehealth.visits.lifecycle.rules import Command, Visit, VisitStatus, expect, situation_of
+from telehealth.visits.lifecycle.rules import Command, NotNow, Visit, VisitStatus, expect, situation_of
 from telehealth.visits.lifecycle.steps import begin, change, try_to_occupy
 from telehealth.visits.participants import guests
+
+SAID = ("called_off", "words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,28 @@ async def move_from(unit: Unit, visit_id: UUID, *, was: datetime, start: datetim
     if visit.status is VisitStatus.BOOKED and visit.starts_at != was:
         raise Stale
     return await reschedule(unit, visit_id, start=start)
+
+
+async def call_off(unit: Unit, visit_id: UUID, *, words: str = "") -> Visit:
+    """The patient cancels their visit themselves, in time (`may_call_off`); `words` are why, sealed. What is cancelled
+    already stays as it is. Raises NotFound, NotNow.
+    """
+    visit = await queries.find(unit, visit_id, lock=True)
+    if visit.status is VisitStatus.CANCELLED:
+        return visit
+    if not may_call_off(visit, unit.actor.role, unit.now):
+        raise NotNow(allowed=[])
+    cancelled = await lifecycle.cancel(unit, visit_id, reason="patient_request")
+    if words.strip():
+        sealed = unit.vault.seal((*SAID, visit.id), words.strip())
+        unit.session.add(CalledOffRow(visit_id=visit.id, at=unit.now, words=sealed))
+    return cancelled
+
+
+async def said(unit: Unit, visit: Visit) -> str:
+    """Why the patient cancelled the visit, in their words. Whoever asks has opened the visit."""
+    row = await unit.session.get(CalledOffRow, visit.id)
+    return "" if row is None else unit.vault.open((*SAID, visit.id), row.words)
 
 
 async def wish_at(unit: Unit, visit: Visit, start: datetime) -> Wish:

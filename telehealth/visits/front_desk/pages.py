@@ -17,6 +17,7 @@ from telehealth.people import queries as people
 from telehealth.people.rules import Patient
 from telehealth.scheduling.booking import queries as booking
 from telehealth.scheduling.booking.rules import CalendarBusy, SlotRefused
+from telehealth.visits.appointments import service as appointments
 from telehealth.visits.appointments.schemas import FindForm
 from telehealth.visits.front_desk import queries, service
 from telehealth.visits.front_desk.forms import FRESH, REASONS, DeskQuery, OrderForm
@@ -162,6 +163,7 @@ async def _context(unit: Unit, visit_id: UUID) -> dict[str, Any]:
             }
             for each in standings
         ],
+        "said": await appointments.said(unit, visit),
         "withdrawn": bool(await gates.withdrawn(unit, [visit.id])),
         "waivable": waivable(visit, role, unit.now, standings),
         "parts": [_happened(each) for each in await participants.history(unit, visit.id)],

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from telehealth.visits.lifecycle.rules import IN_CALL, OVER, WAITING, Visit, VisitStatus
+from telehealth.core.actors import Role
+from telehealth.visits.lifecycle.rules import (
+    IN_CALL,
+    OVER,
+    WAITING,
+    Command,
+    Visit,
+    VisitStatus,
+    allowed,
+    situation_of,
+)
 
 OVERRUN = timedelta(hours=12)  # how long after the join window a call may still need its guest's session
 LAST_PAGE = timedelta(minutes=30)  # how long the page of a visit that is over can be read
@@ -55,6 +65,14 @@ def join_reason(visit: Visit, now: datetime) -> JoinReason:
     if now < visit.opens_at:
         return JoinReason.TOO_EARLY
     return JoinReason.OPEN if now < visit.closes_at else JoinReason.TOO_LATE
+
+
+def may_call_off(visit: Visit, role: Role, now: datetime) -> bool:
+    """Whether the patient's side may cancel by themselves: before the visit is to begin, and until the clinician takes
+    the patient in. After that they would leave somebody who waits for them, or be in a call: the clinic helps.
+    """
+    free_to_go = visit.status in {S.BOOKED} | WAITING and now < visit.starts_at
+    return free_to_go and Command.CANCEL in allowed(visit.status, role, situation_of(visit, now))
 
 
 class Stage(StrEnum):

@@ -20,7 +20,9 @@ async def house(unit_of_work: UnitOfWork, clock: FixedClock) -> AsyncIterator[Ho
         yield opened
 
 
-@pytest.mark.parametrize("path", ["/visit", "/visit/times", "/visit/people", "/visit/prepare", "/attend"])
+@pytest.mark.parametrize(
+    "path", ["/visit", "/visit/times", "/visit/cancel", "/visit/people", "/visit/prepare", "/attend"]
+)
 async def test_who_has_no_account_is_told_to_open_their_link_again(house: House, path: str) -> None:
     page = await house.phone.get(path)
     assert page.status_code == 401
