@@ -186,3 +186,27 @@ def test_who_chose_sound_only_is_not_seen_after_a_reload_of_the_call(chromium: B
         page.reload()
         in_call(page)
         assert page.evaluate(NEAR) == [["audio", True]]
+
+
+def test_a_speaker_that_cannot_be_had_is_not_said_to_be_a_camera(chromium: Browser) -> None:
+    with stage(chromium, "visit_call", size=(1280, 800)) as staged:
+        staged.api |= {f"GET {API}/join": join("in_progress"), f"GET {API}/stream": events}
+        refuse = "HTMLMediaElement.prototype.setSinkId = async () => { throw new DOMException('', 'NotFoundError'); };"
+        staged.page.add_init_script(refuse)
+        page = staged.open()
+        in_call(page)
+        page.click("#device-key")
+        page.select_option("#use-speaker", index=1)
+        expect(page.locator("#device-told")).to_have_text("This speaker cannot be used now. Choose another one.")
+
+
+def test_whom_to_call_is_under_the_call_on_a_phone(chromium: Browser) -> None:
+    with stage(chromium, "visit_call", size=(320, 640)) as staged:
+        staged.api |= {f"GET {API}/join": join("in_progress"), f"GET {API}/stream": events}
+        page = staged.open()
+        in_call(page)
+        expect(page.locator("#help")).to_be_visible()
+        edges = "[...document.querySelectorAll('#call ~ p a')].filter((each) => each.checkVisibility())"
+        lefts = page.evaluate(f"{edges}.map((each) => each.getBoundingClientRect().left)")
+        assert lefts
+        assert min(lefts) >= 12

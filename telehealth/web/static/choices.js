@@ -30,17 +30,22 @@ export function choices({ local, use }) {
     $("camera-field").hidden = devices.videoinput.length === 0;
   }
 
-  for (const [id, , kind] of SELECTS) $(id).onchange = () => tell(use(kind, $(id).value));
-  speaker.onchange = () =>
-    tell(Promise.all([...document.querySelectorAll(".far video")].map((each) => /** @type {any} */ (each).setSinkId(speaker.value))));
+  for (const [id, , kind] of SELECTS) $(id).onchange = () => tell(use(kind, $(id).value), ({ code }) => explain(code));
+  speaker.onchange = () => {
+    const videos = /** @type {any[]} */ ([...document.querySelectorAll(".far video")]);
+    tell(Promise.all(videos.map((each) => each.setSinkId(speaker.value))), () => t("This speaker cannot be used now. Choose another one."));
+  };
 
-  /** @param {Promise<unknown>} change */
-  async function tell(change) {
+  /**
+   * @param {Promise<unknown>} change
+   * @param {(error: any) => string} why it could not be
+   */
+  async function tell(change, why) {
     try {
       await change;
       $("device-told").textContent = t("Changed.");
     } catch (error) {
-      $("device-told").textContent = explain(error.code);
+      $("device-told").textContent = why(error);
     }
     offer();
   }
