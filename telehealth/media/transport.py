@@ -162,7 +162,8 @@ class Transport:
     def restart(self, fragment: str) -> None:
         """An ICE restart (RFC 8445, section 2.4): new credentials, the same association.
 
-        The old ones hold until the browser nominates a pair with the new.
+        The old ones hold until the browser nominates a pair with the new, however often it restarts before that; of
+        what came in between the last, of which the browser may have the answer by now.
         """
         self._remote = Remote(
             fragment=fragment,
@@ -170,8 +171,8 @@ class Transport:
             sctp_port=self._remote.sctp_port,
             largest_message=self._remote.largest_message,
         )
-        while len(self._credentials) > 1:
-            self._mux.forget(self._credentials.pop(0).fragment)
+        while len(self._credentials) > 2:
+            self._mux.forget(self._credentials.pop(1).fragment)
         self._issue(fragment)
 
     def _issue(self, remote: str) -> None:

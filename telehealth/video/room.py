@@ -100,7 +100,8 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """`session` outlives a broken socket, `connection` is one socket (None: away), `ack` the last command obeyed.
+    """`session` outlives a broken socket, and a lost room whose media run on the node; `connection` is one socket
+    (None: away), `ack` the last command obeyed.
 
     `admitted` is what the visit says, `held` what the host said in the call. `ways` are connections with the media node
     that were offered at the room's place, `live_epoch` where they last ran. `bad_since` and `fine_since` tell of

@@ -90,7 +90,8 @@ def step(room: Room, event: Event) -> Decided:
     settled = replace(settled, together=agreed(settled, event.at))
     told, news = _announce(room, settled)
     if isinstance(event, Arrived):
-        news = (*news, Answer(welcome(told, event)))
+        old = room.of(event.who.participant)
+        news = (*news, Answer(welcome(told, event, before=None if old is None else old.session)))
     return told, (*effects, *tasks, *news)
 
 
@@ -147,7 +148,7 @@ def _sit(room: Room, event: Arrived) -> Decided:
         return room.having(seat), effects
     participant = event.who.participant
     held = participant in room.on_hold if old is None else old.held  # neither reloading nor coming back lets anybody in
-    fresh = Seat(event.who, event.session, event.connection, event.at, event.admitted, held=held)
+    fresh = Seat(event.who, _session(room, old, event), event.connection, event.at, event.admitted, held=held)
     return modes.seated(room.without_hold(fresh.id).having(fresh), fresh.id), effects
 
 
@@ -164,6 +165,14 @@ def _resumable(room: Room, seat: Seat, event: Arrived) -> bool:
         and event.at - seat.seen_at <= RESUMABLE
         and 0 <= room.seq - resume.last_seq < REPLAY
     )
+
+
+def _session(room: Room, old: Seat | None, event: Arrived) -> str:
+    """A room that was lost knows no sessions; the media node still knows connections by them, and these go on."""
+    resume = event.resume
+    if resume is None or old is not None or room.mode is not Mode.NODE:
+        return event.session
+    return event.session if any(seat.session == resume.session for seat in room.seats) else resume.session
 
 
 def _move(room: Room, event: Placed) -> Decided:

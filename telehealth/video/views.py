@@ -22,7 +22,8 @@ def view(room: Room, seat: Seat) -> Wire:
     }
 
 
-def welcome(room: Room, event: Arrived) -> Wire:
+def welcome(room: Room, event: Arrived, *, before: str | None) -> Wire:
+    """`before` is the session in that seat until now."""
     seat = room.of_connection(event.connection)
     if seat is None:
         raise AssertionError("unreachable: whoever is not refused sits")
@@ -32,7 +33,7 @@ def welcome(room: Room, event: Arrived) -> Wire:
         "session": seat.session,
         "seq": room.seq,
         "ack": seat.ack,
-        "resumed": seat.session != event.session,
+        "resumed": seat.session == before,
         **view(room, seat),
     }
 

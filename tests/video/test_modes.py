@@ -13,6 +13,7 @@ from telehealth.video.language import (
     Chat,
     Cut,
     Deny,
+    Dropped,
     Effect,
     Full,
     Hold,
@@ -26,6 +27,7 @@ from telehealth.video.language import (
     Release,
     Renew,
     Report,
+    Resume,
     Signal,
     Stats,
     Unplaced,
@@ -323,3 +325,19 @@ def test_a_room_that_was_lost_goes_on_where_its_media_run() -> None:
     calm, effects = run(Beat(after(31), "c", admitted=True), room=two)
     assert calm.mode is Mode.P2P
     assert Release(3) in effects
+
+
+def test_in_a_room_that_was_lost_sessions_go_on_so_that_connections_do() -> None:
+    lost = Resume("session-before", 40)
+    room, effects = run(replace(arrived(PATIENT, "p", resume=lost), epoch=3))
+    [told] = answers(effects)
+    assert {"session": "session-before", "resumed": False, "ack": 0, "seq": room.seq}.items() <= told.items()
+    room, effects = run(replace(arrived(INTERPRETER, "i", resume=lost), epoch=3), room=room)
+    assert [seat.session for seat in room.seats] == ["session-before", "session-i"]  # nobody else's
+    again, effects = run(
+        Dropped(after(1), "p"), arrived(PATIENT, "p2", at=2, resume=Resume(lost.session, room.seq)), room=room
+    )
+    assert answers(effects)[-1]["resumed"] is True
+    assert len(again.seats) == 2
+    two, _ = run(arrived(PATIENT, "p", resume=lost))
+    assert two.seats[0].session == "session-p"  # between browsers nothing goes by it

@@ -280,6 +280,7 @@ class Lives(RuleBasedStateMachine):
     def everyone_has_one_seat(self) -> None:
         room = self.room
         assert len({seat.id for seat in room.seats}) == len(room.seats) <= MOST_SEATS
+        assert len({seat.session for seat in room.seats}) == len(room.seats)
         assert sum(seat.who.host for seat in room.seats) <= 1
         assert room.mode is Mode.P2P or room.partners == ()
 

@@ -85,7 +85,10 @@ export function joinCall({
   function onMessage(message) {
     const { type } = message;
     if (message.ice_servers) iceServers = message.ice_servers;
-    if (type === "welcome") session = message.session;
+    if (type === "welcome") {
+      if (!message.resumed && message.session === session) node?.anew();
+      ({ session } = message);
+    }
     if (type === "welcome" || type === "state") {
       settle((room = message));
       onRoom(room);
@@ -133,7 +136,9 @@ export function joinCall({
     const put = () => !pc && shownFaces.show(people, first);
     const over = overPlaces({
       send: (type, body) => link.send(type, body),
+      withdraw: (id) => link.withdraw(id),
       onQuiet: () => link.doubt(restart),
+      onAgain: () => link.wake(),
       local: room.you.sends ? local : new MediaStream(),
       iceServers: () => iceServers,
       onPeople(now) {
@@ -239,6 +244,7 @@ export function joinCall({
     const total = count(await peer.getStats());
     if (peer !== pc || peer.signalingState === "closed") return;
     const now = performance.now();
+    if (total.packets > seen.packets && now - seen.alive > FROZEN_MS) link.wake();
     if (total.packets > seen.packets || (!total.any && peer.connectionState === "connected")) seen.alive = now;
     if (total.frames > seen.frames || !total.frames || room.you.video === false) seen.moved = now;
     Object.assign(seen, total);
@@ -293,7 +299,9 @@ export function joinCall({
   }
 
   function onVisible() {
-    if (document.visibilityState === "visible" && performance.now() - seen.alive > FROZEN_MS) restart();
+    if (document.visibilityState !== "visible") return;
+    link.wake();
+    if (performance.now() - seen.alive > FROZEN_MS) restart();
   }
 
   /** @param {MediaStreamTrack} track sent from now on in place of the one of its kind, without a new connection */

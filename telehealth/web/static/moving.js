@@ -80,6 +80,7 @@ export function overPlaces({ onPeople, onState, ...options }) {
     settle,
     hear: (message) => each((over) => over.hear(message)),
     restart: () => here?.over.restart(),
+    anew: () => here?.over.anew(),
     replace: (track) => each((over) => over.replace(track)),
     flows: () => Boolean(here?.over.flows()),
     down: () => here?.over.down(),

@@ -21,18 +21,21 @@ const LAYERS = [
 /**
  * @param {object} options
  * @param {(type: string, body: object) => number} options.send a command; answers its id
+ * @param {(id: number) => void} options.withdraw that command
+ * @param {() => void} options.onAgain something arrives that had not for a while
  * @param {() => void} options.onQuiet nothing arrives, again and again for as long as that is so
  * @param {MediaStream} options.local what is sent; without tracks nothing is
  * @param {() => RTCIceServer[]} options.iceServers
  * @param {(people: Map<string, MediaStream>) => void} options.onPeople who is to be seen and heard, by participant
  * @param {(state: string) => void} options.onState connecting, waiting (nobody else's media run), connected,
  *   reconnecting, failed (still trying)
- * @returns {{settle(epoch: number, live: string[]): void, hear(message: object): void, restart(): void, replace(track:
- *   MediaStreamTrack): void, flows(): boolean, shows(person: string): boolean, retire(): void, down():
+ * @returns {{settle(epoch: number, live: string[]): void, hear(message: object): void, restart(): void, anew(): void,
+ *   replace(track: MediaStreamTrack): void, flows(): boolean, shows(person: string): boolean, retire(): void, down():
  *   RTCPeerConnection|undefined, close(): void}} flows: there is something to see, or sound alone for long; shows: of that
- *   person; retire: another place takes over, go on as it is and say nothing more; down: what receives
+ *   person; anew: the room was lost, and hears of all this again at the next settle; retire: another place takes over,
+ *   go on as it is and say nothing more; down: what receives
  */
-export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }) {
+export function overNode({ send, withdraw, onQuiet, onAgain, local, iceServers, onPeople, onState }) {
   /** @type {{send: any, recv: any}} */
   const sides = { send: null, recv: null };
   const made = { send: 0, recv: 0 };
@@ -42,6 +45,7 @@ export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }
   let people = [];
   let reported = "";
   let retired = false;
+  let untold = false;
   let arrived = new Map(); // of each track, its frames, and since when its packets come
   let seen = { packets: 0, frames: 0, alive: performance.now(), restarted: 0, restarts: 0, renewed: performance.now(), ever: false };
   const timer = setInterval(watch, TICK_MS);
@@ -53,7 +57,17 @@ export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }
     if (now !== epoch) {
       epoch = now;
       begin();
-    } else if (others) receive();
+    } else {
+      if (untold && sides.send) negotiate(sides.send);
+      if (untold || others) receive();
+    }
+    untold = false;
+  }
+
+  /** By these offers the room knows again which connections there are; they go on as they are. */
+  function anew() {
+    untold = true;
+    reported = "";
   }
 
   function begin() {
@@ -111,21 +125,26 @@ export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }
   async function exchange(side) {
     await side.pc.setLocalDescription();
     const sdp = await ask(side);
-    if (!current(side)) return;
+    if (!sdp || !current(side)) return;
     await side.pc.setRemoteDescription({ type: "answer", sdp });
     if (side.direction === "recv") show(side.pc);
   }
 
-  function ask({ direction, connection, pc }) {
+  /** The answer; none when another offer takes the place of this one. */
+  function ask(side) {
+    const { direction, connection, pc } = side;
     const id = send("offer", { epoch, direction, connection, sdp: pc.localDescription.sdp });
     return new Promise((resolve, reject) => {
-      const timeout = setTimeout(() => (asked.delete(id), reject(new Error("no answer"))), ANSWER_MS);
-      asked.set(id, (message) => {
+      const over = (settle) => {
         clearTimeout(timeout);
         asked.delete(id);
-        if (message.type === "answer") resolve(message.sdp);
-        else reject(new Error(message.code));
-      });
+        withdraw(id);
+        side.giveUp = undefined;
+        settle();
+      };
+      const timeout = setTimeout(() => over(() => reject(new Error("no answer"))), ANSWER_MS);
+      side.giveUp = () => over(resolve);
+      asked.set(id, ({ type, sdp, code }) => over(() => (type === "answer" ? resolve(sdp) : reject(new Error(code)))));
     });
   }
 
@@ -170,7 +189,10 @@ export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }
     }
     const total = await figures(side.pc, arrived, now);
     if (sides.recv !== side) return;
-    if (total.packets > seen.packets) seen.alive = now;
+    if (total.packets > seen.packets) {
+      if (now - seen.alive > QUIET_MS) onAgain();
+      seen.alive = now;
+    }
     if (total.packets > 0) seen.first ??= now;
     Object.assign(seen, total);
     judge(now, now - seen.alive);
@@ -196,6 +218,7 @@ export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }
     seen.restarts += 1;
     for (const side of Object.values(sides).filter((each) => each?.pc.remoteDescription)) {
       side.pc.restartIce();
+      side.giveUp?.(); // what was offered from an address that may be no more is not waited for
       negotiate(side);
     }
   }
@@ -204,6 +227,7 @@ export function overNode({ send, onQuiet, local, iceServers, onPeople, onState }
     settle,
     hear,
     restart,
+    anew,
     down: () => sides.recv?.pc,
     flows: () => seen.frames > 0 || (seen.packets > 0 && performance.now() - seen.first > PATIENCE_MS),
     shows: (person) => Boolean(streams.get(person)?.getTracks().some(({ id }) => flowing(arrived.get(id)))),

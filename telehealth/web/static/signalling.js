@@ -5,6 +5,8 @@ const PING_MS = 4000;
 const SILENT_MS = 9000;
 const DOUBT_MS = 350; // for an answer, where media are quiet too
 const CALM_MS = 3000; // between two doubts
+const LONGEST_MS = 2000; // between two attempts, by chance half as much again: a call goes on meanwhile
+const OLD_MS = 400; // an attempt that has not got on for so long went out while nothing got through
 const SHUT = 2; // sockets that did not open, one after the other
 const FINAL = { 400: "refused", 401: "refused", 403: "refused", 404: "refused", 409: "refused", 410: "ended" };
 const REASONS = { ended: "ended", replaced: "replaced", "seat-taken": "replaced" };
@@ -30,6 +32,8 @@ export function openSignalling(tickets, { onMessage, onGone }) {
   let closed = false;
   let shut = 0;
   let retry;
+  let asking = new AbortController();
+  let moved = 0; // when the present attempt last got on
   const pulse = setInterval(beat, PING_MS);
   open();
 
@@ -37,6 +41,9 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     clearTimeout(retry);
     clearTimeout(doubt);
     const mine = (attempt += 1);
+    moved = performance.now();
+    asking.abort(); // an answer that nobody waits for would take up one of the few connections
+    asking = new AbortController();
     abandon();
     const [ticket, final] = await ask();
     if (closed || mine !== attempt) return;
@@ -46,8 +53,9 @@ export function openSignalling(tickets, { onMessage, onGone }) {
   }
 
   async function ask() {
+    const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(tries > 0 ? 5000 : 2000)]);
     try {
-      const answer = await fetch(tickets, { method: "POST", signal: AbortSignal.timeout(tries > 0 ? 5000 : 2000) });
+      const answer = await fetch(tickets, { method: "POST", signal });
       return answer.ok ? [(await answer.json()).ticket] : [null, FINAL[answer.status]];
     } catch {
       return [null];
@@ -63,6 +71,7 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     setTimeout(() => opened || mine.close(), SILENT_MS);
     socket.onopen = () => {
       opened = true;
+      moved = performance.now();
       if (!polling) shut = 0;
       const resume = session ? { resume: { session, last_seq: seq } } : {};
       socket.send(JSON.stringify({ type: "hello", v: 1, ticket, ...resume }));
@@ -97,8 +106,10 @@ export function openSignalling(tickets, { onMessage, onGone }) {
   function welcome(message) {
     if (!message.resumed) {
       ({ seq } = message); // a resumed session counts on from the last it heard: what it missed comes now
-      settled(() => true, () => "lost");
-      next = 1;
+      if (message.session !== session) {
+        settled(() => true, () => "lost");
+        next = 1;
+      }
     }
     ({ session } = message);
     settled(({ command }) => command.id <= message.ack, () => "");
@@ -115,7 +126,7 @@ export function openSignalling(tickets, { onMessage, onGone }) {
 
   function later() {
     abandon();
-    retry = setTimeout(open, Math.min(5000, 250 * 2 ** tries) * (0.5 + Math.random()));
+    retry = setTimeout(open, Math.min(LONGEST_MS, 250 * 2 ** tries) * (0.5 + Math.random()));
     tries += 1;
   }
 
@@ -151,8 +162,16 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     mention(type, body) {
       if (ready) this.send(type, body);
     },
+    /** Nobody waits for its answer any more: it is not said again after a broken socket. */
+    withdraw(id) {
+      pending = pending.filter(({ command }) => command.id !== id);
+    },
     reopen() {
       if (!closed) open();
+    },
+    /** Something got through again: what was begun before that may wait for seconds more. */
+    wake() {
+      if (!closed && !ready && performance.now() - moved > OLD_MS) open();
     },
     /** Media are quiet: whether the network is another one. `dead` hears when nobody answers here either; then a new
      *  socket is on its way. */
