@@ -27,6 +27,7 @@ MODULES: Final = (
     "drops",
     "stun",
     "secure",
+    "lanes",
     "gathering",
     "datagrams",
     "mux",
@@ -36,6 +37,7 @@ MODULES: Final = (
     "subscriber",
 )
 SOURCES: Final = tuple(Path(__file__).with_name(f"{each}.py") for each in MODULES)
+NATIVE: Final = tuple(Path(__file__).with_name(each) for each in ("lanes.h", "lanes.c"))
 PLACE: Final = Path(sys.prefix, "lib", "telehealth-media")
 STAMP: Final = "made-of"
 
@@ -59,6 +61,6 @@ def is_current(place: Path = PLACE) -> bool:
 def stamp() -> str:
     """What a twin is made of."""
     whole = hashlib.sha256(sys.version.encode())
-    for source in SOURCES:
+    for source in (*SOURCES, *NATIVE):
         whole.update(source.read_bytes())
     return whole.hexdigest()

@@ -14,6 +14,7 @@ import socket
 from typing import Final
 
 from telehealth.media.kernel import CALLS, NAME, Calls, Source, Table
+from telehealth.media.lanes import Lanes
 from telehealth.media.rtp import ROOM
 from telehealth.media.secure import LARGEST_DATAGRAM, Packet, places
 
@@ -28,14 +29,22 @@ class Inbox:
         self._calls = calls
         self._packets = tuple(Packet() for _ in range(MOST))
         self._table = Table([(each.buffer, 0) for each in self._packets], LARGEST_DATAGRAM)
+        self.count = 0
 
-    def take(self, end: socket.socket) -> list[tuple[Packet, int, Source]]:
-        """At most `MOST` datagrams that wait: each in its memory, its length, and where it came from.
+    def take(
+        self, end: socket.socket, lanes: Lanes | None = None, now: float = 0.0
+    ) -> list[tuple[Packet, int, Source]]:
+        """At most `MOST` datagrams that wait: each in its memory, its length, and where it came from. Without those
+        that went by themselves (lanes.py); with them they are `count`.
 
         They are valid until the next call.
         """
         table = self._table
-        count = self._calls.take(end, table)
+        if lanes is not None:
+            places = lanes.take(end.fileno(), table, now)
+            self.count = lanes.received
+            return [(self._packets[place], table.taken[place], table.source(place)) for place in places]
+        self.count = count = self._calls.take(end, table)
         if not count:
             return []
         names = bytes(table.names[: count * NAME])

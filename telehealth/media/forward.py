@@ -27,11 +27,12 @@ from telehealth.media.rtcp import (
     SenderReport,
 )
 from telehealth.media.rtp import Extensions, RtpPacket, read_names, unwrap
-from telehealth.media.sending import STAMPS_PER_SECOND
+from telehealth.media.sending import STAMPS_PER_SECOND, Outgoing
 from telehealth.media.tracks import Source, Track
 
 REPORT_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 0.1  # how often is looked for what is due, where nothing is wanted at once
+CALM: Final = 16  # packets, one after the other, before a stream goes by itself
 USUAL_RTT: Final = 0.1  # a node of ICE-lite asks nobody, and a sender that hears no sender reports tells nothing
 
 
@@ -54,6 +55,41 @@ class _Feed:
     repairs: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A stream of which nobody waits for a keyframe: its next packet goes where the last one went.
+
+    `types` are the payload types that are media, `kinds` those of Extensions.
+    """
+
+    uplink: "Uplink"
+    source: Source
+    receiver: Receiver
+    ssrc: int
+    kinds: bytes
+    types: frozenset[int]
+
+    @property
+    def next(self) -> int:
+        """The sequence number of its next packet."""
+        return self.receiver.next
+
+    @property
+    def offset(self) -> int:
+        """How far packet numbers are from sequence numbers."""
+        return self.receiver.highest + 1 - self.receiver.next
+
+    @property
+    def outgoings(self) -> Sequence[Outgoing]:
+        return self.source.live
+
+    def fail(self, leap: int) -> None:
+        """Ends all that its sender sends, because what went by itself is not known for sure. `leap` is more than that
+        can have been: no number of those is used again.
+        """
+        self.uplink.fail(leap)
+
+
 class Uplink:
     """What one participant sends. `ssrc` is the one that our RTCP to it comes from."""
 
@@ -74,34 +110,65 @@ class Uplink:
     def receive(self, data: bytes, now: float) -> None:
         """Takes a decrypted packet and sends it on. Malformed when it is none: it is not counted as received then."""
         packet = self._spare
+        source = self._accept(data, now)
+        if source is None:
+            return
+        if source.lane is not None:
+            source.halt()  # it was not what the lane waits for
+        if source.waiting or source.requests.wanted:
+            source.admit(packet, self._feeds[packet.ssrc].track.codecs[packet.payload_type], now)
+        for outgoing in source.live:
+            outgoing.write(packet)
+
+    def account(self, data: bytes, now: float) -> None:
+        """Takes a decrypted packet that was sent on by itself. Malformed as `receive`."""
+        packet = self._spare
+        source = self._accept(data, now)
+        if source is not None:
+            for outgoing in source.live:
+                outgoing.wrote(packet)
+
+    def _accept(self, data: bytes, now: float) -> Source | None:
+        """Reads, numbers and keeps a packet, which is in `_spare` before; None: it goes no further."""
+        packet = self._spare
         packet.load(data, self._kinds)
         if packet.transport_number >= 0:
             self.arrivals.record(packet.transport_number, now)
         feed = self._feeds.get(packet.ssrc) or self._learn(packet)
         if feed is None:
             self.counts.unknown += 1
-            return
-        source = feed.source
+            return None
         receiver = feed.receiver if not feed.repairs else self._unwrap(packet, feed)
         if receiver is None:
-            return
-        codec = feed.track.codecs.get(packet.payload_type)
-        if codec is None:
+            return None
+        if packet.payload_type not in feed.track.codecs:
             self.counts.unknown += 1
-            return
+            return None
         spare = receiver.accept(packet, now, repaired=feed.repairs)
         if spare is None:
             self.counts.repeated += 1
-            return
+            return None
         self._spare = spare
         packet.stamp = int(now * STAMPS_PER_SECOND) & 0xFFFFFF
-        if source.waiting or source.requests.wanted:
-            source.admit(packet, codec, now)
-        for outgoing in source.live:
-            outgoing.write(packet)
+        return feed.source
+
+    def flow(self, ssrc: int) -> Flow | None:
+        """How the stream of that SSRC goes on by itself; None: the next packet has to be looked at too. Asked after
+        each packet that was: one in CALM is an answer, for to begin a lane costs more than to forward a few.
+        """
+        feed = self._feeds.get(ssrc)
+        if feed is None or feed.repairs or feed.receiver is None or feed.receiver.highest < 0:
+            return None
+        source = feed.source
+        source.calm += 1
+        if source.calm < CALM or source.waiting or source.requests.wanted:
+            return None
+        source.calm = 0
+        return Flow(self, source, feed.receiver, ssrc, self._kinds, frozenset(feed.track.codecs))
 
     def negotiate(self, extensions: Extensions) -> None:
         """Takes the identifiers of a later offer: more sections may name more."""
+        self._halt(self.tracks.values())
         self._extensions, self._kinds = extensions, extensions.kinds
 
     def declare(self, ssrc: int, *, mid: str, rid: str = "", repairs: bool = False) -> None:
@@ -127,12 +194,26 @@ class Uplink:
     def remove(self, mid: str) -> None:
         track = self.tracks.pop(mid, None)
         if track is not None:
+            self._halt([track])
             track.close()
             self._feeds = {ssrc: feed for ssrc, feed in self._feeds.items() if feed.track is not track}
 
     def close(self) -> None:
         for mid in tuple(self.tracks):
             self.remove(mid)
+
+    def fail(self, leap: int) -> None:
+        """Ends it, with so many numbers left out in each stream that is made of it."""
+        for track in self.tracks.values():
+            for outgoing in [each for source in track.sources for each in source.live]:
+                outgoing.highest += leap
+        self.close()
+
+    @staticmethod
+    def _halt(tracks: Iterable[Track]) -> None:
+        for track in tracks:
+            for source in track.sources:
+                source.halt()
 
     def hear(self, packets: Iterable[Packet], now: float) -> None:
         """Takes the sender's reports (RFC 3550, section 6.4.1); all else it may say is no news here."""
@@ -196,7 +277,7 @@ class Uplink:
         if receiver.broken:
             receiver.broken = False
             if source.live and not track.is_audio:
-                source.requests.want()
+                source.want_keyframe()
         if source.requests.wanted and source.sends(now) and source.requests.due(now):
             yield PictureLoss(sender=self.ssrc, media=receiver.ssrc)
 
@@ -216,6 +297,7 @@ class Uplink:
 
     def _bind(self, ssrc: int, track: Track, source: Source, *, repairs: bool) -> _Feed:
         """An encoding comes from one SSRC at a time, and so do its retransmissions: the newest."""
+        source.halt()
         for old, feed in tuple(self._feeds.items()):
             if feed.source is source and feed.repairs == repairs:
                 del self._feeds[old]

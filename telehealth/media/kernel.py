@@ -90,6 +90,9 @@ class Table:
         self.given = memoryview(self._vectors).cast("B").cast("L")[1::2]
         self.taken = memoryview(self._entries).cast("B").cast("I")[_LENGTH_AT::_STEP]
 
+    def source(self, place: int) -> Source:
+        return Source(bytes(self.names[place * NAME : (place + 1) * NAME]))
+
 
 class Calls:
     """A call for each datagram."""
@@ -108,9 +111,8 @@ class Calls:
     def send(self, end: socket.socket, table: Table, first: int, last: int) -> None:
         """Those places but the last. Best effort, as UDP is: a full buffer or an unreachable address loses one."""
         for place in range(first, last):
-            source = Source(bytes(table.names[place * NAME : (place + 1) * NAME]))
             try:
-                end.sendto(table.places[place][: table.given[place]], address_of(source))
+                end.sendto(table.places[place][: table.given[place]], address_of(table.source(place)))
             except OSError:
                 continue
 

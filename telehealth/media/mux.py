@@ -11,6 +11,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import NamedTuple, Protocol
 
@@ -18,6 +19,7 @@ from telehealth.media.datagrams import Inbox, Outbox
 from telehealth.media.drops import Drop
 from telehealth.media.gathering import FULL, MOMENT, Gathering
 from telehealth.media.kernel import Address, Source, address_of
+from telehealth.media.lanes import Ends, find_lanes
 from telehealth.media.malformed import Malformed
 from telehealth.media.rtp import ROOM
 from telehealth.media.secure import Packet
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 KERNEL_BUFFER = 4 << 20
 LOG_SECONDS = 1.0
+MOST_TRIES = 8  # ports that are tried when any free one will do
 MOST_FORGED = 50  # checks a second with a connection's fragment that may fail to show its password, before none is read
 
 
@@ -63,6 +66,10 @@ class Path(NamedTuple):
     def address(self) -> Address:
         return address_of(self.source)
 
+    @property
+    def ends(self) -> Ends:
+        return self.wire.socket.fileno(), self.source
+
 
 class Owner(Protocol):
     """A connection, as the socket sees it. Nothing it does may raise."""
@@ -95,7 +102,7 @@ class Mux:
         self.drops: Counter[Drop] = Counter()
         self.received = 0
         self._fragments: dict[str, Owner] = {}
-        self.outbox = Outbox()
+        self.outbox, self.lanes = Outbox(), find_lanes()
         self.gathering = Gathering(monotonic())
         self._told, self._quiet_until = 0, 0.0
         self._loop = asyncio.get_running_loop()
@@ -122,6 +129,17 @@ class Mux:
         """Takes an address from a connection; its datagrams are a stranger's from now on."""
         if path.wire.owners.get(path.source) is owner:
             del path.wire.owners[path.source]
+            self.leave(path)
+
+    def leave(self, path: Path) -> None:
+        """What comes from there goes by itself no longer."""
+        if self.lanes is not None:
+            self.lanes.leave(path.ends)
+
+    def settle(self) -> None:
+        """Accounts for what went by itself."""
+        if self.lanes is not None:
+            self.lanes.settle()
 
     def send(self, path: Path, data: bytes) -> None:
         """A datagram as it is. One that is too long for a packet is not sent."""
@@ -143,9 +161,12 @@ class Mux:
 
     def _take(self, wire: Wire) -> None:
         owners, now = wire.owners, monotonic()
-        batch = wire.inbox.take(wire.socket)
-        self.gathering.took(len(batch), now)
-        self.received += len(batch)
+        batch = wire.inbox.take(wire.socket, self.lanes, now)
+        self.gathering.took(wire.inbox.count, now)
+        self.received += wire.inbox.count
+        if self.lanes is not None:
+            for _ in range(self.lanes.refused()):
+                self._drop(Drop.SRTP_REFUSED)
         for packet, length, source in batch:
             first = packet.buffer[0] if length else -1
             if 128 <= first <= 191:
@@ -190,6 +211,8 @@ class Mux:
         if password is None or not check.shows(password):
             return Drop.STUN_UNAUTHENTICATED
         if accepted(check):
+            if path.wire.owners.get(path.source) is not owner:
+                self.leave(path)
             owner.checked(path, check)
             path.wire.owners[path.source] = owner
         self.send(path, reply(check, password=password, source=path.address[:2]))
@@ -206,7 +229,14 @@ class Mux:
 
 
 def _bind(hosts: Sequence[str], port: int) -> list[Wire]:
-    """A socket at each address, all at the port of the first."""
+    """A socket at each address, all at the same port. One that is free at the first need not be so at all of them."""
+    for _ in range(0 if port else MOST_TRIES):
+        with suppress(OSError):
+            return _bound(hosts, port)
+    return _bound(hosts, port)
+
+
+def _bound(hosts: Sequence[str], port: int) -> list[Wire]:
     wires: list[Wire] = []
     try:
         for host in hosts:

@@ -99,6 +99,10 @@ class Publisher:
             self._link.receive(bytes(packet.view[:length]), now)
         except Malformed:
             self.malformed += 1
+            return
+        transport = self.transport
+        if transport is not None and transport.door is not None:
+            transport.go_by_itself(self._link.flow(int.from_bytes(packet.buffer[8:12], "big")))
 
     def rtcp(self, data: bytes) -> None:
         try:

@@ -175,6 +175,11 @@ class Receiver:
         self.lost_for_good += count
         self.broken = self.bell.rung = True
 
+    @property
+    def next(self) -> int:
+        """The sequence number of the packet after the highest that came."""
+        return self._highest_sequence + 1 & _WORD
+
     def find(self, number: int) -> RtpPacket | None:
         """The packet of that number, while it is kept."""
         packet = self._ring[number & self._mask]

@@ -341,6 +341,7 @@ class Rooms:
     def _on_beat(self) -> None:
         """Of every session. One that fails ends, and harms no other."""
         now = monotonic()
+        self._mux.settle()
         self._mux.outbox.hold()
         try:
             for room in self._rooms.values():

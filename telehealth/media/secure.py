@@ -59,18 +59,34 @@ def places(buffer: bytearray, size: int) -> tuple[Any, ...]:
     return tuple(ffi.from_buffer("char[]", memoryview(buffer)[at : at + size]) for at in range(0, len(buffer), size))
 
 
+_IN_PLACE = "srtp_err_status_t(*)(struct srtp_ctx_t_ *, void *, int *)"
+
+
+def _place(name: str) -> int:
+    """Where that function of libsrtp is, for lanes.c; 0 when it is not one that changes a packet in place."""
+    return (
+        int(ffi.cast("uintptr_t", ffi.addressof(lib, name))) if _IN_PLACE in str(ffi.typeof(getattr(lib, name))) else 0
+    )
+
+
+OPEN_RTP, SEAL_RTP = _place("srtp_unprotect"), _place("srtp_protect")
+
 Change = Callable[[Memory, int], int]
 """Changes a packet of that length in place: its new length, or -1 when it is refused."""
 
 
 class Srtp:
-    """The keys of one connection. To open is to authenticate and decrypt; replays are refused (RFC 3711, 3.3.2)."""
+    """The keys of one connection. To open is to authenticate and decrypt; replays are refused (RFC 3711, 3.3.2).
 
-    __slots__ = ("_receiving", "_sending", "open_rtcp", "open_rtp", "seal_rtcp", "seal_rtp")
+    `opens` and `seals` are where libsrtp's contexts are, as long as this lives.
+    """
+
+    __slots__ = ("_receiving", "_sending", "open_rtcp", "open_rtp", "opens", "seal_rtcp", "seal_rtp", "seals")
 
     def __init__(self, dtls: RTCDtlsTransport) -> None:
         self._receiving, self._sending = dtls._rx_srtp, dtls._tx_srtp  # noqa: SLF001 - these free the contexts
         rx, tx = self._receiving._srtp[0], self._sending._srtp[0]  # noqa: SLF001
+        self.opens, self.seals = int(ffi.cast("uintptr_t", rx)), int(ffi.cast("uintptr_t", tx))
         self.open_rtp, self.open_rtcp = _change(lib.srtp_unprotect, rx), _change(lib.srtp_unprotect_rtcp, rx)
         self.seal_rtp, self.seal_rtcp = _change(lib.srtp_protect, tx), _change(lib.srtp_protect_rtcp, tx)
 

@@ -14,7 +14,7 @@ to be kept for a subscriber: a packet asked for again is found by its stretch in
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from telehealth.media.receiving import Receiver
 from telehealth.media.rtcp import ReportBlock, SenderReport
@@ -73,6 +73,18 @@ class _Stretch:
         self.receiver, self.types, self.first, self.shift, self.time_shift = receiver, types, first, shift, time_shift
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a stream is made of its source's packets: these are added to their numbers and timestamps, `types` maps
+    their payload types, and `layouts` has a header for each signature that has come, the newest last.
+    """
+
+    shift: int
+    time_shift: int
+    types: bytes
+    layouts: Mapping[int, Layout]
+
+
 def payload_types(pairs: Mapping[int, int]) -> bytes:
     """A table of the sender's payload types (RFC 3551) to the subscriber's, for `begin`."""
     table = bytearray((_NOT_NEGOTIATED,)) * 128
@@ -90,7 +102,8 @@ class Outgoing:
     """`send(length)` protects the packet of so many bytes at `slab.free`, sends it, and may move `free` on.
 
     `packets` and `octets` (of payload) are what a sender report counts (RFC 3550, section 6.4.1). `repeat_rate` is how
-    many octets a second may be sent again: on a jammed way repeating what was lost jams it further.
+    many octets a second may be sent again: on a jammed way repeating what was lost jams it further. `door` is where
+    its packets go when they go by themselves (lanes.Door), where that can be.
     """
 
     __slots__ = (
@@ -112,6 +125,7 @@ class Outgoing:
         "_time_shift",
         "_told_of",
         "_types",
+        "door",
         "highest",
         "not_kept",
         "octets",
@@ -139,6 +153,7 @@ class Outgoing:
         """The first packet will have that sequence number and timestamp: random ones (RFC 3550, section 5.1)."""
         self.ssrc, self._mid, self._extensions = ssrc, mid, extensions
         self._slab, self._send = slab, send
+        self.door: Any = None
         self._retransmission = retransmission
         self._retransmission_number = retransmission.sequence_number if retransmission is not None else 0
         self._layouts: dict[int, Layout] = {}
@@ -214,6 +229,23 @@ class Outgoing:
         self.packets += 1
         self.octets += end - body
         self._send(end - at)
+
+    def wrote(self, packet: RtpPacket) -> None:
+        """Counts a packet that went by itself, as `plan` said, as one that was written."""
+        number = packet.number + self._shift
+        if self._types[packet.payload_type] == _NOT_NEGOTIATED:
+            return
+        if number > self.highest:
+            self.highest = number
+            self.timestamp = packet.timestamp + self._time_shift & _CLOCK
+        self.packets += 1
+        self.octets += packet.end - packet.start
+
+    def plan(self) -> Plan | None:
+        """How `write` makes its packets until the next `begin`; None before the first."""
+        if self._current is None:
+            return None
+        return Plan(self._shift, self._time_shift, self._types, self._layouts)
 
     def repeat(self, sequence_numbers: Iterable[int], now: float) -> tuple[int, ...]:
         """Sends again what is kept of those, and gives back those of which nothing is.

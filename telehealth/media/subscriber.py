@@ -159,6 +159,7 @@ class Subscriber:
             sequence_number=secrets.randbits(15),
             timestamp=secrets.randbits(32),
         )
+        outgoing.door = transport.door
         feed = Feed(published.key, codecs, outgoing, rtx_ssrc=again.ssrc if again is not None else None)
         self.feeds[section.mid] = feed
         return feed

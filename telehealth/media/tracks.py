@@ -16,7 +16,7 @@ wants an encoding that is not sent gets the next lower one that is.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from telehealth.media.feedback import UplinkLimit
 from telehealth.media.keyframes import Codec, KeyframeRequests, begins_keyframe
@@ -42,12 +42,23 @@ class Format:
     retransmits: int | None = None
 
 
+class Running(Protocol):
+    """A stream that goes by itself (lanes.Lane)."""
+
+    def stop(self) -> None: ...
+
+
 class Source:
-    """One encoding of a track: what comes in, who has it, and who waits until a keyframe of it begins."""
+    """One encoding of a track: what comes in, who has it, and who waits until a keyframe of it begins.
+
+    `lane` is what its packets go by while nothing about it changes, `calm` how many did not since it ended.
+    """
 
     __slots__ = (
         "_measured_at",
         "_octets",
+        "calm",
+        "lane",
         "live",
         "rate",
         "receiver",
@@ -60,10 +71,22 @@ class Source:
         self.rid = rid
         self.receiver: Receiver | None = None
         self.live: list[Outgoing] = []
+        self.lane: Running | None = None
+        self.calm = 0
         self.waiting: list[Subscription] = []
         self.requests = KeyframeRequests()
         self.rate = usual
         self._octets, self._measured_at = 0, 0.0
+
+    def halt(self) -> None:
+        """Something about it changes: its packets come here again."""
+        self.calm = 0
+        if self.lane is not None:
+            self.lane.stop()
+
+    def want_keyframe(self) -> None:
+        self.halt()
+        self.requests.want()
 
     def sends(self, now: float) -> bool:
         return self.receiver is not None and now - self.receiver.arrived < SILENT_AFTER
@@ -180,7 +203,7 @@ class Subscription:
         """The subscriber's decoder asks for one."""
         source = self._target or self.current
         if source is not None and not self.track.is_audio:
-            source.requests.want()
+            source.want_keyframe()
 
     def follow(self, track: Track, types: bytes, now: float) -> None:
         """From its next keyframe on the stream is made of another track; until then of what it had, if that comes."""
@@ -206,6 +229,7 @@ class Subscription:
         self._target, self.current = None, source
         if source.receiver is None:
             return
+        source.halt()
         self.outgoing.begin(source.receiver, packet, now, self.types)
         source.live.append(self.outgoing)
         for number in range(packet.number + 1, source.receiver.highest + 1):
@@ -220,6 +244,7 @@ class Subscription:
 
     def _leave(self) -> None:
         if self.current is not None and self.outgoing in self.current.live:
+            self.current.halt()
             self.current.live.remove(self.outgoing)
         self.current = None
 
@@ -230,6 +255,7 @@ class Subscription:
             self._target.waiting.remove(self)
         self._target = source
         if source is not None:
+            source.halt()
             source.waiting.append(self)
             if not self.track.is_audio:
-                source.requests.want()
+                source.want_keyframe()

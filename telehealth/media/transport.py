@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from aiortc import RTCCertificate, RTCDtlsFingerprint
 
 from telehealth.media.drops import Drop
+from telehealth.media.forward import Flow
+from telehealth.media.lanes import Way
 from telehealth.media.malformed import Malformed
 from telehealth.media.mux import MOST_FORGED, Allowance, Mux, Path
 from telehealth.media.rtp import ROOM
@@ -108,7 +110,8 @@ class Transport:
         self._secure = SecureChannel(certificate, send=self.send, on_closed=self._hung_up)
         self._channels: DataChannels | None = None
         self._srtp: Srtp | None = None
-        self._outbox = mux.outbox
+        self._outbox, self._lanes = mux.outbox, mux.lanes
+        self.door = mux.lanes.door() if mux.lanes is not None else None
         self._streams: set[int] = set()
         self._paths: list[Path] = []
         self._path: Path | None = None
@@ -223,6 +226,8 @@ class Transport:
         if not await self._secure.handshake(self._remote.fingerprints):
             return False
         self._srtp = self._secure.srtp
+        if self.door is not None and self._srtp is not None:
+            self.door.key(self._srtp)
         if self._remote.sctp_port is not None:
             self._channels = self._secure.data_channels(self._remote.sctp_port)
             await self._channels.start(
@@ -245,9 +250,13 @@ class Transport:
                 continue
 
     async def _clear(self) -> None:
+        self._srtp = None
+        if self.door is not None:
+            self.door.close()
+        for path in self._paths:
+            self._mux.leave(path)
         if self._channels is not None:
             await self._channels.stop()
-        self._srtp = None
         await self._secure.close()
         for made in self._credentials:
             self._mux.forget(made.fragment)
@@ -277,6 +286,8 @@ class Transport:
         if check.nominates or self._path is None:
             self.moves += self._path is not None and self._path != path
             self._path = path
+            if self.door is not None:
+                self.door.aim(path.ends)
         if check.nominates:
             self.moves += self._credentials[0].fragment != check.local
             while self._credentials[0].fragment != check.local:  # an ICE restart is complete
@@ -329,6 +340,14 @@ class Transport:
             return Drop.OVER_BUDGET
         self._handler.rtcp(bytes(packet.view[:opened]))
         return None
+
+    def go_by_itself(self, flow: Flow | None) -> None:
+        """Lets a stream that this browser sends go by itself from its next packet on, where that can be."""
+        srtp, path = self._srtp, self._path
+        if flow is None or self._lanes is None or srtp is None or path is None:
+            return
+        if path.wire.owners.get(path.source) is self:
+            self._lanes.begin(Way(flow, path.ends, srtp, self._packets.take))
 
     # Sending
 
