@@ -36,9 +36,7 @@ class Pages:
         self, request: Request, template: str, /, *, status: int = 200, preferred: str = "", **context: object
     ) -> Response:
         locale = self.locale(request, preferred)
-        query = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
-        frame = {"locale": locale, "path": request.url.path, "query": query}
-        html = self.environment.get_template(template).render({**frame, **context})
+        html = self.environment.get_template(template).render(locale=locale, path=request.url.path, **context)
         response = Response(html, status, media_type="text/html", headers={"Content-Language": locale.tag})
         if request.query_params.get("lang") == locale.code:
             response.set_cookie(COOKIE, locale.code, max_age=31_536_000, samesite="lax")

@@ -149,7 +149,7 @@ class Polled(Message):
 
 
 class ResumeAt(Message):
-    session: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_-]*$")]
+    session: Annotated[str, Field(max_length=64, min_length=1, pattern=r"^[A-Za-z0-9_-]+$")]
     last_seq: Annotated[int, Field(ge=0, lt=2**53)]
 
 

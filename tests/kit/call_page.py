@@ -94,6 +94,7 @@ window.call = joinCall({
 window.up = uplink({
   local: window.local,
   put: (track) => window.call.put(track),
+  isOff: (kind) => (window.off ?? []).includes(kind),
   onLost: (kinds) => window.losses.push(kinds),
   onShare: (now) => window.sharing.push(now),
 });

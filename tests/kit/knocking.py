@@ -253,6 +253,7 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "visit_type_id": str(residents.visit_type.id),
     },
     "visits.move_own": lambda _: {"offer": soon(days=1)},
+    "visits.call_off": lambda _: {"sure": "yes", "words": "I am well again."},
     "visits.choose_invited": lambda _: {"offer": soon(days=1)},
     **dict.fromkeys(("visits.identify_invited", "visits.identify"), lambda _: {**BOXES, "birth_year": "1948"}),
     "visits.identify_by_name": lambda _: {"name": "Somebody Else"},

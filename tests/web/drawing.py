@@ -14,7 +14,7 @@ def draw(sample: Sample, language: str) -> str:
 
 def drawn(pages: Pages, sample: Sample, locale: Locale) -> str:
     template = pages.environment.get_template(sample.template)
-    return template.render(locale=locale, path=sample.path, query=[], **sample.context)
+    return template.render(locale=locale, path=sample.path, **sample.context)
 
 
 def static(path: str) -> tuple[bytes, str]:

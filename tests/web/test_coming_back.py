@@ -81,6 +81,7 @@ def welcome(page: Page, **told: Any) -> None:
 
 
 def begin(page: Page) -> None:
+    page.evaluate("AbortSignal.any = AbortSignal.timeout = undefined")  # as on a phone of some years
     page.evaluate(SOCKET)
     page.evaluate("asked[0].gets()")
     becomes(page, "said.length === 1")

@@ -10,6 +10,7 @@ from telehealth.records.notes.markdown import html, parse
 from tests.web.browsing import Stage, stage
 from tests.web.note_samples import PHRASES, SIGNED, asked, note
 from tests.web.sample import VISIT_ID
+from tests.web.test_scripts import eventually
 
 pytestmark = pytest.mark.browser
 NOTE = f"/v1/visits/{VISIT_ID}/note"
@@ -108,8 +109,8 @@ def test_a_note_is_retracted_with_a_reason(chromium: Browser) -> None:
         page.click("summary:has-text('Retract')")
         page.fill("#reason-1", "Wrong patient.")
         page.keyboard.press("Enter")
+        eventually(page, lambda: notes.orders == [("retract", {"version": 1, "reason": "Wrong patient."})])
         expect(page.locator("#reason-1")).to_be_hidden()
-        assert notes.orders == [("retract", {"version": 1, "reason": "Wrong patient."})]
 
 
 @pytest.mark.parametrize("refusal", [401, 403])

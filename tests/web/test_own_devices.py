@@ -27,7 +27,9 @@ BEGIN = """async () => {
     local.addTrack(track);
   };
   window.shared = [];
-  window.up = uplink({ local, put, onLost: () => {}, onShare: (now) => shared.push(now) });
+  window.off = [];
+  const isOff = (kind) => off.includes(kind);
+  window.up = uplink({ local, put, isOff, onLost: () => {}, onShare: (now) => shared.push(now) });
 }"""
 
 
@@ -55,7 +57,7 @@ def test_a_camera_that_is_off_is_off_after_the_screen_was_shared(chromium: Brows
     with stage(chromium, "visit_call") as staged:
         page = staged.open()
         page.evaluate(BEGIN)
-        page.evaluate("camera.enabled = false")
+        page.evaluate("(camera.enabled = false, off.push('video'))")
         shares(page)
         page.evaluate("another => another ? up.use('video', '') : camera.stop()", another)
         page.evaluate("up.unshare()")

@@ -33,6 +33,7 @@ from telehealth.visits.participants.guests import Closed
 from telehealth.visits.participants.pages import identity_step
 
 Context = dict[str, Any]
+FURTHEST = timedelta(days=3660)  # nobody means a later one
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ async def own_times(call: Call, query: OwnTimesQuery) -> Response:
 
 async def asked_to_move(call: Call, query: ChosenQuery) -> Response:
     """The time that was chosen beside the present one: it is moved only by a press there."""
-    return await _question(call, query, query.offer)
+    return await own_times(call, query) if query.offer is None else await _question(call, query, query.offer)
 
 
 async def move_own(call: Call, body: MovedTime, query: OwnTimesQuery) -> Response:
@@ -83,8 +84,8 @@ async def _question(call: Call, query: OwnTimesQuery, offer: datetime, *, moved:
 async def _asked_to_move(unit: Unit, query: OwnTimesQuery, offer: datetime) -> Context | None:
     """None when the time is not to be had, or the visit not to be moved."""
     visit, question = await _own_question(unit)
-    minute = Interval(offer, offer + timedelta(minutes=1))
-    free = visit.status is VisitStatus.BOOKED and await booking.search(unit, question.asked, minute, 1)
+    possible = visit.status is VisitStatus.BOOKED and offer - unit.now < FURTHEST
+    free = possible and await booking.search(unit, question.asked, Interval(offer, offer + timedelta(minutes=1)), 1)
     if not free or offer == visit.starts_at:
         return None
     clinic = await people.clinic(unit)
@@ -96,6 +97,7 @@ async def _asked_to_move(unit: Unit, query: OwnTimesQuery, offer: datetime) -> C
         "visit_type": {"name": question.kind.name, "minutes": question.kind.minutes},
         "clinician": await _named(unit, question.asked),
         "times": f"/visit/times?{query.again()}",
+        "query": query.shown(offer=offer.isoformat()),
         "clinic": clinic.name,
         "phone": clinic.phone or None,
     }
@@ -240,6 +242,7 @@ async def _choice(unit: Unit, question: Question, query: OwnTimesQuery, *, open_
         "clinician": await _named(unit, question.asked),
         "now": question.now,
         "zone": zone,
+        "query": query.shown(),
         "zones": ZONES if zone.key in ZONES else (zone.key, *ZONES),
         "free": await free_days(unit, question.kind, question.asked, reading) if open_now else None,
         "refused": "",

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -17,6 +17,11 @@ from telehealth.visits.lifecycle.schemas import Day, Typed
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 DAY = TypeAdapter[date](Day)
+
+
+def as_typed(words: object) -> object:
+    """A line that ends counts once, as it did where it was typed: browsers send two characters."""
+    return words.replace("\r\n", "\n") if isinstance(words, str) else words
 
 
 def _empty_is_none(typed: object) -> object:
@@ -133,16 +138,19 @@ class OwnTimesQuery(Message):
     location: Place = None
     lang: str | None = None
 
-    def again(self, **more: str) -> str:
+    def shown(self, **more: str) -> dict[str, str]:
         """The query of the same list, with more."""
         shown = {"day": self.day.isoformat() if self.day else "", "zone": self.zone or "", **more}
-        return urlencode({name: value for name, value in shown.items() if value})
+        return {name: value for name, value in shown.items() if value}
+
+    def again(self, **more: str) -> str:
+        return urlencode(self.shown(**more))
 
 
 class ChosenQuery(OwnTimesQuery):
-    """The same, with the start that was chosen from the list."""
+    """The same, with the start that was chosen from the list; without it that is shown again."""
 
-    offer: Instant
+    offer: Instant | None = None
 
 
 class OwnTime(Message):
@@ -158,6 +166,7 @@ class MovedTime(OwnTime):
 
 
 class CallOff(Message):
-    """Why a patient cancels, if they care to say."""
+    """That a patient cancels, and why, if they care to say."""
 
-    words: Annotated[str, Field(max_length=500)] = ""
+    sure: Literal["yes"]
+    words: Annotated[str, BeforeValidator(as_typed), Field(max_length=500)] = ""

@@ -40,8 +40,11 @@ export function polling(ticket) {
       const messages = out.splice(0, after === null ? 1 : MOST);
       const waits = new AbortController();
       idle = messages.length === 0 ? waits : null;
+      const given = new AbortController(); // AbortSignal.any is younger than the phones people have
+      const late = setTimeout(() => given.abort(), 30000);
+      waits.signal.addEventListener("abort", () => given.abort());
       try {
-        const answer = await ask(messages, { signal: AbortSignal.any([waits.signal, AbortSignal.timeout(30000)]) });
+        const answer = await ask(messages, { signal: given.signal });
         idle = null;
         if (!answer.ok) return end(4000 + answer.status, await slug(answer));
         hear(await answer.json());
@@ -53,6 +56,8 @@ export function polling(ticket) {
         failed += 1;
         if (failed > TRIES) return end(1006, "");
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      } finally {
+        clearTimeout(late);
       }
     }
     return undefined;

@@ -33,6 +33,7 @@ export function openSignalling(tickets, { onMessage, onGone }) {
   let shut = 0;
   let retry;
   let asking = new AbortController();
+  let woken = -CALM_MS;
   let moved = 0; // when the present attempt last got on
   const pulse = setInterval(beat, PING_MS);
   open();
@@ -47,18 +48,22 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     abandon();
     const [ticket, final] = await ask();
     if (closed || mine !== attempt) return;
+    moved = performance.now();
     if (final) end(final);
     else if (ticket) talk(ticket, shut >= SHUT && (await import("./polling.js")).polling);
     else later();
   }
 
   async function ask() {
-    const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(tries > 0 ? 5000 : 2000)]);
+    const mine = asking;
+    const late = setTimeout(() => mine.abort(), tries > 0 ? 5000 : 2000);
     try {
-      const answer = await fetch(tickets, { method: "POST", signal });
+      const answer = await fetch(tickets, { method: "POST", signal: mine.signal });
       return answer.ok ? [(await answer.json()).ticket] : [null, FINAL[answer.status]];
     } catch {
       return [null];
+    } finally {
+      clearTimeout(late);
     }
   }
 
@@ -171,7 +176,10 @@ export function openSignalling(tickets, { onMessage, onGone }) {
     },
     /** Something got through again: what was begun before that may wait for seconds more. */
     wake() {
-      if (!closed && !ready && performance.now() - moved > OLD_MS) open();
+      const now = performance.now();
+      if (closed || ready || now - moved < OLD_MS || now - woken < CALM_MS) return;
+      woken = now; // on a poor network it does so again and again
+      open();
     },
     /** Media are quiet: whether the network is another one. `dead` hears when nobody answers here either; then a new
      *  socket is on its way. */

@@ -123,8 +123,9 @@ export function talk({
   /** Another device; a camera where there was none is seen at once. */
   async function use(kind, id) {
     const first = kind === "video" && !local.getVideoTracks().length;
-    if (first) for (const each of ["camera", "video"]) off.set(each, false);
     await up.use(kind, id);
+    if (first) for (const each of ["camera", "video"]) off.set(each, false);
+    for (const track of first ? local.getVideoTracks() : []) track.enabled = true;
     if (first) near.srcObject = local;
     shared($("share").getAttribute("aria-pressed") === "true");
     tellOff();
@@ -235,7 +236,7 @@ export function talk({
         onRoom(room);
       },
     });
-    up = uplink({ local, put: (track) => handle.put(track), onLost: lost, onShare: shared });
+    up = uplink({ local, put: (track) => handle.put(track), isOff: off.has, onLost: lost, onShare: shared });
     choices({ local, use });
     written = chatPanel({ path: `/v1/visits/${visitId}/${chat}`, send: (text) => handle.chat(text), nameOf });
     spoken = captionArea({ nameOf });

@@ -11,10 +11,11 @@ const SHOWN = { video: { frameRate: { max: 15 } } };
  * @param {object} options
  * @param {MediaStream} options.local what is sent now; kept up to date by `put`
  * @param {(track: MediaStreamTrack) => Promise<void>} options.put sends it in place of the track of its kind
+ * @param {(kind: string) => boolean} options.isOff whether a person has switched off what is of that kind
  * @param {(lost: string[]) => void} options.onLost the kinds that are interrupted; empty when all is well again
  * @param {(sharing: boolean) => void} options.onShare
  */
-export function uplink({ local, put, onLost, onShare }) {
+export function uplink({ local, put, isOff, onLost, onShare }) {
   const stop = new AbortController();
   const { signal } = stop;
   /** @type {Map<string, {timer: number, busy: boolean}>} */
@@ -79,7 +80,7 @@ export function uplink({ local, put, onLost, onShare }) {
   /** @param {MediaStreamTrack} track in place of the one of its kind, which is let go */
   async function take(track) {
     const old = local.getTracks().find(({ kind }) => kind === track.kind);
-    if (old) track.enabled = old.enabled;
+    track.enabled = !isOff(track.kind);
     watch(track);
     await put(track);
     if (old !== camera) old?.stop();
@@ -97,7 +98,7 @@ export function uplink({ local, put, onLost, onShare }) {
   /** A phone opens one camera at a time: where both at once are refused, the old one goes first. */
   async function exchanged(old, kind, deviceId) {
     const fresh = await openTrack(kind, deviceId).catch(() => (old?.stop(), openTrack(kind, deviceId)));
-    fresh.enabled = old?.enabled ?? true;
+    fresh.enabled = !isOff(kind);
     old?.stop();
     return fresh;
   }
@@ -123,7 +124,7 @@ export function uplink({ local, put, onLost, onShare }) {
     screen.stop();
     const live = camera?.readyState === "live" ? camera : null;
     const back = live ?? (camera ? await openTrack("video").catch(() => null) : null) ?? darkness();
-    back.enabled = camera?.enabled ?? true; // switched off it stays
+    back.enabled = !isOff("video");
     if (signal.aborted) return back.stop();
     if (back !== live) watch(back);
     await put(back);

@@ -75,7 +75,7 @@ async def test_a_patient_is_asked_and_cancels_once(house: House, visit: str) -> 
     assert await _status(house, visit) == ("booked", 1)
 
     for _ in range(2):
-        done = await house.phone.post("/visit/cancel", data={"words": f" {WHY} "})
+        done = await house.phone.post("/visit/cancel", data={"sure": "yes", "words": f" {WHY} "})
         assert (done.status_code, done.headers["location"]) == (303, "/visit/cancel")
         assert await _status(house, visit) == ("cancelled", 2)
     assert "Your visit is cancelled" in (await house.phone.get("/visit/cancel?lang=en")).text
@@ -90,7 +90,7 @@ async def _heard(unit: Unit) -> list[str]:
 
 
 async def test_staff_read_why_and_nobody_reads_it_in_the_table(house: House, visit: str) -> None:
-    await house.phone.post("/visit/cancel", data={"words": WHY})
+    await house.phone.post("/visit/cancel", data={"sure": "yes", "words": WHY})
     page = await house.desk.get(f"{visit.removeprefix('/v1')}/desk?lang=en")
     told = re.search(r"Cancelled . The patient asks for it: <q [^>]*>([^<]*)</q>", page.text)
     assert told
@@ -100,9 +100,17 @@ async def test_staff_read_why_and_nobody_reads_it_in_the_table(house: House, vis
 
 
 async def test_who_says_nothing_leaves_nothing(house: House, visit: str) -> None:
-    assert (await house.phone.post("/visit/cancel", data={"words": " "})).status_code == 303
+    assert (await house.phone.post("/visit/cancel", data={"unknown": ""})).status_code == 422
+    assert (await house.phone.post("/visit/cancel", data={"sure": "yes", "words": ""})).status_code == 303
     assert await _status(house, visit) == ("cancelled", 2)
     assert await house.unit_of_work.run(_kept, SYSTEM) == []
+
+
+async def test_a_line_that_ends_counts_once(house: House, visit: str) -> None:
+    typed = "\r\n".join(["a" * 98] * 5) + "a" * 6
+    assert (await house.phone.post("/visit/cancel", data={"sure": "yes", "words": f"{typed}a"})).status_code == 422
+    assert (await house.phone.post("/visit/cancel", data={"sure": "yes", "words": typed})).status_code == 303
+    assert await _status(house, visit) == ("cancelled", 2)
 
 
 async def _kept(unit: Unit) -> list[bytes]:
@@ -115,14 +123,16 @@ async def test_who_waits_may_cancel_until_the_visit_is_to_begin(house: House, vi
     house.clock.advance(timedelta(minutes=5))
     late = await house.phone.get("/visit/cancel?lang=en")
     assert (late.status_code, "cannot be cancelled here any more" in late.text) == (200, True)
-    refused = await house.phone.post("/visit/cancel?lang=en", data={"words": WHY})
+    refused = await house.phone.post("/visit/cancel?lang=en", data={"sure": "yes", "words": WHY})
     assert (refused.status_code, "call the clinic" in refused.text) == (409, True)
     assert (await _status(house, visit))[0] == "ready"
     assert await house.unit_of_work.run(_kept, SYSTEM) == []
 
 
 async def test_two_presses_at_the_same_moment_cancel_once(house: House, visit: str) -> None:
-    both = await asyncio.gather(*(house.phone.post("/visit/cancel", data={"words": WHY}) for _ in range(2)))
+    both = await asyncio.gather(
+        *(house.phone.post("/visit/cancel", data={"sure": "yes", "words": WHY}) for _ in range(2))
+    )
     assert [each.status_code for each in both] == [303, 303]
     assert await _status(house, visit) == ("cancelled", 2)
 
@@ -130,7 +140,8 @@ async def test_two_presses_at_the_same_moment_cancel_once(house: House, visit: s
 async def test_of_a_patient_who_cancels_and_a_clinician_who_admits_one_is_told(house: House, visit: str) -> None:
     await _comes(house, timedelta(minutes=10))
     cancelled, admitted = await asyncio.gather(
-        house.phone.post("/visit/cancel", data={"words": WHY}), house.clinician.post(f"{visit}/admit", json={})
+        house.phone.post("/visit/cancel", data={"sure": "yes", "words": WHY}),
+        house.clinician.post(f"{visit}/admit", json={}),
     )
     status, _ = await _status(house, visit)
     answers = (cancelled.status_code, admitted.status_code)
@@ -139,6 +150,6 @@ async def test_of_a_patient_who_cancels_and_a_clinician_who_admits_one_is_told(h
 
 async def test_what_staff_cancelled_meanwhile_is_cancelled(house: House, visit: str) -> None:
     await house.desk.post(f"{visit}/cancel", json={"reason": "technical"})
-    assert (await house.phone.post("/visit/cancel", data={"words": WHY})).status_code == 303
+    assert (await house.phone.post("/visit/cancel", data={"sure": "yes", "words": WHY})).status_code == 303
     assert await _status(house, visit) == ("cancelled", 2)
     assert await house.unit_of_work.run(_kept, SYSTEM) == []
