@@ -57,7 +57,7 @@ async def test_what_is_sent_may_change_and_nobody_connects_anew(sides: tuple[Sid
     await patient.until(f"audible().then((packets) => packets > {heard + 20})")
 
     # Another microphone while muted stays muted.
-    await host.do("call.toggle('audio', false)")
+    await host.do("window.off = ['audio']; call.toggle('audio', false)")
     other = "(await navigator.mediaDevices.enumerateDevices()).findLast(({ kind }) => kind === 'audioinput').deviceId"
     await host.do(f"(async () => up.use('audio', {other}))()")
     assert await host.do("local.getAudioTracks().map(({ enabled, readyState }) => [enabled, readyState])") == [
