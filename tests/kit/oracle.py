@@ -63,7 +63,7 @@ class Oracle:
             (Reason.NOT_OFFERED, unless_joining(self._is_offered)),
             *licence,
             (Reason.CALENDAR_UNVERIFIED, self._is_verified),
-            (Reason.SESSION_FULL, lambda start: self._session(start) is None or self._joins(start)),
+            (Reason.SESSION_FULL, lambda start: not self._sessions(start) or self._joins(start)),
             (Reason.SLOT_TAKEN, unless_joining(lambda start: self._is_free(self.host.id, self.host.capacity, start))),
             (Reason.DAILY_CAP, unless_joining(self._is_below_daily)),
             (Reason.WEEKLY_CAP, unless_joining(self._is_below_weekly)),
@@ -178,14 +178,12 @@ class Oracle:
     def _is_licensed(self, start: int) -> bool:
         return not self._is_located(start) or any(each.start <= start < each.end for each in self.allowed)
 
-    def _session(self, start: int) -> UUID | None:
-        if self.kind.seats == 1:
-            return None
-        return next((owner for owner, begins in self._visits if begins == start), None)
+    def _sessions(self, start: int) -> set[UUID]:
+        found = {owner for owner, begins in self._visits if begins == start and owner}
+        return found if self.kind.seats > 1 else set()
 
     def _joins(self, start: int) -> bool:
-        session = self._session(start)
-        return session is not None and len(self.seats.get(session, ())) < self.kind.seats
+        return any(len(self.seats.get(each, ())) < self.kind.seats for each in self._sessions(start))
 
     def _is_first(self, start: int) -> bool:
         today = local_date(self.host, start)

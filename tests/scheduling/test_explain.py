@@ -111,6 +111,21 @@ def test_more_busy_time_never_adds_a_start(
 START = to_minute(datetime(2026, 11, 2, 15, tzinfo=UTC))  # Monday, 10:00
 
 
+@pytest.mark.parametrize("full", [1, 2])
+def test_a_seat_is_left_while_one_of_two_sessions_at_one_time_has_it(full: int) -> None:
+    start, group = NOON + 60, kind(seats=2)
+    host = Resource(id=CLINICIAN, kind="clinician", name="", time_zone="UTC", version=1, rules=HOURS.rules, capacity=2)
+    rows = [
+        Taken(start, start + 20, owner_id=UUID(int=each), layer=each, visit_type_id=group.id, start=start)
+        for each in (1, 2)
+    ]
+    seats = {UUID(int=each): frozenset({0, 1} if each == full else {0}) for each in (1, 2)}
+    scene = Scene(kind=group, frame=SPAN, now=NOON, resources={CLINICIAN: host}, taken={CLINICIAN: rows}, seats=seats)
+    found = Judgement(scene, host)
+    assert found.explain(start) is Reason.OK
+    assert found.open_sessions == {start - SPAN.start: (UUID(int=3 - full), 1)}
+
+
 @pytest.mark.parametrize(
     ("start", "visit_type", "calendars", "reason"),
     [

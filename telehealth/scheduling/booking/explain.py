@@ -287,12 +287,12 @@ class Judgement:
         return found
 
     @property
-    def _sessions(self) -> Mapping[int, UUID]:
-        """Start to session, of the group visits of this type within the frame."""
+    def _sessions(self) -> set[tuple[int, UUID]]:
+        """Start and session of the group visits of this type within the frame; two may begin at one time."""
         if self.scene.kind.seats == 1:
-            return {}
+            return set()
         return {
-            row.start - self.scene.frame.start: row.owner_id
+            (row.start - self.scene.frame.start, row.owner_id)
             for row in self._rows
             if row.role == "host"
             and row.visit_type_id == self.scene.kind.id
@@ -304,17 +304,11 @@ class Judgement:
     @cached_property
     def open_sessions(self) -> Mapping[int, tuple[UUID, int]]:
         """Minute of the frame to a group session with seats left, and how many."""
-        if self.scene.kind.seats == 1:
-            return {}
-        seats, left = self.scene.kind.seats, {}
-        for at, session in self._sessions.items():
-            free = seats - len(self.scene.seats.get(session, ()))
-            if free > 0:
-                left[at] = session, free
-        return left
+        seats = ((at, each, self.scene.kind.seats - len(self.scene.seats.get(each, ()))) for at, each in self._sessions)
+        return {at: (each, left) for at, each, left in sorted(seats) if left > 0}
 
     def _not_full(self) -> Iterator[tuple[Reason, int]]:
-        if full := minutes.any_of(1 << at for at in self._sessions if at not in self.open_sessions):
+        if full := minutes.any_of(1 << at for at in {at for at, _ in self._sessions} - self.open_sessions.keys()):
             yield Reason.SESSION_FULL, self.scene.everything & ~full
 
     def _first_of_day(self, passing: Sequence[tuple[Reason, int]]) -> int:
