@@ -91,7 +91,9 @@ class Flow:
 
 
 class Uplink:
-    """What one participant sends. `ssrc` is the one that our RTCP to it comes from."""
+    """What one participant sends. `ssrc` is the one that our RTCP to it comes from. `failed`: what went by itself
+    is not known for sure, and nothing goes on.
+    """
 
     def __init__(self, extensions: Extensions, *, tracks: Iterable[Track], ssrc: int) -> None:
         self.ssrc = ssrc
@@ -104,6 +106,7 @@ class Uplink:
         self._bell = Bell()
         self._report_at = self._look_at = float("-inf")
         self._limit = -1
+        self.failed = False
         for track in tracks:
             self.add(track)
 
@@ -204,6 +207,7 @@ class Uplink:
 
     def fail(self, leap: int) -> None:
         """Ends it, with so many numbers left out in each stream that is made of it."""
+        self.failed = True
         for track in self.tracks.values():
             for outgoing in [each for source in track.sources for each in source.live]:
                 outgoing.highest += leap

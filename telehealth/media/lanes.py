@@ -149,9 +149,10 @@ class Lanes:
     def begin(self, way: Way) -> None:
         """From the next packet on, that stream goes by itself; unless it cannot."""
         flow, number = way.flow, next(self._numbers)
-        if not all(isinstance(each.door, Door) for each in flow.outgoings):
+        plans = [(each, plan) for each in flow.outgoings if isinstance(each.door, Door) and (plan := each.plan())]
+        if len(plans) < len(flow.outgoings):
             return  # a recording has one, or captions
-        legs = [self._leg(outgoing, plan, flow.offset) for outgoing in flow.outgoings if (plan := outgoing.plan())]
+        legs = [self._leg(outgoing, plan, flow.offset) for outgoing, plan in plans]
         row, struct = self._ffi.new("struct leg[]", [leg[0][0] for leg in legs]), self._ffi.new("struct lane *")
         struct.number, (struct.socket, struct.name), struct.ssrc = number, way.ends, flow.ssrc
         struct.context = self._ffi.cast("void *", way.srtp.opens)

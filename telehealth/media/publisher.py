@@ -31,6 +31,10 @@ class Published:
     track: Track
 
 
+class NotAccounted(Exception):
+    """What went by itself is not known for sure: who sent it has to connect anew."""
+
+
 class Publisher:
     """The handler of a sending connection. `on_open` is told when media can come, `on_closed` when it is over."""
 
@@ -114,7 +118,9 @@ class Publisher:
         """No data channel is asked for; a browser may open one."""
 
     def beat(self, now: float) -> None:
-        """Tells its browser what is due: called some fifty times a second."""
+        """Tells its browser what is due: called some fifty times a second. Raises NotAccounted."""
+        if self._link.failed:
+            raise NotAccounted
         told = self._link.due(now)
         if told and self.transport is not None:
             for data in rtcp.datagrams(told):

@@ -303,8 +303,7 @@ class Rooms:
             case Publisher() as publisher:
                 self._show(room, publisher)
             case Subscriber() as subscriber:
-                for feed in subscriber.feeds.values():
-                    feed.refresh()
+                subscriber.begin()
         for other in room.of(session.participant, type(session.side)):
             if other is session:
                 break
@@ -346,6 +345,8 @@ class Rooms:
         try:
             for room in self._rooms.values():
                 for session in room.sessions.values():
+                    if session.transport.ending is not None:
+                        continue
                     try:
                         session.side.beat(now)
                         if session.vouched_until is not None and now > session.vouched_until:

@@ -50,9 +50,13 @@ class Feed:
         types = payload_types({theirs: ours.payload_type for theirs, ours in matched.items()})
         if self.subscription is None:
             self.subscription = Subscription(published.track, self.outgoing, types)
-            self.subscription.want(0, now)
         elif self.subscription.track is not published.track:
             self.subscription.follow(published.track, types, now)
+
+    def begin(self, now: float) -> None:
+        """From now on the subscriber can be sent what it shows."""
+        if self.subscription is not None and self.subscription.layer is None:
+            self.subscription.want(0, now)
 
     def leave(self) -> None:
         if self.subscription is not None:
@@ -103,6 +107,7 @@ class Subscriber:
         self.feeds: dict[str, Feed] = {}
         self.transport: Transport | None = None
         self.opened, self.closed = on_open, on_closed
+        self._up = False
         self.malformed = 0
         self._chooser = LayerChooser()
         self._choose_at = 0.0
@@ -132,7 +137,7 @@ class Subscriber:
             feed = self._begin(section, tracks[key], extensions, self.transport)
         if feed is None:
             return Idle() if section.codecs else Refuse()
-        feed.follow(tracks[feed.key], self._clock())
+        self._follow(feed, tracks[feed.key])
         return Send(
             codecs=tuple(dict.fromkeys(feed.codecs.values())),
             stream=feed.key.participant,
@@ -168,7 +173,22 @@ class Subscriber:
         """A track began: whoever shows its key goes on with it."""
         for feed in self.feeds.values():
             if feed.key == published.key:
-                feed.follow(published, self._clock())
+                self._follow(feed, published)
+
+    def _follow(self, feed: Feed, published: Published) -> None:
+        now = self._clock()
+        fresh = feed.subscription is None
+        feed.follow(published, now)
+        if fresh and self._up:
+            feed.begin(now)
+
+    def begin(self) -> None:
+        """It is connected: pictures begin. A keyframe that came before would have been lost on it, and the next is not
+        asked for at once.
+        """
+        self._up = True
+        for feed in self.feeds.values():
+            feed.begin(self._clock())
 
     def end(self) -> None:
         """The connection is over: nobody who holds this is held by it any more."""
@@ -234,7 +254,7 @@ class Subscriber:
 
     def beat(self, now: float) -> None:
         """Chooses layers and reports: called some fifty times a second."""
-        if self.transport is None:
+        if self.transport is None or not self._up:
             return
         if self._moves != self.transport.moves:
             self._moves = self.transport.moves

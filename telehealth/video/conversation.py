@@ -49,7 +49,16 @@ from telehealth.video.language import (
     TapRequest,
     Task,
 )
-from telehealth.video.ports import Delivery, IceServers, MediaAway, MediaRooms, OfferRefused, RoomBus, RoomsAway
+from telehealth.video.ports import (
+    Delivery,
+    IceServers,
+    MediaAway,
+    MediaRooms,
+    OfferRefused,
+    Recorders,
+    RoomBus,
+    RoomsAway,
+)
 from telehealth.video.quality import Minute, minute_of
 from telehealth.video.room import MediaState, Room, Tap, Together
 from telehealth.video.rules import NotAdmitted, RoomFull, SeatTaken
@@ -81,6 +90,7 @@ class Conversation:
         self._credentials_at = self.now()
         self.session = ""
         self._minute: Minute | None = None
+        self._kept_days = house.ports.get(Recorders).kept_for.days
         self._captions = KeepingCaptions(house, entry.visit.id, self._apply, (entry.who.participant, self._tell_reader))
         self._keepings: Mapping[Tap, Keeping[Any]] = {
             Tap.RECORDING: KeepingRecordings(house, entry.visit.id, self._apply),
@@ -113,7 +123,8 @@ class Conversation:
         self._hear(welcome)
         if welcome["resumed"]:
             self._captions.go_on()
-        offered = {"records": self._keepings[Tap.RECORDING].offered, "captioning": self._captions.offered}
+        records, captioning = self._keepings[Tap.RECORDING].offered, self._captions.offered
+        offered = {"records": records, "kept_days": self._kept_days, "captioning": captioning}
         return {**welcome, **offered, "ice_servers": self._ice_servers()}
 
     def tell_by(self, tell: Tell) -> None:

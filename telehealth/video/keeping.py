@@ -154,7 +154,9 @@ class Keeping(ABC, Generic[L]):
             return
 
     async def _finish(self, task: Finish) -> None:
-        """First it stops, then that is kept. What did not hear of it stops by itself, and is settled by a sweep."""
+        """First it stops, then that is kept. What did not hear of it stops by itself, and is settled by a sweep; what
+        never began has nothing to hear of it.
+        """
         try:
             place = await self.place(task.epoch)
             async with self.line() as line:
@@ -162,7 +164,8 @@ class Keeping(ABC, Generic[L]):
         except TakingLost:
             pass
         except MediaAway:
-            return
+            if await self.unit_of_work.run(takings.has_begun, SYSTEM, task.taking):
+                return
         await self.settle(task)
 
     async def place(self, epoch: int) -> Place:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from telehealth.core.ids import ParticipantId
-from telehealth.video.room import MediaState, Mode, Tap, Who
+from telehealth.video.room import Media, MediaState, Mode, Tap, Who
 
 Wire = Mapping[str, Any]
 Direction = Literal["send", "recv"]
@@ -79,6 +79,14 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class Mute:
+    """What they do not send just now, all of it: a kind is absent, switched off, or taken away by the system."""
+
+    id: int
+    kinds: tuple[Media, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Admit:
     id: int
     participant: ParticipantId
@@ -137,7 +145,7 @@ class Bye:
 
 HostCommand = Admit | Hold | Deny
 OfTap = TapRequest | Consent
-Command = Signal | Offer | Report | Chat | Renew | Stats | HostCommand | OfTap | Want | Bye
+Command = Signal | Offer | Report | Chat | Renew | Stats | Mute | HostCommand | OfTap | Want | Bye
 
 
 # Events: what may happen to a room.

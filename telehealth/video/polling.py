@@ -14,7 +14,8 @@ from telehealth.video.conversation import Conversation, Message
 from telehealth.video.language import Bye
 from telehealth.video.ports import Delivery, RoomBus
 from telehealth.video.rules import VisitOver
-from telehealth.video.schemas import Hello, Ping, Poll, Polled, read_hello, read_said
+from telehealth.video.said import Hello, Ping, read_hello, read_said
+from telehealth.video.schemas import Poll, Polled
 from telehealth.video.service import poll_on, redeem_ticket
 from telehealth.video.signalling import stop
 

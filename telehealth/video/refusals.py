@@ -11,6 +11,7 @@ from telehealth.video.language import (
     Deny,
     Hold,
     HostCommand,
+    Mute,
     Offer,
     OfTap,
     Renew,
@@ -29,6 +30,8 @@ def refusal(room: Room, seat: Seat, command: Command) -> str | None:
     """Why this seat may not say that now; None when it may."""
     if isinstance(command, Bye | Want):
         return None
+    if isinstance(command, Mute):  # also of who waits: it counts from when they are let in
+        return None if seat.who.sends else "receive-only"
     return _spoken(room, seat, command) if seat.inside else "not-admitted"
 
 

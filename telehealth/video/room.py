@@ -49,6 +49,7 @@ class Tap(StrEnum):
 
 
 Quality = Literal["good", "fair", "poor"]
+Media = Literal["audio", "video"]  # MediaStreamTrack.kind (W3C Media Capture and Streams, section 4.3.3)
 SETTING_UP = frozenset({MediaState.NEW, MediaState.CONNECTING})
 LOST = frozenset({MediaState.DISCONNECTED, MediaState.FAILED, MediaState.CLOSED})
 
@@ -105,7 +106,7 @@ class Seat:
 
     `admitted` is what the visit says, `held` what the host said in the call. `ways` are connections with the media node
     that were offered at the room's place, `live_epoch` where they last ran. `bad_since` and `fine_since` tell of
-    what they receive.
+    what they receive, `muted` of what they do not send.
     """
 
     who: Who
@@ -120,6 +121,7 @@ class Seat:
     bad_since: datetime | None = None
     fine_since: datetime | None = None
     sees_video: bool = True
+    muted: tuple[Media, ...] = ()
     ways: tuple[str, ...] = ()
     live_epoch: int = 0
 
@@ -141,6 +143,16 @@ class Taken:
 
     id: UUID
     agreed: tuple[ParticipantId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """Since when a room that was lost is there again, and who has sat in it since: whoever has not may still have a
+    session from before.
+    """
+
+    at: datetime
+    back: tuple[ParticipantId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +178,7 @@ class Room:
     recording: Taken | None = None
     captions: Taken | None = None
     on_hold: tuple[ParticipantId, ...] = ()
+    rebuilt: Rebuilt | None = None
 
     def of_connection(self, connection: str) -> Seat | None:
         return next((seat for seat in self.seats if seat.connection == connection), None)
@@ -225,6 +238,13 @@ class Room:
         left = replace(self, seats=tuple(each for each in self.seats if each.id != participant))
         seat = self.of(participant)
         return left if seat is None or not seat.held else replace(left, on_hold=(*self.on_hold, participant))
+
+    def rebuilt_with(self, participant: ParticipantId) -> "Room":
+        """They have sat in it since it was lost."""
+        rebuilt = self.rebuilt
+        if rebuilt is None or participant in rebuilt.back:
+            return self
+        return replace(self, rebuilt=replace(rebuilt, back=(*rebuilt.back, participant)))
 
     def without_hold(self, participant: ParticipantId) -> "Room":
         return replace(self, on_hold=tuple(each for each in self.on_hold if each != participant))

@@ -29,6 +29,7 @@ from telehealth.video.language import (
     Keep,
     LetIn,
     Measured,
+    Mute,
     Negotiate,
     NoSeat,
     Offer,
@@ -50,7 +51,7 @@ from telehealth.video.language import (
 )
 from telehealth.video.quality import reported
 from telehealth.video.refusals import refusal
-from telehealth.video.room import MOST_SEATS, RESUMABLE, MediaState, Mode, Room, Seat, agreed
+from telehealth.video.room import MOST_SEATS, RESUMABLE, MediaState, Mode, Rebuilt, Room, Seat, agreed
 from telehealth.video.views import view, welcome
 
 LEASE = timedelta(seconds=15)  # three missed beats: the process that held the socket is gone
@@ -132,7 +133,7 @@ def _heard(room: Room, event: Said | Beat | Dropped) -> Decided:
 
 
 def _sit(room: Room, event: Arrived) -> Decided:
-    room = replace(_begun(room, event.epoch), least=event.least)
+    room = replace(_begun(room, event), least=event.least)
     host, old = room.host, room.of(event.who.participant)
     if event.who.host and host is not None and host.id != event.who.participant:
         if host.connection is not None:
@@ -149,12 +150,16 @@ def _sit(room: Room, event: Arrived) -> Decided:
     participant = event.who.participant
     held = participant in room.on_hold if old is None else old.held  # neither reloading nor coming back lets anybody in
     fresh = Seat(event.who, _session(room, old, event), event.connection, event.at, event.admitted, held=held)
-    return modes.seated(room.without_hold(fresh.id).having(fresh), fresh.id), effects
+    sat = room.without_hold(fresh.id).having(fresh).rebuilt_with(fresh.id)
+    return modes.seated(sat, fresh.id), effects
 
 
-def _begun(room: Room, epoch: int) -> Room:
-    """Media go on where they run, when the room itself was lost."""
-    return replace(room, mode=Mode.NODE, epoch=epoch) if epoch > 0 and room == Room() else room
+def _begun(room: Room, event: Arrived) -> Room:
+    """Media go on where they run, when the room itself was lost; sessions of before, for as long as one resumes."""
+    if event.epoch > 0 and room == Room():
+        return replace(room, mode=Mode.NODE, epoch=event.epoch, rebuilt=Rebuilt(event.at))
+    over = room.rebuilt is not None and event.at - room.rebuilt.at > RESUMABLE
+    return replace(room, rebuilt=None) if over else room
 
 
 def _resumable(room: Room, seat: Seat, event: Arrived) -> bool:
@@ -168,11 +173,14 @@ def _resumable(room: Room, seat: Seat, event: Arrived) -> bool:
 
 
 def _session(room: Room, old: Seat | None, event: Arrived) -> str:
-    """A room that was lost knows no sessions; the media node still knows connections by them, and these go on."""
-    resume = event.resume
-    if resume is None or old is not None or room.mode is not Mode.NODE:
+    """A room that was lost knows no sessions; the media node still knows connections by them, and these go on. What the
+    room itself has seen the end of does not: commands of that name were counted here.
+    """
+    resume, rebuilt = event.resume, room.rebuilt
+    if resume is None or old is not None or rebuilt is None or room.mode is not Mode.NODE:
         return event.session
-    return event.session if any(seat.session == resume.session for seat in room.seats) else resume.session
+    known = event.who.participant in rebuilt.back or any(seat.session == resume.session for seat in room.seats)
+    return event.session if known else resume.session
 
 
 def _move(room: Room, event: Placed) -> Decided:
@@ -217,7 +225,7 @@ def _once_more(room: Room, seat: Seat, command: Command) -> tuple[Effect, ...]:
 
 def _take_effect(room: Room, seat: Seat, command: Command) -> Decided:
     match command:
-        case Signal() | Report() | Renew() | Stats() | Offer():
+        case Signal() | Report() | Renew() | Stats() | Offer() | Mute():
             return _of_media(room, seat, command)
         case Chat():
             return _tell_all(room, seat, command)
@@ -233,7 +241,7 @@ def _take_effect(room: Room, seat: Seat, command: Command) -> Decided:
             assert_never(command)
 
 
-def _of_media(room: Room, seat: Seat, command: Signal | Report | Renew | Stats | Offer) -> Decided:
+def _of_media(room: Room, seat: Seat, command: Signal | Report | Renew | Stats | Offer | Mute) -> Decided:
     match command:
         case Signal(_, kind, generation, body):
             return _tell_partner(room, seat, {"type": kind, "generation": generation, kind: body})
@@ -243,6 +251,8 @@ def _of_media(room: Room, seat: Seat, command: Signal | Report | Renew | Stats |
             return modes.renewed(replace(room, failures=room.failures + 1)), ()
         case Stats():
             return _measured(room, seat, command)
+        case Mute(_, kinds):
+            return room.having(replace(seat, muted=kinds)), ()
         case Offer():
             negotiate = Negotiate(seat.id, seat.session, command, vouched=seat.who.by_node)
             ways = tuple(dict.fromkeys((*seat.ways, command.way)))[-MOST_WAYS:]

@@ -13,7 +13,7 @@ from telehealth.video.conversation import Conversation
 from telehealth.video.language import Bye
 from telehealth.video.ports import Delivery, RoomBus
 from telehealth.video.rules import VisitOver
-from telehealth.video.schemas import Hello, Ping, read_hello, read_said
+from telehealth.video.said import Hello, Ping, read_hello, read_said
 from telehealth.video.service import redeem_ticket
 from telehealth.visits.lifecycle.events import visit_topic
 

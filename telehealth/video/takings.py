@@ -91,6 +91,13 @@ async def covered(
     return tuple(ParticipantId(each) for each in sorted(agreed.union(devices))) if everyone else ()
 
 
+async def has_begun(unit: Unit, taking: Taking) -> bool:
+    """Whether anybody was ever to be taken by it."""
+    row = ROWS[taking.tap]
+    began = select(row.started_at.is_not(None)).where(row.id == taking.id)
+    return bool(await unit.session.scalar(began))
+
+
 async def finish(unit: Unit, visit_id: VisitId, end: Finish, *, more: Mapping[str, object] | None = None) -> None:
     """It is over, from now on and once."""
     row = ROWS[end.taking.tap]

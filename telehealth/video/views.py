@@ -51,7 +51,8 @@ def _person(seat: Seat) -> dict[str, Any]:
 def _peer(room: Room, peer: Seat, reader: Seat) -> dict[str, Any]:
     quality = _quality(peer) if reader.who.host else {}
     live = room.mode is Mode.NODE and peer.live_epoch == room.epoch
-    return {**_person(peer), "presence": "present" if peer.connection else "away", "live": live, **quality}
+    muted = {"muted": list(peer.muted)} if peer.muted else {}
+    return {**_person(peer), "presence": "present" if peer.connection else "away", "live": live, **muted, **quality}
 
 
 def _held(room: Room, seat: Seat) -> list[dict[str, Any]]:

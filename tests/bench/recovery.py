@@ -164,7 +164,6 @@ FAILURES = (
     Failure("media node drained", drained, 1.0),
     Failure("third leaves and returns", third_leaves_and_returns, 1.0),
     Failure("address behind a NAT changed", seen_from_elsewhere, 1.5),
-    # Chromium on Linux names its new address to a page two seconds after it has it: less is not to be had there.
     Failure("address of the machine changed", address_changed, 1.5),
     Failure("network cut for 4 s", cut, 2.0, off=CUT),
     Failure("connections of one page killed", socket_killed, 1.0, signalling=True),

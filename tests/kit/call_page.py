@@ -19,16 +19,30 @@ window.states = [];
 window.peers = [];
 window.heard = [];
 window.closings = [];
-window.RTCPeerConnection = class extends Real {
+const counted = (Made) => class extends Made {
   constructor(configuration) {
     super({ ...configuration, iceTransportPolicy: searchParams.get("policy") ?? "all" });
     window.peers.push(this);
+  }
+  createDataChannel(label) { // this one carries no media: it is asked for addresses
+    window.peers = window.peers.filter((peer) => peer !== this);
+    return super.createDataChannel(label);
   }
   close() {
     if (this.connectionState !== "closed") window.closings.push(left(this));
     super.close();
   }
 };
+window.RTCPeerConnection = counted(Real);
+// Those that are made in a frame are of this page too.
+const { get } = Object.getOwnPropertyDescriptor(HTMLIFrameElement.prototype, "contentWindow");
+Object.defineProperty(HTMLIFrameElement.prototype, "contentWindow", {
+  get() {
+    const there = get.call(this);
+    there.RTCPeerConnection = counted(there.RTCPeerConnection);
+    return there;
+  },
+});
 // Of a connection that is closed: the frames that had come by it, and by the others that are still open.
 const left = async (closed) => {
   const open = window.peers.filter((peer) => peer !== closed && peer.connectionState !== "closed");

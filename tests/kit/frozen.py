@@ -20,6 +20,7 @@ WATCH = """(() => {
     for (const video of document.querySelectorAll("video")) {
       const who = person(video);
       const frames = video.getVideoPlaybackQuality().totalVideoFrames;
+      if (frames === 0 && !stands.has(who)) continue; // who has not been seen yet does not stand still
       const before = stands.get(who) ?? { frames, at: now };
       window.longest = Math.max(window.longest, now - before.at);
       stands.set(who, frames === before.frames ? before : { frames, at: now });

@@ -247,7 +247,11 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
         "other_time": "09:00",
         "other_reason": "asked for",
     },
-    "visits.send_invitation": lambda residents: {"visit_type": str(residents.visit_type.id), "clinician": ""},
+    "visits.send_invitation": lambda residents: {
+        "press": str(uuid4()),
+        "visit_type": str(residents.visit_type.id),
+        "clinician": "",
+    },
     "visits.invite_to_book": lambda residents: {
         "patient_id": str(residents.own.patient.id),
         "visit_type_id": str(residents.visit_type.id),
@@ -260,8 +264,18 @@ BODIES: Mapping[str, Callable[[Residents], Json]] = {
     "visits.invite_participant": lambda _: {"kind": "family", "name": "Marta Moreno", "email": "m@family.example"},
     "visits.resend_link": lambda _: {"fresh": False},
     "visits.mark_participant": lambda _: {"step": "leave"},
-    "visits.invite_companion": lambda _: {"kind": "family", "name": "Marta Moreno", "email": "m@family.example"},
-    "visits.invite_on_page": lambda _: {"kind": "trainee", "name": "Kim Ode", "email": "kim@clinic.example"},
+    "visits.invite_companion": lambda _: {
+        "press": str(uuid4()),
+        "kind": "family",
+        "name": "Marta Moreno",
+        "email": "m@family.example",
+    },
+    "visits.invite_on_page": lambda _: {
+        "press": str(uuid4()),
+        "kind": "trainee",
+        "name": "Kim Ode",
+        "email": "kim@clinic.example",
+    },
     **dict.fromkeys(("video.open_check", "video.precheck"), lambda _: {"type": "offer", "sdp": "v=0\r\n"}),
     "video.make_media_credential": lambda _: {"kind": "device", "name": "Otoscope"},
     "video.poll_signalling": lambda _: {"ticket": "made-up", "after": 0, "messages": []},

@@ -133,7 +133,7 @@ class PoorNetwork:
     def stop(self) -> None:
         if self.relay is not None:
             self.relay.send_signal(signal.SIGKILL)
-            self.relay.wait(10)
+            self.relay.communicate(timeout=10)
 
     def _begin_relay(self) -> None:
         argv = [*self.inside, sys.executable, "-c", RELAY, self.near, str(self.port)]

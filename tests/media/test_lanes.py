@@ -258,6 +258,12 @@ def test_what_has_another_way_too_goes_no_lane(life: Life) -> None:
     assert steady(life, 100)[0] == 100
 
 
+def test_who_has_begun_nothing_yet_is_not_left_out(life: Life) -> None:
+    for world in life.both:
+        world.watchers[1].streams[0]._current = None
+    assert steady(life, 100)[0] == 100
+
+
 def test_of_many_forms_the_newest_go_by_themselves(life: Life) -> None:
     for length in range(1, 13):
         steady(life, 3, elements=[(12, bytes(length))])
@@ -300,6 +306,7 @@ def test_what_cannot_be_accounted_for_is_sealed_by_no_number_again(
     assert stream.highest >= highest + 3
     assert not world.uplink.tracks
     assert not world.pictures.sources[0].live
+    assert world.uplink.failed
     life.next(1)
     life.take()
     assert len(world.watchers[0].heard()) == 3

@@ -14,12 +14,12 @@ from telehealth.core.errors import NotFound
 from telehealth.core.grants import GrantKind, MediaSessionId, Place
 from telehealth.media.node import NodeFull, OfferMalformed, SessionExists
 from telehealth.media.publisher import Publisher
-from telehealth.media.rooms import EpochPast, RoomLimits
+from telehealth.media.rooms import BEAT_SECONDS, EpochPast, RoomLimits
 from telehealth.media.secure import SecureChannel
 from telehealth.media.subscriber import Subscriber
 from telehealth.media.transport import Ending, Patience, Transport
 from tests.kit.freed import alive, uncollected
-from tests.kit.guests import guests, open_rooms, room_grant
+from tests.kit.guests import ROOM, guests, open_rooms, room_grant
 from tests.kit.lone_peer import lone_peer
 from tests.kit.offers import FINGERPRINT, audio, data, offer, video
 from tests.kit.patience import until
@@ -44,6 +44,21 @@ async def test_who_receives_is_shown_who_sends() -> None:
         assert directions(answer) == ["sendonly", "sendonly"]
         assert "a=msid:ann audio-0" in answer
         assert "a=msid:ann video-0" in answer
+
+
+async def test_a_picture_is_asked_for_when_it_can_be_sent() -> None:
+    """Not before: it would come too early, be lost, and not be asked for again at once."""
+    async with open_rooms() as rooms, guests(rooms, "ann", "bob") as (ann, bob):
+        await ann.send(video=True)
+        shown = next(each for key, each in rooms.tracks(ROOM).items() if key.kind == "video")
+        (source,) = shown.track.sources
+        rooms.open(room_grant(RECEIVE, "cas"), DOWN)
+        await asyncio.sleep(BEAT_SECONDS * 20)
+        assert source.requests.asked == 0
+        assert not source.requests.wanted
+        await bob.receive("audio", "video")
+        assert await bob.sees("video")
+        assert source.requests.asked > 0
 
 
 async def test_nobody_is_shown_to_themselves_or_to_another_room() -> None:
@@ -212,6 +227,17 @@ async def test_a_session_that_fails_ends_and_the_others_go_on(escaped: list[str]
         assert rooms._beat is not None
         before = rooms._beat.when()
         await until(lambda: rooms._beat and rooms._beat.when() > before)
+        assert rooms.stats().sessions == 1
+    assert escaped == []
+
+
+async def test_who_sent_what_could_not_be_accounted_for_is_ended_alone(escaped: list[str]) -> None:
+    async with open_rooms() as rooms, guests(rooms, "ann", "bob") as (ann, bob):
+        await ann.send()
+        await bob.send()
+        session = rooms._rooms["room"].sessions[ann.up_grant.session]
+        cast("Publisher", session.side)._link.fail(1)
+        await until(lambda: rooms.stats().endings == {Ending.FAILED: 1})
         assert rooms.stats().sessions == 1
     assert escaped == []
 

@@ -341,3 +341,50 @@ def test_in_a_room_that_was_lost_sessions_go_on_so_that_connections_do() -> None
     assert len(again.seats) == 2
     two, _ = run(arrived(PATIENT, "p", resume=lost))
     assert two.seats[0].session == "session-p"  # between browsers nothing goes by it
+
+
+BEFORE = Resume("session-before", 40)
+
+
+def rebuilt() -> Room:
+    """A room that was lost; the interpreter, of `session-before`, has not come back yet."""
+    return run(*(replace(arrived(who, name), epoch=3) for who, name in ((CLINICIAN, "c"), (PATIENT, "p"))))[0]
+
+
+def named(room: Room) -> str:
+    seat = room.of(INTERPRETER.participant)
+    assert seat is not None
+    return seat.session
+
+
+@pytest.mark.parametrize(("at", "name"), [(0, "session-before"), (60, "session-before"), (61, "session-i")])
+def test_a_session_from_before_a_loss_goes_on_for_as_long_as_one_resumes(at: int, name: str) -> None:
+    room, _ = run(arrived(INTERPRETER, "i", at=at, resume=BEFORE), room=rebuilt())
+    assert named(room) == name
+    assert (room.rebuilt is None) is (name == "session-i")
+
+
+def test_in_a_room_that_stands_nobody_has_a_session_that_it_never_saw() -> None:
+    assert (
+        named(run(arrived(INTERPRETER, "i2", at=4, resume=BEFORE), room=run(said("i", Bye(1)), room=on_node())[0])[0])
+        == "session-i2"
+    )
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_whoever_hung_up_comes_back_under_a_new_name_whose_numbers_begin_anew(back: bool) -> None:
+    """Or what they write would be taken for what they wrote before; also in a room that was lost a moment ago."""
+    room = run(arrived(INTERPRETER, "i", resume=BEFORE), room=rebuilt())[0] if back else on_node()
+    name = named(room)
+    room, effects = run(said("i", Offer(1, room.epoch, "send", 1, "v=0")), said("i", Bye(2), at=4), room=room)
+    [cut] = asked(effects, Cut)
+    room, effects = run(arrived(INTERPRETER, "i2", at=5, resume=Resume(name, room.seq)), room=room)
+    assert {"session": "session-i2", "resumed": False, "ack": 0}.items() <= answers(effects)[-1].items()
+    assert cut.session == name  # a late one ends nothing of theirs
+
+
+def test_whoever_was_forgotten_comes_back_under_a_new_name() -> None:
+    room, _ = run(Dropped(after(3), "i"), Beat(after(64), "c", admitted=True), room=on_node())
+    assert room.of(INTERPRETER.participant) is None
+    room, effects = run(arrived(INTERPRETER, "i2", at=65, resume=Resume("session-i", room.seq)), room=room)
+    assert {"session": "session-i2", "resumed": False}.items() <= answers(effects)[-1].items()

@@ -140,6 +140,26 @@ async def test_a_recording_is_told_of_once_it_is_written_down(
     assert len(told) == 1
 
 
+@pytest.mark.parametrize("began", [False, True])
+async def test_what_is_declined_before_it_began_is_over_at_once(
+    recording: Recording, unit_of_work: UnitOfWork, meeting: Meeting, tmp_path: Path, *, began: bool
+) -> None:
+    """No media node knows of it yet. One that does may still write: that it is over is kept when it is known to be."""
+    if began:
+        await recording.answer(recording.present[1], given=True)
+        await recording.permit()
+
+    async def apply(_event: Event) -> Room:
+        return Room()
+
+    ports = Ports({RoomBus: MemoryRooms(), Recorders: NoNode(tmp_path)})
+    keeping = KeepingRecordings(Kit(unit_of_work, ports, open_pages(Locales.load()), ""), meeting.visit_id, apply)
+    await keeping.perform(SYSTEM, Finish(recording.taking, 1, recording.present[1], "declined"))
+    kept = await unit_of_work.run(recordings.read, SYSTEM, recording.id)
+    told = (None, None) if began else ("declined", recording.present[1])
+    assert (kept.why, kept.stopped_by) == told
+
+
 async def test_it_ends_with_the_visit(
     recording: Recording, unit_of_work: UnitOfWork, meeting: Meeting, clock: FixedClock
 ) -> None:

@@ -34,6 +34,7 @@ from telehealth.video.language import (
     HostCommand,
     Keep,
     LetIn,
+    Mute,
     Negotiate,
     Offer,
     Placed,
@@ -52,7 +53,7 @@ from telehealth.video.language import (
     Want,
     Wire,
 )
-from telehealth.video.room import MOST_SEATS, MediaState, Mode, Room, Seat, Together, Who
+from telehealth.video.room import MOST_SEATS, RESUMABLE, MediaState, Mode, Room, Seat, Together, Who
 from telehealth.video.rules import step
 from telehealth.video.views import view
 from tests.kit.examples import examples
@@ -76,6 +77,10 @@ class Lives(RuleBasedStateMachine):
         self.admitted: set[ParticipantId] = set()  # as the visit has it
         self.on_hold = set[ParticipantId]()
         self.seen: Counter[str] = Counter()
+        self.lost_place, self.rebuilt_at = 0, START  # where media went on when the room was lost
+        self.names: dict[ParticipantId, str] = {}  # the session that their browser had last
+        self.back: set[ParticipantId] | None = None  # who has sat there since the room was lost, if it was
+        self.acks: dict[str, int] = {}
 
     # What happens
 
@@ -98,6 +103,24 @@ class Lives(RuleBasedStateMachine):
     def come_back(self, pick: int, missed: int) -> None:
         seat = self._seat(pick)
         self._come(seat.who, Resume(seat.session, max(0, self.room.seq - missed)), admitted=seat.admitted)
+
+    @rule(who=WHOEVER, missed=st.integers(0, 600))
+    def come_back_late(self, who: Who, missed: int) -> None:
+        """By the name of a session that may be over, or from before the room was lost."""
+        resume = Resume(self.names.get(who.participant, "never"), max(0, self.room.seq - missed))
+        self._come(who, resume, admitted=True)
+
+    @precondition(lambda self: self.room.mode is Mode.NODE)
+    @rule(back=st.integers(0, 7))
+    def lose_the_room(self, back: int) -> None:
+        """Some come back at once."""
+        seats, self.lost_place = self.room.seats, self.room.epoch
+        self.back = set()
+        self.on_hold.clear()
+        self.acks.clear()
+        self.room = Room()
+        for seat in seats[:back]:
+            self._come(seat.who, Resume(seat.session, 1), admitted=seat.admitted)
 
     @precondition(lambda self: self.room.seats)
     @rule(pick=PICK, admitted=st.sampled_from([True, True, True, False]))
@@ -129,7 +152,7 @@ class Lives(RuleBasedStateMachine):
     # What is said
 
     @precondition(lambda self: self.room.seats)
-    @rule(pick=PICK, off=OFF, state=STATES, which=st.integers(0, 10))
+    @rule(pick=PICK, off=OFF, state=STATES, which=st.integers(0, 12))
     def speak(self, pick: int, off: int, state: MediaState, which: int) -> None:
         seat = self._seat(pick)
         number, generation, epoch = seat.ack + 1, self.room.generation + off, self.room.epoch + off
@@ -142,6 +165,8 @@ class Lives(RuleBasedStateMachine):
             Offer(number, epoch, "recv", 1, "v=0"),
             Chat(number, "word"),
             Stats(number, 40, 0.2, 900, 0, relayed=False),
+            Mute(number, ("video",)),
+            Mute(number, ()),
             Renew(number, generation),
             Want(number, "state"),
             Chat(seat.ack, "said before"),
@@ -156,6 +181,8 @@ class Lives(RuleBasedStateMachine):
             generation, epoch = (self.room.generation, None) if p2p else (None, self.room.epoch)
             report = Report(seat.ack + 1, MediaState.CONNECTED, generation, epoch)
             self.happens(Said(self.at, self._socket(seat), report))
+            if not p2p:
+                self.happens(Said(self.at, self._socket(seat), Offer(seat.ack + 2, self.room.epoch, "recv", 1, "v=0")))
 
     @precondition(lambda self: self.room.seats)
     @rule(pick=PICK)
@@ -184,6 +211,7 @@ class Lives(RuleBasedStateMachine):
         self._whoever_sees_something_else_is_told(before, effects)
         self._nobody_ousts_the_host(before, event, effects)
         self._both_sides_say_so(before)
+        self._no_number_is_used_twice()
         if isinstance(event, Said) and not isinstance(event.command, Bye | Want):
             again, echo = step(self.room, event)
             assert again == self.room
@@ -276,6 +304,26 @@ class Lives(RuleBasedStateMachine):
             assert {Role.CLINICIAN, Role.PATIENT} <= sides
             self.seen[f"together over {self.room.mode.value}"] += 1
 
+    def _no_number_is_used_twice(self) -> None:
+        """Of a session, as long as the room stands."""
+        for seat in self.room.seats:
+            assert seat.ack >= self.acks.get(seat.session, 0)
+            self.acks[seat.session] = seat.ack
+
+    def _only_a_lost_room_honours_a_name(self, before: Room, event: Arrived) -> None:
+        seat, resume = self.room.of(event.who.participant), event.resume
+        if seat is None or seat.connection != event.connection:
+            return  # no seat was to be had
+        old = before.of(seat.id)
+        if resume is not None and old is None:
+            honoured = seat.session == resume.session
+            assert not honoured or (self.back is not None and seat.id not in self.back)
+            assert not honoured or (self.room.mode is Mode.NODE and self.at - self.rebuilt_at <= RESUMABLE)
+            self.seen["a name that goes on" if honoured else "a name that is over"] += 1
+        if self.back is not None:
+            self.back.add(seat.id)
+        self.names[seat.id] = seat.session
+
     @invariant()
     def everyone_has_one_seat(self) -> None:
         room = self.room
@@ -290,7 +338,12 @@ class Lives(RuleBasedStateMachine):
         self.sockets += 1
         self._visit_says(who.participant, admitted=admitted)
         name = f"{self.sockets}"
-        self.happens(Arrived(self.at, name, f"s{name}", who, who.participant in self.admitted, resume, least))
+        here = who.participant in self.admitted
+        before, arrived = self.room, Arrived(self.at, name, f"s{name}", who, here, resume, least, epoch=self.lost_place)
+        if before == Room():
+            self.rebuilt_at = self.at
+        self.happens(arrived)
+        self._only_a_lost_room_honours_a_name(before, arrived)
 
     def _visit_says(self, participant: ParticipantId, *, admitted: bool) -> None:
         (self.admitted.add if admitted else self.admitted.discard)(participant)
@@ -337,3 +390,5 @@ def test_random_lives_are_worth_it() -> None:
     assert [each.__name__ for each in asked if not seen[each.__name__]] == []
     assert seen["together over p2p"]
     assert seen["together over node"]
+    assert seen["a name that goes on"]
+    assert seen["a name that is over"]

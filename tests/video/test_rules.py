@@ -8,6 +8,7 @@ from telehealth.video.language import (
     Bye,
     Chat,
     Dropped,
+    Mute,
     NoSeat,
     Renew,
     Report,
@@ -25,6 +26,7 @@ from tests.kit.rooms import (
     PATIENT,
     PROXY,
     START,
+    TRAINEE,
     after,
     answers,
     arrived,
@@ -131,6 +133,27 @@ def test_a_socket_whose_process_died_is_away_and_has_to_come_back() -> None:
     room, effects = run(Beat(after(16), "c", admitted=True), room=both_here())
     assert listed(sends(effects)[0].message) == [("patient", "away")]
     assert step(room, Beat(after(17), "p", admitted=True))[1] == (NoSeat(),)
+
+
+def test_what_somebody_does_not_send_is_told_until_they_take_their_seat_anew() -> None:
+    room, effects = run(said("p", Mute(1, ("audio", "video"))), said("p", Mute(2, ("video",))), room=both_here())
+    assert [send.message["peers"][0]["muted"] for send in sends(effects)] == [["audio", "video"], ["video"]]
+    assert {send.to for send in sends(effects)} == {"session-c"}
+    back, _ = run(Dropped(after(2), "p"), arrived(PATIENT, "p2", at=3, resume=Resume("session-p", room.seq)), room=room)
+    assert view(back, back.seats[0])["peers"][0]["muted"] == ["video"]
+    anew, _ = run(arrived(PATIENT, "p3", at=4), room=back)
+    assert "muted" not in view(anew, anew.seats[0])["peers"][0]
+
+
+def test_who_waits_comes_in_with_the_camera_off_and_who_sends_nothing_has_none_to_switch_off() -> None:
+    waiting, _ = run(arrived(CLINICIAN, "c"), arrived(PATIENT, "p", admitted=False))
+    room, effects = run(said("p", Mute(1, ("video",))), room=waiting)
+    assert sends(effects) == []
+    room, effects = run(Beat(after(2), "p", admitted=True), room=room)
+    told = {send.to: send.message["peers"] for send in sends(effects)}
+    assert told["session-c"][0]["muted"] == ["video"]
+    _, effects = run(arrived(TRAINEE, "t"), said("t", Mute(1, ("video",))), room=room)
+    assert answers(effects)[-1] == {"type": "error", "code": "receive-only", "id": 1}
 
 
 def test_renewing_gives_both_a_new_generation_once() -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser
 
-from telehealth.video.schemas import read_said
+from telehealth.video.said import read_said
 from tests.kit.call_process import running_web
 from tests.kit.calls import Side, open_side
 from tests.kit.meetings import Meeting
