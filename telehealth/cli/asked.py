@@ -8,25 +8,28 @@ CONSENT = {
     "en": (
         "Your visit takes place by video. A clinician talks with you and looks at you through the camera; some things "
         "cannot be examined that way, and you may then be asked to come to us.\n\n"
-        "Nothing is recorded. What you tell us goes into your record, as at any visit.\n\n"
+        "No call is recorded unless you agree to it while it goes on. "
+        "What you tell us goes into your record, as at any visit.\n\n"
         "You may stop at any time, and you may always come to us instead."
     ),
     "es": (
         "Su visita es por vídeo. Un profesional habla con usted y le ve por la cámara; hay cosas que no se pueden "
         "examinar así, y entonces quizá le pidamos que venga.\n\n"
-        "No se graba nada. Lo que nos cuente se anota en su historia clínica, como en cualquier visita.\n\n"
+        "Ninguna llamada se graba si usted no da su acuerdo durante ella. "
+        "Lo que nos cuente se anota en su historia clínica, como en cualquier visita.\n\n"
         "Puede parar en cualquier momento, y siempre puede venir en persona."
     ),
     "fr": (
         "Votre visite a lieu par vidéo. Un soignant vous parle et vous voit par la caméra ; certaines choses ne "
         "peuvent pas être examinées ainsi, et on vous demandera alors peut-être de venir.\n\n"
-        "Rien n'est enregistré. Ce que vous nous dites est noté dans votre dossier, comme à toute visite.\n\n"
+        "Aucun appel n'est enregistré sans votre accord pendant l'appel. "
+        "Ce que vous nous dites est noté dans votre dossier, comme à toute visite.\n\n"
         "Vous pouvez arrêter à tout moment, et vous pouvez toujours venir sur place."
     ),
     "ar": (
         "تتم زيارتك عبر الفيديو. يتحدث معك أحد المعالجين ويراك من خلال الكاميرا؛ هناك أمور لا يمكن فحصها بهذه الطريقة، "
         "وقد نطلب منك عندئذٍ الحضور إلينا.\n\n"
-        "لا يُسجَّل أي شيء. يُكتب ما تخبرنا به في ملفك الطبي كما في أي زيارة.\n\n"
+        "لا تُسجَّل أي مكالمة ما لم توافق على ذلك أثناءها. يُكتب ما تخبرنا به في ملفك الطبي كما في أي زيارة.\n\n"
         "يمكنك التوقف في أي وقت، ويمكنك دائمًا الحضور إلينا بدلًا من ذلك."
     ),
 }

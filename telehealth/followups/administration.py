@@ -1,6 +1,6 @@
 """Where an administrator says which tasks come by themselves, and who hears of what is escalated."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -27,8 +27,11 @@ async def triggers_page(call: Call, query: TriggersQuery) -> Response:
 
 
 async def save_triggers(call: Call, body: TriggersForm) -> Response:
-    """From now on it goes like this."""
-    await call.run(keeping.set_triggers, body.switches())
+    """From now on it goes like this, if it still went as it was shown."""
+    try:
+        await call.run(keeping.set_triggers, body.switches(), was=body.before())
+    except Stale:
+        return await _again(call, switched=body.switches(), status=409, fault="switched")
     return call.redirect(f"{ADMIN}?saved=yes")
 
 
@@ -37,30 +40,29 @@ async def save_coordinators(call: Call, body: CoordinatorsForm) -> Response:
     try:
         await call.run(keeping.name_coordinators, body.ticked, version=body.version)
     except Stale:
-        return await _again(call, body.ticked, status=409, fault="changed")
+        return await _again(call, ticked=body.ticked, status=409, fault="changed")
     except UnfitCoordinator:
-        return await _again(call, body.ticked, status=422, fault="unfit")
+        return await _again(call, ticked=body.ticked, status=422, fault="unfit")
     return call.redirect(f"{ADMIN}?saved=yes")
 
 
-async def _again(call: Call, ticked: Collection[UUID], *, status: int, fault: str) -> Response:
-    """What was ticked, beside who is named by now: sent again it takes their place."""
+async def _again(call: Call, *, status: int, fault: str, **typed: Collection[UUID] | Mapping[str, bool]) -> Response:
+    """What was ticked, beside how it stands by now: sent again it takes its place."""
     context = await call.run(_context)
-    return call.render(TEMPLATE, status=status, saved=False, fault=fault, **{**context, "ticked": ticked})
+    return call.render(TEMPLATE, status=status, saved=False, fault=fault, **{**context, **typed})
 
 
 async def _context(unit: Unit) -> dict[str, Any]:
     enabled, named = await queries.triggers(unit), await queries.coordination(unit)
-    drawn = [
-        {"ending": each.ending, "kind": each.kind, "pool": each.owner.pool, "on": enabled[each.ending]}
-        for each in TRIGGERS
-    ]
-    of_devices = {"kind": TaskKind.CALL, "pool": Pool.CLINICIANS, "on": enabled[DEVICE_ALERT]}
+    drawn = [{"ending": each.ending, "kind": each.kind, "pool": each.owner.pool} for each in TRIGGERS]
+    of_devices = {"ending": DEVICE_ALERT, "kind": TaskKind.CALL, "pool": Pool.CLINICIANS}
     signing_in = {each.person_id for each in await access.staff(unit, Role.CLINICIAN)}
     return {
         "me": await visits.reader(unit),
         "triggers": drawn,
         "of_devices": of_devices,
+        "enabled": enabled,
+        "switched": {},
         "fit": [each for each in await people.clinicians(unit) if each.id in signing_in],
         "named": named.clinician_ids,
         "ticked": named.clinician_ids,

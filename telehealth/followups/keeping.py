@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, func, literal, select
+from sqlalchemy import ColumnElement, Double, func, literal, select, text
 
 from telehealth.access import queries as access
 from telehealth.core.actors import Role
@@ -32,6 +33,8 @@ from telehealth.visits.lifecycle import queries as visits
 
 BATCH = 200
 LONGEST_SPEED_UP = timedelta(days=50 * 365)
+ONE_AT_A_TIME = text("LOCK TABLE follow_up_trigger IN SHARE ROW EXCLUSIVE MODE")  # who reads goes on
+NONE: Mapping[str, bool] = MappingProxyType({})
 
 
 async def fire(unit: Unit, *, speed: float) -> int:
@@ -147,8 +150,14 @@ async def ended_badly(unit: Unit, visit_id: UUID, ending: str) -> None:
     await recheck(unit, rows)  # it may be corrected, or booked again, already
 
 
-async def set_triggers(unit: Unit, switches: Mapping[str, bool]) -> None:
-    """What of these makes a task by itself from now on; what is not among them stays as it is."""
+async def set_triggers(unit: Unit, switches: Mapping[str, bool], *, was: Mapping[str, bool] = NONE) -> None:
+    """What of these makes a task by itself from now on; what is not among them stays as it is. `was` is how whoever
+    asks has seen them. Raises Stale when somebody else has changed one of those since.
+    """
+    await unit.session.execute(ONE_AT_A_TIME)
+    now = await queries.triggers(unit)
+    if any(now[name] != on for name, on in was.items()):
+        raise Stale
     for name, on in switches.items():
         await unit.session.merge(TriggerRow(ending=name, enabled=on, changed_at=unit.now))
     unit.audit("update", "follow_up_trigger", None)

@@ -172,7 +172,7 @@ ON_BOARD = f"{pages.BOARD}/{{task:uuid}}"
 PAGES = (
     page("POST", "/visits/{visit:uuid}/follow-ups", pages.plan_on_page, needs=_WRITE, purpose=_CARE, errors=_PLANNING),
     page("POST", "/follow-ups/{task:uuid}/done", pages.finish_on_page, needs=_WRITE, purpose=_CARE, errors=_CHANGING),
-    page("GET", pages.BOARD, pages.tasks_page, needs=_WRITE, purpose=_CARE),
+    page("GET", pages.BOARD, pages.tasks_page, needs=_WRITE, purpose=_CARE, stays=("closed",)),
     page("POST", f"{ON_BOARD}/done", pages.finish, needs=_WRITE, purpose=_CARE, errors=(NotFound,)),
     page("POST", f"{ON_BOARD}/skip", pages.skip, needs=_WRITE, purpose=_CARE, errors=(NotFound,)),
     page("POST", f"{ON_BOARD}/claim", pages.claim, needs=_WRITE, purpose=_CARE, errors=(NotFound,)),

@@ -220,11 +220,12 @@ class SkipForm(Message):
 
 
 class TriggersForm(Message):
-    """A box that is not ticked is not sent: `shown` names each that was on the page. What is newer than the page has
-    no box there, and stays as it is.
+    """A box that is not ticked is not sent: `shown` names each that was on the page, `was` each that stood ticked
+    when it was drawn. What is newer than the page has no box there, and stays as it is.
     """
 
     shown: Annotated[list[str], Field(min_length=1, max_length=2 * len(SWITCHES))]
+    was: Annotated[list[str], Field(default_factory=list, max_length=2 * len(SWITCHES))]
     patient_no_show: str = ""
     provider_no_show: str = ""
     left_unseen: str = ""
@@ -233,6 +234,9 @@ class TriggersForm(Message):
 
     def switches(self) -> dict[str, bool]:
         return {name: bool(getattr(self, name)) for name in SWITCHES if name in self.shown}
+
+    def before(self) -> dict[str, bool]:
+        return {name: name in self.was for name in SWITCHES if name in self.shown}
 
 
 class CoordinatorsForm(Message):

@@ -17,7 +17,7 @@ from telehealth.http.call import Call, Kit, Reply
 from telehealth.http.credentials import actors, choose, refuse_cross_site
 from telehealth.http.fhir import MEDIA_TYPE as FHIR_TYPE
 from telehealth.http.fhir import outcome_response
-from telehealth.http.idempotency import Answer, check_key, claim, fingerprint, keep
+from telehealth.http.idempotency import Answer, check_key, claim, fingerprint, give_back, keep
 from telehealth.http.operation import PUBLIC, Face, Operation
 from telehealth.http.ports import Authenticator, Helpline
 from telehealth.http.problems import UnsupportedMediaType, problem_response
@@ -79,6 +79,8 @@ class Endpoint:
             for each in call.undone:
                 await each()
             raise
+        if isinstance(answer, Response):
+            return answer
         if self.operation.face is Face.PAGE:
             return RedirectResponse(answer.content.decode(), answer.status)
         media_type = FHIR_TYPE if self.operation.face is Face.FHIR else JSON_TYPE
@@ -91,7 +93,10 @@ class Endpoint:
         """What names this request: a form is named by all that is in it."""
         return printed.hex() if self.operation.face is Face.PAGE else request.headers.get("idempotency-key")
 
-    async def _once(self, unit: Unit, call: Call, keyed: tuple[str, bytes], arguments: dict[str, Any]) -> Answer:
+    async def _once(
+        self, unit: Unit, call: Call, keyed: tuple[str, bytes], arguments: dict[str, Any]
+    ) -> Answer | Response:
+        """What is kept of the answer; the answer itself when it is a form that is shown again."""
         key, printed = keyed
         call.undone.clear()  # of a try that was in somebody's way
         actor_id = unit.actor.id
@@ -101,7 +106,10 @@ class Endpoint:
         if stored is not None:
             return stored
         response = self._rendered(await self.operation.handler(replace(call, unit=unit), **arguments))
-        going_to = response.headers["location"].encode() if self.operation.face is Face.PAGE else None
+        going_to = response.headers.get("location", "").encode()
+        if self.operation.face is Face.PAGE and not going_to:
+            await give_back(unit, actor_id, key)
+            return response
         answer = Answer(response.status_code, going_to or bytes(response.body))
         await keep(unit, actor_id, key, answer)
         return answer
@@ -121,6 +129,8 @@ class Endpoint:
         }
         if operation.query is not None:
             arguments["query"] = read_query(operation.query, request.query_params)
+            given = {name: request.query_params.get(name) for name in operation.stays}
+            request.state.stays = {name: value for name, value in given.items() if value}
         if operation.body is not None:
             read = read_form if operation.form else read_json
             arguments["body"] = read(operation.body, raw)

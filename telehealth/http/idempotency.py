@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 
 from telehealth.db.idempotency import IdempotencyRow
@@ -58,6 +58,12 @@ async def keep(unit: Unit, actor_id: UUID, key: str, answer: Answer) -> None:
         .where(IdempotencyRow.actor_id == actor_id, IdempotencyRow.key == key)
         .values(status=answer.status, answer=unit.vault.seal(_place(actor_id, key), answer.content.decode()))
     )
+
+
+async def give_back(unit: Unit, actor_id: UUID, key: str) -> None:
+    """Nothing was done under the key that claimed it: the same request may come again and be done."""
+    theirs = IdempotencyRow.actor_id == actor_id, IdempotencyRow.key == key
+    await unit.session.execute(delete(IdempotencyRow).where(*theirs))
 
 
 def _place(actor_id: UUID, key: str) -> tuple[str, str, UUID]:

@@ -55,7 +55,8 @@ class Operation:
 
     `anywhere`: it changes something, and may all the same be asked for by a device that was left for another.
     `always` are headers of every answer, refusals included. `urgent` says of a body whether an integration's request
-    waits for its others (`turns.py`).
+    waits for its others (`turns.py`). `stays` names what of a page's query is sent along when it is reread in another
+    language.
     """
 
     method: str
@@ -72,6 +73,7 @@ class Operation:
     anywhere: bool = False
     always: Mapping[str, str] = field(default_factory=dict)
     urgent: Callable[[Any], bool] | None = None
+    stays: tuple[str, ...] = ()
 
     @cached_property
     def name(self) -> str:
@@ -182,14 +184,17 @@ def page(
     purpose: Purpose = Purpose.OPERATIONS,
     errors: tuple[type[Refusal], ...] = (),
     keyed: bool = False,
+    stays: tuple[str, ...] = (),
 ) -> Operation:
     """One way in for people: answers HTML, reads forms, refuses with a page.
 
     `keyed`: the same form sent twice (a double click, a reload) is done once. It has a field `press`, another for each
-    time the page is shown; the answer leads on to another page. What the handler has written stays written, also when
-    it catches a refusal.
+    time the page is shown; the answer leads on to another page, or shows the form again when nothing was done. What
+    the handler has written stays written, also when it catches a refusal. `stays` names what of the query the page
+    shows in another language too: never a secret, nor what was only just done.
     """
-    return _checked(Operation(method, path, handler, needs, purpose, 200, errors, Face.PAGE, form=True, keyed=keyed))
+    of_page = Operation(method, path, handler, needs, purpose, 200, errors, Face.PAGE, form=True, keyed=keyed)
+    return _checked(replace(of_page, stays=stays))
 
 
 def _checked(op: Operation) -> Operation:
@@ -203,4 +208,6 @@ def _checked(op: Operation) -> Operation:
             raise OperationError(f"{op.name}: {name} is a UUID in the path")
     if op.keyed and op.face is Face.PAGE and (op.body is None or "press" not in op.body.model_fields):
         raise OperationError(f"{op.name}: a form that is done once has a field press")
+    if not set(op.stays) <= set(op.query.model_fields if op.query and op.safe else ()):
+        raise OperationError(f"{op.name}: nothing of that name is in its query")
     return op

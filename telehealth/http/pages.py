@@ -18,7 +18,9 @@ from telehealth.http.problems import InvalidRequest, headers_of, status_of
 
 @dataclass(frozen=True)
 class Pages:
-    """Templates get `locale`, `path` and what the handler passes; undefined names are errors."""
+    """Templates get `locale`, `path`, `query` (what of it stays in another language) and what the handler passes;
+    undefined names are errors.
+    """
 
     environment: Environment
     locales: Locales
@@ -36,7 +38,9 @@ class Pages:
         self, request: Request, template: str, /, *, status: int = 200, preferred: str = "", **context: object
     ) -> Response:
         locale = self.locale(request, preferred)
-        html = self.environment.get_template(template).render(locale=locale, path=request.url.path, **context)
+        stays = getattr(request.state, "stays", {}) if status < HTTPStatus.BAD_REQUEST else {}
+        always = {"path": request.url.path, "query": stays}
+        html = self.environment.get_template(template).render(locale=locale, **{**always, **context})
         response = Response(html, status, media_type="text/html", headers={"Content-Language": locale.tag})
         if request.query_params.get("lang") == locale.code:
             response.set_cookie(COOKIE, locale.code, max_age=31_536_000, samesite="lax")

@@ -197,7 +197,7 @@ OPERATIONS = (
     ),
 )
 PAGES = (
-    page("GET", parked.PATH, parked.messages_page, needs=_RUNS),
+    page("GET", parked.PATH, parked.messages_page, needs=_RUNS, stays=("after",)),
     page("POST", f"{parked.PATH}/{{message:uuid}}/redrive", parked.redrive_message_on_page, needs=_RUNS, errors=_AGAIN),
     page("GET", UNSUBSCRIBE, pages.unsubscribe, needs=PUBLIC),
     page("POST", UNSUBSCRIBE, pages.unsubscribe_at_once, needs=PUBLIC, purpose=_OWN),

@@ -207,6 +207,7 @@ class StuckMessagesPage(Message):
 
     after: UUID | None = None
     told: Annotated[str, Field(max_length=20)] = ""
+    lang: str | None = None
 
 
 class StuckMessageView(Message):

@@ -33,7 +33,7 @@ from tests.kit.integrations import BackendClient, jwks_of
 from tests.kit.staff import NothingAsked, open_account
 from tests.kit.web import ORIGIN, client_of
 
-ALERTS = "/v1/device-alerts"
+ALERTS, PAGE = "/v1/device-alerts", "/admin/follow-ups"
 WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({"identifier": ""}, "/identifier"),
     ({"identifier": "a\u0007"}, "/identifier"),
@@ -249,15 +249,16 @@ async def test_what_devices_reckon_in_binary_is_taken_to_six_places(doors: Doors
 async def test_an_administrator_switches_it_off_on_the_page(doors: Doors, unit_of_work: UnitOfWork) -> None:
     admin = await unit_of_work.run(open_account, SYSTEM, Role.ADMIN, None)
     signed_in = {"Cookie": f"{STAFF_COOKIE}={admin}", "Sec-Fetch-Site": "same-origin"}
-    shown = await doors.desk.get("/admin/follow-ups", headers=signed_in)
+    shown = await doors.desk.get(PAGE, headers=signed_in)
     assert 'name="device_alert" value="on" checked' in shown.text
     boxes = re.findall(r'name="shown" value="(\w+)"', shown.text)
     assert boxes == list(SWITCHES)
 
     async def save(*ticked: str, of: list[str]) -> list[str]:
         """What is on after a page with these boxes was sent with these ticks."""
-        form = {"shown": of, **dict.fromkeys(ticked, "on")}
-        saved = await doors.desk.post("/admin/follow-ups", data=form, headers=signed_in)
+        before = re.findall(r'name="was" value="(\w+)"', (await doors.desk.get(PAGE, headers=signed_in)).text)
+        form = {"shown": of, "was": before, **dict.fromkeys(ticked, "on")}
+        saved = await doors.desk.post(PAGE, data=form, headers=signed_in)
         assert saved.status_code == 303
         triggers = (await doors.desk.get("/v1/follow-up-triggers", headers=signed_in)).json()
         return [name for name, on in triggers.items() if on]
@@ -268,8 +269,36 @@ async def test_an_administrator_switches_it_off_on_the_page(doors: Doors, unit_o
     assert (await doors.tell())["task_id"] is None
     assert await save(of=older) == []
     assert await save("device_alert", of=boxes) == ["device_alert"]
-    nothing = await doors.desk.post("/admin/follow-ups", data={"incomplete": "on"}, headers=signed_in)
+    nothing = await doors.desk.post(PAGE, data={"incomplete": "on"}, headers=signed_in)
     assert nothing.status_code == 422
+
+
+def _form(page: str, *, without: str) -> dict[str, list[str] | str]:
+    """As the page is sent back when one tick was taken away."""
+    shown, was = (re.findall(rf'name="{name}" value="(\w+)"', page) for name in ("shown", "was"))
+    return {"shown": shown, "was": was, **{name: "on" for name in was if name != without}}
+
+
+async def test_of_two_administrators_who_switch_the_second_reads_what_the_first_did(
+    doors: Doors, unit_of_work: UnitOfWork
+) -> None:
+    admin = await unit_of_work.run(open_account, SYSTEM, Role.ADMIN, None)
+    office, client = {"Cookie": f"{STAFF_COOKIE}={admin}", "Sec-Fetch-Site": "same-origin"}, doors.desk
+    page = (await client.get(PAGE, headers=office)).text
+    first, second = (_form(page, without=name) for name in ("incomplete", "left_unseen"))
+    assert (await client.post(PAGE, data=first, headers=office)).status_code == 303
+    refused = await client.post(PAGE, data=second, headers=office)
+    assert refused.status_code == 409
+    assert "Somebody else has just changed this" in refused.text
+    boxes = dict(re.findall(r'type="checkbox" name="(\w+)" value="on"( checked)?', refused.text))
+    assert [name for name, ticked in boxes.items() if not ticked] == ["left_unseen"], "what was typed"
+    assert (refused.text.count("Not ticked now"), refused.text.count(">Ticked now")) == (1, 1), "what is there now"
+    switches = (await client.get("/v1/follow-up-triggers", headers=office)).json()
+    assert [name for name, on in switches.items() if not on] == ["incomplete"]
+    again = {**second, "was": re.findall(r'name="was" value="(\w+)"', refused.text)}
+    assert (await client.post(PAGE, data=again, headers=office)).status_code == 303
+    switches = (await client.get("/v1/follow-up-triggers", headers=office)).json()
+    assert [name for name, on in switches.items() if not on] == ["left_unseen"]
 
 
 async def test_time_escalates_what_is_grave_within_minutes(doors: Doors, clock: FixedClock) -> None:

@@ -19,7 +19,11 @@ AFTERCARE: Mapping[str, Callable[[Residents], dict[str, Any]]] = {
     "followups.note_on_follow_up": lambda _: {"text": "no answer"},
     "followups.tick_item": lambda _: {"item": 0},
     "followups.set_triggers": lambda _: dict.fromkeys(SWITCHES, True),
-    "followups.save_triggers": lambda _: {"shown": "patient_no_show", "patient_no_show": "on"},
+    "followups.save_triggers": lambda _: {
+        "shown": "patient_no_show",
+        "was": "patient_no_show",
+        "patient_no_show": "on",
+    },
     "followups.name_coordinators": lambda _: {"items": []},
     "followups.save_coordinators": lambda _: {"version": "0"},
     "alerts.take_device_alert": lambda residents: {

@@ -1,9 +1,10 @@
 """The pages of a clinic, used with nothing but links and forms: one browser for each of desk, clinician and patient."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import uuid4
 
 import httpx
 
@@ -67,6 +68,12 @@ async def open_by_hand(unit_of_work: UnitOfWork, clock: FixedClock) -> AsyncIter
         _browser(unit_of_work, admin) as fourth,
     ):
         yield House(clinic, clock, unit_of_work, first, second, third, fourth)
+
+
+async def invite(client: httpx.AsyncClient, at: str, data: Mapping[str, str]) -> httpx.Response:
+    """The form of a page where people are invited, sent as a browser does: what it is led to, or the form again."""
+    answer = await client.post(at, data={"press": str(uuid4()), **data})
+    return await client.get(answer.headers["location"]) if answer.status_code == 303 else answer
 
 
 @asynccontextmanager

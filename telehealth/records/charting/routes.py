@@ -273,7 +273,7 @@ OPERATIONS = (
 ROOM, _CARE = "/visits/{visit:uuid}", Purpose.TREATMENT
 _SUPERVISORS, _NAMING = administration.PAGE, Scope.LICENCES_WRITE
 PAGES = (
-    page("GET", _SUPERVISORS, administration.supervisors_page, needs=_NAMING, errors=(NotFound,)),
+    page("GET", _SUPERVISORS, administration.supervisors_page, needs=_NAMING, errors=(NotFound,), stays=("clinician",)),
     page("POST", _SUPERVISORS, administration.name_supervisors, needs=_NAMING, errors=(NotFound,)),
     page("GET", ROOM, pages.room, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),
     page("POST", f"{ROOM}/note", pages.save_on_page, needs=Scope.NOTES_WRITE, purpose=Purpose.TREATMENT),

@@ -62,6 +62,6 @@ OPERATIONS = (
     ),
 )
 PAGES = (
-    page("GET", pages.PATH, pages.deliveries_page, needs=_RUNS),
+    page("GET", pages.PATH, pages.deliveries_page, needs=_RUNS, stays=("after",)),
     page("POST", f"{pages.PATH}/{{delivery:uuid}}/redrive", pages.redrive_on_page, needs=_RUNS, errors=AGAIN),
 )

@@ -67,3 +67,4 @@ class DeliveriesPage(Message):
 
     after: UUID | None = None
     told: Annotated[str, Field(max_length=20)] = ""
+    lang: str | None = None

@@ -8,6 +8,6 @@ from telehealth.records.templates import administration
 TEMPLATES, _WRITE = "/admin/note-templates", Scope.VISIT_TYPES_WRITE
 OPERATIONS: tuple[Operation, ...] = ()
 PAGES = (
-    page("GET", TEMPLATES, administration.template_page, needs=_WRITE),
+    page("GET", TEMPLATES, administration.template_page, needs=_WRITE, stays=("visit_type",)),
     page("POST", TEMPLATES, administration.publish_template, needs=_WRITE, errors=(NotFound,)),
 )

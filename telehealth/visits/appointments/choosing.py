@@ -23,7 +23,7 @@ from telehealth.scheduling.booking.rules import Asked, SlotRefused, VisitType
 from telehealth.visits.appointments import self_booking, service
 from telehealth.visits.appointments.forms import ChosenQuery, MovedTime, OwnTime, OwnTimesQuery
 from telehealth.visits.appointments.free_times import Reading, free_days
-from telehealth.visits.appointments.wishes import Invitation, InvitationOver
+from telehealth.visits.appointments.wishes import Invitation, InvitationOver, able
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import NotNow, Visit, VisitStatus
@@ -61,11 +61,11 @@ async def asked_to_move(call: Call, query: ChosenQuery) -> Response:
 
 
 async def move_own(call: Call, body: MovedTime, query: OwnTimesQuery) -> Response:
-    """Move the visit from the time that was shown. If somebody was quicker, show what is free now, or its time now."""
-    if body.was is None:
+    """Move the visit from what was shown. If somebody was quicker, show what is free now, or how it stands."""
+    if body.was is None or "who" not in body.model_fields_set:
         return call.redirect(f"/visit/times/chosen?{query.again(offer=body.offer.isoformat())}")
     try:
-        await call.run(_move_own, body.offer, body.was)
+        await call.run(_move_own, body.offer, body.was, body.who)
     except (SlotRefused, NotNow) as refused:
         context = await call.run(_own_times, query)
         return call.render("choose.html", status=409, **{**context, "refused": refused.slug})
@@ -96,6 +96,7 @@ async def _asked_to_move(unit: Unit, query: OwnTimesQuery, offer: datetime) -> C
         "zone": _zone(question, query),
         "visit_type": {"name": question.kind.name, "minutes": question.kind.minutes},
         "clinician": await _named(unit, question.asked),
+        "who": service.one_clinician(visit),
         "times": f"/visit/times?{query.again()}",
         "query": query.shown(offer=offer.isoformat()),
         "clinic": clinic.name,
@@ -111,7 +112,7 @@ async def _own_question(unit: Unit) -> tuple[Visit, Question]:
     told = await people.whereabouts(unit, patient.id)
     asked = Asked(
         visit_type_id=kind.id,
-        clinician_ids=(visit.clinician_id,) if visit.team is None else visit.team,
+        clinician_ids=able(visit),
         also=visit.also,
         patient_id=patient.id,
         jurisdiction=None if told else visit.planned_location,
@@ -127,9 +128,9 @@ async def _own_times(unit: Unit, query: OwnTimesQuery) -> Context:
     return {**await _choice(unit, question, query, open_now=may_move), "place": None, "cancelled": cancelled}
 
 
-async def _move_own(unit: Unit, start: datetime, was: datetime) -> Visit:
+async def _move_own(unit: Unit, start: datetime, was: datetime, who: ClinicianId | None) -> Visit:
     await participants.require_booking(unit)
-    return await service.move_from(unit, own_visit_id(unit), was=was, start=start)
+    return await service.move_from(unit, own_visit_id(unit), was=was, who=who, start=start)
 
 
 # A time one was invited to choose

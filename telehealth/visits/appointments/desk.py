@@ -276,6 +276,7 @@ async def _free_times(unit: Unit, patient_id: PatientId, query: TimesQuery, publ
         "place": place,
         "free": free,
         "invited": await _invited(unit, patient, query, public_url),
+        "press": unit.new_id(),
     }
 
 

@@ -28,6 +28,10 @@ def _empty_is_none(typed: object) -> object:
     return None if typed == "" else typed
 
 
+def _several_is_none(typed: object) -> object:
+    return None if typed == "several" else typed
+
+
 def _any_day(typed: object) -> object:
     """A field that was emptied, or a year nobody can mean, is no day: the list begins today, and nothing is refused."""
     try:
@@ -104,8 +108,12 @@ class OtherTime(Message):
 
 
 class SendInvitation(Message):
-    """From the desk's page: what the patient may choose a time for, and with whom (anyone when empty)."""
+    """From the desk's page: what the patient may choose a time for, and with whom (anyone when empty).
 
+    `press` is another for each time the page is shown: one press sends one link.
+    """
+
+    press: UUID
     visit_type: UUID
     clinician: Anyone = None
 
@@ -160,9 +168,12 @@ class OwnTime(Message):
 
 
 class MovedTime(OwnTime):
-    """`was` is the present time as it was shown beside the offer; without it nobody has been asked yet."""
+    """`was` is the present time as it was shown beside the offer, `who` the clinician, none when it can be several
+    ("several" in the form); without either nobody has been asked yet.
+    """
 
     was: Instant | None = None
+    who: Annotated[ClinicianId | None, BeforeValidator(_several_is_none)] = None
 
 
 class CallOff(Message):

@@ -17,7 +17,7 @@ from telehealth.scheduling.booking import queries as slots
 from telehealth.scheduling.booking import service as booking
 from telehealth.scheduling.booking.rules import Asked, Occupied, SlotRefused, TooSoon, check_company
 from telehealth.visits.appointments.models import CalledOffRow
-from telehealth.visits.appointments.wishes import Wish, free, others, placed, visit_for, wanted, wish_of
+from telehealth.visits.appointments.wishes import Wish, able, free, others, placed, visit_for, wanted, wish_of
 from telehealth.visits.lifecycle import queries
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.guests import change_host
@@ -159,14 +159,20 @@ async def reschedule(
     return await move(unit, visit, occupied, override=override)
 
 
-async def move_from(unit: Unit, visit_id: UUID, *, was: datetime, start: datetime) -> Visit:
-    """`reschedule` for whoever saw both times. To the time it has already it changes nothing; raises Stale when
-    somebody else has given it another one meanwhile.
+def one_clinician(visit: Visit) -> ClinicianId | None:
+    """With whom the visit is, also at another time; None when that can be several."""
+    found = able(visit)
+    return found[0] if len(found) == 1 else None
+
+
+async def move_from(unit: Unit, visit_id: UUID, *, was: datetime, who: ClinicianId | None, start: datetime) -> Visit:
+    """`reschedule` for whoever saw both times, and with whom (`one_clinician`). To the time it has already it changes
+    nothing; raises Stale when somebody else has given it another time or clinician meanwhile.
     """
     visit = await queries.find(unit, visit_id, lock=True)
     if visit.status is VisitStatus.BOOKED and visit.starts_at == start:
         return visit
-    if visit.status is VisitStatus.BOOKED and visit.starts_at != was:
+    if visit.status is VisitStatus.BOOKED and (visit.starts_at, one_clinician(visit)) != (was, who):
         raise Stale
     return await reschedule(unit, visit_id, start=start)
 

@@ -109,13 +109,18 @@ def wanted(wish: Wish, role: Role) -> Wanted:
     )
 
 
+def able(visit: Visit) -> tuple[ClinicianId, ...]:
+    """Who may give it, also at another time."""
+    return (visit.clinician_id,) if visit.team is None else visit.team
+
+
 def wish_of(visit: Visit, start: datetime | None = None) -> Wish:
     """What was asked for when the visit was booked or requested, at the time it has now, or at that one."""
     return Wish(
         patient_id=visit.patient_id,
         visit_type_id=visit.visit_type_id,
         start=start or visit.starts_at,
-        clinician_ids=(visit.clinician_id,) if visit.team is None else visit.team,
+        clinician_ids=able(visit),
         also=visit.also,
         location=visit.planned_location,
     )

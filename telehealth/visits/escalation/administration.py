@@ -17,6 +17,7 @@ from telehealth.visits.escalation.forms import (
     StepsForm,
     asks_again,
     in_minutes,
+    last_step,
 )
 from telehealth.visits.escalation.rules import (
     AUDIENCES,
@@ -42,7 +43,7 @@ async def save_steps(call: Call, body: StepsForm) -> Response:
     ladder, reopen_after, errors = body.read()
     if errors:
         return await _page(call, typed={body.kind: body.shown()}, errors=errors)
-    return await _given(call, body.kind, body.seen, (ladder, reopen_after))
+    return await _given(call, body.kind, body.seen, (ladder, reopen_after), typed=body.shown())
 
 
 async def remove_step(call: Call, body: StepGone) -> Response:
@@ -60,13 +61,15 @@ async def reset_steps(call: Call, body: AsTheHouseDoes) -> Response:
 Wanted = tuple[Sequence[Rung] | None, int | None]
 
 
-async def _given(call: Call, kind: AlertKind, seen: str, wanted: Wanted) -> Response:
-    """Of two who change the same steps, the second sees what the first made of them."""
+async def _given(
+    call: Call, kind: AlertKind, seen: str, wanted: Wanted, *, typed: Mapping[str, str] | None = None
+) -> Response:
+    """Of two who change the same steps, the second sees what the first made of them beside what they typed."""
     ladder, reopen_after = wanted
     try:
         await call.run(plans.set_kind, kind, ladder, reopen_after, seen=seen)
     except Stale:
-        return await _page(call, stale=kind)
+        return await _page(call, stale=kind, typed={kind: typed} if typed else None)
     return call.redirect(f"{PATH}?saved={kind}#{kind}")
 
 
@@ -86,7 +89,7 @@ async def _page(
         saved=saved,
         stale=stale,
         errors=list(errors),
-        kinds=[_kind(rules, kind, (typed or {}).get(kind)) for kind in AlertKind],
+        kinds=[_kind(rules, kind, (typed or {}).get(kind), changed=kind == stale) for kind in AlertKind],
     )
 
 
@@ -94,14 +97,18 @@ async def _read(unit: Unit) -> tuple[visits.Reader, EscalationRules]:
     return await visits.reader(unit), await queries.rules(unit)
 
 
-def _kind(rules: EscalationRules, kind: AlertKind, typed: Mapping[str, str] | None) -> dict[str, Any]:
+def _kind(rules: EscalationRules, kind: AlertKind, typed: Mapping[str, str] | None, *, changed: bool) -> dict[str, Any]:
     ladder, reopen_after = rules.ladders[kind], rules.reopen_after[kind]
-    rows = list(range(2, len(ladder) + 1))
+    now = _as_form(ladder, reopen_after)
+    theirs = now if changed and typed else None
+    last = last_step(typed) if theirs and typed else len(ladder)
     return {
         "kind": kind,
-        "form": typed or _as_form(ladder, reopen_after),
-        "rows": rows,
-        "fresh": len(ladder) + 1 if len(ladder) < MOST_RUNGS else None,
+        "form": typed or now,
+        "rows": list(range(2, last + 1)),
+        "fresh": last + 1 if last < MOST_RUNGS else None,
+        "theirs": theirs,
+        "steps": list(range(2, len(ladder) + 1)),
         "whom": [each for each in Audience if each in AUDIENCES[kind]],
         "asks_again": asks_again(kind),
         "own": not rules.by_default(kind),

@@ -96,6 +96,12 @@ class AsTheHouseDoes(Message):
     seen: Seen
 
 
+def last_step(typed: Mapping[str, str]) -> int:
+    """The number of the last step that says anything; 1 when it is the boards alone."""
+    numbers = (name.rpartition("_")[2] for name, value in typed.items() if name in FIELDS and value.strip())
+    return max(map(int, numbers), default=1)
+
+
 def asks_again(kind: AlertKind) -> bool:
     """A locked link ends with being taken on."""
     return kind is not AlertKind.LOCKED_LINK

@@ -15,7 +15,15 @@ PAGES = (
     page("GET", "/desk/{patient:uuid}", pages.patients_visits, needs=_BOOK, purpose=_CARE, errors=_ERRORS),
     page("GET", f"{VISIT}/desk", pages.visit_at_desk, needs=_BOOK, purpose=_CARE, errors=_ERRORS),
     page("POST", f"{VISIT}/desk", pages.act_at_desk, needs=_BOOK, purpose=_CARE, errors=_ERRORS),
-    page("GET", f"{VISIT}/times", choosing.other_times, needs=_BOOK, purpose=_CARE, errors=_ERRORS),
+    page(
+        "GET",
+        f"{VISIT}/times",
+        choosing.other_times,
+        needs=_BOOK,
+        purpose=_CARE,
+        errors=_ERRORS,
+        stays=("clinician", "location", "day"),
+    ),
     page("POST", f"{VISIT}/times", choosing.move_at_desk, needs=_BOOK, purpose=_CARE, errors=_ERRORS),
 )
 SOCKETS = ()

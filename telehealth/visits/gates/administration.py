@@ -47,6 +47,7 @@ async def publish_on_page(call: Call, body: TextForm) -> Response:
             visit_type_id=body.visit_type or None,
             jurisdiction=body.location or None,
             texts=texts,
+            seen=body.known(),
         )
     except PublishedMeanwhile:
         return await _texts(call, form=body, refused=True)
@@ -70,7 +71,9 @@ async def _texts(
 ) -> Response:
     context = await call.run(_texts_context, based_on)
     status = 409 if refused else 422 if errors else 200
-    typed = {"form": form.shown()} if form is not EMPTY or based_on is None else {}
+    typed: dict[str, Any] = {"form": form.shown()} if form is not EMPTY or based_on is None else {}
+    if errors:
+        typed["seen"] = form.seen
     shown = {**context, **typed, "told": told, "errors": errors, "refused": refused}
     return call.render("admin_texts.html", status=status, **shown)
 
@@ -87,6 +90,7 @@ async def _texts_context(unit: Unit, based_on: UUID | None) -> dict[str, Any]:
         "zone": reader.time_zone,
         "kinds": kinds,
         "texts": [_text(each, kinds) for each in texts],
+        "seen": " ".join(str(each.id) for each in texts if each.retired_at is None),
         "place": {"options": choices(places), "chosen": chosen or ""},
         "form": TextForm.of(base).shown() if base else EMPTY.shown(),
         "tongues": LANGUAGES,

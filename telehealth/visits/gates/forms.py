@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from telehealth.http.schemas import Message
 from telehealth.people.schemas import Jurisdiction
@@ -59,8 +59,12 @@ Wording = Annotated[str, Field(max_length=20_000)]
 
 
 class TextForm(Message):
-    """A text for a kind of visit and a place, all of them where these are empty, in the languages of the pages."""
+    """A text for a kind of visit and a place, all of them where these are empty, in the languages of the pages.
 
+    `seen`: the ids of the texts in force when the form was drawn, with a space between.
+    """
+
+    seen: Annotated[str, Field(max_length=40_000)] = ""
     visit_type: UUID | Literal[""] = ""
     location: Jurisdiction | Literal[""] = ""
     text_en: Wording = ""
@@ -79,8 +83,17 @@ class TextForm(Message):
         typed = {name.removeprefix("text_"): getattr(self, name) for name in type(self).model_fields if "_" in name}
         return {name: words.replace("\r\n", "\n").strip() for name, words in typed.items() if _is_words(name, words)}
 
+    def known(self) -> frozenset[UUID]:
+        return frozenset(map(UUID, self.seen.split()))
+
     def shown(self) -> dict[str, str]:
-        return {name: str(getattr(self, name)) for name in type(self).model_fields}
+        return {name: str(getattr(self, name)) for name in type(self).model_fields if name != "seen"}
+
+    @field_validator("seen")
+    @classmethod
+    def _are_ids(cls, seen: str) -> str:
+        _ = [UUID(each) for each in seen.split()]
+        return seen
 
 
 def _is_words(language: str, words: object) -> bool:

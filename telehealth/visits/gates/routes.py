@@ -217,7 +217,7 @@ OPERATIONS = (
 ADMIN_TEXTS, ADMIN_QUESTIONS = "/admin/consent-texts", "/admin/questionnaires"
 ADMIN_QUESTIONNAIRE = f"{ADMIN_QUESTIONS}/{{visit_type:uuid}}"
 PAGES = (
-    page("GET", ADMIN_TEXTS, administration.texts_page, needs=_WRITE),
+    page("GET", ADMIN_TEXTS, administration.texts_page, needs=_WRITE, stays=("text",)),
     page("POST", ADMIN_TEXTS, administration.publish_on_page, needs=_WRITE, errors=(NotFound,)),
     page(
         "POST", f"{ADMIN_TEXTS}/{{text:uuid}}/retire", administration.retire_on_page, needs=_WRITE, errors=(NotFound,)

@@ -1,7 +1,7 @@
 """What opens the gates before a visit: agreeing, answering, waiving; and what publishes texts and questions."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ from telehealth.visits.gates.rules import (
     GateState,
     NoSuchGate,
     PreparationOver,
+    PublishedMeanwhile,
     Standing,
     TextChanged,
     closed_gates,
@@ -221,10 +222,15 @@ async def _write(
 
 
 async def publish_text(
-    unit: Unit, *, visit_type_id: UUID | None, jurisdiction: str | None, texts: Mapping[str, str]
+    unit: Unit,
+    *,
+    visit_type_id: UUID | None,
+    jurisdiction: str | None,
+    texts: Mapping[str, str],
+    seen: Collection[UUID] | None = None,
 ) -> ConsentText:
-    """The next version of what is asked there; the one before it is retired. Raises NotFound,
-    PublishedMeanwhile.
+    """The next version of what is asked there; the one before it is retired. `seen` are the texts in force that
+    whoever publishes it knows of, none: whatever is in force. Raises NotFound, PublishedMeanwhile.
     """
     if visit_type_id is not None:
         await booking.visit_type(unit, VisitTypeId(visit_type_id))
@@ -233,7 +239,10 @@ async def publish_text(
         row.visit_type_id.is_not_distinct_from(visit_type_id),
         row.jurisdiction.is_not_distinct_from(jurisdiction),
     )
-    await unit.session.execute(update(row).where(*same, row.retired_at.is_(None)).values(retired_at=unit.now))
+    retired = update(row).where(*same, row.retired_at.is_(None)).values(retired_at=unit.now).returning(row.id)
+    replaced = set(await unit.session.scalars(retired))
+    if seen is not None and not replaced <= set(seen):
+        raise PublishedMeanwhile
     version = await unit.session.scalar(select(func.coalesce(func.max(row.version), 0) + 1).where(*same))
     fresh = ConsentTextRow(
         id=unit.new_id(),

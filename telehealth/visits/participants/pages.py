@@ -9,6 +9,7 @@ from starlette.responses import Response
 from telehealth.access.links import Locked, Mistaken
 from telehealth.core.actors import Role
 from telehealth.core.errors import NotFound, Refusal, Stale
+from telehealth.core.ids import ParticipantId
 from telehealth.core.time import parse_zone
 from telehealth.db.unit import Unit
 from telehealth.http.call import Call
@@ -17,7 +18,15 @@ from telehealth.http.schemas import FieldError
 from telehealth.people import queries as people
 from telehealth.visits.lifecycle import queries as visits
 from telehealth.visits.lifecycle import service as lifecycle
-from telehealth.visits.lifecycle.parts import BY_PATIENT, NO_SENDERS, ParticipantKind, Step, StepRefused, allowed
+from telehealth.visits.lifecycle.parts import (
+    BY_PATIENT,
+    EXPECTED,
+    NO_SENDERS,
+    ParticipantKind,
+    Step,
+    StepRefused,
+    allowed,
+)
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import LinkOver
 from telehealth.visits.lifecycle.schemas import BirthForm
@@ -30,7 +39,7 @@ from telehealth.visits.participants.rules import (
     TooManyInvited,
     attendance_of,
 )
-from telehealth.visits.participants.schemas import KINDS, CompanionForm, NameForm, ResendForm
+from telehealth.visits.participants.schemas import KINDS, CompanionForm, InviteForm, NameForm, PeopleQuery, ResendForm
 
 NOT_INVITED = (NotToBeInvited, TooManyInvited)
 CHANGED = (NotFound, Stale, StepRefused, NotToBeInvited)  # since the page was shown; of a stranger it stays absent
@@ -165,13 +174,13 @@ async def _elsewhere(unit: Unit) -> dict[str, Any]:
 # Who is invited: the patient's page
 
 
-async def own_companions(call: Call) -> Response:
+async def own_companions(call: Call, query: PeopleQuery) -> Response:
     """Whom the patient has invited to their visit, and a form for one more."""
-    return await _own_page(call, CompanionForm())
+    return await _own_page(call, CompanionForm(), invited=await call.run(_own_invited, query.invited))
 
 
-async def invite_companion(call: Call, body: CompanionForm) -> Response:
-    """Invite a relative, a carer or an interpreter; their link is shown, and sent when there is an address."""
+async def invite_companion(call: Call, body: InviteForm) -> Response:
+    """Invite a relative, a carer or an interpreter; their link is shown then, and sent when there is an address."""
     companion, errors = body.read()
     if companion is None:
         return await _own_page(call, body, errors=errors)
@@ -179,7 +188,7 @@ async def invite_companion(call: Call, body: CompanionForm) -> Response:
         invited = await call.run(_invite_own, companion)
     except NOT_INVITED as refusal:
         return await _own_page(call, body, refused=refusal)
-    return await _own_page(call, CompanionForm(), invited=invited)
+    return call.redirect(f"/visit/people?invited={invited.participant.id}")
 
 
 async def withdraw_companion(call: Call, participant: UUID) -> Response:
@@ -228,7 +237,13 @@ async def _own_companions(unit: Unit) -> dict[str, Any]:
         "phone": clinic.phone or None,
         "people": [_shown(each, Role.PATIENT) for each in theirs],
         "kinds": [kind.value for kind in ParticipantKind if kind in BY_PATIENT],
+        "press": unit.new_id(),
     }
+
+
+async def _own_invited(unit: Unit, participant_id: UUID | None) -> service.Invited | None:
+    invited = await _invited(unit, own_visit_id(unit), participant_id)
+    return invited if invited and invited.participant.invited_as is Role.PATIENT else None
 
 
 async def _invite_own(unit: Unit, companion: Companion) -> service.Invited:
@@ -242,13 +257,14 @@ async def _withdraw_own(unit: Unit, participant_id: UUID) -> None:
 # Who is invited: the page of staff
 
 
-async def people_page(call: Call, visit: UUID) -> Response:
+async def people_page(call: Call, visit: UUID, query: PeopleQuery) -> Response:
     """Everyone who takes part in a visit, and a form for one more."""
-    return await _staff_page(call, visit, CompanionForm())
+    invited = await call.run(_invited, visit, query.invited)
+    return await _staff_page(call, visit, CompanionForm(), invited=invited)
 
 
-async def invite_on_page(call: Call, visit: UUID, body: CompanionForm) -> Response:
-    """Invite one more; their link is shown, and sent when there is an address."""
+async def invite_on_page(call: Call, visit: UUID, body: InviteForm) -> Response:
+    """Invite one more; their link is shown then, and sent when there is an address."""
     companion, errors = body.read()
     if companion is None:
         return await _staff_page(call, visit, body, errors=errors)
@@ -256,7 +272,7 @@ async def invite_on_page(call: Call, visit: UUID, body: CompanionForm) -> Respon
         invited = await call.run(service.invite, visit, companion)
     except (*NOT_INVITED, NoAuthority) as refusal:
         return await _staff_page(call, visit, body, refused=refusal)
-    return await _staff_page(call, visit, CompanionForm(), invited=invited)
+    return call.redirect(f"/visits/{visit}/people?invited={invited.participant.id}")
 
 
 async def resend_on_page(call: Call, visit: UUID, participant: UUID, body: ResendForm) -> Response:
@@ -315,7 +331,19 @@ async def _people(unit: Unit, visit_id: UUID) -> dict[str, Any]:
         "visit": {"id": visit.id, "starts_at": visit.starts_at, "patient_name": patient.name},
         "people": [_shown(each, unit.actor.role) for each in await queries.roster(unit, visit.id)],
         "kinds": [kind.value for kind in ParticipantKind if kind in KINDS],
+        "press": unit.new_id(),
     }
+
+
+async def _invited(unit: Unit, visit_id: UUID, participant_id: UUID | None) -> service.Invited | None:
+    """What to tell of somebody who has just been invited, until they come."""
+    if participant_id is None:
+        return None
+    theirs = {each.id: each for each in await queries.companions(unit, visit_id) if each.state in EXPECTED}
+    found = theirs.get(ParticipantId(participant_id))
+    if found is None:
+        return None
+    return service.Invited(found, await queries.link_of(unit, found.id) if found.has_link else "")
 
 
 def _shown(each: Participant, role: Role) -> dict[str, Any]:

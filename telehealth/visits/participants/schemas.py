@@ -171,7 +171,7 @@ class CompanionForm(Message):
     language: Typed = "en"
 
     def shown(self) -> dict[str, str]:
-        return {name: str(getattr(self, name)) for name in type(self).model_fields}
+        return {name: str(getattr(self, name)) for name in CompanionForm.model_fields}
 
     def read(self) -> tuple[Companion | None, list[FieldError]]:
         """Whom to invite, or what is wrong with the form."""
@@ -190,3 +190,16 @@ class CompanionForm(Message):
             return None, errors
         name, language = values["name"], values["language"]
         return Companion(kind=K(self.kind), name=name, email=values.get("email"), language=language), []
+
+
+class InviteForm(CompanionForm):
+    """`press` is another for each time the page is shown: one press invites one person."""
+
+    press: UUID
+
+
+class PeopleQuery(Message):
+    """`invited` has just been invited."""
+
+    invited: UUID | None = None
+    lang: str | None = None

@@ -275,13 +275,19 @@ async def require_booking(unit: Unit) -> None:
 
     Raises NotAllowed.
     """
+    if not await may_book(unit):
+        raise NotAllowed
+
+
+async def may_book(unit: Unit) -> bool:
+    """What `require_booking` asks for, so that nobody is shown what they would be refused."""
     if unit.actor.id is None:
-        return
+        return True
     theirs = await queries.participant(unit, unit.actor.id)
-    if theirs.kind is K.PROXY and theirs.person_id is not None:
-        person = await people.related_person(unit, theirs.person_id)
-        if not (person.may_book and person.may_act(unit.now)):
-            raise NotAllowed
+    if theirs.kind is not K.PROXY or theirs.person_id is None:
+        return True
+    person = await people.related_person(unit, theirs.person_id)
+    return person.may_book and person.may_act(unit.now)
 
 
 async def end_authority(unit: Unit, related_person_id: UUID) -> None:

@@ -16,11 +16,12 @@ from telehealth.visits.gates.service import make_ready
 from telehealth.visits.lifecycle import check_in
 from telehealth.visits.lifecycle import service as lifecycle
 from telehealth.visits.lifecycle.guests import PREPARED
-from telehealth.visits.lifecycle.joining import Stage, stage_of
+from telehealth.visits.lifecycle.joining import Stage, may_call_off, stage_of
 from telehealth.visits.lifecycle.queries import own_visit_id
 from telehealth.visits.lifecycle.rules import DeviceCheck, Visit, VisitStatus
 from telehealth.visits.lifecycle.schemas import AttestLocation
 from telehealth.visits.participants import queries as participants
+from telehealth.visits.participants import service as company
 from telehealth.visits.participants.pages import elsewhere
 from telehealth.visits.waiting_room import attendance, notices, standings
 from telehealth.visits.waiting_room.own_place import here, own_place
@@ -86,6 +87,16 @@ async def _own_visit(unit: Unit) -> dict[str, Any]:
         "agreed": await gates.last_given(unit, visit) is not None,
         "readable": unit.actor.id is not None and (await participants.participant(unit, unit.actor.id)).reads(unit.now),
         **await _waiting_on(unit, visit),
+        **await _ways_out(unit, visit),
+    }
+
+
+async def _ways_out(unit: Unit, visit: Visit) -> dict[str, bool]:
+    """What the patient's side may still change by themselves."""
+    may_book = await company.may_book(unit)
+    return {
+        "movable": may_book and visit.status is VisitStatus.BOOKED,
+        "cancellable": may_book and may_call_off(visit, unit.actor.role, unit.now),
     }
 
 

@@ -71,7 +71,7 @@ PAGES = (
     page("GET", "/day", pages.day, needs=_READ, purpose=_CARE),
     page("POST", "/late", desk.run_late, needs=_BOOK, purpose=_CARE, errors=(NotFound,)),
     page("POST", "/visits/{visit:uuid}/message", desk.tell_waiting, needs=_BOOK, purpose=_CARE, errors=_TELLING),
-    page("GET", "/queue", desk.queue_page, needs=_BOOK, purpose=_CARE),
+    page("GET", "/queue", desk.queue_page, needs=_BOOK, purpose=_CARE, stays=("patient",)),
     page("POST", "/queue", desk.find_to_queue, needs=_BOOK, purpose=_CARE),
     page("POST", "/queue/next", desk.call_next, needs=_HOST, purpose=_CARE, keyed=True),
     page(

@@ -15,9 +15,15 @@ from telehealth.core.actors import SYSTEM, Role
 from telehealth.core.time import FixedClock
 from telehealth.db.outbox import OutboxRow
 from telehealth.db.unit import Unit, UnitOfWork
+from telehealth.people import service as people
+from telehealth.people.rules import Relationship
+from telehealth.people.service import Authority
 from telehealth.visits.appointments.models import CalledOffRow
 from telehealth.visits.lifecycle.joining import may_call_off
+from telehealth.visits.lifecycle.parts import ParticipantKind
 from telehealth.visits.lifecycle.rules import IN_CALL, OVER, Command, VisitStatus, decide, situation_of
+from telehealth.visits.participants import service as company
+from telehealth.visits.participants.rules import Companion
 from tests.kit.by_hand import BIRTH, House, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE, book
 from tests.kit.written import visit as visit_at
@@ -119,14 +125,50 @@ async def _kept(unit: Unit) -> list[bytes]:
 
 async def test_who_waits_may_cancel_until_the_visit_is_to_begin(house: House, visit: str) -> None:
     await _comes(house, timedelta(minutes=5))
+    assert await _shown(house) == ("waiting", [WAYS[1]])
     assert "Yes, cancel my visit" in (await house.phone.get("/visit/cancel?lang=en")).text
     house.clock.advance(timedelta(minutes=5))
+    assert await _shown(house) == ("waiting", [])
     late = await house.phone.get("/visit/cancel?lang=en")
     assert (late.status_code, "cannot be cancelled here any more" in late.text) == (200, True)
     refused = await house.phone.post("/visit/cancel?lang=en", data={"sure": "yes", "words": WHY})
     assert (refused.status_code, "call the clinic" in refused.text) == (409, True)
     assert (await _status(house, visit))[0] == "ready"
     assert await house.unit_of_work.run(_kept, SYSTEM) == []
+
+
+WAYS = ("/visit/times", "/visit/cancel")
+
+
+async def _shown(house: House) -> tuple[str, list[str]]:
+    """Where the patient's page stands, and where it leads to what its reader may change."""
+    page = (await house.phone.get("/visit")).text
+    stage = re.search(r'data-stage="(\w+)"', page)
+    assert stage, page
+    return stage[1], [each for each in WAYS if f'href="{each}"' in page]
+
+
+async def test_nobody_is_shown_what_they_may_not_do_any_more(house: House, visit: str) -> None:
+    assert await _shown(house) == ("early", [*WAYS])
+    house.clock.advance(TUESDAY_NINE - timedelta(minutes=5) - house.clock.now())
+    assert await _shown(house) == ("check", [WAYS[1]])  # they have come
+    house.clock.advance(timedelta(minutes=5))
+    assert await _shown(house) == ("check", [])
+    assert (await _status(house, visit))[0] == "arrived"
+
+
+@pytest.mark.parametrize("may_book", [False, True])
+async def test_who_acts_for_the_patient_is_shown_what_their_authority_lets_them(house: House, may_book: bool) -> None:
+    booked = await house.unit_of_work.run(book, SYSTEM, house.clinic)
+    carer = Authority(given="Marta", family="Moreno", relationship=Relationship.REPRESENTATIVE, may_book=may_book)
+    person = await house.unit_of_work.run(people.add_related_person, SYSTEM, house.clinic.patient.id, carer)
+    proxy = Companion(kind=ParticipantKind.PROXY, related_person_id=person.id)
+    invited = await house.unit_of_work.run(company.invite, SYSTEM, booked.visit.id, proxy)
+    entered = await house.phone.post(invited.link, data=BIRTH)
+    house.phone.headers["Cookie"] = entered.headers["set-cookie"].partition(";")[0]
+    assert await _shown(house) == ("early", [*WAYS] if may_book else [])
+    for each in WAYS:
+        assert (await house.phone.get(each)).status_code == (200 if may_book else 403)
 
 
 async def test_two_presses_at_the_same_moment_cancel_once(house: House, visit: str) -> None:

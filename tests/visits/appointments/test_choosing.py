@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -48,7 +49,7 @@ async def test_a_patient_moves_their_visit(house: House) -> None:
     kind = str(house.clinic.visit_type.id)
     wish = {"patient_id": str(other.id), "visit_type_id": kind, "start": TUESDAY_NINE.isoformat()}
     assert (await house.desk.post("/v1/visits", json=wish)).status_code == 201
-    both = {"offer": TUESDAY_NINE.isoformat(), "was": TEN.isoformat()}
+    both = {"offer": TUESDAY_NINE.isoformat(), "was": TEN.isoformat(), "who": str(house.clinic.clinician.id)}
     late = await house.phone.post("/visit/times?day=2026-03-03&lang=en", data=both)
     assert late.status_code == 409
     assert "has just been taken" in late.text
@@ -62,7 +63,8 @@ async def test_a_patient_moves_their_visit(house: House) -> None:
 
 async def _moved(house: House, was: datetime, start: datetime) -> tuple[int, str]:
     """The press on the page that asks; where it leads."""
-    answer = await house.phone.post("/visit/times", data={"offer": start.isoformat(), "was": was.isoformat()})
+    shown = {"was": was.isoformat(), "who": str(house.clinic.clinician.id)}
+    answer = await house.phone.post("/visit/times", data={"offer": start.isoformat(), **shown})
     return answer.status_code, answer.headers.get("location", "")
 
 
@@ -83,6 +85,9 @@ async def test_a_patient_is_asked_before_a_visit_moves(house: House) -> None:
     assert 'name="was" value="2026-03-03T15:00:00+00:00"' in asked.text
     assert 'action="/visit/times?day=2026-03-03&amp;zone=Europe%2FParis"' in asked.text
     assert '<input type="hidden" name="offer" value="2026-03-03T16:00:00+00:00">' in asked.text.partition("<footer")[2]
+    assert await _revision(house) == 1
+    older = await house.phone.post("/visit/times", data={"offer": TEN.isoformat(), "was": TUESDAY_NINE.isoformat()})
+    assert older.headers["location"].startswith("/visit/times/chosen?")  # a form that told no clinician asks again
     assert await _revision(house) == 1
 
     assert await _moved(house, TUESDAY_NINE, TEN) == (303, "/visit?moved=1")
@@ -113,9 +118,9 @@ async def test_what_happened_while_the_page_asked_is_said_and_nothing_is_lost(ho
     await house.desk.post(f"/v1/visits/{taken}/cancel", json={"reason": "other"})
 
     assert (await house.desk.post(f"{visit}/reschedule", json={"start": noon.isoformat()})).status_code == 200
-    both = {"offer": TEN.isoformat(), "was": TUESDAY_NINE.isoformat()}
+    both = {"offer": TEN.isoformat(), "was": TUESDAY_NINE.isoformat(), "who": str(house.clinic.clinician.id)}
     stale = await house.phone.post("/visit/times?lang=en", data=both)
-    assert (stale.status_code, "another time meanwhile" in stale.text) == (409, True)
+    assert (stale.status_code, "was changed meanwhile" in stale.text) == (409, True)
     assert f'name="was" value="{noon.isoformat()}"' in stale.text
     assert (await house.desk.get(visit)).json()["starts_at"] == noon.isoformat().replace("+00:00", "Z")
 
@@ -125,10 +130,29 @@ async def test_what_happened_while_the_page_asked_is_said_and_nothing_is_lost(ho
     assert "This visit was cancelled" in (await house.phone.get("/visit/times/chosen", params=asked)).text
 
 
+async def test_a_visit_that_another_clinician_gives_meanwhile_is_asked_about_again(house: House) -> None:
+    booked = await house.unit_of_work.run(book, SYSTEM, house.clinic)
+    await _enter(house, f"/join/{booked.link_secret}")
+    other = (await house.unit_of_work.run(add_colleague, SYSTEM, house.clinic)).id
+    visit, same = f"/v1/visits/{booked.visit.id}", TUESDAY_NINE.isoformat()
+    given = await house.desk.post(f"{visit}/reschedule", json={"start": same, "clinician_ids": [str(other)]})
+    assert given.json()["clinician_id"] == str(other)
+    shown = {"offer": TEN.isoformat(), "was": same, "who": str(house.clinic.clinician.id)}
+    for who in (shown["who"], "several"):
+        stale = await house.phone.post("/visit/times?lang=en", data={**shown, "who": who})
+        assert (stale.status_code, "was changed meanwhile" in stale.text) == (409, True)
+        assert f'name="who" value="{other}"' in stale.text
+    assert (await house.desk.get(visit)).json()["starts_at"] == same.replace("+00:00", "Z")
+    assert (await house.phone.post("/visit/times", data={**shown, "who": str(other)})).status_code == 303
+    assert (await house.desk.get(visit)).json()["clinician_id"] == str(other)
+
+
 async def test_a_patient_chooses_by_invitation(house: House) -> None:
     patient, kind = house.clinic.patient, house.clinic.visit_type
     desk = f"/book/{patient.id}"
-    sent = await house.desk.post(f"{desk}/invitation", data={"visit_type": str(kind.id), "clinician": ""})
+    wish = {"press": str(uuid4()), "visit_type": str(kind.id), "clinician": ""}
+    sent, again = await asyncio.gather(*[house.desk.post(f"{desk}/invitation", data=wish) for _ in range(2)])
+    assert again.headers["location"] == sent.headers["location"], "pressed twice, sent once"
     shown = await house.desk.get(sent.headers["location"])
     link = re.search(r"http://localhost(/times/[\w-]{43})", shown.text)
     assert link, shown.text  # no address to send it to: the desk hands it over

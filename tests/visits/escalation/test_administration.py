@@ -114,8 +114,15 @@ async def test_of_two_who_change_the_same_steps_the_second_sees_it(house: House)
     assert (await house.admin.post(PAGE, data=first)).status_code == 303
     page = await house.admin.post(PAGE, data=second)
     assert page.status_code == 409
-    assert "Somebody else has changed these steps meanwhile" in page.text
+    assert "Somebody else has just changed this. What you chose is below" in page.text
+    assert 'id="queued-after_2" name="after_2" value="7"' in page.text, "what was typed"
+    theirs = page.text.partition('id="queued-theirs"')[2].partition("</section>")[0]
+    assert "5 min" in theirs, "what is there now"
+    assert 'id="queued-drop_2"' not in page.text
     assert (await told(house, AlertKind.QUEUED))[0][1].after == 300
+    again = {**second, "seen": dict(SEEN.findall(page.text))["queued"]}
+    assert (await house.admin.post(PAGE, data=again)).status_code == 303
+    assert (await told(house, AlertKind.QUEUED))[0][1].after == 420
     other = await form_of(house, "house", after_2="7")
     assert (await house.admin.post(PAGE, data=other)).status_code == 303, "other kinds are nobody's hindrance"
 
@@ -126,6 +133,22 @@ async def test_nobody_is_offered_whom_such_an_alert_has_not(house: House) -> Non
     assert isinstance(answer, httpx.Response)
     options = re.findall(r'<select id="house-whom_2".*?</select>', answer.text, re.DOTALL)
     assert "pool" not in options[0]
+
+
+async def test_steps_that_another_has_removed_are_still_there_to_be_saved(house: House) -> None:
+    seen = (await form_of(house, "waiting"))["seen"]
+    mine = await form_of(
+        house, "waiting", after_4="9", after_5="12", whom_5="coordinator", address_5="n@clinic.example"
+    )
+    gone = {"kind": "waiting", "seen": seen, "step": "3"}
+    assert (await house.admin.post(f"{PAGE}/remove", data=gone)).status_code == 303
+    page = await house.admin.post(PAGE, data=mine)
+    assert page.status_code == 409
+    for field in ('name="after_4" value="9"', 'name="after_5" value="12"', 'value="n@clinic.example"'):
+        assert field in page.text
+    late = await house.admin.post(f"{PAGE}/reset", data={"kind": "waiting", "seen": seen})
+    assert late.status_code == 409
+    assert "Below is how they are now" in late.text, "who typed nothing has lost nothing"
 
 
 @pytest.mark.parametrize("after", [0, 1, 5, 30, 90, 600, 86400])

@@ -35,12 +35,35 @@ async def test_a_text_is_published_read_replaced_and_retired(house: House) -> No
     form = await house.admin.get(again[1])
     assert "Le preguntamos.</textarea>" in form.text
     assert f'value="{kind}" selected' in form.text
-    await house.admin.post(TEXTS, data={"text_en": "Again.", "visit_type": kind})
+    await house.admin.post(TEXTS, data={"seen": seen_in(form.text), "text_en": "Again.", "visit_type": kind})
     page = await house.admin.get(TEXTS)
     assert "version 2" in page.text
     (retire,) = re.findall(r'action="(/admin/consent-texts/[0-9a-f-]{36}/retire)"', page.text)
     assert (await house.admin.post(retire)).headers["location"] == f"{TEXTS}?told=retired"
     assert "Nobody is asked" in (await house.admin.get(TEXTS)).text
+
+
+def seen_in(page: str) -> str:
+    """What the form says that it was drawn from."""
+    (seen,) = re.findall(r'name="seen" value="([^"]*)"', page)
+    return str(seen)
+
+
+async def test_of_two_who_publish_for_the_same_the_second_reads_it_first(house: House) -> None:
+    seen = seen_in((await house.admin.get(TEXTS)).text)
+    assert (await house.admin.post(TEXTS, data={"seen": seen, "text_en": "The first."})).status_code == 303
+    elsewhere = {"seen": seen, "text_en": "Of one place.", "location": "US-CA"}
+    assert (await house.admin.post(TEXTS, data=elsewhere)).status_code == 303, "another place is nobody's hindrance"
+    page = await house.admin.post(TEXTS, data={"seen": seen, "text_en": "The second."})
+    assert page.status_code == 409
+    assert "Somebody else has just published another version" in page.text
+    assert "The second.</textarea>" in page.text, "what was typed"
+    assert '<p dir="auto">The first.</p>' in page.text, "what is there now"
+    unfit = await house.admin.post(TEXTS, data={"seen": seen, "text_en": " "})
+    assert seen_in(unfit.text) == seen, "of the other one nobody has been told yet"
+    after = {"seen": seen_in(page.text), "text_en": "The second."}
+    assert (await house.admin.post(TEXTS, data=after)).status_code == 303
+    assert (await house.admin.post(TEXTS, data={**after, "seen": "none"})).status_code == 422
 
 
 async def test_a_text_without_words_is_asked_again(house: House) -> None:

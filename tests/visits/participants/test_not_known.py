@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from telehealth.core.actors import SYSTEM
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
-from tests.kit.by_hand import BIRTH, House, open_by_hand
+from tests.kit.by_hand import BIRTH, House, invite, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE, book
 
 PHONE = 'href="tel:+1 507 555 0100"'
@@ -35,13 +36,13 @@ async def test_who_has_no_account_is_told_to_open_their_link_again(house: House,
 
 async def test_a_form_that_came_too_late_says_that_it_was_not_taken_and_how_it_is(house: House) -> None:
     booked = await house.unit_of_work.run(book, SYSTEM, house.clinic)
-    invitation = {"kind": "family", "name": "Luis Moreno"}
+    invitation = {"press": str(uuid4()), "kind": "family", "name": "Luis Moreno"}
     page = await house.phone.post("/visit/people", data=invitation)
     assert page.status_code == 401
     assert "Open your link in another tab, then load this page again" in page.text
     entered = await house.phone.post(f"/join/{booked.link_secret}", data=BIRTH)
     house.phone.headers["Cookie"] = entered.headers["set-cookie"].partition(";")[0]
-    assert "Luis Moreno" in (await house.phone.post("/visit/people", data=invitation)).text
+    assert "Luis Moreno" in (await invite(house.phone, "/visit/people", invitation)).text
 
 
 async def test_staff_who_were_signed_out_are_not_told_that_it_was_our_fault(house: House) -> None:

@@ -1,20 +1,23 @@
 """Companions with links and forms alone; links that scanners open; what of a link is to be found anywhere."""
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
 
 from telehealth.core.actors import SYSTEM
+from telehealth.core.ids import VisitId
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.http.credentials import GUEST_COOKIE
 from telehealth.visits.lifecycle.parts import ParticipantState
 from telehealth.visits.participants import queries
-from tests.kit.by_hand import BIRTH, House, open_by_hand
+from tests.kit.by_hand import BIRTH, House, invite, open_by_hand
 from tests.kit.clinic import TUESDAY_NINE, book
 
 INES = {"kind": "interpreter", "name": "Inés Vidal", "email": "ines@interpreters.example", "language": "es"}
@@ -47,7 +50,7 @@ async def _enter(phone: httpx.AsyncClient, link: str, answer: dict[str, str]) ->
 
 async def test_an_interpreter_with_links_and_forms_alone(house: House) -> None:
     visit, _ = await _visit(house)
-    page = await house.desk.post(f"/visits/{visit}/people", data=INES)
+    page = await invite(house.desk, f"/visits/{visit}/people", INES)
     assert page.status_code == 200
     link = LINK.search(page.text)
     assert link, page.text
@@ -83,23 +86,57 @@ async def test_an_interpreter_with_links_and_forms_alone(house: House) -> None:
     assert (await house.phone.post(link[1], data={"name": "Inés Vidal"})).status_code == 422
 
 
+@pytest.mark.parametrize("whose", ["desk", "phone"])
+async def test_pressed_twice_one_is_invited_and_both_see_the_link(house: House, whose: str) -> None:
+    visit, link = await _visit(house)
+    await _enter(house.phone, link, BIRTH)
+    client, at = (house.desk, f"/visits/{visit}/people") if whose == "desk" else (house.phone, "/visit/people")
+    (press,) = re.findall(r'name="press" value="([0-9a-f-]{36})"', (await client.get(at)).text)
+    form = {**INES, "press": press}
+    wrong = {**form, "name": ""}
+    assert [(await client.post(at, data=wrong)).status_code for _ in range(2)] == [422, 422], "shown again each time"
+    pages = await asyncio.gather(*[invite(client, at, form) for _ in range(2)])
+    assert pages[0].url == pages[1].url
+    links = [LINK.findall(page.text) for page in pages]
+    assert (len(links[0]), links[0]) == (1, links[1])
+    assert len(re.findall(r"<bdi>Inés Vidal<", pages[0].text)) == 1
+    another = await invite(client, at, INES)
+    assert LINK.findall(another.text) not in (links[0], []), "another press invites one more"
+    theirs = await house.unit_of_work.run(queries.ever_invited, SYSTEM, VisitId(UUID(visit)))
+    assert [each.name for each in theirs].count("Inés Vidal") == 2
+
+
+async def test_the_link_is_shown_to_who_invited_until_they_come(house: House) -> None:
+    visit, own = await _visit(house)
+    at = f"/visits/{visit}/people"
+    page = await invite(house.desk, at, INES)
+    (link,) = LINK.findall(page.text)
+    await _enter(house.phone, own, BIRTH)
+    invited = page.url.params["invited"]
+    assert LINK.findall((await house.phone.get(f"/visit/people?invited={invited}")).text) == [], "the clinic's guest"
+    other = (await house.unit_of_work.run(book, SYSTEM, house.clinic, TUESDAY_NINE + timedelta(hours=2))).visit.id
+    assert LINK.findall((await house.desk.get(f"/visits/{other}/people?invited={invited}")).text) == []
+    await _enter(house.phone, link, {"name": "vidal ines"})
+    assert LINK.findall((await house.desk.get(f"{at}?invited={invited}")).text) == [], "they have come"
+
+
 async def test_a_patient_brings_a_relative_and_takes_it_back(house: House) -> None:
     _, link = await _visit(house)
     await _enter(house.phone, link, BIRTH)
     assert 'href="/visit/people"' in (await house.phone.get("/visit")).text
-    wrong = await house.phone.post("/visit/people", data={"kind": "trainee", "name": "", "email": "x"})
+    wrong = await invite(house.phone, "/visit/people", {"kind": "trainee", "name": "", "email": "x"})
     assert wrong.status_code == 422
     assert wrong.text.count('aria-invalid="true"') == 2
-    page = await house.phone.post("/visit/people", data={"kind": "family", "name": "Luis Moreno"})
+    page = await invite(house.phone, "/visit/people", {"kind": "family", "name": "Luis Moreno"})
     assert (page.status_code, bool(LINK.search(page.text))) == (200, True)
     address = re.search(r"/visit/people/[0-9a-f-]{36}/withdraw", page.text)
     assert address, page.text
     assert (await house.phone.post(address[0])).status_code == 303
     assert "Luis" not in (await house.phone.get("/visit/people")).text
     for number in range(3):
-        added = await house.phone.post("/visit/people", data={"kind": "family", "name": f"Luis {number}"})
+        added = await invite(house.phone, "/visit/people", {"kind": "family", "name": f"Luis {number}"})
         assert added.status_code == 200
-    full = await house.phone.post("/visit/people", data={"kind": "family", "name": "Luis 9"})
+    full = await invite(house.phone, "/visit/people", {"kind": "family", "name": "Luis 9"})
     assert full.status_code == 409
     assert "No se puede invitar a más personas" in full.text  # the patient reads Spanish
 
@@ -166,7 +203,7 @@ async def test_no_secret_of_a_link_is_in_a_query_a_log_or_a_referer(
 
 async def test_who_was_put_out_meanwhile_is_not_asked_back_by_an_old_page(house: House) -> None:
     visit, _ = await _visit(house)
-    await house.desk.post(f"/visits/{visit}/people", data=INES)
+    await invite(house.desk, f"/visits/{visit}/people", INES)
     old = await house.desk.get(f"/visits/{visit}/people")
     (ines,) = re.findall(r'id="participant-([0-9a-f-]{36})"><span><bdi>Inés Vidal<', old.text)
     one = f"/visits/{visit}/people/{ines}"
