@@ -37,8 +37,11 @@ def test_in_the_call(demo: Demo) -> None:
         _write(clinician, patient)
         _hear_how_good_it_is(clinician, patient)
         _hold(clinician, patient)
+        _switch_off(clinician, patient)
         _share(clinician, patient)
         _watch(clinician, trainee, invited)
+        _switch_off_before_others(patient, trainee)
+        _put_out(clinician, trainee)
 
 
 def _write(clinician: Page, patient: Page) -> None:
@@ -95,6 +98,29 @@ def _hold(clinician: Page, patient: Page) -> None:
     expect(patient.locator("#chat-text")).to_be_enabled()
 
 
+def _switch_off(clinician: Page, patient: Page) -> None:
+    """Who is not seen or heard is not taken for a bad line, after a reload either."""
+    told = clinician.locator("#far-off")
+    expect(told).to_be_hidden()
+    patient.click("#mute")
+    expect(told).to_have_text("Amira Marlow Microphone is off")
+    patient.click("#camera")
+    expect(told).to_have_text("Amira Marlow Camera and microphone are off")
+    assert Axe().run(clinician).violations_count == 0
+    patient.reload()
+    sees(patient, 1)
+    expect(told).to_have_text("Amira Marlow Camera and microphone are off")
+    patient.click("#mute")
+    expect(told).to_have_text("Amira Marlow Camera is off")
+    patient.click("#share")
+    expect(told).to_be_hidden()
+    patient.click("#share")
+    expect(told).to_have_text("Amira Marlow Camera is off")
+    patient.click("#camera")
+    expect(told).to_be_hidden()
+    sees(clinician, 1, more=3)
+
+
 def _share(clinician: Page, patient: Page) -> None:
     sent = "document.querySelector('#near').srcObject.getVideoTracks()[0].label"
     camera = clinician.evaluate(sent)
@@ -121,5 +147,17 @@ def _watch(clinician: Page, trainee: Page, invited: Json) -> None:
     assert trainee.evaluate(ASKED_FOR_DEVICES) == 0
     assert [trainee.is_visible(key) for key in ("#mute", "#camera", "#share", "#device-key")] == [False] * 4
     sees(clinician, 1)
+
+
+def _switch_off_before_others(patient: Page, trainee: Page) -> None:
+    small = trainee.locator(".others figcaption")
+    expect(small).to_be_hidden()
+    patient.click("#camera")
+    expect(small).to_have_text("Camera is off")
+    patient.click("#camera")
+    expect(small).to_be_hidden()
+
+
+def _put_out(clinician: Page, trainee: Page) -> None:
     clinician.get_by_role("button", name="Put Tom Ash out of the visit").click()
     trainee.wait_for_selector("text=This link no longer leads here")

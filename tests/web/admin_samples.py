@@ -28,6 +28,7 @@ _LIST = {
     **_CLINIC,
     "kinds": {"k1": _KIND.name, "k2": "Group by video"},
     "texts": _TEXTS,
+    "seen": "t1 t2",
     "place": {"options": choices(["DE-BY"]), "chosen": ""},
     "form": _FORM,
     "tongues": LANGUAGES,
@@ -76,6 +77,8 @@ def _steps(kind: str, **more: object) -> Data:
         "whom": ["board", "clinician", "pool", "coordinator"],
         "asks_again": kind != "locked_link",
         "own": False,
+        "theirs": None,
+        "steps": [],
         "seen": "0123456789abcdef",
     }
     return Data(**known | more)
@@ -85,6 +88,8 @@ KINDS = [_steps(kind) for kind in ("waiting", "held_up", "queued", "locked_link"
 WRONG = [FieldError("waiting-after_2", "minutes"), FieldError("waiting-address_4", "coordinator")]
 _ESCALATION = {**_CLINIC, "kinds": KINDS, "errors": [], "saved": "", "stale": ""}
 _REFUSED = {**_ESCALATION, "kinds": [_steps("waiting", own=True), *KINDS[1:]], "errors": WRONG, "stale": "queued"}
+_THEIRS = {"after_2": "2", "whom_2": "pool", "address_2": "", "reopen": "10"}
+_BOTH = {**_ESCALATION, "kinds": [_steps("waiting", theirs=_THEIRS, steps=[2]), *KINDS[1:]], "stale": "waiting"}
 _SAVED = {**_ESCALATION, "saved": "house", "kinds": [*KINDS[:-1], _steps("house", rows=[], fresh=2, own=True)]}
 
 _BALANCE = Data(destination="north", waiting=2, held=1, dead=0, found=1, oldest_since=NOW)
@@ -235,6 +240,7 @@ ADMINISTRATION = (
     Sample("admin", "admin.html", _CLINIC, "/admin"),
     Sample("escalation", "escalation.html", _ESCALATION, "/admin/escalation"),
     Sample("escalation_refused", "escalation.html", _REFUSED, "/admin/escalation"),
+    Sample("escalation_stale", "escalation.html", _BOTH, "/admin/escalation"),
     Sample("escalation_saved", "escalation.html", _SAVED, "/admin/escalation?saved=house"),
     Sample("admin_texts", "admin_texts.html", _LIST, "/admin/consent-texts"),
     Sample("admin_texts_wrong", "admin_texts.html", {**_LIST, **_WRONG}, "/admin/consent-texts"),

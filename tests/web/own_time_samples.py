@@ -10,6 +10,7 @@ _MOVE = {
     **_CLINIC,
     "visit_type": Data(name="Follow-up", minutes=20),
     "clinician": ME.name,
+    "who": "0198a000-0000-7000-8000-00000000000c",
     "now": NOW,
     "then": NOW + timedelta(days=1),
     "zone": THERE,

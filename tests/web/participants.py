@@ -31,6 +31,7 @@ INVITING: Mapping[str, Any] = {
     "form": CompanionForm().shown(),
     "errors": [],
     "refused": "",
+    "press": "0195bb2e-7c00-7000-8000-000000000002",
     "invited": Data(name=NAMES[1], email="rosa@example.org", link="https://clinic.example/invited/Qm9zVtL0nA4pT1xY"),
 }
 REFUSED: Mapping[str, Any] = {

@@ -133,7 +133,7 @@ _PATIENT: dict[str, object] = {
     "opens_at": NOW,
     "place": None,
     "to_prepare": False,
-    **dict.fromkeys(("intake", "agreed"), True),
+    **dict.fromkeys(("intake", "agreed", "movable", "cancellable"), True),
     "told": [],
     "late": 0,
     "estimate": Data(low=5, high=15),
@@ -170,8 +170,8 @@ _BOOK_TIMES = {
     "anyone": True,
     "free": _free(earlier=date(2026, 3, 3)),
     "refused": "",
-    "place": None,
-    "invited": None,
+    **dict.fromkeys(("place", "invited")),
+    "press": "0195bb2e-7c00-7000-8000-000000000002",
     "other": _OTHER,
 }
 _SENT = Data(mailed_to=None, expires_at=NOW, link="https://clinic.example/times/Qm9zVtL0nA4pT1xYb7kEwRr2")

@@ -77,8 +77,10 @@ _TRIGGERS = {
     "clinic": "Riverside Clinic",
     "me": ADMIN,
     "saved": True,
-    "of_devices": Data(kind="call", pool="clinicians", on=True),
-    "triggers": [Data(ending=ending, kind=kind, pool="desk", on=kind == "call") for ending, kind in _ENDINGS],
+    "of_devices": Data(ending="device_alert", kind="call", pool="clinicians"),
+    "triggers": [Data(ending=ending, kind=kind, pool="desk") for ending, kind in _ENDINGS],
+    "enabled": {"device_alert": True, **{ending: kind == "call" for ending, kind in _ENDINGS}},
+    "switched": {},
 }
 _NAMED = {
     "fault": "",
@@ -140,6 +142,12 @@ TASKS = (
         "admin_follow_ups_changed",
         "admin_follow_ups.html",
         {**_TRIGGERS, **_NAMED, "saved": False, "fault": "changed", "named": ["c0"], "version": 3},
+        "/admin/follow-ups",
+    ),
+    Sample(
+        "admin_follow_ups_switched",
+        "admin_follow_ups.html",
+        {**_TRIGGERS, **_NAMED, "saved": False, "fault": "switched", "switched": {"device_alert": False}},
         "/admin/follow-ups",
     ),
     Sample(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.browsing import stage
+from tests.web.browsing import Stage, stage
 
 pytestmark = pytest.mark.browser
 ME, OTHER = "me", "other"
@@ -16,7 +16,16 @@ BEGIN = """async (host) => {
   window.sign = captionSign({ host, say: (type, body) => said.push([type, body]) });
   window.area = captionArea({ nameOf: ({ role }) => (role === "clinician" ? "Dr. Amari" : "") });
 }"""
+# The page would join a call of its own as soon as it had devices, and that begins with no lines at all.
+NO_CALL = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {});"
 DIRECTION = "(element) => getComputedStyle(element).direction"
+
+
+def begun(staged: Stage, host: bool) -> Page:
+    staged.page.add_init_script(NO_CALL)
+    page = staged.open()
+    page.evaluate(BEGIN, host)
+    return page
 
 
 def told(page: Page, *, kind: str = "state", **captions: Any) -> None:
@@ -39,8 +48,7 @@ def on(page: Page) -> None:
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_a_patient_is_asked_reads_and_stops_it(chromium: Browser, language: str) -> None:
     with stage(chromium, "visit_call", language=language) as staged:
-        page = staged.open()
-        page.evaluate(BEGIN, False)
+        page = begun(staged, False)
         sign, area = page.locator("#captioning"), page.locator("#captions")
         told(page, kind="welcome")
         expect(sign).to_be_hidden()
@@ -64,12 +72,11 @@ def test_a_patient_is_asked_reads_and_stops_it(chromium: Browser, language: str)
 
 def test_the_clinician_asks_and_ends_it(chromium: Browser) -> None:
     with stage(chromium, "room_waiting") as staged:
-        page = staged.open()
-        page.evaluate(BEGIN, True)
+        page = begun(staged, True)
         told(page, kind="welcome")
         page.get_by_role("button", name="Turn on live captions").click()
         told(page, id="c", on=False, agreed=[ME], waits_for=[OTHER])
-        expect(page.locator("#captioning")).to_contain_text("There are no captions yet")
+        expect(page.locator("#captioning")).to_contain_text("The captions are off.")
         on(page)
         page.get_by_role("button", name="Stop the captions").click()
         asked, ended = (["caption_request", {"on": each}] for each in (True, False))
@@ -78,8 +85,7 @@ def test_the_clinician_asks_and_ends_it(chromium: Browser) -> None:
 
 def test_each_has_them_as_they_like(chromium: Browser) -> None:
     with stage(chromium, "visit_call") as staged:
-        page = staged.open()
-        page.evaluate(BEGIN, False)
+        page = begun(staged, False)
         page.evaluate("document.getElementById('keys').hidden = false")
         on(page)
         area, key, size = page.locator("#captions"), page.locator("#caption-key"), page.locator("#caption-size")
@@ -97,8 +103,7 @@ def test_each_has_them_as_they_like(chromium: Browser) -> None:
 def test_whatever_the_words_are_they_are_words(chromium: Browser) -> None:
     """Markup is text, each line goes in its own direction, what is late or of other captions is left out."""
     with stage(chromium, "visit_call") as staged:
-        page = staged.open()
-        page.evaluate(BEGIN, False)
+        page = begun(staged, False)
         on(page)
         said(page, 5, "<img src=x onerror=alert(1)>")
         said(page, 6, "مرحبا بك", of=ME)

@@ -74,3 +74,19 @@ def test_a_visit_that_ends_while_the_page_asks_ends_the_question_and_no_typing(c
         over(staged)
         expect(page.locator("#finish")).to_be_hidden()
         expect(page.locator("#content")).to_be_focused()
+
+
+def test_who_hung_up_reads_that_they_are_out_and_not_that_they_are_being_connected(chromium: Browser) -> None:
+    with stage(chromium, "room_live", size=(1280, 800)) as staged:
+        staged.api[f"GET {staged.sample.context['stream']}"] = events
+        page = staged.open()
+        words = page.locator("#connecting")
+        expect(words).to_have_text("Connecting…")
+        page.click("#leave")
+        expect(page.locator("#back")).to_be_focused()
+        expect(words).to_have_text("You are not in the call")
+        page.click("#back")
+        expect(words).to_have_text("Connecting…")
+        page.click("#leave")
+        over(staged)
+        expect(words).to_have_text("The visit has ended.")

@@ -190,6 +190,53 @@ def test_who_chose_sound_only_is_not_seen_after_a_reload_of_the_call(chromium: B
         assert page.evaluate(NEAR) == [["audio", True]]
 
 
+def test_who_chose_sound_only_may_choose_a_camera_after_all(chromium: Browser) -> None:
+    with stage(chromium, "visit_check", size=(1280, 800)) as staged:
+        staged.api |= {f"GET {API}/join": join("arrived"), f"GET {API}/stream": events}
+        staged.page.add_init_script(NO_CAMERA % "NotReadableError")
+        page = staged.open()
+        page.click("#start")
+        page.click("#sound-only")
+        expect(page.locator("#camera-result")).to_have_text("Off")
+        page.evaluate("sessionStorage.camera = 'let'")
+        page.click("#choice summary")
+        expect(page.locator("#cameras option:checked")).to_have_text("Off")
+        page.select_option("#cameras", index=1)
+        expect(page.locator("#camera-result")).to_have_text("Works")
+        expect(page.locator("#cameras option")).to_have_count(1)
+        staged.api[f"GET {API}/join"] = join("in_progress")
+        page.reload()
+        in_call(page)
+        assert page.evaluate(NEAR) == [["audio", True], ["video", True]]
+
+
+def test_the_devices_that_were_chosen_are_used_after_a_reload(chromium: Browser) -> None:
+    with stage(chromium, "visit_call", size=(1280, 800)) as staged:
+        staged.api |= {f"GET {API}/join": join("in_progress"), f"GET {API}/stream": events}
+        page = staged.open()
+        in_call(page)
+        microphone = "document.getElementById('near').srcObject.getAudioTracks()[0].label"
+        before = page.evaluate(microphone)
+        page.click("#device-key")
+        other = page.locator("#use-microphone option:not(:checked)").last
+        wanted = other.text_content()
+        page.select_option("#use-microphone", label=wanted)
+        expect(page.locator("#device-told")).to_have_text("Changed.")
+        page.select_option("#use-speaker", index=2)
+        speaker = page.input_value("#use-speaker")
+        heard = f"document.getElementById('remote').sinkId === {speaker!r}"
+        eventually(page, lambda: page.evaluate(heard))
+        page.reload()
+        in_call(page)
+        assert page.evaluate(microphone) == wanted != before
+        eventually(page, lambda: page.evaluate(heard))
+        for kind in ("audio", "video", "speaker"):
+            page.evaluate("kind => sessionStorage.setItem(`device ${kind}`, 'pulled out')", kind)
+        page.reload()
+        in_call(page)
+        assert page.evaluate(NEAR) == [["audio", True], ["video", True]]
+
+
 def test_a_speaker_that_cannot_be_had_is_not_said_to_be_a_camera(chromium: Browser) -> None:
     with stage(chromium, "visit_call", size=(1280, 800)) as staged:
         staged.api |= {f"GET {API}/join": join("in_progress"), f"GET {API}/stream": events}

@@ -33,7 +33,9 @@ ANSWERED = """async () => {
 
 def told(page: Page, *, kind: str = "state", **recording: Any) -> None:
     you = {"participant": ME, "admitted": True}
-    room = {"type": kind, "records": True, "you": you} | ({"recording": recording} if recording else {})
+    room = {"type": kind, "records": True, "kept_days": 30, "you": you} | (
+        {"recording": recording} if recording else {}
+    )
     page.evaluate("(room) => sign.show(room)", room)
 
 
@@ -66,13 +68,79 @@ def test_the_clinician_asks_and_ends_it(chromium: Browser) -> None:
         told(page, kind="welcome")
         root.get_by_role("button", name="Record the call").click()
         told(page, id="r", on=False, agreed=[ME], waits_for=[OTHER])
-        expect(root).to_contain_text("Nothing is recorded yet")
+        expect(root).to_contain_text("Nothing is recorded now.")
         told(page, id="r", on=True, agreed=[ME, OTHER], waits_for=[])
         expect(root).to_contain_text("This call is being recorded.")
         root.get_by_role("button", name="Stop recording").click()
         told(page)
         expect(root.get_by_role("button")).to_have_text(["Record the call"])
         assert page.evaluate("said") == [["record_request", {"on": True}], ["record_request", {"on": False}]]
+
+
+def test_who_is_asked_reads_what_becomes_of_it(chromium: Browser) -> None:
+    with stage(chromium, "visit_call") as staged:
+        page = staged.open()
+        page.evaluate(BEGIN, False)
+        told(page, kind="welcome")
+        told(page, id="r", on=False, agreed=[OTHER], waits_for=[ME])
+        root = page.locator("#recording")
+        for words in ("until anybody stops it", "kept for 30 days"):
+            expect(root).to_contain_text(words)
+        root.get_by_role("button", name="I do not agree").click()
+        told(page)
+        expect(page.locator("#live")).to_have_text("Nothing is recorded now.")
+
+
+def test_the_clinician_reads_that_somebody_does_not_agree(chromium: Browser) -> None:
+    with stage(chromium, "room_waiting") as staged:
+        page = staged.open()
+        page.evaluate(BEGIN, True)
+        root = page.locator("#recording")
+        told(page, kind="welcome")
+        root.get_by_role("button").click()
+        told(page, id="r", on=False, agreed=[ME], waits_for=[OTHER])
+        told(page)
+        expect(root).to_contain_text("Not everybody agrees.")
+        expect(page.locator("#live")).to_have_text("Not everybody agrees.")
+        root.get_by_role("button", name="Record the call").click()
+        told(page, id="s", on=False, agreed=[ME], waits_for=[OTHER])
+        root.get_by_role("button", name="Do not record").click()
+        told(page)
+        expect(root).not_to_contain_text("agrees")
+
+
+def test_nobody_is_said_to_have_refused_while_it_rests(chromium: Browser) -> None:
+    """The clinician has hung up for a moment, or the media node is on its way."""
+    with stage(chromium, "visit_call") as staged:
+        page = staged.open()
+        page.evaluate(BEGIN, False)
+        told(page, id="r", on=True, agreed=[OTHER, ME], waits_for=[])
+        told(page, id="r", on=False, agreed=[OTHER, ME], waits_for=[])
+        expect(page.locator("#recording")).to_contain_text("Nothing is recorded now.")
+        expect(page.locator("#recording")).not_to_contain_text("agreed")
+
+
+def test_a_press_counts_once(chromium: Browser) -> None:
+    with stage(chromium, "visit_call") as staged:
+        page = staged.open()
+        page.evaluate(BEGIN, False)
+        root = page.locator("#recording")
+        told(page, id="r", on=True, agreed=[OTHER, ME], waits_for=[])
+        root.get_by_role("button").dblclick()
+        assert len(page.evaluate("said")) == 1
+        expect(root).to_contain_text("This call is being recorded.")
+
+
+def test_what_is_taken_stays_in_sight_on_a_phone_and_leaves_the_keys_there(chromium: Browser) -> None:
+    with stage(chromium, "visit_call", language="ar") as staged:
+        page = staged.open()
+        page.set_viewport_size({"width": 360, "height": 740})
+        page.evaluate("() => { for (const id of ['call', 'keys']) document.getElementById(id).hidden = false; }")
+        page.evaluate(BEGIN, False)
+        told(page, id="r", on=True, agreed=[OTHER, ME], waits_for=[])
+        expect(page.locator("#leave")).to_be_in_viewport(ratio=1)
+        assert page.evaluate("() => (scrollTo(0, 400), scrollY)") > 50
+        expect(page.locator("#recording button")).to_be_in_viewport(ratio=1)
 
 
 def test_by_keyboard_one_goes_on_where_one_was(chromium: Browser) -> None:

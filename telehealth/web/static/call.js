@@ -1,11 +1,16 @@
 // The call, set up as telehealth/video/PROTOCOL.md says: browser to browser for two, by perfect negotiation (W3C WebRTC,
 // 10.7), over the media node for more. A watchdog of our own: the browser takes seven seconds to say that nothing arrives.
 
+import { rank, senders } from "./callers.js";
+import { freshConnection, moved } from "./fresh.js";
+import { count, described, plain } from "./peer.js";
 import { gauge } from "./quality.js";
 import { openSignalling } from "./signalling.js";
 
 const TICK_MS = 200;
 const DOUBT_MS = 250; // no packets: ask whether the network is another one
+const ELSEWHERE_MS = 500; // look for another address: to connect anew breaks what may yet come back
+const SETUP_MS = 3000; // but not before a connection had the time to come up
 const FROZEN_MS = 1000; // a word to the person
 const STUCK_MS = 1800; // sound, but the picture stands still; a camera that is off sends black ones
 const LOST_MS = 1500; // restart ICE, and again every RESTART_MS
@@ -13,10 +18,11 @@ const AFRESH_MS = 1500; // after the first time: browsers find out two seconds l
 const RESTART_MS = 4000;
 const RENEW_MS = 14000; // restarting did not help: ask for new connections on both sides
 const FAILED_MS = 20000;
+const LET_GO_MS = 4000;
 
 /**
  * @typedef {{participant: string, role: string, kind: string, sends: boolean, admitted?: boolean, presence?: string,
- *   live?: boolean, held?: boolean, quality?: "good"|"fair"|"poor", video?: boolean}} Person
+ *   live?: boolean, held?: boolean, muted?: string[], quality?: "good"|"fair"|"poor", video?: boolean}} Person
  * @typedef {{you: Person, mode: "p2p"|"node", epoch: number, generation: number, partner: string|null, polite: boolean,
  *   peers: Person[]}} Room
  */
@@ -28,8 +34,8 @@ const FAILED_MS = 20000;
  * @param {string} [options.tickets] where tickets are had, under the visit
  * @param {MediaStream} options.local what is sent
  * @param {HTMLVideoElement} options.remoteVideo where the other side is shown
- * @param {(kind: string) => {label: string, caption?: string}} [options.others] what the picture of one more is called,
- *   and what stands under it, by as what they take part
+ * @param {(person?: Person) => {label: string, caption?: string}} [options.others] what the picture of one more is
+ *   called, and what stands under it now
  * @param {(state: string) => void} [options.onState] connecting; waiting (nobody there yet); held (the clinician has put
  *   us out of hearing); connected; frozen (nothing new to see for a second); sound (only that gets through to us);
  *   reconnecting; failed (20 s without media; still trying); left (they hung up). Final: ended (the visit is over);
@@ -69,11 +75,13 @@ export function joinCall({
   let away = false;
   let carrier = navigator.connection?.type;
   let seen = {};
+  let through = 0; // since when the node brings pictures, while what connects two is still there
+  let fresh = false; // connect by an address that we have not had before
   let order = Promise.resolve();
   const timer = setInterval(watch, TICK_MS);
   const quality = gauge({
     connection: () => (room?.mode === "node" ? node?.down() : pc),
-    expected: () => room?.you.video !== false,
+    expected: () => expected(),
     tell: (report) => link.mention("stats", report),
   });
   show("connecting");
@@ -118,26 +126,28 @@ export function joinCall({
     }
   }
 
-  /** Beside what connects two, which goes on until the first picture has come this way. */
+  /** Beside what connects two, which is shown until the first picture has come this way. */
   async function goOver() {
     onLimit(true);
     if (!pc) show("connecting");
     const [{ overPlaces }, { faces }] = await Promise.all([import("./moving.js"), import("./faces.js")]);
     if (stop.signal.aborted || room.mode !== "node") return;
-    node ??= open(overPlaces, faces(remoteVideo, (person) => others(known(person)?.kind ?? "")));
+    node ??= open(overPlaces, faces(remoteVideo, (person) => others(known(person))));
     const people = room.peers.filter(({ live, sends }) => live && sends).map(({ participant }) => participant);
     if (people.join() !== seen.people) quality.renew();
     seen.people = people.join();
     node.settle(`${session} ${room.epoch}`, room.epoch, people);
+    node.draw();
   }
 
   function open(overPlaces, shownFaces) {
     let people = new Map();
-    const put = () => !pc && shownFaces.show(people, first);
+    const put = () => (!pc || through) && shownFaces.show(people, (person) => rank(known(person)));
     const over = overPlaces({
       send: (type, body) => link.send(type, body),
       withdraw: (id) => link.withdraw(id),
       onQuiet: () => link.doubt(restart),
+      onMoved: () => link.reopen(),
       onAgain: () => link.wake(),
       local: room.you.sends ? local : new MediaStream(),
       iceServers: () => iceServers,
@@ -147,22 +157,29 @@ export function joinCall({
       },
       onState(state) {
         if (room.mode !== "node") return;
-        if (pc && over.flows()) drop();
+        if (pc && over.flows()) letGo();
         put();
-        if (!pc) show(state === "connected" && quality.still() ? "sound" : state);
+        if (!pc || through) show(state === "connected" && quality.still() ? "sound" : state);
       },
     });
-    return { ...over, close: () => (over.close(), shownFaces.clear()) };
+    return { ...over, draw: put, close: () => (over.close(), shownFaces.clear()) };
+  }
+
+  /** We see by the node; the other side may still see us by what connects two. */
+  function letGo() {
+    through ||= performance.now();
+    if (performance.now() - through > LET_GO_MS) drop();
   }
 
   const known = (person) => room.peers.find(({ participant }) => participant === person);
 
-  /** The clinician sees the patient large, everybody else the clinician; a device comes last. */
-  const first = (person) => (known(person)?.kind === "device" ? 3 : ["clinician", "patient", "guest"].indexOf(known(person)?.role));
+  /** Whether a picture is to be had: it gets through, and not every camera is off. */
+  const expected = () => room?.you.video !== false && !(room?.peers.length && senders(room).every(({ muted }) => muted?.includes("video")));
 
   function leaveNode() {
     node?.close();
     node = null;
+    through = 0;
   }
 
   function picture(on) {
@@ -178,7 +195,10 @@ export function joinCall({
     drop();
     onLimit(true);
     show(seen.ever ? "reconnecting" : "connecting");
-    const peer = (pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" }));
+    /** @type {RTCConfiguration} */
+    const configuration = { iceServers, bundlePolicy: "max-bundle" };
+    const peer = (pc = fresh ? freshConnection(configuration) : new RTCPeerConnection(configuration));
+    fresh = false;
     const remote = (arriving = new MediaStream());
     const now = performance.now();
     seen = { ever: seen.ever, packets: 0, frames: 0, alive: now, moved: now, renewed: now };
@@ -207,6 +227,7 @@ export function joinCall({
   function drop() {
     pc?.close();
     pc = null;
+    through = 0;
   }
 
   const tell = (type, body) => link.send(type, { generation, ...body });
@@ -246,7 +267,7 @@ export function joinCall({
     const now = performance.now();
     if (total.packets > seen.packets && now - seen.alive > FROZEN_MS) link.wake();
     if (total.packets > seen.packets || (!total.any && peer.connectionState === "connected")) seen.alive = now;
-    if (total.frames > seen.frames || !total.frames || room.you.video === false) seen.moved = now;
+    if (total.frames > seen.frames || !total.frames || !expected()) seen.moved = now;
     Object.assign(seen, total);
     if (room.mode === "node") return; // which watches for itself; this connection goes on as long as it does
     if (node && total.frames > 0) {
@@ -258,10 +279,11 @@ export function joinCall({
 
   function judge(now, silent) {
     if (seen.ever && silent > DOUBT_MS) link.doubt(restart);
+    if (seen.ever && silent > (seen.up ? ELSEWHERE_MS : SETUP_MS)) look();
     const up = pc?.connectionState === "connected" && silent < FROZEN_MS;
     const stuck = now - seen.moved > STUCK_MS;
     if (up) {
-      seen.ever = true;
+      seen.ever = seen.up = true;
       seen.renewed = now;
       if (silent < DOUBT_MS) seen.restarts = 0;
       report("connected");
@@ -276,6 +298,17 @@ export function joinCall({
       seen.renewed = now;
       tell("renew");
     } else if (now - seen.restarted > (seen.restarts === 1 ? AFRESH_MS : RESTART_MS)) restart();
+  }
+
+  /** What runs cannot go on by an address that it does not know: both sides connect anew. */
+  async function look() {
+    const peer = pc;
+    if (fresh || away || !(await moved(peer)) || peer !== pc || room.mode === "node") return;
+    if (performance.now() - seen.alive < ELSEWHERE_MS) return; // it came back
+    fresh = true;
+    link.reopen();
+    seen.renewed = performance.now();
+    tell("renew");
   }
 
   function restart() {
@@ -355,23 +388,3 @@ export function joinCall({
     say: (/** @type {string} */ type, /** @type {object} */ body) => link.send(type, body),
   };
 }
-
-function count(stats) {
-  const total = { packets: 0, frames: 0, any: false };
-  for (const each of stats.values()) {
-    if (each.type !== "inbound-rtp") continue;
-    total.any = true;
-    total.packets += each.packetsReceived;
-    total.frames += each.framesDecoded ?? 0;
-  }
-  return total;
-}
-
-const described = ({ localDescription: { type, sdp } }) => ({ type, sdp });
-
-const plain = ({ candidate, sdpMid, sdpMLineIndex, usernameFragment }) => ({
-  candidate,
-  sdpMid,
-  sdpMLineIndex,
-  usernameFragment,
-});

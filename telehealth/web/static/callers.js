@@ -3,6 +3,20 @@
 import { t } from "./words.js";
 
 /** @typedef {import("./call.js").Person} Person */
+/** @typedef {import("./call.js").Room} Room */
+
+/**
+ * Who is to be seen and heard: the partner, or everybody whose media run over the media node.
+ * @param {Room} room
+ */
+export const senders = ({ mode, partner, peers }) =>
+  peers.filter(({ participant, sends, live }) => (mode === "p2p" ? participant === partner : sends && live));
+
+/**
+ * The clinician sees the patient large, everybody else the clinician; a device comes last.
+ * @param {Person} [person]
+ */
+export const rank = (person) => (person?.kind === "device" ? 3 : ["clinician", "patient", "guest"].indexOf(person?.role ?? ""));
 
 /** @param {(person: Person) => string} nameOf what the page calls somebody; "" when it does not know */
 export function callers(nameOf) {

@@ -14,14 +14,14 @@ export function captionSign({ host, say }) {
     say,
     words: {
       offer: t("Turn on live captions"),
-      ask: t(
-        "The clinician would like to turn on live captions: while you speak, a program of the clinic writes down what is said, for all to read. It is not kept, and there are captions only if everybody in the call agrees.",
-      ),
-      waits: t("There are no captions yet: not everybody has agreed."),
+      ask: () =>
+        t(
+          "The clinician would like to turn on live captions: while you speak, a program of the clinic writes down what is said, for all to read. It is not kept, and there are captions only if everybody in the call agrees.",
+        ),
+      waits: t("The captions are off."),
       forget: t("Do without captions"),
       on: t("Live captions are on: what everybody says can be read."),
       stop: t("Stop the captions"),
-      over: t("The captions are off."),
     },
   });
 }

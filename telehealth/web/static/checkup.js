@@ -1,6 +1,7 @@
 // The check of camera, microphone, speaker and connection, on the elements that check.html draws.
 
-import { Trouble, chime, explain, listDevices, meter, openDevices, release } from "./devices.js";
+import { Trouble, chime, explain, fill, listDevices, meter, openDevices, release } from "./devices.js";
+import { choose } from "./kept.js";
 import { t } from "./words.js";
 
 /** @type {(id: string) => any} */
@@ -9,11 +10,6 @@ const $ = (id) => document.getElementById(id);
 function result(id, kind, text) {
   $(id).className = `tag ${kind}`;
   $(id).textContent = text;
-}
-
-function fill(select, devices, track) {
-  const used = track?.getSettings().deviceId;
-  select.replaceChildren(...devices.map((each) => new Option(each.label, each.deviceId, false, each.deviceId === used)));
 }
 
 /**
@@ -43,7 +39,7 @@ export function checkup({ iceServers, exchange, onMeasured = () => {} }) {
   let measuring = false;
   let turn = 0; // pressed twice, or over before it was open: only what was asked for last stays open
 
-  async function open(choice = {}) {
+  async function open(choice = { cameraId: "", microphoneId: "" }) {
     $("trouble").hidden = true;
     check.letGo();
     const mine = turn;
@@ -54,6 +50,8 @@ export function checkup({ iceServers, exchange, onMeasured = () => {} }) {
     } catch (error) {
       return mine === turn ? troubled(error) : undefined;
     }
+    if (choice.cameraId) choose("video", choice.cameraId);
+    if (choice.microphoneId) choose("audio", choice.microphoneId);
     const picture = check.stream.getVideoTracks().length > 0;
     $("self").srcObject = check.stream;
     $("self").hidden = !picture;
@@ -89,11 +87,11 @@ export function checkup({ iceServers, exchange, onMeasured = () => {} }) {
   }
 
   async function offerChoice() {
-    const { stream } = check;
+    const [camera, microphone] = ["video", "audio"].map((kind) => check.stream.getTracks().find((each) => each.kind === kind));
     const { videoinput, audioinput } = await listDevices();
-    fill($("cameras"), videoinput, stream.getVideoTracks()[0]);
-    fill($("microphones"), audioinput, stream.getAudioTracks()[0]);
-    $("choice").hidden = videoinput.length < 2 && audioinput.length < 2;
+    fill($("cameras"), videoinput, camera?.getSettings().deviceId, !camera);
+    fill($("microphones"), audioinput, microphone?.getSettings().deviceId);
+    $("choice").hidden = videoinput.length < (camera ? 2 : 1) && audioinput.length < 2;
   }
 
   async function measure() {
@@ -140,6 +138,7 @@ export function checkup({ iceServers, exchange, onMeasured = () => {} }) {
   $("start").addEventListener("click", () => open());
   $("again").addEventListener("click", () => open());
   $("sound-only").addEventListener("click", () => ((check.soundOnly = true), open()));
+  $("cameras").addEventListener("change", () => (check.soundOnly = !$("cameras").value));
   for (const id of ["cameras", "microphones"]) {
     $(id).addEventListener("change", () => open({ cameraId: $("cameras").value, microphoneId: $("microphones").value }));
   }

@@ -1,6 +1,7 @@
 // Another camera, microphone or speaker, in the middle of a call.
 
-import { explain, listDevices } from "./devices.js";
+import { explain, fill, listDevices } from "./devices.js";
+import { choose, chosen } from "./kept.js";
 import { disclosure } from "./panels.js";
 import { t } from "./words.js";
 
@@ -17,6 +18,7 @@ export function choices({ local, use }) {
   const { isOpen, close } = disclosure($("device-key"), offer);
   const speaker = $("use-speaker");
   close();
+  if (chosen("speaker")) heardOn(chosen("speaker")).catch(() => {}); // it is not there now
   navigator.mediaDevices.ondevicechange = () => isOpen() && offer();
 
   async function offer() {
@@ -30,11 +32,14 @@ export function choices({ local, use }) {
     $("camera-field").hidden = devices.videoinput.length === 0;
   }
 
-  for (const [id, , kind] of SELECTS) $(id).onchange = () => tell(use(kind, $(id).value), ({ code }) => explain(code));
-  speaker.onchange = () => {
-    const videos = /** @type {any[]} */ ([...document.querySelectorAll(".far video")]);
-    tell(Promise.all(videos.map((each) => each.setSinkId(speaker.value))), () => t("This speaker cannot be used now. Choose another one."));
-  };
+  for (const [id, , kind] of SELECTS) $(id).onchange = () => tell(taken(kind, $(id).value), ({ code }) => explain(code));
+  speaker.onchange = () => tell(taken("speaker", speaker.value), () => t("This speaker cannot be used now. Choose another one."));
+
+  /** @param {"audio"|"video"|"speaker"} kind */
+  async function taken(kind, id) {
+    await (kind === "speaker" ? heardOn(id) : use(kind, id));
+    choose(kind, id);
+  }
 
   /**
    * @param {Promise<unknown>} change
@@ -51,15 +56,8 @@ export function choices({ local, use }) {
   }
 }
 
-/**
- * @param {HTMLSelectElement} select
- * @param {MediaDeviceInfo[]} devices
- * @param {string | undefined} used
- * @param {boolean} [none] that nothing is used is among what can be seen there, so that the first can be chosen
- */
-function fill(select, devices, used, none = false) {
-  const options = devices.map(({ label, deviceId }, at) => new Option(label || t("Device {number}", { number: at + 1 }), deviceId));
-  if (none) options.unshift(new Option(t("Off"), ""));
-  select.replaceChildren(...options);
-  if (devices.some(({ deviceId }) => deviceId === used)) select.value = used ?? "";
+/** @param {string} id */
+function heardOn(id) {
+  const videos = /** @type {any[]} */ ([...document.querySelectorAll(".far video")]);
+  return Promise.all(videos.map((each) => each.setSinkId(id)));
 }

@@ -1,8 +1,13 @@
 // Camera, microphone and speaker: opening them, and the right words when that fails.
 
+import { chosen } from "./kept.js";
 import { t } from "./words.js";
 
 const APPS = /FBAN|FBAV|Instagram|MicroMessenger|Line\/|TikTok|BytedanceWebview|Snapchat|LinkedInApp|GSA\/|; wv\)/;
+const BEST = {
+  audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+  video: { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" },
+};
 const REASONS = {
   NotAllowedError: "blocked",
   SecurityError: "blocked",
@@ -26,7 +31,7 @@ export async function openDevices({ video = true, cameraId = "", microphoneId = 
   if (!isSecureContext) throw new Trouble("insecure");
   if (!navigator.mediaDevices?.getUserMedia) throw new Trouble(inApp ? "in_app" : "unsupported");
   try {
-    return await navigator.mediaDevices.getUserMedia({ audio: sound(microphoneId), video: video && picture(cameraId) });
+    return await opened({ audio: microphoneId, ...(video ? { video: cameraId } : {}) });
   } catch (error) {
     const code = REASONS[error.name] || "in_use";
     if (code === "blocked" && inApp) throw new Trouble("in_app");
@@ -35,22 +40,36 @@ export async function openDevices({ video = true, cameraId = "", microphoneId = 
 }
 
 /**
- * One track, of the device with that id or of any.
+ * One track, of the device with that id, of the one that was chosen before, or of any.
  * @param {string} kind audio or video
  * @param {string} [deviceId]
  * @returns {Promise<MediaStreamTrack>} throws Trouble
  */
 export async function openTrack(kind, deviceId = "") {
-  const wanted = kind === "audio" ? { audio: sound(deviceId) } : { video: picture(deviceId) };
   try {
-    return (await navigator.mediaDevices.getUserMedia(wanted)).getTracks()[0];
+    return (await opened({ [kind]: deviceId })).getTracks()[0];
   } catch (error) {
     throw new Trouble(REASONS[error.name] || "in_use");
   }
 }
 
-const sound = (id) => ({ echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...exact(id) });
-const picture = (id) => ({ width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user", ...exact(id) });
+/**
+ * Of the devices with those ids; where none is asked for, of those that were chosen before, or of any when they are not
+ * to be had now.
+ * @param {Record<string, string>} ids by kind: "audio", "video"
+ */
+async function opened(ids) {
+  const kinds = Object.keys(ids);
+  const before = Object.fromEntries(kinds.map((kind) => [kind, ids[kind] || chosen(/** @type {"audio"|"video"} */ (kind))]));
+  try {
+    return await navigator.mediaDevices.getUserMedia(wanted(before));
+  } catch (error) {
+    if (error.name === "NotAllowedError" || kinds.every((kind) => before[kind] === ids[kind])) throw error;
+    return navigator.mediaDevices.getUserMedia(wanted(ids));
+  }
+}
+
+const wanted = (ids) => Object.fromEntries(Object.entries(ids).map(([kind, id]) => [kind, { ...BEST[kind], ...exact(id) }]));
 const exact = (id) => (id ? { deviceId: { exact: id } } : {});
 
 async function whichIsMissing(video) {
@@ -64,6 +83,19 @@ export async function listDevices() {
   const all = await navigator.mediaDevices.enumerateDevices().catch(() => []);
   const of = (kind) => all.filter((each) => each.kind === kind);
   return { videoinput: of("videoinput"), audioinput: of("audioinput"), audiooutput: of("audiooutput") };
+}
+
+/**
+ * @param {HTMLSelectElement} select
+ * @param {MediaDeviceInfo[]} devices
+ * @param {string | undefined} used
+ * @param {boolean} [none] that nothing is used is among what can be seen there, so that the first can be chosen
+ */
+export function fill(select, devices, used, none = false) {
+  const options = devices.map(({ label, deviceId }, at) => new Option(label || t("Device {number}", { number: at + 1 }), deviceId));
+  if (none) options.unshift(new Option(t("Off"), ""));
+  select.replaceChildren(...options);
+  if (devices.some(({ deviceId }) => deviceId === used)) select.value = used ?? "";
 }
 
 /** What happened and what to do, for a person, on the browser at hand. */

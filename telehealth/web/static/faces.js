@@ -3,7 +3,7 @@
 /**
  * @param {HTMLVideoElement} large
  * @param {(person: string) => {label: string, caption?: string}} nameOf what a small picture is called, and what stands
- *   under it, for a device
+ *   under it now
  * @returns {{show(people: Map<string, MediaStream>, first: (person: string) => number): void, clear(): void}} show puts
  *   whoever comes first, by that number, into the large picture
  */
@@ -19,31 +19,32 @@ export function faces(large, nameOf) {
     element.play().catch(() => {}); // the page asks for a press where the browser wants one
   }
 
-  /** @param {HTMLVideoElement} element */
-  function tile(element, { label, caption = "" }) {
+  function made(person) {
     const figure = document.createElement("figure");
+    const element = document.createElement("video");
     const words = document.createElement("figcaption");
-    element.ariaLabel = label;
-    words.textContent = caption;
-    words.hidden = !caption;
+    element.playsInline = element.autoplay = true;
+    element.dataset.participant = person;
+    if (large.sinkId) element.setSinkId(large.sinkId);
     figure.append(element, words);
-    return figure;
+    others.append(figure);
+    return { figure, element, words };
+  }
+
+  function name({ element, words }, { label, caption = "" }) {
+    if (element.ariaLabel !== label) element.ariaLabel = label;
+    if (words.textContent !== caption) words.textContent = caption;
+    words.hidden = !caption;
   }
 
   function show(people, first) {
     const order = [...people.keys()].sort((one, other) => first(one) - first(other));
-    for (const [person, element] of small) if (order.indexOf(person) < 1) (element.parentElement?.remove(), small.delete(person));
+    for (const [person, { figure }] of small) if (order.indexOf(person) < 1) (figure.remove(), small.delete(person));
     order.forEach((person, place) => {
       if (place === 0) return put(large, people.get(person));
-      if (!small.has(person)) {
-        const element = document.createElement("video");
-        element.playsInline = element.autoplay = true;
-        element.dataset.participant = person;
-        if (large.sinkId) element.setSinkId(large.sinkId);
-        small.set(person, element);
-        others.append(tile(element, nameOf(person)));
-      }
-      return put(small.get(person), people.get(person));
+      if (!small.has(person)) small.set(person, made(person));
+      name(small.get(person), nameOf(person));
+      return put(small.get(person).element, people.get(person));
     });
   }
 

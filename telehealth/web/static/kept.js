@@ -1,4 +1,5 @@
-// What somebody has switched off of themselves: it stays off when they come back to the call, also after a reload.
+// What somebody has switched off of themselves, and the devices they chose: both stay so when they come back to the call,
+// also after a reload.
 
 /** @type {Map<string, Set<string>>} */
 const all = new Map();
@@ -25,6 +26,18 @@ export function switchedOff(visitId) {
     },
   };
 }
+
+/**
+ * The device that was chosen last in this tab; "" for none.
+ * @param {"audio"|"video"|"speaker"} kind
+ */
+export const chosen = (kind) => stored(`device ${kind}`)[0] ?? "";
+
+/**
+ * @param {"audio"|"video"|"speaker"} kind
+ * @param {string} id
+ */
+export const choose = (kind, id) => store(`device ${kind}`, [id]);
 
 /** @param {string} name */
 function stored(name) {

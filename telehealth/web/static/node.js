@@ -29,16 +29,28 @@ const LAYERS = [
  * @param {(people: Map<string, MediaStream>) => void} options.onPeople who is to be seen and heard, by participant
  * @param {(state: string) => void} options.onState connecting, waiting (nobody else's media run), connected,
  *   reconnecting, failed (still trying)
+ * @param {(configuration: RTCConfiguration) => RTCPeerConnection} [options.connect] makes a connection
+ * @param {{send: number, recv: number}} [options.made] how many there were before, of each direction; counted on here
  * @returns {{settle(epoch: number, live: string[]): void, hear(message: object): void, restart(): void, anew(): void,
  *   replace(track: MediaStreamTrack): void, flows(): boolean, shows(person: string): boolean, retire(): void, down():
  *   RTCPeerConnection|undefined, close(): void}} flows: there is something to see, or sound alone for long; shows: of that
  *   person; anew: the room was lost, and hears of all this again at the next settle; retire: another place takes over,
  *   go on as it is and say nothing more; down: what receives
  */
-export function overNode({ send, withdraw, onQuiet, onAgain, local, iceServers, onPeople, onState }) {
+export function overNode({
+  send,
+  withdraw,
+  onQuiet,
+  onAgain,
+  local,
+  iceServers,
+  onPeople,
+  onState,
+  connect = (configuration) => new RTCPeerConnection(configuration),
+  made = { send: 0, recv: 0 },
+}) {
   /** @type {{send: any, recv: any}} */
   const sides = { send: null, recv: null };
-  const made = { send: 0, recv: 0 };
   const asked = new Map();
   const streams = new Map();
   let epoch = 0;
@@ -87,7 +99,7 @@ export function overNode({ send, withdraw, onQuiet, onAgain, local, iceServers, 
   }
 
   function open(direction) {
-    const pc = new RTCPeerConnection({ iceServers: iceServers(), bundlePolicy: "max-bundle" });
+    const pc = connect({ iceServers: iceServers(), bundlePolicy: "max-bundle" });
     made[direction] += 1;
     const side = { pc, direction, connection: made[direction], order: Promise.resolve() };
     pc.onconnectionstatechange = () => report();
@@ -103,6 +115,12 @@ export function overNode({ send, withdraw, onQuiet, onAgain, local, iceServers, 
       side.pc.addTransceiver(track, large ? { ...init, sendEncodings: LAYERS } : init);
     }
     negotiate(side);
+  }
+
+  /** What arrives is whole, but the node ended what we send: nobody else tells us. */
+  function sendAnew() {
+    end("send");
+    offerUp();
   }
 
   function receive() {
@@ -200,6 +218,7 @@ export function overNode({ send, withdraw, onQuiet, onAgain, local, iceServers, 
 
   function judge(now, silent) {
     if (seen.first && silent > DOUBT_MS && !retired) onQuiet();
+    if (!retired && silent <= QUIET_MS && sides.send?.pc.connectionState === "failed") sendAnew();
     if (state() === "connected" && silent < LOST_MS) {
       Object.assign(seen, { ever: true, renewed: now, restarts: silent > DOUBT_MS ? seen.restarts : 0 });
       report("connected");

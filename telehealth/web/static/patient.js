@@ -52,7 +52,8 @@ function show(next) {
   for (const id of ["early", "check", "waiting", "call", "left", "ended", "over", "gone"]) $(id).hidden = id !== next;
   const at = ORDER.indexOf(next === "left" ? "call" : next);
   $("steps").hidden = ["over", "gone"].includes(next);
-  $("people").hidden = !["early", "check", "waiting"].includes(next);
+  const before = ["early", "check", "waiting"].includes(next);
+  for (const id of ["people", "ways"]) $(id)?.toggleAttribute("hidden", !before); // a page of an earlier release has fewer
   for (const item of $("steps").children) {
     const place = ORDER.indexOf(item.dataset.step);
     item.className = place < at ? "done" : "";
@@ -99,21 +100,28 @@ async function hear() {
   if (!page?.getElementById("told")) return;
   const words = (root) => [...root.querySelectorAll("#late, #told .note p:first-child")].map((each) => each.textContent);
   const before = words(document);
-  for (const id of ["told", "estimate", "heading", "knows", "opening"]) {
+  for (const id of ["told", "estimate", "heading", "knows", "opening", "ways"]) {
     const mine = $(id);
     const theirs = page.getElementById(id);
-    if (mine.innerHTML !== theirs.innerHTML) mine.replaceChildren(...[...theirs.childNodes].map((node) => document.importNode(node, true)));
+    if (!mine || !theirs) continue; // while a new release is brought out, either may be older
+    if (mine.innerHTML === theirs.innerHTML) continue;
+    const here = mine.contains(document.activeElement);
+    mine.replaceChildren(...[...theirs.childNodes].map((node) => document.importNode(node, true)));
+    if (here) (mine.querySelector("a, button") ?? $(`${stage}-title`)).focus(); // not back to the top of the page
   }
   const news = words(document).filter((each) => !before.includes(each));
   if (news.length) announce(news.join(" "));
-  root.dataset.opens = page.getElementById("visit").dataset.opens;
-  comeWhenOpen();
+  const { opens, starts } = page.getElementById("visit").dataset;
+  Object.assign(root.dataset, { opens, starts });
+  comeInTime();
 }
 
-function comeWhenOpen() {
+// When the waiting room opens, and when the visit is to begin: then the patient may do other things.
+function comeInTime() {
   clearTimeout(opening);
-  const wait = Date.parse(root.dataset.opens) - Date.now();
-  if (wait > 0 && wait < 2 ** 31) opening = setTimeout(refresh, wait + 500);
+  const waits = [root.dataset.opens, root.dataset.starts].map((at) => Date.parse(at) - Date.now()).filter((wait) => wait > -500);
+  const wait = Math.min(...waits) + 500;
+  if (wait < 2 ** 31) opening = setTimeout(refresh, wait);
 }
 
 function follow(next = stage) {
@@ -142,6 +150,7 @@ function gone() {
 for (const [id, sound] of /** @type {[string, boolean][]} */ ([["start", false], ["sound-only", true]])) {
   $(id).addEventListener("click", () => off.set("camera", sound));
 }
+$("cameras").addEventListener("change", () => off.set("camera", !$("cameras").value));
 
 async function told() {
   if (!$("jurisdiction")) return true;
@@ -202,5 +211,5 @@ setInterval(() => {
   $("fresh").textContent = stale ? t("Not connected to the clinic. Trying again; you keep your place.") : t("Connected to the clinic");
   if (!$("fresh").hidden) announce($("fresh").textContent);
 }, 1000);
-comeWhenOpen();
+comeInTime();
 follow();

@@ -2,7 +2,7 @@
 
 import { Refused, call } from "./api.js";
 import { coalesced, listen } from "./stream.js";
-import { announce, t, timeOf } from "./words.js";
+import { announce, numberOf, t, timeOf } from "./words.js";
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
@@ -82,7 +82,7 @@ function keep() {
     const met = of.map(([question, wanted]) => {
       const [answer, kind] = given[question] ?? [];
       if (typeof wanted === "boolean") return (answer !== undefined) === wanted;
-      return NUMBERS.includes(kind) ? Number(answer.replace(",", ".")) === Number(wanted) : answer === wanted;
+      return NUMBERS.includes(kind) ? numberOf(answer) === Number(wanted) : answer === wanted;
     });
     return any ? met.some(Boolean) : met.every(Boolean);
   }

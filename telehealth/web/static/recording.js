@@ -1,7 +1,7 @@
 // Whether the call is recorded.
 
 import { consentSign } from "./sign.js";
-import { t } from "./words.js";
+import { days, t } from "./words.js";
 
 /** @param {{host: boolean, say: (type: string, body: object) => void}} options see `consentSign` */
 export function recordingSign({ host, say }) {
@@ -14,12 +14,15 @@ export function recordingSign({ host, say }) {
     say,
     words: {
       offer: t("Record the call"),
-      ask: t("The clinician would like to record this call. It is recorded only if everybody in it agrees."),
-      waits: t("Nothing is recorded yet: not everybody has agreed."),
+      ask: ({ kept_days = 0 }) =>
+        t(
+          "The clinician would like to record this call. It is recorded only if everybody in it agrees, until anybody stops it, and kept for {time}.",
+          { time: days(kept_days) },
+        ),
+      waits: t("Nothing is recorded now."),
       forget: t("Do not record"),
       on: t("This call is being recorded."),
       stop: t("Stop recording"),
-      over: t("The call is no longer recorded."),
     },
   });
 }

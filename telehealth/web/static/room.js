@@ -16,6 +16,7 @@ const visitId = strip.dataset.visit;
 const api = `/v1/visits/${visitId}`;
 const LIVE = ["admitting", "in_progress", "interrupted"];
 let away = false;
+let standing = $("connecting").textContent; // how the visit is, where the picture will be
 
 const conversation = talk({
   visitId,
@@ -58,10 +59,17 @@ function keys(talking) {
   for (const id of ["mute", "camera", "device-key", "chat-key", "leave"]) $(id).hidden = !talking;
   if (!talking) $("share").hidden = $("company").hidden = true;
   $("back").hidden = talking;
+  stand();
+}
+
+function stand() {
+  const out = away && LIVE.includes(strip.dataset.status);
+  $("connecting").textContent = out ? t("You are not in the call") : standing;
 }
 
 function follow() {
   const live = LIVE.includes(strip.dataset.status);
+  stand();
   $("keys").hidden = !live;
   if (!live) {
     if (conversation.running()) conversation.stop();
@@ -84,7 +92,7 @@ const refresh = coalesced(async () => {
   offerToFinish(!page.getElementById("finish").hidden);
   if (next.dataset.status !== strip.dataset.status) {
     strip.dataset.status = next.dataset.status;
-    $("connecting").textContent = page.getElementById("connecting").textContent;
+    standing = page.getElementById("connecting").textContent;
     announce($("state").querySelector(".tag").textContent);
   }
   follow();

@@ -10,53 +10,68 @@ import { announce, t } from "./words.js";
  * @param {string} options.request the command that asks for it, and ends it
  * @param {boolean} options.host true for the clinician, who alone may ask
  * @param {(type: string, body: object) => void} options.say sends a command
- * @param {{offer: string, ask: string, waits: string, forget: string, on: string, stop: string, over: string}} options.words
+ * @param {{offer: string, ask(welcome: object): string, waits: string, forget: string, on: string, stop: string}} options.words
  * @returns {{show(room: object): void, clear(): void}} show takes each `welcome` and `state` of the call
  */
 export function consentSign({ place, tap, offered, request, host, say, words }) {
   const root = /** @type {any} */ (document.getElementById(place));
-  let possible = false;
+  let welcome = {};
   let drawn = "none";
   let now = null;
+  let pressed = false;
+  let late = 0;
+  let told = "";
   root.tabIndex = -1; // who pressed a button in it goes on from here, when the button has gone
 
   const answer = (given) => () => say("consent", { [tap]: now.id, given });
   const stop = () => (host ? say(request, { on: false }) : answer(false)());
   const signs = {
-    offer: () => [null, [words.offer, () => say(request, { on: true })]],
-    ask: () => [words.ask, [t("I agree"), answer(true)], [t("I do not agree"), answer(false)]],
+    offer: () => [told || null, [words.offer, () => say(request, { on: true })]],
+    ask: () => [words.ask(welcome), [t("I agree"), answer(true)], [t("I do not agree"), answer(false)]],
     waits: () => [words.waits, [words.forget, stop]],
     on: () => [words.on, [words.stop, stop]],
   };
 
   function kind(room) {
     const { you, [tap]: taken } = room;
-    if (!taken) return host && possible && you.admitted ? "offer" : "none";
+    if (!taken) return host && welcome[offered] && you.admitted ? "offer" : "none";
     if (!taken.agreed.includes(you.participant)) return "ask";
     return taken.on ? "on" : "waits";
   }
 
   function show(room) {
-    if (room.type === "welcome") possible = Boolean(room[offered]);
+    if (room.type === "welcome") welcome = room;
+    const ended = now && !room[tap];
     now = room[tap] ?? null;
-    draw(kind(room));
+    const next = kind(room);
+    if (next !== drawn) told = "";
+    if (next === "offer" && drawn === "waits" && !pressed) told = t("Not everybody agrees.");
+    draw(next);
+    if (ended && !told) announce(words.waits);
   }
 
   function draw(next) {
     if (next === drawn) return;
-    const ended = drawn === "on" && ["none", "offer", "waits"].includes(next);
+    clearTimeout(late);
+    pressed = false;
     drawn = next;
     const [text, ...buttons] = signs[next]?.() ?? [null];
     const held = root.contains(document.activeElement);
-    root.className = next === "on" ? "note bad" : text ? "note warn" : "";
-    root.replaceChildren(...(text ? [paragraph(text)] : []), row(buttons));
+    root.className = next === "on" ? `note ${tap === "recording" ? "bad" : "info"}` : text ? "note warn" : "";
+    root.replaceChildren(...(text ? [paragraph(text)] : []), row(buttons, once));
     root.hidden = next === "none";
     if (held) (root.hidden ? document.querySelector("#keys button:not([hidden])") : root)?.focus();
     if (text) announce(text);
-    else if (ended) announce(words.over);
   }
 
-  return { show, clear: () => draw("none") };
+  const once = (press) => () => {
+    if (pressed) return;
+    pressed = true;
+    late = setTimeout(() => (pressed = false), 4000);
+    press();
+  };
+
+  return { show, clear: () => ((now = null), draw("none")) };
 }
 
 function paragraph(text) {
@@ -65,13 +80,13 @@ function paragraph(text) {
   return made;
 }
 
-function row(buttons) {
+function row(buttons, once) {
   const made = document.createElement("div");
   made.className = "row";
   for (const [text, press] of buttons) {
     const button = document.createElement("button");
     Object.assign(button, { type: "button", className: "button quiet", textContent: text });
-    button.addEventListener("click", press);
+    button.addEventListener("click", once(press));
     made.append(button);
   }
   return made;

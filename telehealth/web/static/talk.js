@@ -1,9 +1,7 @@
 // The call as a person sees it: pictures, keys, and words for what happens. All sides use it.
 
-import { captionSign } from "./captioning.js";
 import { explain, openDevices, release } from "./devices.js";
 import { switchedOff } from "./kept.js";
-import { recordingSign } from "./recording.js";
 import { announce, t } from "./words.js";
 
 const WARM_MS = 2000;
@@ -13,8 +11,21 @@ const SOUND_MAY_DO = ["missing_camera", "blocked", "in_use"];
 const $ = (id) => document.getElementById(id);
 
 // What a call needs comes once the page is there; whoever begins earlier waits for it.
-const modules = () =>
-  Promise.all([import("./call.js"), import("./uplink.js"), import("./chat.js"), import("./choices.js"), import("./link.js"), import("./captions.js")]);
+const modules = async () =>
+  Object.assign(
+    {},
+    ...(await Promise.all([
+      import("./call.js"),
+      import("./uplink.js"),
+      import("./chat.js"),
+      import("./choices.js"),
+      import("./link.js"),
+      import("./recording.js"),
+      import("./captioning.js"),
+      import("./captions.js"),
+      import("./muted.js"),
+    ])),
+  );
 
 /**
  * start(stream?) opens the devices unless given a stream, and joins; stop() hangs up and lets the devices go. What was
@@ -51,8 +62,10 @@ export function talk({
   let written = null;
   let starting = false;
   let spoken = null;
+  let muted = null;
+  let gone = []; // the kinds that the system has taken away
   const command = (type, body) => handle?.say(type, body);
-  const signs = [recordingSign({ host, say: command }), captionSign({ host, say: command })];
+  let signs = [];
   let turn = 0; // a call that was ended before it began does not begin
   setTimeout(() => modules().catch(() => {}), WARM_MS);
 
@@ -112,6 +125,11 @@ export function talk({
       !unseen && dark && t("Your camera is off: nobody sees you."),
     ];
     say("off", words.filter(Boolean).join(" "));
+    tellMuted();
+  }
+
+  function tellMuted() {
+    if (sends && local) muted?.look(local, gone);
   }
 
   function toggle(kind) {
@@ -142,6 +160,7 @@ export function talk({
     near.classList.toggle("mirror", !now);
     near.hidden = !local?.getVideoTracks().length;
     $("camera").hidden = now || near.hidden;
+    tellMuted();
   }
 
   function lost(kinds) {
@@ -150,6 +169,8 @@ export function talk({
       video: t("Your camera was interrupted. We are getting it back."),
     };
     say("devices", kinds.map((kind) => words[kind]).join(" "));
+    gone = kinds;
+    tellMuted();
   }
 
   function limited(picture) {
@@ -174,7 +195,9 @@ export function talk({
     up?.close();
     written?.close();
     spoken?.close();
-    handle = up = written = spoken = null;
+    handle = up = written = spoken = muted = null;
+    gone = [];
+    $("far-off")?.replaceChildren(); // while a new release is brought out, a page may be older
     for (const sign of signs) sign.clear();
     release(local);
     local = near.srcObject = remote.srcObject = null;
@@ -214,15 +237,17 @@ export function talk({
     }
   }
 
-  function join([{ joinCall }, { uplink }, { chatPanel }, { choices }, { ownLink }, { captionArea }]) {
+  function join({ joinCall, uplink, chatPanel, choices, ownLink, recordingSign, captionSign, captionArea, muting, showMuted, underPicture }) {
     near.srcObject = local;
+    signs = [recordingSign({ host, say: command }), captionSign({ host, say: command })];
+    muted = muting((kinds) => command("mute", { kinds }));
     keys();
     handle = joinCall({
       visitId,
       tickets,
       local,
       remoteVideo: remote,
-      others: (kind) => (kind === "device" ? { label: t("Exam camera"), caption: t("Exam camera") } : { label: t("Another person in the call") }),
+      others: underPicture,
       onState,
       onLimit: limited,
       onChat: (message) => written.hear(message),
@@ -233,6 +258,9 @@ export function talk({
         for (const sign of signs) sign.show(room);
         spoken.follow(room);
         watched(room);
+        showMuted($("far-off"), room, nameOf);
+        muted.follow(room);
+        tellMuted();
         onRoom(room);
       },
     });
