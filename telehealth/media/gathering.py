@@ -6,7 +6,7 @@ batches, as network cards do (interrupt moderation); one that few send to takes 
 
 from typing import Final
 
-BUSY: Final = 8_000.0  # datagrams a second: below, a moment brings fewer than the waking that it costs
+BUSY: Final = 16_000.0  # datagrams a second: below, a moment brings fewer than the waking that it costs
 SPAN: Final = 0.1  # seconds over which they are counted
 FULL: Final = 16  # taken at once: more wait by themselves
 MOMENT: Final = 0.000_15  # seconds; what it adds to a datagram's way is about that
