@@ -157,9 +157,9 @@ class Endpoint:
     async def _refused(self, request: Request, refusal: Refusal) -> Response:
         match self.operation.face:
             case Face.PAGE:
-                by_link = self.operation.needs in BY_LINK
-                helpline = await self._helpline(refusal) if by_link or self.operation.needs is PUBLIC else None
-                return self.kit.pages.refused(request, refusal, by_link=by_link, helpline=helpline)
+                by_link, knows = self.operation.needs in BY_LINK, self.operation.needs is not PUBLIC
+                helpline = await self._helpline(refusal) if by_link or not knows else None
+                return self.kit.pages.refused(request, refusal, by_link=by_link, knows=knows, helpline=helpline)
             case Face.FHIR:
                 return outcome_response(refusal, reading=self.operation.safe)
             case Face.API:

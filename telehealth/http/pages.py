@@ -47,19 +47,26 @@ class Pages:
         return response
 
     def refused(
-        self, request: Request, refusal: Refusal, *, by_link: bool = False, helpline: Helpline | None = None
+        self,
+        request: Request,
+        refusal: Refusal,
+        *,
+        by_link: bool = False,
+        knows: bool = False,
+        helpline: Helpline | None = None,
     ) -> Response:
         """A refusal as a page; staff who are not signed in are led to the sign-in page and back.
 
-        Who comes `by_link` has no account: they are told to open their link again.
+        Who comes `by_link` has no account: they are told to open their link again. `knows`: the reader is somebody the
+        house knows, and the page leads back to where they begin.
         """
         if refusal.kind is Kind.UNIDENTIFIED and request.method == "GET" and not by_link:
             return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
         faults = [fault.detail for fault in refusal.faults] if isinstance(refusal, InvalidRequest) else []
         status = status_of(refusal)
-        page = self.problem(
-            request, status, refusal.title, [refusal.detail, *faults], by_link=by_link, helpline=helpline
-        )
+        known = knows and refusal.kind is not Kind.UNIDENTIFIED
+        told = [refusal.detail, *faults]
+        page = self.problem(request, status, refusal.title, told, by_link=by_link, known=known, helpline=helpline)
         page.headers.update(headers_of(refusal))
         return page
 
@@ -71,6 +78,7 @@ class Pages:
         details: list[str] | None = None,
         *,
         by_link: bool = False,
+        known: bool = False,
         helpline: Helpline | None = None,
     ) -> Response:
         return self.render(
@@ -83,6 +91,8 @@ class Pages:
             request_id=request_id.get() or "",
             sent=request.method not in SAFE_METHODS,
             by_link=by_link,
+            known=known,
+            again=request.url.query,
             clinic=helpline.name if helpline else "",
             phone=helpline.phone if helpline else "",
         )

@@ -9,14 +9,17 @@ _PROBLEM: dict[str, object] = {
     "request_id": "4f0c",
     "sent": False,
     "by_link": False,
+    "known": False,
+    "again": "",
     "clinic": "Riverside Clinic",
     "phone": "+15075550134",
 }
-_AT_DESK = {**_PROBLEM, "clinic": "", "phone": ""}
+_AT_DESK = {**_PROBLEM, "known": True, "clinic": "", "phone": ""}
+_SIGNED_OUT = {**_AT_DESK, "known": False, "code": 401, "sent": True}
 
 PROBLEMS = (
     Sample("problem", "problem.html", _PROBLEM),
-    Sample("problem_away", "problem.html", {**_AT_DESK, "code": 503, "details": []}),
+    Sample("problem_away", "problem.html", {**_AT_DESK, "code": 503, "details": [], "again": "day=2026-03-04"}),
     Sample("problem_link", "problem.html", {**_PROBLEM, "code": 401, "by_link": True, "sent": True}),
-    Sample("problem_signed_out", "problem.html", {**_AT_DESK, "code": 401, "sent": True}),
+    Sample("problem_signed_out", "problem.html", _SIGNED_OUT),
 )

@@ -74,6 +74,7 @@ async def test_a_device_that_was_left_changes_nothing_more(house: House) -> None
     page = await house.phone.post("/visit/location", data={"jurisdiction": "US-CA"})
     assert page.status_code == 409
     assert "That is not possible any more" in page.text
+    assert '<a class="button quiet" href="/">Back to the visit</a>' in page.text
     assert (await house.phone.post(f"/v1/visits/{booked.visit.id}/leave")).status_code == 409
     house.phone.headers["Cookie"] = second
     assert (await house.phone.post(check, json=fine)).status_code == 200
