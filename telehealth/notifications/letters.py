@@ -12,7 +12,7 @@ from telehealth.core.actors import Role
 from telehealth.core.time import parse_zone
 from telehealth.http.locales import Locale, Locales
 from telehealth.notifications.invitations import Occasion, invite
-from telehealth.notifications.kinds import KINDS, TO_WHOEVER, About, Whom, about, whom
+from telehealth.notifications.kinds import KINDS, TO_WHOEVER, About, Purpose, Whom, about, whom
 from telehealth.notifications.ports import Invite, Mail, Method
 from telehealth.notifications.rules import Facts, MessageKind
 from telehealth.notifications.wording import OPEN, Wording, letter
@@ -42,16 +42,17 @@ class Desk:
             facts.message.kind, whom(facts.message.recipient_role), voice.locale
         )
         written = letter(words, said(facts, voice, link or f"{self.public_url}/day"))
+        stop = f"{self.public_url}{facts.stop}" if facts.stop else ""
         return Mail(
             id=str(facts.message.id),
             sender=self.mail_from,
             recipient=reader.email,
             subject=written.subject,
-            text=written.body,
+            text=written.body + _unasked(facts, voice.locale, stop),
             language=voice.locale.tag,
             at=now,
             invite=self._invite(facts, voice, link=link, now=now),
-            stop_url=f"{self.public_url}{facts.stop}" if facts.stop else "",
+            stop_url=stop,
         )
 
     def _invite(self, facts: Facts, voice: "Voice", *, link: str, now: datetime) -> Invite | None:
@@ -68,6 +69,13 @@ class Desk:
         )
         method = Method.CANCEL if facts.message.kind is K.CANCELLATION else Method.REQUEST
         return invite(facts.visit, occasion, method=method, now=now)
+
+
+def _unasked(facts: Facts, locale: Locale, stop: str) -> str:
+    """Under a message that nobody waits for: how to get no more of them, whatever the clinic's own words are."""
+    if not stop or KINDS[facts.message.kind].purpose is not Purpose.SURVEYS:
+        return ""
+    return "\n" + locale.gettext("To get no more messages of this kind, open this link:") + f"\n{stop}\n"
 
 
 def where_to_ask(locale: Locale, phone: str) -> str:

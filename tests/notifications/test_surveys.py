@@ -76,7 +76,9 @@ async def test_one_message_when_it_is_time_in_their_language(asking: Asking) -> 
     assert await asking.at(DUE - timedelta(minutes=1)) == []
     (mail,) = await asking.at(DUE)
     assert (mail.recipient, mail.subject, mail.language) == (ROSA, "¿Qué tal fue su visita por video?", "es-ES")
-    assert mail.text.count("https://") == mail.text.count(f"{HOME}/questions/") == 1
+    assert mail.text.count("https://") == 2
+    assert mail.text.count(f"{HOME}/questions/") == 1
+    assert mail.text.endswith(f"Para no recibir más mensajes de este tipo, abra este enlace:\n{mail.stop_url}\n")
     assert "Puede responder hasta: martes, 17 de marzo de 2026, 13:20" in mail.text
     assert (mail.stop_url.endswith("/surveys"), mail.invite) == (True, None)
     assert await asking.said("SELECT sent_at = due_at FROM survey") == [(True,)]
