@@ -49,6 +49,7 @@ class Tap(StrEnum):
 
 
 Quality = Literal["good", "fair", "poor"]
+Ended = Literal["declined", "withdrawn", "stopped", "over"]
 Media = Literal["audio", "video"]  # MediaStreamTrack.kind (W3C Media Capture and Streams, section 4.3.3)
 SETTING_UP = frozenset({MediaState.NEW, MediaState.CONNECTING})
 LOST = frozenset({MediaState.DISCONNECTED, MediaState.FAILED, MediaState.CLOSED})
@@ -161,7 +162,8 @@ class Room:
     media node, also when the room has left it. `partners` are connected browser to browser, the impolite one first.
 
     `failures` counts renewals that brought nothing, `asked_at` is when a place was last asked for, `calm_since` since
-    when nothing needs the node. `on_hold` are those whom the host had put on hold when they left.
+    when nothing needs the node. `on_hold` are those whom the host had put on hold when they left, `ended` why what was
+    asked for last is no more, until it is asked for again.
     """
 
     seq: int = 0
@@ -177,6 +179,7 @@ class Room:
     calm_since: datetime | None = None
     recording: Taken | None = None
     captions: Taken | None = None
+    ended: tuple[tuple[Tap, Ended], ...] = ()
     on_hold: tuple[ParticipantId, ...] = ()
     rebuilt: Rebuilt | None = None
 
@@ -197,8 +200,17 @@ class Room:
     def taken(self, tap: Tap) -> Taken | None:
         return self.recording if tap is Tap.RECORDING else self.captions
 
-    def taking(self, tap: Tap, taken: Taken | None) -> "Room":
-        return replace(self, recording=taken) if tap is Tap.RECORDING else replace(self, captions=taken)
+    def taking(self, tap: Tap, taken: Taken) -> "Room":
+        return self._with(tap, taken, ())
+
+    def ending(self, tap: Tap, why: Ended) -> "Room":
+        return self._with(tap, None, ((tap, why),))
+
+    def _with(self, tap: Tap, taken: Taken | None, why: tuple[tuple[Tap, Ended], ...]) -> "Room":
+        ended = (*(each for each in self.ended if each[0] is not tap), *why)
+        if tap is Tap.RECORDING:
+            return replace(self, recording=taken, ended=ended)
+        return replace(self, captions=taken, ended=ended)
 
     def unasked(self, tap: Tap) -> tuple[Seat, ...]:
         """Of those inside, who has not agreed to it; nobody when it is not asked for."""

@@ -18,7 +18,7 @@ from telehealth.video.language import (
     TapOver,
     TapRequest,
 )
-from telehealth.video.room import Room, Seat, Taken, Tap
+from telehealth.video.room import Ended, Room, Seat, Taken, Tap
 
 NAMES = UUID("0d0b3d5e-5d0c-5c55-8a5e-3f1f6f2d7b19")
 Decided = tuple[Room, tuple[AboutTap, ...]]
@@ -40,7 +40,7 @@ def _asked(room: Room, seat: Seat, request: TapRequest) -> Decided:
     if taken is None:
         return room, ()
     finish = Finish(Taking(request.tap, taken.id), room.epoch, seat.id, "stopped")
-    return room.taking(request.tap, None), (finish,)
+    return room.ending(request.tap, "stopped"), (finish,)
 
 
 def _answered(room: Room, seat: Seat, consent: Consent) -> Decided:
@@ -53,7 +53,14 @@ def _answered(room: Room, seat: Seat, consent: Consent) -> Decided:
         agreed = (*(each for each in taken.agreed if each != seat.id), seat.id)
         return room.taking(tap, replace(taken, agreed=agreed)), (keep,)
     finish = Finish(consent.taking, room.epoch, seat.id, "declined")
-    return room.taking(tap, None), (finish, keep)
+    return room.ending(tap, _refused(seat, taken)), (finish, keep)
+
+
+def _refused(seat: Seat, taken: Taken) -> Ended:
+    """What the host is told of it. Their own no is nobody's refusal."""
+    if seat.who.host:
+        return "stopped"
+    return "withdrawn" if seat.id in taken.agreed else "declined"
 
 
 def repeated(seat: Seat, command: OfTap) -> tuple[AboutTap, ...]:
@@ -75,7 +82,7 @@ def over(room: Room, event: TapOver) -> Decided:
     taken = room.taken(event.taking.tap)
     if taken is None or taken.id != event.taking.id:
         return room, ()
-    return room.taking(event.taking.tap, None), (Finish(event.taking, room.epoch, None, "over"),)
+    return room.ending(event.taking.tap, "over"), (Finish(event.taking, room.epoch, None, "over"),)
 
 
 def paused(before: Room, room: Room) -> tuple[AboutTap, ...]:

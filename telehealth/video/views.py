@@ -19,6 +19,7 @@ def view(room: Room, seat: Seat) -> Wire:
         "polite": seat.id == room.partners[-1] if partner is not None else not seat.who.host,
         "peers": [_peer(room, each, seat) for each in room.peers(seat)] + _held(room, seat),
         **(_taken(room) if inside else {}),
+        **(_ended(room) if inside and seat.who.host else {}),
     }
 
 
@@ -75,6 +76,11 @@ def _taken(room: Room) -> dict[str, Any]:
     """Seen by everybody inside, from when it is asked for until it is over."""
     found = {tap.value: _told(room, tap) for tap in Tap}
     return {name: told for name, told in found.items() if told is not None}
+
+
+def _ended(room: Room) -> dict[str, str]:
+    """For the host alone: others need not know that somebody refused."""
+    return {f"{tap}_ended": why for tap, why in room.ended}
 
 
 def _told(room: Room, tap: Tap) -> dict[str, Any] | None:

@@ -28,11 +28,11 @@ def begun(staged: Stage, host: bool) -> Page:
     return page
 
 
-def told(page: Page, *, kind: str = "state", **captions: Any) -> None:
+def told(page: Page, *, kind: str = "state", ended: str | None = None, **captions: Any) -> None:
     you, peer = {"participant": ME, "admitted": True}, {"participant": OTHER, "role": "clinician"}
-    room = {"type": kind, "captioning": True, "you": you, "peers": [peer]} | (
-        {"captions": captions} if captions else {}
-    )
+    room = {"type": kind, "captioning": True, "you": you, "peers": [peer]}
+    room |= {"captions": captions} if captions else {}
+    room |= {"captions_ended": ended} if ended else {}
     page.evaluate("(room) => (sign.show(room), area.follow(room))", room)
 
 
@@ -81,6 +81,16 @@ def test_the_clinician_asks_and_ends_it(chromium: Browser) -> None:
         page.get_by_role("button", name="Stop the captions").click()
         asked, ended = (["caption_request", {"on": each}] for each in (True, False))
         assert page.evaluate("said") == [asked, ended]
+
+
+def test_the_clinician_reads_that_somebody_no_longer_agrees(chromium: Browser) -> None:
+    with stage(chromium, "room_waiting") as staged:
+        page = begun(staged, True)
+        told(page, kind="welcome")
+        on(page)
+        told(page, ended="withdrawn")
+        expect(page.locator("#captioning")).to_contain_text("Somebody no longer agrees.")
+        expect(page.locator("#live")).to_have_text("Somebody no longer agrees.")
 
 
 def test_each_has_them_as_they_like(chromium: Browser) -> None:

@@ -31,11 +31,11 @@ ANSWERED = """async () => {
 }"""
 
 
-def told(page: Page, *, kind: str = "state", **recording: Any) -> None:
+def told(page: Page, *, kind: str = "state", ended: str | None = None, **recording: Any) -> None:
     you = {"participant": ME, "admitted": True}
-    room = {"type": kind, "records": True, "kept_days": 30, "you": you} | (
-        {"recording": recording} if recording else {}
-    )
+    room = {"type": kind, "records": True, "kept_days": 30, "you": you}
+    room |= {"recording": recording} if recording else {}
+    room |= {"recording_ended": ended} if ended else {}
     page.evaluate("(room) => sign.show(room)", room)
 
 
@@ -99,14 +99,61 @@ def test_the_clinician_reads_that_somebody_does_not_agree(chromium: Browser) -> 
         told(page, kind="welcome")
         root.get_by_role("button").click()
         told(page, id="r", on=False, agreed=[ME], waits_for=[OTHER])
-        told(page)
+        told(page, ended="declined")
         expect(root).to_contain_text("Not everybody agrees.")
         expect(page.locator("#live")).to_have_text("Not everybody agrees.")
         root.get_by_role("button", name="Record the call").click()
         told(page, id="s", on=False, agreed=[ME], waits_for=[OTHER])
-        root.get_by_role("button", name="Do not record").click()
-        told(page)
         expect(root).not_to_contain_text("agrees")
+
+
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [("declined", "Not everybody agrees."), ("withdrawn", "Somebody no longer agrees."), ("over", "recorded now")],
+)
+def test_why_it_ended_is_there_after_a_reload_until_it_is_asked_again(
+    chromium: Browser, ended: str, words: str
+) -> None:
+    with stage(chromium, "room_waiting") as staged:
+        page = staged.open()
+        page.evaluate(BEGIN, True)
+        root = page.locator("#recording")
+        told(page, kind="welcome", ended=ended)
+        expect(root).to_contain_text(words)
+        expect(root.get_by_role("button")).to_have_text(["Record the call"])
+        told(page, id="s", on=True, agreed=[ME, OTHER], waits_for=[])
+        told(page, ended="stopped")
+        expect(root).not_to_contain_text(words)
+
+
+def test_who_stopped_it_on_a_bad_line_reads_of_no_refusal(chromium: Browser) -> None:
+    """The server hears of it, and tells it, after the press is no longer waited for."""
+    with stage(chromium, "room_waiting") as staged:
+        staged.page.clock.install()
+        page = staged.open()
+        page.evaluate(BEGIN, True)
+        root = page.locator("#recording")
+        told(page, kind="welcome")
+        told(page, id="r", on=False, agreed=[ME], waits_for=[OTHER])
+        root.get_by_role("button", name="Do not record").click()
+        page.clock.fast_forward(5000)
+        told(page, ended="stopped")
+        expect(root.get_by_role("button")).to_have_text(["Record the call"])
+        expect(root).not_to_contain_text("agree")
+
+
+@pytest.mark.parametrize("ended", ["over", None])
+def test_what_ended_by_itself_is_nobodys_refusal(chromium: Browser, ended: str | None) -> None:
+    """Nobody kept it going, or the room was lost and knows no reason."""
+    with stage(chromium, "room_waiting") as staged:
+        page = staged.open()
+        page.evaluate(BEGIN, True)
+        told(page, kind="welcome")
+        told(page, id="r", on=False, agreed=[ME], waits_for=[OTHER])
+        told(page, ended=ended)
+        expect(page.locator("#recording").get_by_role("button")).to_have_text(["Record the call"])
+        expect(page.locator("#recording")).not_to_contain_text("agree")
+        expect(page.locator("#live")).to_have_text("Nothing is recorded now.")
 
 
 def test_nobody_is_said_to_have_refused_while_it_rests(chromium: Browser) -> None:

@@ -20,17 +20,20 @@ export function consentSign({ place, tap, offered, request, host, say, words }) 
   let now = null;
   let pressed = false;
   let late = 0;
-  let told = "";
+  let told = null;
   root.tabIndex = -1; // who pressed a button in it goes on from here, when the button has gone
 
   const answer = (given) => () => say("consent", { [tap]: now.id, given });
   const stop = () => (host ? say(request, { on: false }) : answer(false)());
   const signs = {
-    offer: () => [told || null, [words.offer, () => say(request, { on: true })]],
+    offer: () => [told, [words.offer, () => say(request, { on: true })]],
     ask: () => [words.ask(welcome), [t("I agree"), answer(true)], [t("I do not agree"), answer(false)]],
     waits: () => [words.waits, [words.forget, stop]],
     on: () => [words.on, [words.stop, stop]],
   };
+
+  /** Why it is no more, as the clinician is told; not that they stopped it themselves. */
+  const reasons = { declined: t("Not everybody agrees."), withdrawn: t("Somebody no longer agrees."), over: words.waits };
 
   function kind(room) {
     const { you, [tap]: taken } = room;
@@ -43,18 +46,17 @@ export function consentSign({ place, tap, offered, request, host, say, words }) 
     if (room.type === "welcome") welcome = room;
     const ended = now && !room[tap];
     now = room[tap] ?? null;
-    const next = kind(room);
-    if (next !== drawn) told = "";
-    if (next === "offer" && drawn === "waits" && !pressed) told = t("Not everybody agrees.");
-    draw(next);
-    if (ended && !told) announce(words.waits);
+    const why = reasons[room[`${tap}_ended`]] ?? null;
+    draw(kind(room), why);
+    if (ended && !why) announce(words.waits);
   }
 
-  function draw(next) {
-    if (next === drawn) return;
+  function draw(next, why = null) {
+    if (next === drawn && why === told) return;
     clearTimeout(late);
     pressed = false;
     drawn = next;
+    told = why;
     const [text, ...buttons] = signs[next]?.() ?? [null];
     const held = root.contains(document.activeElement);
     root.className = next === "on" ? `note ${tap === "recording" ? "bad" : "info"}` : text ? "note warn" : "";
