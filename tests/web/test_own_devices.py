@@ -29,7 +29,9 @@ BEGIN = """async () => {
   window.shared = [];
   window.off = [];
   const isOff = (kind) => off.includes(kind);
-  window.up = uplink({ local, put, isOff, onLost: () => {}, onShare: (now) => shared.push(now) });
+  window.lost = [];
+  const onLost = (kinds) => (lost = kinds);
+  window.up = uplink({ local, put, isOff, onLost, onShare: (now) => shared.push(now) });
 }"""
 
 
@@ -64,6 +66,74 @@ def test_a_camera_that_is_off_is_off_after_the_screen_was_shared(chromium: Brows
         eventually(page, lambda: page.evaluate("shared.at(-1) === false"))
         sent = page.evaluate("local.getVideoTracks().map((each) => [each === camera, each.enabled])")
         assert sent == [[False, False]]
+
+
+# A camera that the system takes: the browser gives out none until `lets()`.
+TAKEN = """() => {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotReadableError"); };
+  window.lets = () => {
+    navigator.mediaDevices.getUserMedia = open;
+    navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+  };
+  camera.stop();
+  camera.dispatchEvent(new Event("ended"));
+}"""
+# Every track that is ever put into what is sent, in `put`.
+KEPT = """() => {
+  window.put = [];
+  local.addTrack = (track) => (put.push(track), MediaStream.prototype.addTrack.call(local, track));
+}"""
+SENT = "local.getVideoTracks().map((each) => [each === screens.at(-1)?.getVideoTracks()[0], each.readyState])"
+
+
+def test_a_camera_that_comes_back_does_not_take_the_place_of_the_screen(chromium: Browser) -> None:
+    with stage(chromium, "visit_call") as staged:
+        page = staged.open()
+        page.evaluate(BEGIN)
+        page.evaluate(TAKEN)
+        assert page.evaluate("lost") == ["video"]
+        shares(page)
+        assert page.evaluate("lost") == []  # a picture is sent
+        page.evaluate("lets()")
+        page.evaluate("navigator.mediaDevices.getUserMedia({ video: true }).then((each) => each.getTracks()[0].stop())")
+        assert page.evaluate(SENT) == [[True, "live"]]
+        page.evaluate("up.unshare()")
+        assert page.evaluate(SENT) == [[False, "live"]]
+        assert page.evaluate("lost") == []
+
+
+def test_a_camera_that_is_away_after_the_screen_is_looked_for_again(chromium: Browser) -> None:
+    with stage(chromium, "visit_call") as staged:
+        page = staged.open()
+        page.evaluate(BEGIN)
+        shares(page)
+        page.evaluate(TAKEN)
+        page.evaluate("up.unshare()")
+        assert page.evaluate(SENT) == []
+        assert page.evaluate("lost") == ["video"]
+        page.evaluate("lets()")
+        eventually(page, lambda: page.evaluate(SENT) == [[False, "live"]])
+        eventually(page, lambda: page.evaluate("lost") == [])
+
+
+def test_after_the_screen_of_who_has_no_camera_black_is_sent_and_not_called_a_picture(chromium: Browser) -> None:
+    with stage(chromium, "visit_call") as staged:
+        page = staged.open()
+        page.evaluate(BEGIN)
+        page.evaluate("local.removeTrack(camera)")
+        page.evaluate(KEPT)
+        shares(page)
+        page.evaluate("up.unshare()")
+        assert page.evaluate(SENT) == []
+        assert page.evaluate("put.map(({ readyState }) => readyState)") == ["ended", "live"]
+        assert page.evaluate("lost") == []
+        shares(page)
+        assert page.evaluate("put.map(({ readyState }) => readyState)") == ["ended", "ended", "live"]
+        page.evaluate("up.unshare()")
+        page.evaluate("up.use('video', '')")
+        assert page.evaluate("put.map(({ readyState }) => readyState)") == ["ended"] * 4 + ["live"]
+        assert page.evaluate(SENT) == [[False, "live"]]
 
 
 # Devices open when `open()` is called, and every track that was ever opened is kept.
@@ -173,6 +243,25 @@ def test_whose_camera_is_not_to_be_had_is_in_the_call_by_sound(chromium: Browser
         expect(page.locator("#near")).to_be_visible()
         expect(page.locator("#say")).to_have_text("")
         assert page.evaluate(NEAR) == [["audio", True], ["video", True]]
+
+
+def test_who_has_no_camera_is_in_the_call_by_sound_after_the_screen_too(chromium: Browser) -> None:
+    with stage(chromium, "visit_call", size=(1280, 800)) as staged:
+        staged.api |= {f"GET {API}/join": join("in_progress"), f"GET {API}/stream": events}
+        staged.page.add_init_script(NO_CAMERA % "NotReadableError")
+        drawn = "async () => document.createElement('canvas').captureStream()"
+        staged.page.add_init_script(f"navigator.mediaDevices.getDisplayMedia = {drawn};")
+        page = staged.open()
+        in_call(page)
+        by_sound = "You are in the call with sound only. If you have a camera, choose it under \u201cDevices\u201d."
+        expect(page.locator("#say")).to_have_text(by_sound)
+        page.click("#share")
+        expect(page.locator("#near")).to_be_visible()
+        expect(page.locator("#say")).to_have_text("")
+        page.click("#share")
+        expect(page.locator("#say")).to_have_text(by_sound)
+        for own in ("#near", "#camera"):
+            expect(page.locator(own)).to_be_hidden()
 
 
 def test_who_chose_sound_only_is_not_seen_after_a_reload_of_the_call(chromium: Browser) -> None:

@@ -3,7 +3,7 @@
 
 import { rank, senders } from "./callers.js";
 import { freshConnection, moved } from "./fresh.js";
-import { count, described, plain } from "./peer.js";
+import { count, described, plain, sendPicture } from "./peer.js";
 import { gauge } from "./quality.js";
 import { openSignalling } from "./signalling.js";
 
@@ -44,6 +44,7 @@ const LET_GO_MS = 4000;
  * @param {(message: import("./captions.js").Caption) => void} [options.onCaption] what is said, and whether that can be told
  * @param {(room: Room) => void} [options.onRoom] whenever it has changed
  * @param {(picture: boolean) => void} [options.onLimit] whether our picture gets through to the other side
+ * @param {(person?: Person) => void} [options.onLarge] whose picture the large one is, and what is known of them now
  */
 export function joinCall({
   visitId,
@@ -57,6 +58,7 @@ export function joinCall({
   onCaption = () => {},
   onRoom = () => {},
   onLimit = () => {},
+  onLarge = () => {},
 }) {
   const stop = new AbortController();
   const link = openSignalling(`/v1/visits/${visitId}/${tickets}`, { onMessage, onGone });
@@ -75,6 +77,7 @@ export function joinCall({
   let away = false;
   let carrier = navigator.connection?.type;
   let seen = {};
+  let facing = ""; // whose picture the large one is
   let through = 0; // since when the node brings pictures, while what connects two is still there
   let fresh = false; // connect by an address that we have not had before
   let order = Promise.resolve();
@@ -100,6 +103,7 @@ export function joinCall({
     if (type === "welcome" || type === "state") {
       settle((room = message));
       onRoom(room);
+      onLarge(known(facing));
     } else if (type === "chat") onChat(message);
     else if (type === "caption" || type === "caption_state") onCaption(message);
     else if (type === "limits") picture(message.video);
@@ -142,7 +146,11 @@ export function joinCall({
 
   function open(overPlaces, shownFaces) {
     let people = new Map();
-    const put = () => (!pc || through) && shownFaces.show(people, (person) => rank(known(person)));
+    function put() {
+      if (pc && !through) return;
+      const there = new Map([...people].filter(([person]) => known(person)));
+      face(shownFaces.show(there, (person) => rank(known(person))));
+    }
     const over = overPlaces({
       send: (type, body) => link.send(type, body),
       withdraw: (id) => link.withdraw(id),
@@ -171,6 +179,11 @@ export function joinCall({
     if (performance.now() - through > LET_GO_MS) drop();
   }
 
+  function face(person = facing) {
+    facing = person;
+    onLarge(known(person));
+  }
+
   const known = (person) => room.peers.find(({ participant }) => participant === person);
 
   /** Whether a picture is to be had: it gets through, and not every camera is off. */
@@ -184,11 +197,7 @@ export function joinCall({
 
   function picture(on) {
     onLimit(on);
-    for (const sender of pc?.getSenders().filter(({ track }) => track?.kind === "video") ?? []) {
-      const parameters = sender.getParameters();
-      for (const encoding of parameters.encodings) encoding.active = on;
-      sender.setParameters(parameters).catch(() => {});
-    }
+    if (pc) sendPicture(pc, on);
   }
 
   function connect() {
@@ -213,14 +222,15 @@ export function joinCall({
     peer.onconnectionstatechange = () => peer === pc && report(peer.connectionState);
     peer.ontrack = ({ track }) => {
       remote.addTrack(track);
-      if (peer === pc && !node) shownHere(remote);
+      if (peer === pc && !node) shownHere();
     };
     for (const track of local.getTracks()) peer.addTrack(track, local);
   }
 
-  function shownHere(remote) {
-    if (remoteVideo.srcObject === remote) return;
-    remoteVideo.srcObject = remote;
+  function shownHere() {
+    face(room.partner ?? facing);
+    if (remoteVideo.srcObject === arriving) return;
+    remoteVideo.srcObject = arriving;
     remoteVideo.play().catch(() => {}); // the page asks for a press where the browser wants one
   }
 
@@ -270,9 +280,9 @@ export function joinCall({
     if (total.frames > seen.frames || !total.frames || !expected()) seen.moved = now;
     Object.assign(seen, total);
     if (room.mode === "node") return; // which watches for itself; this connection goes on as long as it does
-    if (node && total.frames > 0) {
+    if (node && (total.frames > 0 || (total.packets > 0 && !expected()))) {
       leaveNode();
-      shownHere(arriving);
+      shownHere();
     }
     judge(now, now - seen.alive);
   }

@@ -14,9 +14,9 @@ export const senders = ({ mode, partner, peers }) =>
 
 /**
  * The clinician sees the patient large, everybody else the clinician; a device comes last.
- * @param {Person} [person]
+ * @param {Person} person
  */
-export const rank = (person) => (person?.kind === "device" ? 3 : ["clinician", "patient", "guest"].indexOf(person?.role ?? ""));
+export const rank = ({ kind, role }) => (kind === "device" ? 3 : ["clinician", "patient", "guest"].indexOf(role));
 
 /** @param {(person: Person) => string} nameOf what the page calls somebody; "" when it does not know */
 export function callers(nameOf) {

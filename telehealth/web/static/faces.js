@@ -4,8 +4,8 @@
  * @param {HTMLVideoElement} large
  * @param {(person: string) => {label: string, caption?: string}} nameOf what a small picture is called, and what stands
  *   under it now
- * @returns {{show(people: Map<string, MediaStream>, first: (person: string) => number): void, clear(): void}} show puts
- *   whoever comes first, by that number, into the large picture
+ * @returns {{show(people: Map<string, MediaStream>, first: (person: string) => number): string|undefined, clear(): void}}
+ *   show puts whoever comes first, by that number, into the large picture, and answers who that is
  */
 export function faces(large, nameOf) {
   const others = document.createElement("div");
@@ -46,6 +46,7 @@ export function faces(large, nameOf) {
       name(small.get(person), nameOf(person));
       return put(small.get(person).element, people.get(person));
     });
+    return order[0];
   }
 
   return { show, clear: () => others.remove() };

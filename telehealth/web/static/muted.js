@@ -1,6 +1,5 @@
 // What somebody does not send just now: told to the others of a call, and said where their picture would be.
 
-import { rank, senders } from "./callers.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./call.js").Person} Person */
@@ -54,14 +53,13 @@ export function underPicture(person) {
 /**
  * Where the large picture is.
  * @param {HTMLElement | null} place
- * @param {Room} room
+ * @param {Person | undefined} large whose it is
  * @param {(person: Person) => string} nameOf "" when the page does not know
  */
-export function showMuted(place, room, nameOf) {
+export function showMuted(place, large, nameOf) {
   if (!place) return; // a page of an earlier release
-  const [large] = senders(room).sort((one, other) => rank(one) - rank(other));
   const told = large ? words(large) : "";
-  const name = told && nameOf(large);
+  const name = large && told && nameOf(large);
   place.parentElement?.classList.toggle("dark", Boolean(large?.muted?.includes("video")));
   if (place.textContent === [name, told].filter(Boolean).join(" ")) return;
   const who = document.createElement("bdi");

@@ -19,3 +19,15 @@ export const plain = ({ candidate, sdpMid, sdpMLineIndex, usernameFragment }) =>
   sdpMLineIndex,
   usernameFragment,
 });
+
+/**
+ * @param {RTCPeerConnection} pc
+ * @param {boolean} on false: sound alone
+ */
+export function sendPicture(pc, on) {
+  for (const sender of pc.getSenders().filter(({ track }) => track?.kind === "video")) {
+    const parameters = sender.getParameters();
+    for (const encoding of parameters.encodings) encoding.active = on;
+    sender.setParameters(parameters).catch(() => {});
+  }
+}

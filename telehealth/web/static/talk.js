@@ -111,10 +111,10 @@ export function talk({
     $("share").hidden = !sends || !navigator.mediaDevices?.getDisplayMedia;
     for (const track of local.getTracks()) track.enabled = !off.has(track.kind);
     shared(false);
-    tellOff();
   }
 
   function tellOff() {
+    if (!local) return;
     const [silent, dark] = ["audio", "video"].map((kind) => sends && off.has(kind));
     $("mute").setAttribute("aria-pressed", String(silent));
     $("camera").setAttribute("aria-pressed", String(dark));
@@ -125,17 +125,13 @@ export function talk({
       !unseen && dark && t("Your camera is off: nobody sees you."),
     ];
     say("off", words.filter(Boolean).join(" "));
-    tellMuted();
-  }
-
-  function tellMuted() {
-    if (sends && local) muted?.look(local, gone);
+    if (sends) muted?.look(local, gone);
   }
 
   function toggle(kind) {
     off.set(kind, !off.has(kind));
     handle?.toggle(kind, !off.has(kind));
-    if (local) tellOff();
+    tellOff();
   }
 
   /** Another device; a camera where there was none is seen at once. */
@@ -144,23 +140,29 @@ export function talk({
     await up.use(kind, id);
     if (first) for (const each of ["camera", "video"]) off.set(each, false);
     for (const track of first ? local.getVideoTracks() : []) track.enabled = true;
-    if (first) near.srcObject = local;
-    shared($("share").getAttribute("aria-pressed") === "true");
-    tellOff();
+    ourPicture();
   }
+  const sharing = () => $("share").getAttribute("aria-pressed") === "true";
   $("mute").addEventListener("click", () => toggle("audio"));
   $("camera").addEventListener("click", () => toggle("video"));
   $("share").addEventListener("click", () => {
-    if ($("share").getAttribute("aria-pressed") === "true") up?.unshare();
+    if (sharing()) up?.unshare();
     else up?.share().catch(() => {}); // decided against it
   });
 
   function shared(now) {
     $("share").setAttribute("aria-pressed", String(now));
     near.classList.toggle("mirror", !now);
-    near.hidden = !local?.getVideoTracks().length;
-    $("camera").hidden = now || near.hidden;
-    tellMuted();
+    ourPicture();
+  }
+
+  /** There may be none, and one after all. */
+  function ourPicture() {
+    const none = !local?.getVideoTracks().length;
+    if (near.hidden && !none) near.srcObject = local;
+    near.hidden = none;
+    $("camera").hidden = none || sharing();
+    tellOff();
   }
 
   function lost(kinds) {
@@ -170,7 +172,7 @@ export function talk({
     };
     say("devices", kinds.map((kind) => words[kind]).join(" "));
     gone = kinds;
-    tellMuted();
+    ourPicture();
   }
 
   function limited(picture) {
@@ -250,6 +252,7 @@ export function talk({
       others: underPicture,
       onState,
       onLimit: limited,
+      onLarge: (person) => showMuted($("far-off"), person, nameOf),
       onChat: (message) => written.hear(message),
       onCaption: (message) => spoken.hear(message),
       onRoom(room) {
@@ -258,9 +261,8 @@ export function talk({
         for (const sign of signs) sign.show(room);
         spoken.follow(room);
         watched(room);
-        showMuted($("far-off"), room, nameOf);
         muted.follow(room);
-        tellMuted();
+        tellOff();
         onRoom(room);
       },
     });

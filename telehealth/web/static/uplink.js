@@ -24,11 +24,24 @@ export function uplink({ local, put, isOff, onLost, onShare }) {
   let camera = null; // while the screen has its place
   /** @type {MediaStreamTrack | null} */
   let screen = null;
+  /** @type {MediaStreamTrack | null} */
+  let dark = null; // after the screen, where no camera is: sent, but nothing to see, so not of `local`
   let asking = false;
-  let ending = false;
+  /** @type {Promise<unknown>} */
+  let order = Promise.resolve();
   for (const track of local.getTracks()) watch(track);
   navigator.mediaDevices?.addEventListener("devicechange", again, { signal });
   document.addEventListener("visibilitychange", again, { signal });
+
+  /**
+   * What is sent changes once at a time: a camera that comes back does not take the place of a screen chosen meanwhile.
+   * @param {() => unknown} change
+   */
+  function inTurn(change) {
+    const done = order.then(change);
+    order = done.catch(() => {});
+    return done;
+  }
 
   /** @param {MediaStreamTrack} track */
   function watch(track) {
@@ -69,35 +82,41 @@ export function uplink({ local, put, isOff, onLost, onShare }) {
     const state = lost.get(kind);
     if (!state || state.busy || document.visibilityState !== "visible") return;
     state.busy = true;
-    const track = await openTrack(kind).catch(() => null);
+    const track = await open(kind).catch(() => null);
+    if (track) await inTurn(() => (lost.get(kind) === state ? found(track) : track.stop())).catch(() => {});
     state.busy = false;
-    if (!track) return;
-    if (lost.get(kind) !== state) return track.stop();
-    await take(track);
-    find(kind);
+  }
+
+  /** @param {string} kind */
+  async function open(kind, deviceId = undefined) {
+    const track = await openTrack(kind, deviceId);
+    watch(track);
+    return track;
   }
 
   /** @param {MediaStreamTrack} track in place of the one of its kind, which is let go */
-  async function take(track) {
+  async function found(track) {
+    if (signal.aborted) return track.stop();
     const old = local.getTracks().find(({ kind }) => kind === track.kind);
     track.enabled = !isOff(track.kind);
-    watch(track);
     await put(track);
-    if (old !== camera) old?.stop();
+    if (old !== track) old?.stop();
+    if (track.kind === "video") dark?.stop();
+    find(track.kind);
   }
 
-  /** Another camera or microphone. Throws Trouble when it cannot be had; then the one before goes on, or is had again. */
-  async function use(kind, deviceId) {
-    if (kind === "video" && screen) return void (camera = await exchanged(camera, kind, deviceId));
-    const old = local.getTracks().find((each) => each.kind === kind);
-    await take(await exchanged(old, kind, deviceId));
-    find(kind);
-    return undefined;
-  }
+  /** Another camera or microphone. Rejects with Trouble when it cannot be had; then the one before goes on, or is had again. */
+  const use = (kind, deviceId) =>
+    inTurn(async () => {
+      const behind = kind === "video" && screen;
+      const fresh = await exchanged(behind ? camera : local.getTracks().find((each) => each.kind === kind), kind, deviceId);
+      if (behind && !signal.aborted) camera = fresh;
+      else await found(fresh);
+    });
 
   /** A phone opens one camera at a time: where both at once are refused, the old one goes first. */
   async function exchanged(old, kind, deviceId) {
-    const fresh = await openTrack(kind, deviceId).catch(() => (old?.stop(), openTrack(kind, deviceId)));
+    const fresh = await open(kind, deviceId).catch(() => (old?.stop(), open(kind, deviceId)));
     fresh.enabled = !isOff(kind);
     old?.stop();
     return fresh;
@@ -109,28 +128,41 @@ export function uplink({ local, put, isOff, onLost, onShare }) {
     asking = true;
     const display = await navigator.mediaDevices.getDisplayMedia(SHOWN).finally(() => (asking = false));
     const [track] = display.getVideoTracks();
-    if (signal.aborted) return track.stop();
     track.contentHint = "detail";
     track.addEventListener("ended", unshare, { signal });
+    await inTurn(() => instead(track));
+  }
+
+  /** @param {MediaStreamTrack} track the screen; a camera that was lost is looked for again after it */
+  async function instead(track) {
+    if (signal.aborted) return track.stop();
     camera = local.getVideoTracks()[0] ?? null;
     screen = track;
+    find("video");
     await put(track);
+    dark?.stop();
     onShare(true);
   }
 
-  async function unshare() {
-    if (!screen || ending) return;
-    ending = true;
-    screen.stop();
-    const live = camera?.readyState === "live" ? camera : null;
-    const back = live ?? (camera ? await openTrack("video").catch(() => null) : null) ?? darkness();
-    back.enabled = !isOff("video");
-    if (signal.aborted) return back.stop();
-    if (back !== live) watch(back);
-    await put(back);
+  function unshare() {
+    screen?.stop();
+    return inTurn(() => screen && !signal.aborted && after(camera));
+  }
+
+  /** @param {MediaStreamTrack | null} before the camera that the screen had the place of */
+  async function after(before) {
     camera = screen = null;
-    ending = false;
+    const back = before?.readyState === "ended" ? await open("video").catch(() => null) : before;
+    if (signal.aborted) return back?.stop();
+    await (back ? found(back) : blacken());
+    if (before && (!back || back.muted)) lose("video");
     onShare(false);
+  }
+
+  /** The other side shall not go on seeing the last of the screen. */
+  async function blacken() {
+    const track = (dark = darkness());
+    await put(track).finally(() => local.removeTrack(track));
   }
 
   return {
@@ -140,13 +172,12 @@ export function uplink({ local, put, isOff, onLost, onShare }) {
     close() {
       stop.abort();
       for (const { timer } of lost.values()) clearInterval(timer);
-      camera?.stop();
-      screen?.stop();
+      lost.clear();
+      for (const track of [camera, screen, dark]) track?.stop();
     },
   };
 }
 
-/** Where no camera is: the other side shall not go on seeing the last of the screen. */
 function darkness() {
   const canvas = document.createElement("canvas");
   const paint = canvas.getContext("2d");
