@@ -5,18 +5,21 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 from playwright.async_api import Browser, Page, Route
 
+import telehealth
 from telehealth.core.grants import GrantKind, MediaSessionId, Place
 from tests.kit.media_process import RunningNode
 from tests.kit.patience import PATIENCE
 from tests.kit.udp_proxy import UdpProxy
 from tests.kit.webrtc import address_in
 
+MODULES = Path(telehealth.__file__).parent / "web" / "static"
 ORIGIN = "http://localhost:9"  # every request is answered by the route below; none leaves the browser
 
 # One connection up, one down; the browser always offers. What a test looks at are the browser's own counts.
@@ -124,6 +127,9 @@ class Person:
 
     async def _serve(self, route: Route) -> None:
         path = route.request.url.removeprefix(f"{ORIGIN}/")
+        if path.startswith("static/"):
+            await route.fulfill(path=MODULES / path.removeprefix("static/"), content_type="text/javascript")
+            return
         if path not in self.sessions:
             await route.fulfill(content_type="text/html", body=PAGE)
             return

@@ -28,7 +28,9 @@ STUB = """async () => {
     constructor() { made.push(this); }
     createDataChannel() { made.splice(made.indexOf(this), 1); asked.push(this); } // no connection of the call
     addTransceiver() { this.transceivers.push({}); }
+    transport = Object.assign(new EventTarget(), { state: "connected" });
     getTransceivers() { return []; }
+    getSenders() { return [{ transport: this.transport }]; }
     restartIce() {}
     async setLocalDescription() {
       const sdp = `a=candidate:1 1 udp 2122260223 ${address()} 50000 typ host generation 0\\r\\n`;
@@ -171,3 +173,28 @@ def test_what_the_node_ended_is_made_anew_while_all_arrives(page: Page) -> None:
     becomes(page, "offers.join() === 'send 1,recv 1,send 2'")
     assert page.evaluate("made.map(({ closed }) => closed).join()") == "true,false,false"
     page.evaluate("call.close()")
+
+
+def end(page: Page, at: int) -> None:
+    """The node ends that connection: DTLS says so, and nothing else yet."""
+    page.evaluate(
+        "(at) => Object.assign(made[at].transport, { state: 'closed' }).dispatchEvent(new Event('statechange'))", at
+    )
+
+
+def test_who_only_sends_connects_anew_when_the_node_ends_it(page: Page) -> None:
+    page.evaluate(CALL, True)
+    becomes(page, "made[1]?.remoteDescription")
+    end(page, 0)
+    becomes(page, "offers.join() === 'send 1,recv 1,send 2'")
+    assert page.evaluate("made.map(({ closed }) => closed).join()") == "true,false,false"
+    becomes(page, "made[2].remoteDescription")
+    end(page, 2)
+    page.evaluate("call.settle('another place', 2, ['other'])")  # the room says where the call goes on
+    end(page, 2)
+    becomes(page, "offers.join() === 'send 1,recv 1,send 2,send 1,recv 1'")
+    becomes(page, "made[3].remoteDescription")
+    end(page, 3)
+    page.evaluate("call.close()")
+    page.wait_for_timeout(700)
+    assert page.evaluate("offers.length") == 5

@@ -5,6 +5,7 @@ const TICK_MS = 200;
 const ANSWER_MS = 5000;
 const PATIENCE_MS = 3000; // for a first picture, where sound has come
 const AGAIN_MS = 1000;
+const ENDED_MS = 500; // before the room says that the call goes on elsewhere, the node may end what was here
 const DOUBT_MS = 250; // nothing arrives, where sound comes fifty times a second: ask whether the network is another one
 const QUIET_MS = 700; // and the browser says so too: restart ICE, and again after AFRESH_MS, then every RESTART_MS
 const LOST_MS = 1500; // say so, and restart whatever the browser says
@@ -117,7 +118,7 @@ export function overNode({
     negotiate(side);
   }
 
-  /** What arrives is whole, but the node ended what we send: nobody else tells us. */
+  /** The node ended what we send: nobody else tells us. */
   function sendAnew() {
     end("send");
     offerUp();
@@ -146,6 +147,16 @@ export function overNode({
     if (!sdp || !current(side)) return;
     await side.pc.setRemoteDescription({ type: "answer", sdp });
     if (side.direction === "recv") show(side.pc);
+    else heed(side);
+  }
+
+  /** DTLS says at once that the node ended what we send; the connection's own state says so after 15 seconds. */
+  function heed(side) {
+    const transport = side.pc.getSenders()[0]?.transport;
+    if (!transport || side.heeded) return;
+    side.heeded = true;
+    const ended = () => transport.state === "closed" && setTimeout(() => current(side) && sendAnew(), ENDED_MS);
+    transport.addEventListener("statechange", ended);
   }
 
   /** The answer; none when another offer takes the place of this one. */
