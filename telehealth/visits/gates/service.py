@@ -229,8 +229,9 @@ async def publish_text(
     texts: Mapping[str, str],
     seen: Collection[UUID] | None = None,
 ) -> ConsentText:
-    """The next version of what is asked there; the one before it is retired. `seen` are the texts in force that
-    whoever publishes it knows of, none: whatever is in force. Raises NotFound, PublishedMeanwhile.
+    """The next version of what is asked there; the one before it is retired. `seen` are the texts that were in force
+    as far as whoever publishes it knows, none: whatever is in force. Raises NotFound, PublishedMeanwhile, which is
+    said of a text that was retired meanwhile too.
     """
     if visit_type_id is not None:
         await booking.visit_type(unit, VisitTypeId(visit_type_id))
@@ -241,7 +242,7 @@ async def publish_text(
     )
     retired = update(row).where(*same, row.retired_at.is_(None)).values(retired_at=unit.now).returning(row.id)
     replaced = set(await unit.session.scalars(retired))
-    if seen is not None and not replaced <= set(seen):
+    if seen is not None and replaced != set(await unit.session.scalars(select(row.id).where(*same, row.id.in_(seen)))):
         raise PublishedMeanwhile
     version = await unit.session.scalar(select(func.coalesce(func.max(row.version), 0) + 1).where(*same))
     fresh = ConsentTextRow(

@@ -56,7 +56,7 @@ async def test_of_two_who_publish_for_the_same_the_second_reads_it_first(house: 
     assert (await house.admin.post(TEXTS, data=elsewhere)).status_code == 303, "another place is nobody's hindrance"
     page = await house.admin.post(TEXTS, data={"seen": seen, "text_en": "The second."})
     assert page.status_code == 409
-    assert "Somebody else has just published another version" in page.text
+    assert "Somebody else has just changed what is asked here" in page.text
     assert "The second.</textarea>" in page.text, "what was typed"
     assert '<p dir="auto">The first.</p>' in page.text, "what is there now"
     unfit = await house.admin.post(TEXTS, data={"seen": seen, "text_en": " "})
@@ -64,6 +64,20 @@ async def test_of_two_who_publish_for_the_same_the_second_reads_it_first(house: 
     after = {"seen": seen_in(page.text), "text_en": "The second."}
     assert (await house.admin.post(TEXTS, data=after)).status_code == 303
     assert (await house.admin.post(TEXTS, data={**after, "seen": "none"})).status_code == 422
+
+
+async def test_what_somebody_has_retired_is_not_published_again_unseen(house: House) -> None:
+    await house.admin.post(TEXTS, data={"text_en": "Of everywhere."})
+    page = await house.admin.get(TEXTS)
+    (retire,) = re.findall(r'action="(/admin/consent-texts/[0-9a-f-]{36}/retire)"', page.text)
+    await house.admin.post(retire)
+    elsewhere = {"seen": seen_in(page.text), "text_en": "Of one place.", "location": "US-CA"}
+    assert (await house.admin.post(TEXTS, data=elsewhere)).status_code == 303, "another place is nobody's hindrance"
+    refused = await house.admin.post(TEXTS, data={"seen": seen_in(page.text), "text_en": "With a word changed."})
+    assert refused.status_code == 409
+    assert "With a word changed.</textarea>" in refused.text
+    after = {"seen": seen_in(refused.text), "text_en": "With a word changed."}
+    assert (await house.admin.post(TEXTS, data=after)).status_code == 303
 
 
 async def test_a_text_without_words_is_asked_again(house: House) -> None:
