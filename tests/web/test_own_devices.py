@@ -319,11 +319,33 @@ def test_the_devices_that_were_chosen_are_used_after_a_reload(chromium: Browser)
         in_call(page)
         assert page.evaluate(microphone) == wanted != before
         eventually(page, lambda: page.evaluate(heard))
+        page.evaluate("sessionStorage.setItem('device video', 'pulled out')")
+        page.reload()
+        in_call(page)
+        assert page.evaluate(NEAR) == [["audio", True], ["video", True]]
+        assert page.evaluate(microphone) == wanted, "is not forgotten for the camera's sake"
         for kind in ("audio", "video", "speaker"):
             page.evaluate("kind => sessionStorage.setItem(`device ${kind}`, 'pulled out')", kind)
         page.reload()
         in_call(page)
         assert page.evaluate(NEAR) == [["audio", True], ["video", True]]
+
+
+def test_what_the_person_or_the_system_forbids_is_asked_for_once(chromium: Browser) -> None:
+    with stage(chromium, "visit_call") as staged:
+        page = staged.open()
+        counts = """async (fault) => {
+          const { openDevices } = await import("/static/devices.js");
+          let asked = 0;
+          navigator.mediaDevices.getUserMedia = async () => { asked += 1; throw new DOMException("", fault); };
+          await openDevices().catch(() => {});
+          return asked;
+        }"""
+        assert page.evaluate(counts, "NotFoundError") == 1, "nothing was chosen before"
+        for kind in ("audio", "video"):
+            page.evaluate("kind => sessionStorage.setItem(`device ${kind}`, 'chosen')", kind)
+        assert page.evaluate(counts, "NotAllowedError") == 1
+        assert page.evaluate(counts, "NotFoundError") == 4
 
 
 def test_a_speaker_that_cannot_be_had_is_not_said_to_be_a_camera(chromium: Browser) -> None:

@@ -54,19 +54,24 @@ export async function openTrack(kind, deviceId = "") {
 }
 
 /**
- * Of the devices with those ids; where none is asked for, of those that were chosen before, or of any when they are not
+ * Of the devices with those ids; where none is asked for, of those that were chosen before, or of any where they are not
  * to be had now.
  * @param {Record<string, string>} ids by kind: "audio", "video"
  */
 async function opened(ids) {
   const kinds = Object.keys(ids);
   const before = Object.fromEntries(kinds.map((kind) => [kind, ids[kind] || chosen(/** @type {"audio"|"video"} */ (kind))]));
-  try {
-    return await navigator.mediaDevices.getUserMedia(wanted(before));
-  } catch (error) {
-    if (error.name === "NotAllowedError" || kinds.every((kind) => before[kind] === ids[kind])) throw error;
-    return navigator.mediaDevices.getUserMedia(wanted(ids));
+  const ways = [before, ...kinds.map((kind) => ({ ...before, [kind]: ids[kind] })), ids];
+  let trouble = null;
+  for (const way of new Map(ways.map((each) => [JSON.stringify(each), each])).values()) {
+    try {
+      return await navigator.mediaDevices.getUserMedia(wanted(way));
+    } catch (error) {
+      trouble = error;
+      if (error.name === "NotAllowedError") break;
+    }
   }
+  throw trouble;
 }
 
 const wanted = (ids) => Object.fromEntries(Object.entries(ids).map(([kind, id]) => [kind, { ...BEST[kind], ...exact(id) }]));
