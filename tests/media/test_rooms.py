@@ -22,7 +22,7 @@ from tests.kit.freed import alive, uncollected
 from tests.kit.guests import ROOM, guests, open_rooms, room_grant
 from tests.kit.lone_peer import lone_peer
 from tests.kit.offers import FINGERPRINT, audio, data, offer, video
-from tests.kit.patience import until
+from tests.kit.patience import PATIENCE, until
 
 SEND, RECEIVE = GrantKind.SEND, GrantKind.RECEIVE
 UP = offer(audio("0"), video("1", simulcast=True))
@@ -274,7 +274,7 @@ async def test_a_connection_that_has_to_be_vouched_for_ends_when_nobody_does() -
 async def lasts(vouched: float) -> bool:
     """Whether a connection outlives so many seconds, twice, while it is vouched for; then nobody does."""
     loop = asyncio.get_running_loop()
-    async with open_rooms(patience=Patience(vouched=vouched)) as rooms:
+    async with open_rooms(patience=Patience(vouched=vouched, setup=PATIENCE)) as rooms:
         grant = replace(room_grant(RECEIVE, "observer"), vouched=True)
         lasting = room_grant(RECEIVE, "bob")
         rooms.open(lasting, DOWN)

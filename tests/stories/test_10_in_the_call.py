@@ -141,7 +141,7 @@ def _watch(clinician: Page, trainee: Page, invited: Json) -> None:
     entry = clinician.locator(f"#participant-{invited['participant']['id']}")
     expect(entry).to_contain_text("Turn away")
     entry.get_by_role("button", name="Let in").click()
-    expect(trainee.locator("#watches")).to_be_visible(timeout=20_000)
+    expect(trainee.locator("#watches")).to_be_visible()
     trainee.click("#back")
     sees(trainee, 2)
     assert trainee.evaluate(ASKED_FOR_DEVICES) == 0

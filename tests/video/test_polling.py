@@ -151,7 +151,7 @@ async def test_from_a_socket_to_polling_without_missing_anything(web: Sequence[B
 async def test_another_window_takes_the_seat_of_who_polls(web: Sequence[Behind], meeting: Meeting) -> None:
     async with polling(web, meeting, host=False) as first:
         waits = asyncio.create_task(first.hear("bye"))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1)  # who does not wait yet is told 409
         async with polling(web, meeting, host=False):
             assert (await asyncio.wait_for(waits, PATIENCE))["reason"] == "replaced"
             gone = await first.ask({"ticket": first.ticket, "after": first.after, "messages": []})
