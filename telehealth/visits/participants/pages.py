@@ -242,8 +242,9 @@ async def _own_companions(unit: Unit) -> dict[str, Any]:
 
 
 async def _own_invited(unit: Unit, participant_id: UUID | None) -> service.Invited | None:
-    invited = await _invited(unit, own_visit_id(unit), participant_id)
-    return invited if invited and invited.participant.invited_as is Role.PATIENT else None
+    if participant_id is None or await queries.invited_by(unit, participant_id) != unit.actor.id:
+        return None
+    return await _invited(unit, own_visit_id(unit), participant_id)
 
 
 async def _invite_own(unit: Unit, companion: Companion) -> service.Invited:

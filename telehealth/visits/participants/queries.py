@@ -97,6 +97,14 @@ async def history(unit: Unit, visit_id: UUID) -> list[Happened]:
     ]
 
 
+async def invited_by(unit: Unit, participant_id: UUID) -> UUID | None:
+    """The account or participant who invited them first; None for the house itself."""
+    entry = ParticipantEventRow
+    first = select(entry.actor_id).where(entry.participant_id == participant_id, entry.seq == 1)
+    found: UUID | None = await unit.session.scalar(first)
+    return found
+
+
 async def companions(unit: Unit, visit_id: UUID) -> list[Participant]:
     """Who takes part beside the patient and the clinician."""
     return [each for each in await participants_of(unit, visit_id) if each.companion]

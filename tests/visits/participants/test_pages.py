@@ -15,6 +15,9 @@ from telehealth.core.ids import VisitId
 from telehealth.core.time import FixedClock
 from telehealth.db.unit import UnitOfWork
 from telehealth.http.credentials import GUEST_COOKIE
+from telehealth.people import service as people
+from telehealth.people.rules import Relationship
+from telehealth.people.service import Authority
 from telehealth.visits.lifecycle.parts import ParticipantState
 from telehealth.visits.participants import queries
 from tests.kit.by_hand import BIRTH, House, invite, open_by_hand
@@ -118,6 +121,23 @@ async def test_the_link_is_shown_to_who_invited_until_they_come(house: House) ->
     assert LINK.findall((await house.desk.get(f"/visits/{other}/people?invited={invited}")).text) == []
     await _enter(house.phone, link, {"name": "vidal ines"})
     assert LINK.findall((await house.desk.get(f"{at}?invited={invited}")).text) == [], "they have come"
+
+
+async def test_who_acts_for_the_patient_sees_whom_the_patient_invited_without_their_link(house: House) -> None:
+    visit, own = await _visit(house)
+    await _enter(house.phone, own, BIRTH)
+    page = await invite(house.phone, "/visit/people", {"kind": "family", "name": "Luis Moreno"})
+    assert LINK.search((await house.phone.get(page.url)).text), "the patient, and after a reload"
+    marta = Authority(given="Marta", family="Moreno", relationship=Relationship.REPRESENTATIVE, email="m@x.example")
+    person = await house.unit_of_work.run(people.add_related_person, SYSTEM, house.clinic.patient.id, marta)
+    asked = {"kind": "proxy", "related_person_id": str(person.id)}
+    proxy = (await house.desk.post(f"/v1/visits/{visit}/participants", json=asked)).json()
+    await _enter(house.phone, proxy["link"].removeprefix("http://localhost"), BIRTH)
+    theirs = await house.phone.get(page.url)
+    assert "Luis Moreno" in theirs.text
+    assert LINK.findall(theirs.text) == []
+    mine = await invite(house.phone, "/visit/people", {"kind": "family", "name": "Rosa Moreno"})
+    assert LINK.search(mine.text)
 
 
 async def test_a_patient_brings_a_relative_and_takes_it_back(house: House) -> None:
