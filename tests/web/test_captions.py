@@ -108,6 +108,15 @@ def test_each_has_them_as_they_like(chromium: Browser) -> None:
         said(page, 2, "two")
         key.press("Enter")
         expect(page.locator("#caption-lines li")).to_have_text(["Dr. Amari one", "Dr. Amari two"])
+        for shown in ("true", "false", "true"):  # and so they are after a reload
+            if key.get_attribute("aria-pressed") != shown:
+                key.press("Enter")
+            page.reload()
+            page.evaluate(BEGIN, False)
+            page.evaluate("document.getElementById('keys').hidden = false")
+            on(page)
+            assert area.is_visible() is (shown == "true")
+            expect(area).to_have_class("captions larger")
 
 
 def test_whatever_the_words_are_they_are_words(chromium: Browser) -> None:

@@ -1,6 +1,7 @@
 // What is said in the call, to read: whole sentences are read aloud to who listens, what has only begun is not.
 
 import { callers } from "./callers.js";
+import { captionWays, keepCaptionWays } from "./kept.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./call.js").Person} Person */
@@ -21,10 +22,9 @@ export function captionArea({ nameOf }) {
   let id = "";
   let on = false;
   let last = 0;
-  press(key, true);
-  press(size, false);
-  key.onclick = () => (press(key, !pressed(key)), draw());
-  size.onclick = () => (press(size, !pressed(size)), draw());
+  press(key, !captionWays().includes("away"));
+  press(size, captionWays().includes("larger"));
+  key.onclick = size.onclick = ({ currentTarget }) => turn(currentTarget);
   clear("");
 
   /** @param {import("./call.js").Room & {captions?: {id: string, on: boolean}}} room */
@@ -33,6 +33,12 @@ export function captionArea({ nameOf }) {
     if ((room.captions?.id ?? "") !== id) clear(room.captions?.id ?? "");
     on = Boolean(room.captions?.on);
     if (!on) forget();
+    draw();
+  }
+
+  function turn(pressedNow) {
+    press(pressedNow, !pressed(pressedNow));
+    keepCaptionWays([...(pressed(key) ? [] : ["away"]), ...(pressed(size) ? ["larger"] : [])]);
     draw();
   }
 

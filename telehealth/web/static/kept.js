@@ -1,5 +1,5 @@
-// What somebody has switched off of themselves, and the devices they chose: both stay so when they come back to the call,
-// also after a reload.
+// What somebody has switched off of themselves, the devices they chose, and how they read captions: all stays so when they
+// come back to the call, also after a reload.
 
 /** @type {Map<string, Set<string>>} */
 const all = new Map();
@@ -39,6 +39,12 @@ export const chosen = (kind) => stored(`device ${kind}`)[0] ?? "";
  */
 export const choose = (kind, id) => store(`device ${kind}`, [id]);
 
+/** How captions are read in this tab: "away", "larger". */
+export const captionWays = () => stored("captions");
+
+/** @param {string[]} ways */
+export const keepCaptionWays = (ways) => store("captions", ways);
+
 /** @param {string} name */
 function stored(name) {
   try {
@@ -50,11 +56,11 @@ function stored(name) {
 
 /**
  * @param {string} name
- * @param {string[]} kinds
+ * @param {string[]} words
  */
-function store(name, kinds) {
+function store(name, words) {
   try {
-    sessionStorage.setItem(name, kinds.join(" "));
+    sessionStorage.setItem(name, words.join(" "));
   } catch {
     // kept as long as the page is open
   }
