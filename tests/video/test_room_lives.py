@@ -106,8 +106,8 @@ class Lives(RuleBasedStateMachine):
 
     @rule(who=WHOEVER, missed=st.integers(0, 600))
     def come_back_late(self, who: Who, missed: int) -> None:
-        """By the name of a session that may be over, or from before the room was lost."""
-        resume = Resume(self.names.get(who.participant, "never"), max(0, self.room.seq - missed))
+        """By the name of a session that may be over, or from before the room was lost; each has names of their own."""
+        resume = Resume(self.names.get(who.participant, f"never {who.participant}"), max(0, self.room.seq - missed))
         self._come(who, resume, admitted=True)
 
     @precondition(lambda self: self.room.mode is Mode.NODE)
